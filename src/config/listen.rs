@@ -1,0 +1,63 @@
+//! Where the two gRPC listeners stand.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::settings::Settings;
+use super::values::boolean;
+
+/// The addresses to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// `KEYSTILE_VERIFY_LISTEN`: IP address and port of the Verify listener; port 0 lets the system choose.
+    pub verify: SocketAddr,
+    /// `KEYSTILE_ADMIN_LISTEN`: IP address and port of the admin listener; port 0 lets the system choose.
+    pub admin: SocketAddr,
+    /// `KEYSTILE_INSECURE`: `true` allows plaintext on addresses that other machines reach.
+    pub insecure: bool,
+}
+
+const VERIFY: &str = "KEYSTILE_VERIFY_LISTEN";
+const ADMIN: &str = "KEYSTILE_ADMIN_LISTEN";
+
+impl ListenConfig {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let config = Self {
+            verify: settings.value(VERIFY, loopback(50051), address),
+            admin: settings.value(ADMIN, loopback(50052), address),
+            insecure: settings.value("KEYSTILE_INSECURE", false, boolean),
+        };
+        for (name, address) in [(VERIFY, config.verify), (ADMIN, config.admin)] {
+            if !config.insecure && !address.ip().to_canonical().is_loopback() {
+                settings.fault(
+                    name,
+                    format!(
+                        "{address} is open to other machines, and TLS is not available yet: {CURE}"
+                    ),
+                );
+            }
+        }
+        if config.verify == config.admin && config.verify.port() != 0 {
+            settings.fault(
+                ADMIN,
+                format!(
+                    "{} is the Verify listener's address: choose another port",
+                    config.admin
+                ),
+            );
+        }
+        config
+    }
+}
+
+const CURE: &str =
+    "put a proxy that speaks TLS in front and set KEYSTILE_INSECURE=true, or listen on 127.0.0.1";
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an IP address and port, such as 127.0.0.1:50051 or [::1]:50051")
+    })
+}

@@ -1,0 +1,109 @@
+//! Files that their owner alone may open.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// Why a private file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    /// The system refused.
+    #[error("{path} cannot be {action}: {source}", path = .path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Its mode lets others in.
+    #[error("{path} may be opened by others (mode {mode:03o}): run `chmod 600 {path}`", path = .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
+/// Creates a directory that its owner alone may enter, parents included; one that exists stays as it is.
+pub fn create_private_dir(path: &Path) -> Result<(), PrivateFileError> {
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.map_err(|source| io_error(path, "created", source))
+}
+
+/// Reads a file, after refusing one that others may open.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
+    let mut file = File::open(path).map_err(|source| io_error(path, "opened", source))?;
+    // Of the open file, not of its name: the name may lead elsewhere by now.
+    check_mode(path, &file)?;
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text)
+        .map_err(|source| io_error(path, "read", source))?;
+    Ok(text)
+}
+
+/// Refuses a file that others may open.
+pub(super) fn check(path: &Path) -> Result<(), PrivateFileError> {
+    let file = File::open(path).map_err(|source| io_error(path, "opened", source))?;
+    check_mode(path, &file)
+}
+
+/// Creates a file whole or not at all, on disk before this returns. `false` when it exists already; then it is untouched.
+/// `draft` is a free name in the same directory.
+pub(super) fn create(path: &Path, draft: &Path, text: &str) -> Result<bool, PrivateFileError> {
+    let written = write(draft, text).map_err(|source| io_error(draft, "written", source));
+    // A link, unlike a rename, never replaces what another process put there meanwhile.
+    let linked = written.and_then(|()| match std::fs::hard_link(draft, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(source) => Err(io_error(path, "created", source)),
+    });
+    let removed = std::fs::remove_file(draft).map_err(|source| io_error(draft, "removed", source));
+    let created = linked?;
+    removed?;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| io_error(directory, "synced", source))?;
+    Ok(created)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn check_mode(path: &Path, file: &File) -> Result<(), PrivateFileError> {
+    let metadata = file
+        .metadata()
+        .map_err(|source| io_error(path, "read", source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        Ok(())
+    } else {
+        Err(PrivateFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        })
+    }
+}
+
+fn io_error(path: &Path, action: &'static str, source: io::Error) -> PrivateFileError {
+    PrivateFileError::Io {
+        path: path.to_owned(),
+        action,
+        source,
+    }
+}

@@ -1,0 +1,238 @@
+//! The change log: one event for every change, chained by hashes so that tampering shows.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Revision,
+    id::{KeyId, ProjectId, ServiceAccountId},
+    time::Timestamp,
+};
+
+pub type Hash = [u8; 32];
+
+/// What comes before the first event.
+pub const GENESIS: Hash = [0; 32];
+
+/// Who made a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A caller, by the account and key of the system project that it authenticated with.
+    Caller {
+        service_account: ServiceAccountId,
+        key: KeyId,
+    },
+    /// Keystile itself: at first start, from its command line, or in housekeeping.
+    Keystile,
+}
+
+/// A change that is about to be made; its revision is given when it is.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub time: Timestamp,
+    pub project: ProjectId,
+    pub actor: Actor,
+    /// Collection and verb, as in `keys.create`.
+    pub action: &'static str,
+    /// The name of what changed.
+    pub target: String,
+    pub request_id: String,
+    /// The address that the caller connected from; empty for Keystile itself.
+    pub peer: String,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// A change in its place in the log, with everything as text, exactly as it is hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub revision: Revision,
+    pub time: Timestamp,
+    pub project: String,
+    /// Empty for Keystile itself, as is the key.
+    pub actor_account: String,
+    pub actor_key: String,
+    pub action: String,
+    pub target: String,
+    pub request_id: String,
+    pub peer: String,
+    /// JSON; empty when there was nothing before.
+    pub before: String,
+    pub after: String,
+    pub previous_hash: Hash,
+    pub hash: Hash,
+}
+
+/// The newest event's place and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub revision: Revision,
+    pub hash: Hash,
+}
+
+impl Head {
+    /// The event that `change` becomes after this head.
+    pub fn next(&self, change: &Change) -> Event {
+        let (actor_account, actor_key) = match &change.actor {
+            Actor::Caller {
+                service_account,
+                key,
+            } => (service_account.to_string(), key.to_string()),
+            Actor::Keystile => Default::default(),
+        };
+        let json = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
+        let mut event = Event {
+            revision: self.revision + 1,
+            time: change.time,
+            project: change.project.to_string(),
+            actor_account,
+            actor_key,
+            action: change.action.to_owned(),
+            target: change.target.clone(),
+            request_id: change.request_id.clone(),
+            peer: change.peer.clone(),
+            before: json(&change.before),
+            after: json(&change.after),
+            previous_hash: self.hash,
+            hash: GENESIS,
+        };
+        event.hash = event.hash_of_content();
+        event
+    }
+}
+
+impl Event {
+    pub fn head(&self) -> Head {
+        Head {
+            revision: self.revision,
+            hash: self.hash,
+        }
+    }
+
+    /// SHA-256 over every other field, each text preceded by its length.
+    pub fn hash_of_content(&self) -> Hash {
+        let mut hasher = Sha256::new();
+        hasher.update(b"keystile.v1.audit");
+        hasher.update(self.previous_hash);
+        hasher.update(self.revision.to_be_bytes());
+        hasher.update(self.time.as_micros().to_be_bytes());
+        for text in [
+            &self.project,
+            &self.actor_account,
+            &self.actor_key,
+            &self.action,
+            &self.target,
+            &self.request_id,
+            &self.peer,
+            &self.before,
+            &self.after,
+        ] {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
+        }
+        hasher.finalize().into()
+    }
+
+    /// What is wrong with this event right after `previous`.
+    pub fn fault_after(&self, previous: &Head) -> Option<Fault> {
+        if self.revision != previous.revision + 1 {
+            Some(Fault {
+                revision: previous.revision + 1,
+                problem: "the event is missing",
+            })
+        } else if self.previous_hash != previous.hash {
+            Some(Fault {
+                revision: self.revision,
+                problem: "it does not follow from the event before it",
+            })
+        } else if self.hash != self.hash_of_content() {
+            Some(Fault {
+                revision: self.revision,
+                problem: "its content is not what was hashed",
+            })
+        } else {
+            None
+        }
+    }
+}
+
+/// The first place where the chain is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    pub revision: Revision,
+    pub problem: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(length: i64) -> Vec<Event> {
+        let mut head = Head {
+            revision: 0,
+            hash: GENESIS,
+        };
+        (0..length)
+            .map(|at| {
+                let event = head.next(&Change {
+                    time: Timestamp::from_micros(at),
+                    project: "acme".parse().unwrap(),
+                    actor: Actor::Keystile,
+                    action: "keys.create",
+                    target: format!("projects/acme/keys/{at}"),
+                    request_id: String::new(),
+                    peer: String::new(),
+                    before: None,
+                    after: Some(serde_json::json!({ "at": at })),
+                });
+                head = event.head();
+                event
+            })
+            .collect()
+    }
+
+    fn first_fault(events: &[Event]) -> Option<Fault> {
+        let mut head = Head {
+            revision: 0,
+            hash: GENESIS,
+        };
+        for event in events {
+            if let Some(fault) = event.fault_after(&head) {
+                return Some(fault);
+            }
+            head = event.head();
+        }
+        None
+    }
+
+    #[test]
+    fn an_honest_chain_holds() {
+        assert_eq!(first_fault(&chain(5)), None);
+    }
+
+    #[test]
+    fn every_kind_of_tampering_is_found_at_its_place() {
+        let mut edited = chain(5);
+        edited[2].target.push('x');
+        assert_eq!(first_fault(&edited).unwrap().revision, 3);
+
+        let mut removed = chain(5);
+        removed.remove(2);
+        assert_eq!(first_fault(&removed).unwrap().revision, 3);
+
+        let mut rehashed = chain(5);
+        rehashed[2].target.push('x');
+        rehashed[2].hash = rehashed[2].hash_of_content();
+        assert_eq!(first_fault(&rehashed).unwrap().revision, 4);
+    }
+
+    #[test]
+    fn text_cannot_move_from_one_field_to_the_next_unnoticed() {
+        let mut event = chain(1).remove(0);
+        event.target.push('x');
+        let one = event.hash_of_content();
+        event.target.pop();
+        event.request_id.push('x');
+        assert_ne!(one, event.hash_of_content());
+    }
+}

@@ -1,0 +1,176 @@
+//! Secrets, the keyed digests that are stored in their place, and the peppers that key them.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::id::KeyId;
+
+/// The secret part of an API key: 256 random bits, wiped after use.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    pub fn new(random: [u8; 32]) -> Self {
+        Self(random)
+    }
+
+    pub(super) fn from_halves(high: &u128, low: &u128) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&high.to_be_bytes());
+        bytes[16..].copy_from_slice(&low.to_be_bytes());
+        Self(bytes)
+    }
+
+    pub(super) fn halves(&self) -> (Zeroizing<u128>, Zeroizing<u128>) {
+        let half = |bytes: &[u8]| {
+            let mut copy = Zeroizing::new([0; 16]);
+            copy.copy_from_slice(bytes);
+            Zeroizing::new(u128::from_be_bytes(*copy))
+        };
+        (half(&self.0[..16]), half(&self.0[16..]))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+/// HMAC-SHA256 of a key's id and a secret: what the database holds.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Compares in constant time; there is no `==` on purpose.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(redacted)")
+    }
+}
+
+pub type PepperVersion = u16;
+
+/// The server-side HMAC keys, newest first.
+#[derive(Clone)]
+pub struct Peppers(Vec<(PepperVersion, Hmac<Sha256>)>);
+
+impl Peppers {
+    /// `None` without any pepper.
+    pub fn new<'a>(
+        newest_first: impl IntoIterator<Item = (PepperVersion, &'a [u8])>,
+    ) -> Option<Self> {
+        let peppers: Vec<_> = newest_first
+            .into_iter()
+            .map(|(version, key)| {
+                (
+                    version,
+                    Hmac::new_from_slice(key).expect("HMAC takes a key of any length"),
+                )
+            })
+            .collect();
+        (!peppers.is_empty()).then_some(Self(peppers))
+    }
+
+    pub fn newest(&self) -> PepperVersion {
+        self.0[0].0
+    }
+
+    pub fn versions(&self) -> impl Iterator<Item = PepperVersion> {
+        self.0.iter().map(|(version, _)| *version)
+    }
+
+    /// The digest under the newest pepper.
+    pub fn digest(&self, id: KeyId, secret: &Secret) -> Digest {
+        keyed(&self.0[0].1, id, secret)
+    }
+
+    /// The digest under the pepper of `version`; `None` when that is not configured.
+    pub fn digest_with(
+        &self,
+        version: PepperVersion,
+        id: KeyId,
+        secret: &Secret,
+    ) -> Option<Digest> {
+        let (_, pepper) = self
+            .0
+            .iter()
+            .find(|(configured, _)| *configured == version)?;
+        Some(keyed(pepper, id, secret))
+    }
+}
+
+impl fmt::Debug for Peppers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Peppers")
+            .field(&self.versions().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+fn keyed(pepper: &Hmac<Sha256>, id: KeyId, secret: &Secret) -> Digest {
+    let mut mac = pepper.clone();
+    mac.update(id.as_uuid().as_bytes());
+    mac.update(&secret.0);
+    Digest(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    fn id(seed: u8) -> KeyId {
+        KeyId::new(Timestamp::from_micros(0), [seed; 10])
+    }
+
+    #[test]
+    fn depends_on_pepper_id_and_secret() {
+        let peppers = Peppers::new([(2, &b"new pepper"[..]), (1, &b"old pepper"[..])]).unwrap();
+        let digest = peppers.digest(id(1), &Secret::new([1; 32]));
+        assert!(
+            digest.matches(
+                &peppers
+                    .digest_with(2, id(1), &Secret::new([1; 32]))
+                    .unwrap()
+            )
+        );
+        assert!(
+            !digest.matches(
+                &peppers
+                    .digest_with(1, id(1), &Secret::new([1; 32]))
+                    .unwrap()
+            )
+        );
+        assert!(!digest.matches(&peppers.digest(id(2), &Secret::new([1; 32]))));
+        assert!(!digest.matches(&peppers.digest(id(1), &Secret::new([2; 32]))));
+        assert!(
+            peppers
+                .digest_with(3, id(1), &Secret::new([1; 32]))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn nothing_prints_a_pepper() {
+        let peppers = Peppers::new([(7, &b"pepper"[..])]).unwrap();
+        assert_eq!(format!("{peppers:?}"), "Peppers([7])");
+    }
+}

@@ -1,0 +1,336 @@
+//! The filter language of listings, after AIP-160: comparisons under AND, OR, NOT and parentheses.
+//!
+//! Names and values are words or quoted strings; OR binds tighter than AND, as AIP-160 has it.
+
+use std::fmt;
+
+/// A tree of tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter<T> {
+    All(Vec<Filter<T>>),
+    Any(Vec<Filter<T>>),
+    Not(Box<Filter<T>>),
+    Test(T),
+}
+
+impl<T> Filter<T> {
+    /// The filter that everything passes.
+    pub fn everything() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+/// One comparison as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comparison<'a> {
+    pub field: &'a str,
+    pub operator: Operator,
+    pub value: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Has,
+}
+
+/// Where a filter is wrong, counted in characters from 1, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterError {
+    pub position: usize,
+    pub message: String,
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at character {}: {}", self.position, self.message)
+    }
+}
+
+pub const LONGEST: usize = 2000;
+const DEEPEST: usize = 20;
+
+/// Reads `text`; `test` gives each comparison its meaning, or says what is wrong with it.
+pub fn parse<T>(
+    text: &str,
+    test: impl Fn(Comparison<'_>) -> Result<Filter<T>, String>,
+) -> Result<Filter<T>, FilterError> {
+    if text.chars().count() > LONGEST {
+        let message = format!("the filter is longer than {LONGEST} characters");
+        return Err(FilterError {
+            position: LONGEST + 1,
+            message,
+        });
+    }
+    let mut parser = Parser {
+        text,
+        at: 0,
+        depth: 0,
+        test,
+    };
+    if parser.peek().is_none() {
+        return Ok(Filter::everything());
+    }
+    let filter = parser.all()?;
+    match parser.peek() {
+        None => Ok(filter),
+        Some(_) => Err(parser.error(parser.at, "expected AND, OR or the end")),
+    }
+}
+
+struct Parser<'a, F> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    test: F,
+}
+
+impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
+    fn all(&mut self) -> Result<Filter<T>, FilterError> {
+        let mut parts = vec![self.any()?];
+        while self.take_word("AND") {
+            parts.push(self.any()?);
+        }
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Filter::All(parts)
+        })
+    }
+
+    fn any(&mut self) -> Result<Filter<T>, FilterError> {
+        let mut parts = vec![self.term()?];
+        while self.take_word("OR") {
+            parts.push(self.term()?);
+        }
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Filter::Any(parts)
+        })
+    }
+
+    fn term(&mut self) -> Result<Filter<T>, FilterError> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.error(self.at, "the filter is nested too deeply"));
+        }
+        let filter = if self.take_word("NOT") {
+            Filter::Not(Box::new(self.term()?))
+        } else if self.take("(") {
+            let inner = self.all()?;
+            if !self.take(")") {
+                return Err(self.error(self.at, "expected )"));
+            }
+            inner
+        } else {
+            self.comparison()?
+        };
+        self.depth -= 1;
+        Ok(filter)
+    }
+
+    fn comparison(&mut self) -> Result<Filter<T>, FilterError> {
+        self.peek();
+        let start = self.at;
+        let field = self.word();
+        if field.is_empty() {
+            return Err(self.error(start, "expected a field name"));
+        }
+        let operator = self.operator()?;
+        self.peek();
+        let value_start = self.at;
+        let value = self.value()?;
+        (self.test)(Comparison {
+            field,
+            operator,
+            value: &value,
+        })
+        .map_err(|message| {
+            let at = if message.starts_with("unknown field") {
+                start
+            } else {
+                value_start
+            };
+            self.error(at, &message)
+        })
+    }
+
+    fn operator(&mut self) -> Result<Operator, FilterError> {
+        const OPERATORS: [(&str, Operator); 7] = [
+            ("!=", Operator::NotEqual),
+            ("<=", Operator::LessOrEqual),
+            (">=", Operator::GreaterOrEqual),
+            ("=", Operator::Equal),
+            ("<", Operator::Less),
+            (">", Operator::Greater),
+            (":", Operator::Has),
+        ];
+        for (sign, operator) in OPERATORS {
+            if self.take(sign) {
+                return Ok(operator);
+            }
+        }
+        Err(self.error(self.at, "expected one of = != < <= > >= :"))
+    }
+
+    fn value(&mut self) -> Result<String, FilterError> {
+        let start = self.at;
+        let Some(quote) = self.peek().filter(|next| matches!(next, '"' | '\'')) else {
+            let word = self.word();
+            return if word.is_empty() {
+                Err(self.error(start, "expected a value"))
+            } else {
+                Ok(word.to_owned())
+            };
+        };
+        let mut value = String::new();
+        let mut characters = self.text[start..].char_indices().skip(1);
+        while let Some((offset, character)) = characters.next() {
+            if character == quote {
+                self.at = start + offset + 1;
+                return Ok(value);
+            }
+            match (character, characters.clone().next()) {
+                ('\\', Some((_, escaped))) => {
+                    value.push(escaped);
+                    characters.next();
+                }
+                _ => value.push(character),
+            }
+        }
+        Err(self.error(start, "the quoted text does not end"))
+    }
+
+    /// The next character that is no white space.
+    fn peek(&mut self) -> Option<char> {
+        let rest = &self.text[self.at..];
+        let trimmed = rest.trim_start();
+        self.at += rest.len() - trimmed.len();
+        trimmed.chars().next()
+    }
+
+    fn word(&mut self) -> &'a str {
+        self.peek();
+        let rest = &self.text[self.at..];
+        let end = rest
+            .find(|next: char| next.is_whitespace() || "()\"'=!<>:,".contains(next))
+            .unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    fn take(&mut self, sign: &str) -> bool {
+        self.peek();
+        let found = self.text[self.at..].starts_with(sign);
+        if found {
+            self.at += sign.len();
+        }
+        found
+    }
+
+    fn take_word(&mut self, keyword: &str) -> bool {
+        self.peek();
+        let start = self.at;
+        if self.word() == keyword {
+            return true;
+        }
+        self.at = start;
+        false
+    }
+
+    fn error(&self, at: usize, message: &str) -> FilterError {
+        FilterError {
+            position: self.text[..at].chars().count() + 1,
+            message: message.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shape(text: &str) -> Result<String, FilterError> {
+        let filter = parse(text, |it| {
+            Ok(Filter::Test(format!(
+                "{} {:?} {}",
+                it.field, it.operator, it.value
+            )))
+        })?;
+        Ok(show(&filter))
+    }
+
+    fn show(filter: &Filter<String>) -> String {
+        let join = |parts: &[Filter<String>], sign: &str| {
+            format!(
+                "({})",
+                parts.iter().map(show).collect::<Vec<_>>().join(sign)
+            )
+        };
+        match filter {
+            Filter::All(parts) => join(parts, " & "),
+            Filter::Any(parts) => join(parts, " | "),
+            Filter::Not(inner) => format!("!{}", show(inner)),
+            Filter::Test(test) => test.clone(),
+        }
+    }
+
+    #[test]
+    fn binds_as_documented() {
+        for (text, expected) in [
+            ("", "()"),
+            ("a = 1", "a Equal 1"),
+            (
+                "a=1 AND b!=2 OR c:3",
+                "(a Equal 1 & (b NotEqual 2 | c Has 3))",
+            ),
+            ("NOT (a < 1 AND b >= 2)", "!(a Less 1 & b GreaterOrEqual 2)"),
+            (r#"name = "say \"hi\"""#, r#"name Equal say "hi""#),
+            ("ANDROID = OR1", "ANDROID Equal OR1"),
+        ] {
+            assert_eq!(shape(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_where_it_is_wrong() {
+        for (text, position) in [
+            ("a", 2),
+            ("a =", 4),
+            ("a = 1 b = 2", 7),
+            ("(a = 1", 7),
+            ("a = \"ü", 5),
+            ("= 1", 1),
+            ("ü ? 1", 3),
+        ] {
+            assert_eq!(shape(text).unwrap_err().position, position, "{text}");
+        }
+        assert!(
+            shape(&"(".repeat(1000))
+                .unwrap_err()
+                .message
+                .contains("deeply")
+        );
+        assert!(
+            shape(&"a".repeat(2001))
+                .unwrap_err()
+                .message
+                .contains("longer")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[ -~ü\"\\\\()=:<>!]{0,60}") {
+            let _ = shape(&text);
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! What listings can be filtered and ordered by, read from the words that a caller uses.
+
+use super::{
+    Invalid, Revision,
+    filter::{Comparison, Filter, FilterError, Operator, parse},
+    id::EnvironmentId,
+    key::State,
+    labels::Tag,
+    name::ServiceAccountName,
+    page::Order,
+    text,
+    time::Timestamp,
+};
+
+/// `<`, `=` or the like, between a column and a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyTest {
+    State(State),
+    Environment(EnvironmentId),
+    ServiceAccount(ServiceAccountName),
+    DisplayName(String),
+    /// A word of the display name begins with this, in lower case.
+    NameWord(String),
+    Tag(Tag),
+    Time(KeyTime, Relation, Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyTime {
+    Create,
+    Update,
+    Expire,
+    LastUsed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOrder {
+    CreateTime,
+    DisplayName,
+    LastUsedTime,
+    ExpireTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountTest {
+    Disabled,
+    DisplayName(String),
+    ExternalId(String),
+    CreateTime(Relation, Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountOrder {
+    CreateTime,
+    DisplayName,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventTest {
+    /// The name of a service account of the system project.
+    Actor(ServiceAccountName),
+    Action(String),
+    Target(String),
+    Time(Relation, Timestamp),
+    Revision(Relation, Revision),
+}
+
+pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
+    parse(text, |it| match it.field {
+        "state" => equal(it, KeyTest::State(state(it.value)?)),
+        "environment" => equal(it, KeyTest::Environment(read(it.value)?)),
+        "service_account" => equal(it, KeyTest::ServiceAccount(read(it.value)?)),
+        "display_name" if it.operator == Operator::Has => Ok(name_words(it.value)),
+        "display_name" => equal(it, KeyTest::DisplayName(it.value.to_owned())),
+        "tags" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Tag(read(it.value)?))),
+        "tags" => Err("tags are compared with : alone".into()),
+        "create_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Create, by, time)),
+        "update_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Update, by, time)),
+        "expire_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Expire, by, time)),
+        "last_used_time" => compare(it, |by, time| KeyTest::Time(KeyTime::LastUsed, by, time)),
+        _ => Err(unknown(
+            it.field,
+            "state, environment, service_account, display_name, tags, create_time, update_time, \
+             expire_time, last_used_time",
+        )),
+    })
+}
+
+pub fn account_filter(text: &str) -> Result<Filter<AccountTest>, FilterError> {
+    parse(text, |it| match it.field {
+        "state" => match it.value {
+            "DISABLED" => equal(it, AccountTest::Disabled),
+            "ACTIVE" => Ok(Filter::Not(Box::new(equal(it, AccountTest::Disabled)?))),
+            _ => Err("the state is ACTIVE or DISABLED".into()),
+        },
+        "display_name" => equal(it, AccountTest::DisplayName(it.value.to_owned())),
+        "external_id" => equal(it, AccountTest::ExternalId(it.value.to_owned())),
+        "create_time" => compare(it, AccountTest::CreateTime),
+        _ => Err(unknown(
+            it.field,
+            "state, display_name, external_id, create_time",
+        )),
+    })
+}
+
+pub fn event_filter(text: &str) -> Result<Filter<EventTest>, FilterError> {
+    parse(text, |it| match it.field {
+        "actor" => {
+            let name: ServiceAccountName = read(it.value)?;
+            if !name.project.is_system() {
+                return Err("an actor is a service account of projects/system".into());
+            }
+            equal(it, EventTest::Actor(name))
+        }
+        "action" => equal(it, EventTest::Action(it.value.to_owned())),
+        "target" => equal(it, EventTest::Target(it.value.to_owned())),
+        "event_time" => compare(it, EventTest::Time),
+        "revision" => compare(it, EventTest::Revision),
+        _ => Err(unknown(
+            it.field,
+            "actor, action, target, event_time, revision",
+        )),
+    })
+}
+
+pub fn key_order(text: &str) -> Result<Order<KeyOrder>, Invalid> {
+    order(
+        text,
+        &[
+            ("create_time", KeyOrder::CreateTime),
+            ("display_name", KeyOrder::DisplayName),
+            ("last_used_time", KeyOrder::LastUsedTime),
+            ("expire_time", KeyOrder::ExpireTime),
+        ],
+    )
+}
+
+pub fn account_order(text: &str) -> Result<Order<AccountOrder>, Invalid> {
+    order(
+        text,
+        &[
+            ("create_time", AccountOrder::CreateTime),
+            ("display_name", AccountOrder::DisplayName),
+        ],
+    )
+}
+
+/// Events are ordered by revision alone, the newest first unless asked otherwise.
+pub fn event_order(text: &str) -> Result<Order<()>, Invalid> {
+    order(
+        if text.is_empty() {
+            "revision desc"
+        } else {
+            text
+        },
+        &[("revision", ())],
+    )
+}
+
+fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, Invalid> {
+    let mut words = text.split_whitespace();
+    let field = words.next().unwrap_or(fields[0].0);
+    let descending = match words.next() {
+        None | Some("asc") => Some(false),
+        Some("desc") => Some(true),
+        Some(_) => None,
+    };
+    fields
+        .iter()
+        .find(|(name, _)| *name == field)
+        .zip(descending)
+        .filter(|_| words.next().is_none())
+        .map(|((_, by), descending)| Order {
+            by: *by,
+            descending,
+        })
+        .ok_or_else(|| {
+            let known: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+            Invalid::new(format!(
+                "must be one of {}, and may end in \" desc\"",
+                known.join(", ")
+            ))
+        })
+}
+
+/// Every word of `text` must begin a word of the name.
+fn name_words(text: &str) -> Filter<KeyTest> {
+    Filter::All(
+        text::words(text)
+            .map(KeyTest::NameWord)
+            .map(Filter::Test)
+            .collect(),
+    )
+}
+
+fn equal<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
+    match comparison.operator {
+        Operator::Equal => Ok(Filter::Test(test)),
+        Operator::NotEqual => Ok(Filter::Not(Box::new(Filter::Test(test)))),
+        _ => Err(format!(
+            "{} is compared with = or != alone",
+            comparison.field
+        )),
+    }
+}
+
+fn compare<V, T>(
+    comparison: Comparison<'_>,
+    test: impl Fn(Relation, V) -> T,
+) -> Result<Filter<T>, String>
+where
+    V: std::str::FromStr,
+    V::Err: ToString,
+{
+    let value = read(comparison.value)?;
+    let relation = match comparison.operator {
+        Operator::Equal => Relation::Equal,
+        Operator::NotEqual => {
+            return Ok(Filter::Not(Box::new(Filter::Test(test(
+                Relation::Equal,
+                value,
+            )))));
+        }
+        Operator::Less => Relation::Less,
+        Operator::LessOrEqual => Relation::LessOrEqual,
+        Operator::Greater => Relation::Greater,
+        Operator::GreaterOrEqual => Relation::GreaterOrEqual,
+        Operator::Has => return Err(format!("{} cannot be compared with :", comparison.field)),
+    };
+    Ok(Filter::Test(test(relation, value)))
+}
+
+fn read<V: std::str::FromStr>(text: &str) -> Result<V, String>
+where
+    V::Err: ToString,
+{
+    text.parse()
+        .map_err(|why: V::Err| format!("{text:?} {}", why.to_string()))
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| {
+            format!(
+                "{text:?} must be one of {}",
+                State::ALL.map(State::as_str).join(", ")
+            )
+        })
+}
+
+fn unknown(field: &str, known: &str) -> String {
+    format!("unknown field {field:?}: a filter can name {known}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_key_filter_reads() {
+        let filter = key_filter(
+            r#"state = ACTIVE AND environment != "staging" AND display_name:"Bil serv" AND tags:core
+               AND expire_time < "2030-01-01T00:00:00Z""#,
+        )
+        .unwrap();
+        let Filter::All(parts) = filter else {
+            panic!("{filter:?}")
+        };
+        assert_eq!(parts.len(), 5);
+        assert_eq!(parts[0], Filter::Test(KeyTest::State(State::Active)));
+        assert!(matches!(&parts[2], Filter::All(words) if words.len() == 2));
+    }
+
+    #[test]
+    fn faults_point_at_the_word_that_is_wrong() {
+        for (text, position, part) in [
+            ("color = red", 1, "unknown field"),
+            ("state = SLEEPY", 9, "one of ACTIVE"),
+            ("state < ACTIVE", 9, "= or !="),
+            ("create_time > yesterday", 15, "RFC 3339"),
+            ("tags = core", 8, "with :"),
+        ] {
+            let error = key_filter(text).unwrap_err();
+            assert_eq!(error.position, position, "{text}: {error}");
+            assert!(error.message.contains(part), "{text}: {error}");
+        }
+        assert!(event_filter("actor = projects/acme/serviceAccounts/ci").is_err());
+        assert!(event_filter("revision > 4 AND action = keys.create").is_ok());
+        assert!(account_filter("state = ACTIVE").is_ok());
+    }
+
+    #[test]
+    fn orders_are_a_field_and_a_direction() {
+        assert_eq!(
+            key_order(""),
+            Ok(Order {
+                by: KeyOrder::CreateTime,
+                descending: false
+            })
+        );
+        assert_eq!(
+            key_order("expire_time desc"),
+            Ok(Order {
+                by: KeyOrder::ExpireTime,
+                descending: true
+            })
+        );
+        assert!(key_order("color").is_err());
+        assert!(key_order("create_time down").is_err());
+        assert!(event_order("").unwrap().descending);
+    }
+}

@@ -1,0 +1,211 @@
+//! The API key as text: `{prefix}_{environment tag}_{id}{secret}{checksum}`.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{
+    base62::{self, WIDTH_32, WIDTH_128},
+    digest::Secret,
+    id::KeyId,
+};
+
+const SECRET_WIDTH: usize = 2 * WIDTH_128;
+const BODY: usize = WIDTH_128 + SECRET_WIDTH + WIDTH_32;
+const LONGEST_HEAD: usize = 16 + 1 + 10;
+/// What stands for everything secret in [`masked`].
+const MASK: &str = "****";
+
+/// An API key that nobody has looked into: it cannot be printed, and is wiped after use.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for whoever must send it or show it once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(redacted)")
+    }
+}
+
+/// What an API key says of itself; nothing of it is proven until its secret's digest was compared.
+#[derive(Debug)]
+pub struct Token<'a> {
+    /// Prefix and environment tag, as in `acme_live`.
+    pub head: &'a str,
+    pub id: KeyId,
+    pub secret: Secret,
+}
+
+/// The text is no API key: damaged, cut off, or something else altogether.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    #[error("not of the form prefix_environment_body")]
+    Shape,
+    #[error("the checksum does not match: the API key is damaged or mistyped")]
+    Checksum,
+    #[error("the id or secret is no number of its width")]
+    Number,
+}
+
+impl<'a> Token<'a> {
+    pub fn parse(api_key: &'a ApiKey) -> Result<Self, Malformed> {
+        let text = api_key.0.as_str();
+        let (head, body) = text.rsplit_once('_').ok_or(Malformed::Shape)?;
+        if body.len() != BODY || !is_head(head) {
+            return Err(Malformed::Shape);
+        }
+        let (content, checksum) = text.as_bytes().split_at(text.len() - WIDTH_32);
+        if base62::decode(checksum) != Some(u128::from(crc32fast::hash(content))) {
+            return Err(Malformed::Checksum);
+        }
+        let (id, secret) = body.as_bytes()[..WIDTH_128 + SECRET_WIDTH].split_at(WIDTH_128);
+        Ok(Self {
+            head,
+            id: KeyId::from_base62(id).ok_or(Malformed::Number)?,
+            secret: decode_secret(secret).ok_or(Malformed::Number)?,
+        })
+    }
+}
+
+/// The API key of `secret` under the key `id`.
+pub fn issue(head: &str, id: KeyId, secret: &Secret) -> ApiKey {
+    let mut text = String::with_capacity(head.len() + 1 + BODY);
+    text.push_str(head);
+    text.push('_');
+    id.encode_into(&mut text);
+    let (high, low) = secret.halves();
+    base62::encode_into(&mut text, *high, WIDTH_128);
+    base62::encode_into(&mut text, *low, WIDTH_128);
+    let checksum = crc32fast::hash(text.as_bytes());
+    base62::encode_into(&mut text, u128::from(checksum), WIDTH_32);
+    ApiKey(text)
+}
+
+/// What may be shown of every API key of the key `id`: it tells which key, and nothing of a secret.
+pub fn masked(head: &str, id: KeyId) -> String {
+    format!("{head}_{id}{MASK}")
+}
+
+/// The key's id in a text that [`masked`] wrote.
+pub fn unmask(text: &str) -> Result<KeyId, Malformed> {
+    let (head, body) = text.rsplit_once('_').ok_or(Malformed::Shape)?;
+    let id = body.strip_suffix(MASK).ok_or(Malformed::Shape)?;
+    if id.len() != WIDTH_128 || !is_head(head) {
+        return Err(Malformed::Shape);
+    }
+    KeyId::from_base62(id.as_bytes()).ok_or(Malformed::Number)
+}
+
+fn is_head(head: &str) -> bool {
+    let word = |word: &str| {
+        word.bytes()
+            .next()
+            .is_some_and(|first| first.is_ascii_lowercase())
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    head.len() <= LONGEST_HEAD
+        && head
+            .split_once('_')
+            .is_some_and(|(prefix, tag)| word(prefix) && word(tag))
+}
+
+fn decode_secret(digits: &[u8]) -> Option<Secret> {
+    let (high, low) = digits.split_at(WIDTH_128);
+    let high = Zeroizing::new(base62::decode(high)?);
+    let low = Zeroizing::new(base62::decode(low)?);
+    Some(Secret::from_halves(&high, &low))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    fn sample(secret: [u8; 32]) -> ApiKey {
+        let id = KeyId::new(Timestamp::from_micros(1_800_000_000_000_000), [9; 10]);
+        issue("acme_live", id, &Secret::new(secret))
+    }
+
+    proptest! {
+        #[test]
+        fn round_trips(
+            bytes: [u8; 32],
+            random: [u8; 10],
+            millis in 0i64..253_402_300_799_000,
+            head in "[a-z][a-z0-9]{1,15}_[a-z][a-z0-9]{0,9}",
+        ) {
+            let id = KeyId::new(Timestamp::from_micros(millis * 1000), random);
+            let secret = Secret::new(bytes);
+            let api_key = issue(&head, id, &secret);
+            let token = Token::parse(&api_key).unwrap();
+            prop_assert_eq!(token.head, head.as_str());
+            prop_assert_eq!(token.id, id);
+            prop_assert!(token.secret.halves() == secret.halves());
+        }
+
+        #[test]
+        fn damage_to_one_character_is_always_caught(bytes: [u8; 32], at: prop::sample::Index, other in "[ -~]") {
+            let mut text = sample(bytes).expose().to_owned();
+            let at = at.index(text.len());
+            prop_assume!(text[at..=at] != other);
+            text.replace_range(at..=at, &other);
+            prop_assert!(Token::parse(&ApiKey::new(text)).is_err());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,120}") {
+            let _ = Token::parse(&ApiKey::new(text.clone()));
+            let _ = unmask(&text);
+        }
+    }
+
+    #[test]
+    fn looks_as_documented() {
+        let api_key = sample([1; 32]);
+        let (head, body) = api_key.expose().rsplit_once('_').unwrap();
+        assert_eq!(head, "acme_live");
+        assert_eq!(body.len(), 72);
+        assert!(body.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn a_value_beyond_its_width_is_refused_even_with_a_good_checksum() {
+        let mut text = format!("acme_live_{}", "z".repeat(22 + 44));
+        let checksum = crc32fast::hash(text.as_bytes());
+        base62::encode_into(&mut text, u128::from(checksum), WIDTH_32);
+        assert_eq!(
+            Token::parse(&ApiKey::new(text)).unwrap_err(),
+            Malformed::Number
+        );
+    }
+
+    #[test]
+    fn the_mask_leads_back_to_the_key_and_shows_no_secret() {
+        let api_key = sample([2; 32]);
+        let token = Token::parse(&api_key).unwrap();
+        let masked = masked(token.head, token.id);
+        assert_eq!(unmask(&masked), Ok(token.id));
+        assert!(!masked.contains(&api_key.expose()["acme_live_".len() + 22..][..8]));
+    }
+
+    #[test]
+    fn nothing_prints_it() {
+        let api_key = sample([3; 32]);
+        let shown = format!("{api_key:?} {:?}", Token::parse(&api_key).unwrap());
+        assert!(!shown.contains(&api_key.expose()[40..]), "{shown}");
+    }
+}

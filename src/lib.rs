@@ -1,0 +1,6 @@
+//! Keystile: a gRPC service that issues, verifies, limits, revokes and audits API keys.
+
+pub mod config;
+pub mod domain;
+pub mod ports;
+pub mod telemetry;

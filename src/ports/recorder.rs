@@ -1,0 +1,28 @@
+//! Where a verification leaves what may be written down later.
+
+use std::fmt::Debug;
+
+use crate::domain::{digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp};
+
+/// Takes notes without ever making its caller wait; under pressure it drops some and counts them.
+pub trait Recorder: Debug + Send + Sync + 'static {
+    fn used(&self, usage: Use);
+    fn rehashed(&self, rehash: Rehash);
+}
+
+/// A key verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    pub key: KeyId,
+    pub secret_version: i32,
+    pub time: Timestamp,
+}
+
+/// The digest of a proven secret under the newest pepper, to stand in the place of an older one.
+#[derive(Debug, Clone, Copy)]
+pub struct Rehash {
+    pub key: KeyId,
+    pub secret_version: i32,
+    pub replaces: PepperVersion,
+    pub sealed: Sealed,
+}

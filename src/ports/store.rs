@@ -1,0 +1,232 @@
+//! Where keys, their owners and the change log are kept.
+
+use std::{collections::HashMap, fmt::Debug, future::Future};
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    Revision,
+    audit::{Change, Event, Head},
+    decision::Candidate,
+    digest::PepperVersion,
+    filter::Filter,
+    id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
+    key::Key,
+    listing::{AccountOrder, AccountTest, EventTest, KeyOrder, KeyTest},
+    name::Scope,
+    page::Page,
+    project::Project,
+    service_account::ServiceAccount,
+    text::DisplayName,
+    time::Timestamp,
+};
+
+use super::recorder::{Rehash, Use};
+
+/// The store failed; what it was asked for did not happen, or is not known to have.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It does not answer now; trying again may help.
+    #[error("the database does not answer: {0}")]
+    Unavailable(String),
+    /// It answered what it never should.
+    #[error("the database failed: {0}")]
+    Broken(String),
+}
+
+/// What a verification reads: the whole way of a Verify needs nothing else from the store.
+pub trait Credentials: Debug + Send + Sync + 'static {
+    /// The key `id` with what its owner adds, and the revision at which that was so. One query.
+    fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Found, StoreError>> + Send;
+}
+
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub candidate: Option<Candidate>,
+    pub revision: Revision,
+}
+
+/// Everything else. Absence is `Ok(None)`; every look-up names its project.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError>;
+    /// In the order of their creation.
+    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError>;
+
+    async fn service_account(
+        &self,
+        project: &ProjectId,
+        id: &ServiceAccountId,
+    ) -> Result<Option<ServiceAccount>, StoreError>;
+    async fn service_accounts(
+        &self,
+        project: &ProjectId,
+        filter: &Filter<AccountTest>,
+        page: Page<AccountOrder>,
+    ) -> Result<Vec<ServiceAccount>, StoreError>;
+    /// The display names of those among `ids` that exist.
+    async fn display_names(
+        &self,
+        project: &ProjectId,
+        ids: &[ServiceAccountId],
+    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError>;
+
+    /// The key, deleted or not.
+    async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
+    /// The key wherever it is, for who may see all projects.
+    async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>)
+    -> Result<Vec<Key>, StoreError>;
+    async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
+    /// Deleted keys whose time to be purged has come.
+    async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError>;
+
+    async fn events(
+        &self,
+        scope: &Scope,
+        filter: &Filter<EventTest>,
+        page: Page<()>,
+    ) -> Result<Vec<Event>, StoreError>;
+    /// Events from `start` on, in order, of every project.
+    async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError>;
+    async fn head(&self) -> Result<Head, StoreError>;
+
+    async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError>;
+    /// Forgets requests from before `time`.
+    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError>;
+
+    /// How many secrets each pepper has keyed.
+    async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError>;
+
+    /// Does all of it, or nothing.
+    async fn commit(&self, commit: Commit) -> Result<Revision, CommitError>;
+
+    /// Moves last-used times forward. No change in the sense of the log.
+    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError>;
+    /// Puts digests under a newer pepper. No change in the sense of the log.
+    async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError>;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct KeyQuery<'a> {
+    pub project: &'a ProjectId,
+    pub filter: &'a Filter<KeyTest>,
+    pub show_deleted: bool,
+    /// Decides which keys are expired.
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    pub active: u64,
+    pub disabled: u64,
+    pub revoked: u64,
+    pub expired: u64,
+    pub deleted: u64,
+}
+
+/// SHA-256 over everything that makes a request id unique: caller, method, parent and the id itself.
+pub type RequestDigest = [u8; 32];
+
+/// A request that may be repeated, and what it made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub id: RequestDigest,
+    /// SHA-256 over the whole request, which a repeat must match.
+    pub fingerprint: [u8; 32],
+    /// The name of what it made.
+    pub target: String,
+    pub time: Timestamp,
+}
+
+/// One change, with what must still hold when it is made.
+#[derive(Debug)]
+pub struct Commit {
+    pub expect: Vec<Expect>,
+    pub writes: Vec<Write>,
+    pub change: Change,
+    pub remember: Option<Remembered>,
+}
+
+#[derive(Debug)]
+pub enum Expect {
+    /// The account exists.
+    ServiceAccount(ProjectId, ServiceAccountId),
+    /// The project is as it was at this revision.
+    ProjectUnchanged(ProjectId, Revision),
+    /// The project has no such key. Deleted keys count unless they are exempt, a system key never does.
+    NoKeys {
+        project: ProjectId,
+        of: KeysOf,
+        except_deleted: bool,
+    },
+    /// The project has no service account but the one that owns its system key.
+    NoServiceAccounts(ProjectId),
+}
+
+#[derive(Debug)]
+pub enum KeysOf {
+    Project,
+    ServiceAccount(ServiceAccountId),
+    Environment(EnvironmentId),
+}
+
+/// Updates and deletes carry the revision that was read; any other in the store is a conflict.
+#[derive(Debug)]
+pub enum Write {
+    InsertProject(Project),
+    UpdateProject(Project),
+    /// With all that it owns.
+    DeleteProject {
+        id: ProjectId,
+        revision: Revision,
+    },
+    InsertServiceAccount(ServiceAccount),
+    UpdateServiceAccount(ServiceAccount),
+    DeleteServiceAccount {
+        project: ProjectId,
+        id: ServiceAccountId,
+        revision: Revision,
+    },
+    /// Soft-deletes every key of the account that is not deleted yet.
+    DeleteKeysOf {
+        project: ProjectId,
+        service_account: ServiceAccountId,
+        time: Timestamp,
+        purge_time: Timestamp,
+    },
+    InsertKey(Key),
+    UpdateKey(Key),
+    PurgeKey {
+        project: ProjectId,
+        id: KeyId,
+        revision: Revision,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Something changed since it was read.
+    #[error("something changed since it was read")]
+    Conflict,
+    #[error("it exists already")]
+    Exists(Existing),
+    /// [`Expect::NoKeys`] or [`Expect::NoServiceAccounts`] does not hold.
+    #[error("something is in use")]
+    InUse,
+    /// [`Expect::ServiceAccount`] does not hold.
+    #[error("the service account is gone")]
+    OwnerGone,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Project,
+    ServiceAccount,
+    Key,
+    Request,
+}
