@@ -26,6 +26,17 @@ pub enum Actor {
     Keystile,
 }
 
+impl Actor {
+    pub fn service_account(&self) -> Option<&ServiceAccountId> {
+        match self {
+            Self::Caller {
+                service_account, ..
+            } => Some(service_account),
+            Self::Keystile => None,
+        }
+    }
+}
+
 /// A change that is about to be made; its revision is given when it is.
 #[derive(Debug, Clone)]
 pub struct Change {

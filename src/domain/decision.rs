@@ -155,6 +155,11 @@ pub fn explain(candidate: &Candidate, question: &Question, now: Timestamp) -> Ve
     outcomes
 }
 
+/// What the checks of a proven key deny with, in their order.
+pub fn checked_codes() -> impl Iterator<Item = Code> {
+    CHECKS.iter().map(|check| check.denies_with)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Passed,

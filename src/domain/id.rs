@@ -76,6 +76,7 @@ macro_rules! checked_string {
         pub struct $name(Box<str>);
 
         impl $name {
+            #[inline]
             pub fn as_str(&self) -> &str {
                 &self.0
             }

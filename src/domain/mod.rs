@@ -3,7 +3,9 @@
 pub mod audit;
 mod base62;
 pub mod decision;
+pub mod describe;
 pub mod digest;
+pub mod expiry;
 pub mod filter;
 pub mod id;
 pub mod key;
@@ -21,6 +23,11 @@ use std::{borrow::Cow, fmt};
 
 /// The position of a change in the one total order of changes; 0 is before the first.
 pub type Revision = i64;
+
+/// What a caller sends back to say which state of a resource it means; opaque to it.
+pub fn etag(revision: Revision) -> String {
+    format!("\"{revision:x}\"")
+}
 
 /// Why a value was refused, in words for whoever sent it; the field's name is added where it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,15 @@ pub struct Page<K> {
     pub after: Option<Cursor>,
 }
 
+impl<K> Page<K> {
+    /// With one row more, which tells whether another page follows.
+    #[must_use]
+    pub fn and_one(mut self) -> Self {
+        self.size += 1;
+        self
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order<K> {
     pub by: K,

@@ -15,6 +15,18 @@ checked_string! {
     ExternalId, |text| plain(text, 128)
 }
 
+/// Texts that may be empty, and are unless given.
+macro_rules! empty_by_default {
+    ($($name:ident),*) => {$(
+        impl Default for $name {
+            fn default() -> Self {
+                "".parse().expect("it may be empty")
+            }
+        }
+    )*};
+}
+empty_by_default!(DisplayName, Reason, ExternalId);
+
 impl DisplayName {
     /// The words by which the name is found: lower case, split at what is no letter or digit.
     pub fn words(&self) -> impl Iterator<Item = String> {

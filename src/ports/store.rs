@@ -148,6 +148,8 @@ pub struct Commit {
     pub writes: Vec<Write>,
     pub change: Change,
     pub remember: Option<Remembered>,
+    /// Find out whether it would go through, and leave everything as it is.
+    pub validate_only: bool,
 }
 
 #[derive(Debug)]

@@ -1,0 +1,51 @@
+//! When a key ends, as whoever makes it says so.
+
+use std::time::Duration;
+
+use super::{
+    Invalid,
+    time::{DAY, Timestamp},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    Never,
+    At(Timestamp),
+    In(Duration),
+}
+
+impl Expiry {
+    const FARTHEST: Duration = Duration::from_secs(3653 * DAY.as_secs());
+
+    /// The instant, which must lie ahead, and at most ten years.
+    pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+        let end = match self {
+            Self::Never => return Ok(None),
+            Self::At(end) => end,
+            Self::In(span) => now.after(span),
+        };
+        if end <= now {
+            return Err(Invalid::new("must lie in the future"));
+        }
+        if end > now.after(Self::FARTHEST) {
+            return Err(Invalid::new("must lie at most ten years ahead"));
+        }
+        Ok(Some(end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lies_ahead_but_not_beyond_ten_years() {
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        assert_eq!(Expiry::Never.resolve(now), Ok(None));
+        assert_eq!(Expiry::In(DAY).resolve(now), Ok(Some(now.after(DAY))));
+        assert!(Expiry::At(now).resolve(now).is_err());
+        assert!(Expiry::In(Duration::ZERO).resolve(now).is_err());
+        assert!(Expiry::In(4000 * DAY).resolve(now).is_err());
+        assert!(Expiry::At(Timestamp::MAX).resolve(now).is_err());
+    }
+}

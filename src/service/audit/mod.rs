@@ -1,0 +1,7 @@
+//! Reading the change log.
+
+mod list_events;
+mod verify_chain;
+
+pub use list_events::ListEvents;
+pub use verify_chain::{ChainReport, ChainRequest};

@@ -1,0 +1,212 @@
+//! CreateKey: a new key, its first secret, and its service account when none is named.
+
+use ipnet::IpNet;
+
+use crate::{
+    domain::{
+        Invalid,
+        audit::Actor,
+        describe,
+        expiry::Expiry,
+        id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
+        key::{Key, StoredSecret},
+        labels::{Customer, Metadata, Tag},
+        name::{KeyName, ServiceAccountName},
+        service_account::ServiceAccount,
+        text::{DisplayName, ExternalId},
+        time::Timestamp,
+    },
+    ports::store::{Expect, Write},
+    service::{
+        Call, Error, FieldFault, Issued, Service,
+        change::{Failed, Target, until_settled},
+    },
+};
+
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    pub project: ProjectId,
+    /// Generated when absent.
+    pub id: Option<KeyId>,
+    /// Made with the key when absent.
+    pub service_account: Option<ServiceAccountId>,
+    pub environment: EnvironmentId,
+    pub display_name: DisplayName,
+    pub customers: Vec<Customer>,
+    pub allowed_cidrs: Vec<IpNet>,
+    pub metadata: Metadata,
+    pub tags: Vec<Tag>,
+    pub expiry: Expiry,
+}
+
+const ACTION: &str = "keys.create";
+
+impl Service {
+    pub async fn create_key(&self, call: &Call, new: NewKey) -> Result<Issued, Error> {
+        let id = new.id.unwrap_or_else(|| self.new_key_id(self.clock.now()));
+        let name = KeyName {
+            project: new.project.clone(),
+            key: id,
+        };
+        until_settled(&name, || self.try_create_key(call, &new, &name)).await
+    }
+
+    async fn try_create_key(
+        &self,
+        call: &Call,
+        new: &NewKey,
+        name: &KeyName,
+    ) -> Result<Issued, Failed> {
+        if let Some(issued) = self.issued_before(call, ACTION).await? {
+            return Ok(issued);
+        }
+        let now = self.clock.now();
+        let (head, expire_time) = self.check_new_key(new, now).await?;
+
+        let mut expect = Vec::new();
+        let mut writes = Vec::new();
+        let service_account = match &new.service_account {
+            Some(id) => {
+                let owner = ServiceAccountName {
+                    project: new.project.clone(),
+                    service_account: id.clone(),
+                };
+                self.load_account(&owner).await?;
+                expect.push(Expect::ServiceAccount(new.project.clone(), id.clone()));
+                id.clone()
+            }
+            None => {
+                let account = self.account_for(new, &call.actor, now);
+                let id = account.id.clone();
+                writes.push(Write::InsertServiceAccount(account));
+                id
+            }
+        };
+
+        let (api_key, sealed) = self.new_secret(&head, name.key);
+        let mut key = Key {
+            id: name.key,
+            project: new.project.clone(),
+            service_account,
+            environment: new.environment.clone(),
+            head,
+            display_name: new.display_name.clone(),
+            customers: new.customers.clone(),
+            allowed_cidrs: new.allowed_cidrs.clone(),
+            metadata: new.metadata.clone(),
+            tags: new.tags.clone(),
+            created_by: call.creator(),
+            create_time: now,
+            update_time: now,
+            expire_time,
+            last_used_time: None,
+            disable_time: None,
+            revocation: None,
+            deletion: None,
+            protected: false,
+            secrets: vec![StoredSecret::new(1, sealed, now)],
+            revision: 0,
+        };
+        let target = Target {
+            action: ACTION,
+            project: new.project.clone(),
+            name: name.to_string(),
+            before: None,
+            after: Some(describe::key(&key)),
+            time: now,
+        };
+        writes.push(Write::InsertKey(key.clone()));
+        key.revision = self.commit(call, target, expect, writes).await?;
+        let api_key = (!call.validate_only).then_some(api_key);
+        Ok(Issued {
+            key: self.view_key(key, now).await?,
+            api_key,
+            repeated: false,
+        })
+    }
+
+    /// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
+    async fn check_new_key(
+        &self,
+        new: &NewKey,
+        now: Timestamp,
+    ) -> Result<(String, Option<Timestamp>), Error> {
+        let project = self.load_project(&new.project).await?;
+        if project.id.is_system() && !new.customers.is_empty() {
+            return Err(Error::NotYetAvailable {
+                field: "key.customers",
+            });
+        }
+        let environment = project.environments.get(&new.environment).ok_or_else(|| {
+            let known: Vec<_> = project
+                .environments
+                .iter()
+                .map(|it| it.id.as_str())
+                .collect();
+            let why = Invalid::new(format!(
+                "must be one of the project's: {}",
+                known.join(", ")
+            ));
+            FieldFault::new("key.environment", &why)
+        });
+        let expire_time = new
+            .expiry
+            .resolve(now)
+            .map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
+        match (environment, expire_time) {
+            (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
+            (environment, expire_time) => Err(Error::Invalid(
+                environment
+                    .err()
+                    .into_iter()
+                    .chain(expire_time.err())
+                    .collect(),
+            )),
+        }
+    }
+
+    fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
+        ServiceAccount {
+            project: new.project.clone(),
+            id: ServiceAccountId::generated(now, self.random.bytes()),
+            display_name: new.display_name.clone(),
+            external_id: ExternalId::default(),
+            metadata: Metadata::default(),
+            created_by: actor.service_account().cloned(),
+            create_time: now,
+            update_time: now,
+            disable_time: None,
+            last_used_time: None,
+            protected: false,
+            revision: 0,
+        }
+    }
+
+    /// The answer to a request that made or rotated a key before.
+    pub(in crate::service) async fn issued_before(
+        &self,
+        call: &Call,
+        action: &str,
+    ) -> Result<Option<Issued>, Error> {
+        let Some(target) = self.repeated(call, action).await? else {
+            return Ok(None);
+        };
+        let name: KeyName = target
+            .parse()
+            .map_err(|_| Error::NotFound { resource: target })?;
+        let key = self.load_key(&name).await?;
+        let key = self.view_key(key, self.clock.now()).await?;
+        Ok(Some(Issued {
+            key,
+            api_key: None,
+            repeated: true,
+        }))
+    }
+}
+
+pub(super) fn expiry_field(expiry: Expiry) -> &'static str {
+    match expiry {
+        Expiry::In(_) => "key.ttl",
+        Expiry::At(_) | Expiry::Never => "key.expire_time",
+    }
+}

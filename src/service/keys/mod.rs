@@ -1,0 +1,34 @@
+//! The life of a key.
+
+mod count;
+mod create;
+mod delete;
+mod disable;
+mod enable;
+mod explain;
+mod get;
+mod list;
+mod lookup;
+mod revoke;
+mod rotate;
+mod undelete;
+mod update;
+
+pub use count::CountKeys;
+pub use create::NewKey;
+pub use explain::{ExplainVerify, Explanation, Subject};
+pub use list::ListKeys;
+pub use lookup::{Found, Lookup, LookupKey};
+pub use update::KeyPatch;
+
+use crate::{
+    domain::{key::Forbidden, name::KeyName},
+    service::Error,
+};
+
+fn forbidden(name: &KeyName) -> impl Fn(Forbidden) -> Error {
+    move |why| Error::Forbidden {
+        resource: name.to_string(),
+        why,
+    }
+}

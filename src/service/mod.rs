@@ -1,0 +1,80 @@
+//! What Keystile does: one file a verb, each from domain values to domain values.
+
+mod audit;
+mod bootstrap;
+mod call;
+mod change;
+mod error;
+mod housekeeping;
+mod keys;
+mod peppers;
+mod projects;
+mod service_accounts;
+mod verify;
+mod view;
+
+use std::sync::Arc;
+
+use crate::{
+    domain::{
+        digest::{Peppers, Secret},
+        id::KeyId,
+        key::Sealed,
+        time::Timestamp,
+        token::{self, ApiKey},
+    },
+    ports::{Clock, Random, Store},
+};
+
+pub use audit::{ChainReport, ChainRequest, ListEvents};
+pub use bootstrap::RootKey;
+pub use call::{Call, Repeatable};
+pub use error::{Error, FieldFault};
+pub use keys::{
+    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey,
+    Subject,
+};
+pub use peppers::PepperUsage;
+pub use projects::{CreatedProject, NewProject, ProjectPatch};
+pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
+pub use verify::{Caller, Verifier, VerifyRequest};
+pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
+
+/// The verbs of the admin side.
+#[derive(Debug, Clone)]
+pub struct Service {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    peppers: Arc<Peppers>,
+}
+
+impl Service {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        peppers: Arc<Peppers>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            random,
+            peppers,
+        }
+    }
+
+    /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.
+    fn new_secret(&self, head: &str, id: KeyId) -> (ApiKey, Sealed) {
+        let secret = Secret::new(self.random.bytes());
+        let sealed = Sealed {
+            digest: self.peppers.digest(id, &secret),
+            pepper: self.peppers.newest(),
+        };
+        (token::issue(head, id, &secret), sealed)
+    }
+
+    fn new_key_id(&self, now: Timestamp) -> KeyId {
+        KeyId::new(now, self.random.bytes())
+    }
+}

@@ -1,0 +1,10 @@
+//! The tenants.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod update;
+
+pub use create::{CreatedProject, NewProject};
+pub use update::ProjectPatch;

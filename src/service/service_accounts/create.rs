@@ -1,0 +1,88 @@
+//! CreateServiceAccount.
+
+use crate::{
+    domain::{
+        describe,
+        id::{ProjectId, ServiceAccountId},
+        labels::Metadata,
+        name::ServiceAccountName,
+        service_account::ServiceAccount,
+        text::{DisplayName, ExternalId},
+    },
+    ports::store::{Expect, Write},
+    service::{
+        AccountView, Call, Error, Service,
+        change::{Failed, Target, until_settled},
+    },
+};
+
+#[derive(Debug, Clone)]
+pub struct NewServiceAccount {
+    pub project: ProjectId,
+    /// Generated when absent.
+    pub id: Option<ServiceAccountId>,
+    pub display_name: DisplayName,
+    pub external_id: ExternalId,
+    pub metadata: Metadata,
+}
+
+const ACTION: &str = "serviceAccounts.create";
+
+impl Service {
+    pub async fn create_service_account(
+        &self,
+        call: &Call,
+        new: NewServiceAccount,
+    ) -> Result<AccountView, Error> {
+        let generated = || ServiceAccountId::generated(self.clock.now(), self.random.bytes());
+        let service_account = new.id.clone().unwrap_or_else(generated);
+        let name = ServiceAccountName {
+            project: new.project.clone(),
+            service_account,
+        };
+        until_settled(&name, || self.try_create_service_account(call, &new, &name)).await
+    }
+
+    async fn try_create_service_account(
+        &self,
+        call: &Call,
+        new: &NewServiceAccount,
+        name: &ServiceAccountName,
+    ) -> Result<AccountView, Failed> {
+        if let Some(target) = self.repeated(call, ACTION).await? {
+            let made = target
+                .parse()
+                .map_err(|_| Error::NotFound { resource: target })?;
+            let account = self.load_account(&made).await?;
+            return Ok(self.view_account(account).await?);
+        }
+        let project = self.load_project(&new.project).await?;
+        let now = self.clock.now();
+        let mut account = ServiceAccount {
+            project: new.project.clone(),
+            id: name.service_account.clone(),
+            display_name: new.display_name.clone(),
+            external_id: new.external_id.clone(),
+            metadata: new.metadata.clone(),
+            created_by: call.creator(),
+            create_time: now,
+            update_time: now,
+            disable_time: None,
+            last_used_time: None,
+            protected: false,
+            revision: 0,
+        };
+        let target = Target {
+            action: ACTION,
+            project: new.project.clone(),
+            name: name.to_string(),
+            before: None,
+            after: Some(describe::service_account(&account)),
+            time: now,
+        };
+        let expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
+        let writes = vec![Write::InsertServiceAccount(account.clone())];
+        account.revision = self.commit(call, target, expect, writes).await?;
+        Ok(self.view_account(account).await?)
+    }
+}

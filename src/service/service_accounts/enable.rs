@@ -1,0 +1,24 @@
+//! EnableServiceAccount: its keys work again.
+
+use crate::{
+    domain::name::ServiceAccountName,
+    service::{AccountView, Call, Error, Service},
+};
+
+impl Service {
+    pub async fn enable_service_account(
+        &self,
+        call: &Call,
+        name: &ServiceAccountName,
+        etag: &str,
+    ) -> Result<AccountView, Error> {
+        self.change_account(
+            call,
+            "serviceAccounts.enable",
+            name,
+            etag,
+            |account, now| account.enable(now).map_err(super::forbidden(name)),
+        )
+        .await
+    }
+}
