@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod grpc;
 pub mod ports;
 pub mod service;
 pub mod telemetry;

@@ -9,6 +9,8 @@ use crate::{
 pub enum Error {
     #[error("the request has invalid fields")]
     Invalid(Vec<FieldFault>),
+    #[error("the page token belongs to another listing, or was changed")]
+    InvalidPageToken,
     #[error("{field} is not available yet")]
     NotYetAvailable { field: &'static str },
     #[error("{resource} does not exist")]
