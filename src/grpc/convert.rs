@@ -146,6 +146,7 @@ impl From<AccountView> for proto::ServiceAccount {
             last_used_time: account.last_used_time.map(time),
             etag: etag(account.revision),
             revision: account.revision,
+            protected: account.protected,
         }
     }
 }
