@@ -4,4 +4,5 @@ pub mod config;
 pub mod domain;
 pub mod ports;
 pub mod service;
+pub mod store;
 pub mod telemetry;

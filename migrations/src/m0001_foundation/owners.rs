@@ -2,9 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::dialect::{
-    Dialect, flag, index, number, optional_number, owned_by, primary_key, uuid,
-};
+use crate::dialect::{Dialect, flag, index, number, optional_number, owned_by, primary_key, uuid};
 
 pub(super) async fn up(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbErr> {
     projects(manager, dialect).await?;
