@@ -5,4 +5,5 @@ pub mod domain;
 pub mod grpc;
 pub mod ports;
 pub mod service;
+pub mod store;
 pub mod telemetry;

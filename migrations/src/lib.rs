@@ -1,1 +1,33 @@
-//! The database schema.
+//! The database schema, as ordered migrations.
+//!
+//! A migration may be cut off half-way where a database commits every statement that changes the schema
+//! (MySQL does), so each step is one that can be repeated.
+
+mod dialect;
+mod m0001_foundation;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+pub use sea_orm_migration::{MigratorTrait as Migrate, SchemaManager};
+
+#[derive(Debug)]
+pub struct Migrator;
+
+impl Migrator {
+    /// Where applied migrations are written down.
+    pub const TABLE: &'static str = "seaql_migrations";
+
+    /// The names of the migrations that this binary knows, oldest first.
+    pub fn known() -> Vec<String> {
+        Self::migrations()
+            .iter()
+            .map(|migration| migration.name().to_owned())
+            .collect()
+    }
+}
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_foundation::Migration)]
+    }
+}

@@ -1,0 +1,134 @@
+//! What the database says when it fails, sorted by what can be done, without the values of any row.
+
+use sea_orm::{
+    DbErr, RuntimeErr, SqlxError, SqlxMySqlError, SqlxPostgresError, SqlxSqliteError,
+    sqlx::error::DatabaseError,
+};
+
+use crate::ports::StoreError;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Another transaction came in between; nothing was done, and a repeat may go through.
+    Contended,
+    /// A row of this key is there already.
+    Duplicate,
+    /// The database does not answer, or takes no more for now.
+    Unavailable,
+    Broken,
+}
+
+pub(super) fn failed(error: DbErr) -> StoreError {
+    match kind(&error) {
+        Kind::Contended | Kind::Unavailable => StoreError::Unavailable(tell(&error)),
+        Kind::Duplicate | Kind::Broken => StoreError::Broken(tell(&error)),
+    }
+}
+
+pub(super) fn kind(error: &DbErr) -> Kind {
+    match error {
+        DbErr::ConnectionAcquire(_) => Kind::Unavailable,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => sqlx_kind(error),
+        _ => Kind::Broken,
+    }
+}
+
+pub(super) fn sqlx_kind(error: &SqlxError) -> Kind {
+    match error {
+        SqlxError::Database(error) => answer_kind(error.as_ref()),
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed
+        | SqlxError::BeginFailed => Kind::Unavailable,
+        _ => Kind::Broken,
+    }
+}
+
+/// The error as text for the log.
+pub(super) fn tell(error: &DbErr) -> String {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => sqlx_tell(error),
+        other => other.to_string(),
+    }
+}
+
+/// Servers quote the offending value when they refuse one ("Duplicate entry 'x' for key"), so of
+/// answers that are about a row no more than the code is told.
+pub(super) fn sqlx_tell(error: &SqlxError) -> String {
+    let SqlxError::Database(answer) = error else {
+        return error.to_string();
+    };
+    let code = answer.code().unwrap_or_default();
+    match answer_kind(answer.as_ref()) {
+        Kind::Duplicate => format!("a row of this key is there already ({code})"),
+        Kind::Broken if quotes_values(answer.as_ref(), &code) => {
+            format!("a value was refused ({code})")
+        }
+        _ => format!("{} ({code})", answer.message()),
+    }
+}
+
+fn quotes_values(answer: &(dyn DatabaseError + 'static), sqlstate: &str) -> bool {
+    // Classes 22 and 23 are faults of values; HY000 is where MySQL puts what it found no class for.
+    answer.try_downcast_ref::<SqlxSqliteError>().is_none()
+        && ["22", "23", "HY"]
+            .iter()
+            .any(|class| sqlstate.starts_with(class))
+}
+
+fn answer_kind(answer: &(dyn DatabaseError + 'static)) -> Kind {
+    if answer.is_unique_violation() {
+        return Kind::Duplicate;
+    }
+    let code = answer.code().unwrap_or_default();
+    if answer.try_downcast_ref::<SqlxPostgresError>().is_some() {
+        postgres_kind(&code)
+    } else if let Some(error) = answer.try_downcast_ref::<SqlxMySqlError>() {
+        mysql_kind(error.number())
+    } else {
+        sqlite_kind(code.parse().unwrap_or(0))
+    }
+}
+
+fn postgres_kind(sqlstate: &str) -> Kind {
+    match sqlstate {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Kind::Contended,
+        // lock_not_available, query_canceled, read_only_sql_transaction (a standby)
+        "55P03" | "57014" | "25006" => Kind::Unavailable,
+        // connection_exception, insufficient_resources, operator_intervention, system_error
+        _ if ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| sqlstate.starts_with(class)) =>
+        {
+            Kind::Unavailable
+        }
+        _ => Kind::Broken,
+    }
+}
+
+fn mysql_kind(number: u16) -> Kind {
+    match number {
+        // ER_LOCK_DEADLOCK, ER_CHECKREAD
+        1213 | 1020 => Kind::Contended,
+        // Too many connections, disk full, shutting down, lock wait timeout, read only, killed
+        1040 | 1021 | 1053 | 1114 | 1203 | 1205 | 1290 | 1317 | 1792 | 1836 | 1927 => {
+            Kind::Unavailable
+        }
+        _ => Kind::Broken,
+    }
+}
+
+fn sqlite_kind(extended_code: i32) -> Kind {
+    match extended_code & 0xff {
+        // BUSY, LOCKED, IOERR, FULL, CANTOPEN
+        5 | 6 | 10 | 13 | 14 => Kind::Unavailable,
+        _ => Kind::Broken,
+    }
+}

@@ -1,0 +1,63 @@
+//! Reading the change log.
+
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::{
+    domain::{
+        Revision,
+        audit::{Event, Head},
+        filter::Filter,
+        listing::EventTest,
+        name::Scope,
+        page::Page,
+    },
+    ports::StoreError,
+};
+
+use super::{
+    error::failed,
+    filter, paging,
+    rows::{
+        audit_events::{Column, Entity},
+        change_head,
+    },
+};
+
+pub(super) async fn list(
+    db: &DatabaseConnection,
+    scope: &Scope,
+    filter: &Filter<EventTest>,
+    page: &Page<()>,
+) -> Result<Vec<Event>, StoreError> {
+    let mut rows = filter::events(filter);
+    if let Scope::Project(project) = scope {
+        rows = rows.filter(Column::ProjectId.eq(project.as_str()));
+    }
+    let rows = paging::page_by_one(rows, Column::Revision, page);
+    let rows = rows.all(db).await.map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub(super) async fn from(
+    db: &DatabaseConnection,
+    start: Revision,
+    most: u64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::Revision.gte(start))
+        .order_by_asc(Column::Revision)
+        .limit(most)
+        .all(db)
+        .await
+        .map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {
+    change_head::Entity::find_by_id(change_head::ONLY)
+        .one(db)
+        .await
+        .map_err(failed)?
+        .ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?
+        .try_into()
+}

@@ -1,0 +1,116 @@
+//! Reading projects and service accounts.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::{
+    domain::{
+        filter::Filter,
+        id::{ProjectId, ServiceAccountId},
+        listing::{AccountOrder, AccountTest},
+        page::Page,
+        project::Project,
+        service_account::ServiceAccount,
+        text::DisplayName,
+    },
+    ports::StoreError,
+};
+
+use super::{
+    error::failed,
+    filter, paging,
+    rows::{projects, read, service_accounts},
+};
+
+pub(super) async fn project(
+    db: &DatabaseConnection,
+    id: &ProjectId,
+) -> Result<Option<Project>, StoreError> {
+    projects::Entity::find_by_id(id.as_str())
+        .one(db)
+        .await
+        .map_err(failed)?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+pub(super) async fn projects(
+    db: &DatabaseConnection,
+    page: &Page<()>,
+) -> Result<Vec<Project>, StoreError> {
+    let order = (projects::Column::CreateTime, projects::Column::Id);
+    let rows = paging::page(
+        projects::Entity::find(),
+        db.get_database_backend(),
+        order,
+        page,
+    );
+    let rows = rows.all(db).await.map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub(super) async fn service_account(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    id: &ServiceAccountId,
+) -> Result<Option<ServiceAccount>, StoreError> {
+    service_accounts::Entity::find_by_id((project.to_string(), id.to_string()))
+        .one(db)
+        .await
+        .map_err(failed)?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+pub(super) async fn service_accounts(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    filter: &Filter<AccountTest>,
+    page: &Page<AccountOrder>,
+) -> Result<Vec<ServiceAccount>, StoreError> {
+    use service_accounts::Column;
+
+    let sort = match page.order.by {
+        AccountOrder::CreateTime => Column::CreateTime,
+        AccountOrder::DisplayName => Column::DisplayName,
+    };
+    let rows = paging::page(
+        filter::service_accounts(project, filter),
+        db.get_database_backend(),
+        (sort, Column::Id),
+        page,
+    );
+    let rows = rows.all(db).await.map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub(super) async fn display_names(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    ids: &[ServiceAccountId],
+) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+    use service_accounts::Column;
+
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, String)> = service_accounts::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::DisplayName)
+        .filter(Column::ProjectId.eq(project.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(ServiceAccountId::as_str)))
+        .into_tuple()
+        .all(db)
+        .await
+        .map_err(failed)?;
+    rows.iter()
+        .map(|(id, name)| {
+            Ok((
+                read("service_accounts.id", id)?,
+                read("service_accounts.display_name", name)?,
+            ))
+        })
+        .collect()
+}

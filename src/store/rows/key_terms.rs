@@ -1,0 +1,39 @@
+//! What keys are found by: their tags, and the words of their names.
+
+use std::collections::BTreeSet;
+
+use sea_orm::entity::prelude::*;
+
+use crate::domain::{key::Key, labels::Tag};
+
+#[derive(Clone, Debug, DeriveEntityModel)]
+#[sea_orm(table_name = "key_terms")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub project_id: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub term: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key_id: Uuid,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+pub(crate) fn of(key: &Key) -> BTreeSet<String> {
+    key.tags
+        .iter()
+        .map(of_tag)
+        .chain(key.display_name.words().map(|word| of_word(&word)))
+        .collect()
+}
+
+pub(crate) fn of_tag(tag: &Tag) -> String {
+    format!("t:{tag}")
+}
+
+pub(crate) fn of_word(word: &str) -> String {
+    format!("n:{word}")
+}

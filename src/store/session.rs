@@ -1,0 +1,68 @@
+//! Write transactions, which take turns where the database has one writer.
+
+use sea_orm::{
+    ConnAcquireErr, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::sync::MutexGuard;
+
+use super::{SqlStore, error};
+
+/// How often a transaction is tried that the database breaks off in favour of another.
+pub(super) struct Attempts {
+    left: u32,
+}
+
+impl Attempts {
+    pub(super) fn new() -> Self {
+        Self { left: 3 }
+    }
+
+    /// Whether to try again after `error`, which is known to have left nothing behind.
+    pub(super) fn again(&mut self, error: &DbErr) -> bool {
+        let again = self.left > 0 && error::kind(error) == error::Kind::Contended;
+        self.left -= u32::from(again);
+        again
+    }
+}
+
+/// Fields are dropped in this order: the turn ends after the transaction.
+pub(super) struct Writing<'a> {
+    pub tx: DatabaseTransaction,
+    _turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl SqlStore {
+    /// Begins a transaction that is going to write. Every transaction that writes begins here.
+    pub(super) async fn write(&self) -> Result<Writing<'_>, DbErr> {
+        let turn = match &self.turn {
+            Some(turn) => Some(
+                tokio::time::timeout(self.options.acquire_timeout, turn.lock())
+                    .await
+                    .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?,
+            ),
+            None => None,
+        };
+        let options = TransactionOptions {
+            // A transaction that begins as a reader and turns writer may find that it cannot.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let tx = self.db.begin_with_options(options).await?;
+        Ok(Writing { tx, _turn: turn })
+    }
+}
+
+impl Writing<'_> {
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        let Self { tx, _turn } = self;
+        tx.commit().await
+    }
+
+    /// Undoes everything before the next writer's turn.
+    pub(super) async fn undo(self) {
+        let Self { tx, _turn } = self;
+        // What cannot be rolled back has lost its connection, and the database undoes it by itself.
+        let _ = tx.rollback().await;
+    }
+}

@@ -1,0 +1,199 @@
+//! Fresh databases for tests, one for each, gone when it ends.
+
+use std::{
+    env,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+use keystile::store::{Location, Options, SqlStore};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+    MySql,
+}
+
+/// A database of its own, empty but for what the test puts in it.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) kind: Kind,
+    pub(crate) location: Location,
+    name: String,
+    _directory: Option<TempDir>,
+    _place: Option<SemaphorePermit<'static>>,
+}
+
+/// How many databases on servers are in use at a time; each takes a handful of connections.
+static PLACES: Semaphore = Semaphore::const_new(8);
+
+impl Database {
+    /// An empty database, without a schema.
+    pub(crate) async fn empty(kind: Kind) -> Self {
+        if kind == Kind::Sqlite {
+            let directory = TempDir::new().expect("a temporary directory");
+            return Self {
+                kind,
+                location: Location::Sqlite(directory.path().join("keystile.db")),
+                name: String::new(),
+                _directory: Some(directory),
+                _place: None,
+            };
+        }
+        let place = PLACES.acquire().await.expect("it is never closed");
+        let name = unique_name();
+        let create = match kind {
+            Kind::Postgres => format!("CREATE DATABASE {name} TEMPLATE template0"),
+            _ => format!("CREATE DATABASE {name}"),
+        };
+        on_server(kind, &create)
+            .await
+            .unwrap_or_else(|error| panic!("{} does not answer: {error}\n{HINT}", admin_url(kind)));
+        Self {
+            kind,
+            location: Location::Server(with_database(&admin_url(kind), &name)),
+            name,
+            _directory: None,
+            _place: Some(place),
+        }
+    }
+
+    /// A database with the newest schema, and a store on it.
+    pub(crate) async fn migrated(kind: Kind) -> (Self, SqlStore) {
+        let database = Self::empty(kind).await;
+        let store = database.open().await;
+        store.migrate().await.expect("a fresh database migrates");
+        (database, store)
+    }
+
+    pub(crate) async fn open(&self) -> SqlStore {
+        let options = self.options();
+        SqlStore::open(options)
+            .await
+            .expect("the database is there")
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            location: self.location.clone(),
+            max_connections: 4,
+            acquire_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// A connection past the store, to look behind it.
+    pub(crate) async fn raw(&self) -> DatabaseConnection {
+        connect(self.url()).await.expect("the database is there")
+    }
+
+    /// Runs one statement past the store.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let raw = self.raw().await;
+        raw.execute_unprepared(sql).await.expect("it runs");
+        raw.close().await.expect("it closes");
+    }
+
+    /// The file, of a SQLite database.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        match &self.location {
+            Location::Sqlite(file) => Some(file),
+            Location::Server(_) => None,
+        }
+    }
+
+    fn url(&self) -> String {
+        match &self.location {
+            Location::Sqlite(file) => format!("sqlite://{}", file.display()),
+            Location::Server(url) => url.clone(),
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.name.is_empty() {
+            return;
+        }
+        let force = match self.kind {
+            Kind::Postgres => " WITH (FORCE)",
+            _ => "",
+        };
+        let (kind, drop) = (self.kind, format!("DROP DATABASE {}{force}", self.name));
+        // A thread of its own, since the test's runtime may be on its way down in a panic.
+        let dropped = thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime")
+                .block_on(on_server(kind, &drop))
+        })
+        .join();
+        if !matches!(dropped, Ok(Ok(()))) && !thread::panicking() {
+            panic!("the database {} was left behind: {dropped:?}", self.name);
+        }
+    }
+}
+
+const HINT: &str = "./test.sh starts the servers that the tests need; KEYSTILE_TEST_POSTGRES_URL and \
+                    KEYSTILE_TEST_MYSQL_URL name others.";
+
+fn admin_url(kind: Kind) -> String {
+    let (variable, default) = match kind {
+        Kind::MySql => (
+            "KEYSTILE_TEST_MYSQL_URL",
+            "mysql://root@127.0.0.1:3306/mysql",
+        ),
+        _ => (
+            "KEYSTILE_TEST_POSTGRES_URL",
+            "postgres://postgres@127.0.0.1:5432/postgres",
+        ),
+    };
+    env::var(variable).unwrap_or_else(|_| default.to_owned())
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (address, parameters) = url
+        .split_once('?')
+        .map_or((url, None), |(a, p)| (a, Some(p)));
+    let (server, _) = address.rsplit_once('/').expect("the URL names a database");
+    let parameters = parameters.map(|it| format!("?{it}")).unwrap_or_default();
+    format!("{server}/{name}{parameters}")
+}
+
+fn unique_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Process ids repeat, from one machine or one day to the next.
+    let random = TempDir::new().expect("a temporary directory");
+    let random = random.path().file_name().expect("it has a name");
+    let random: String = random
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let name = format!("keystile_test_{}_{count}_{random}", std::process::id());
+    name.to_lowercase()
+}
+
+async fn on_server(kind: Kind, sql: &str) -> Result<(), DbErr> {
+    let server = connect(admin_url(kind)).await?;
+    let outcome = server.execute_unprepared(sql).await;
+    server.close().await?;
+    outcome.map(drop)
+}
+
+async fn connect(url: String) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .connect_timeout(Duration::from_secs(10))
+        .sqlx_logging(false);
+    sea_orm::Database::connect(options).await
+}
