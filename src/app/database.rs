@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::{
     config::{Database, DatabaseConfig},
     ports::StoreError,
-    store::{self, Location, SqlStore},
+    store::{Location, Options, SqlStore},
 };
 
 use super::StartError;
@@ -17,7 +17,11 @@ use super::StartError;
 pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, StartError> {
     let mut refused = None;
     match timeout(PATIENCE, try_on(config, &mut refused)).await {
-        Ok(opened) => opened.map(Arc::new).map_err(StartError::Store),
+        Ok(Ok(store)) => Ok(Arc::new(store)),
+        Ok(Err(source)) => Err(StartError::DatabaseRefused {
+            database: describe(config),
+            source,
+        }),
         Err(_) => Err(StartError::NoDatabase {
             database: describe(config),
             patience: PATIENCE,
@@ -28,7 +32,7 @@ pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, Start
 
 /// Brings the schema up to date, and answers with the names of the migrations that it took.
 pub(super) async fn migrate(store: &SqlStore) -> Result<Vec<String>, StartError> {
-    let applied = store::migrate(store).await?;
+    let applied = store.migrate().await?;
     for name in &applied {
         info!(migration.name = %name, "migrated the database");
     }
@@ -89,5 +93,11 @@ async fn open_once(config: &DatabaseConfig) -> Result<SqlStore, StoreError> {
         Database::Embedded { file } => Location::Sqlite(file.clone()),
         Database::Server { url } => Location::Server(url.expose().to_owned()),
     };
-    SqlStore::open(location, config.max_connections, config.timeout).await
+    SqlStore::open(Options {
+        location,
+        max_connections: config.max_connections,
+        acquire_timeout: config.timeout,
+        connect_timeout: config.timeout,
+    })
+    .await
 }

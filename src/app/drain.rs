@@ -45,12 +45,17 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) async fn stop(mut self) -> Stopped {
-        info!(drain.deadline_seconds = self.deadline.as_secs_f64(), "stopping");
+        info!(
+            drain.deadline_seconds = self.deadline.as_secs_f64(),
+            "stopping"
+        );
         // Before the health is set for good: the monitor would call it ready again.
         self.monitor.end(TIDYING).await;
         self.health.set_ready(false).await;
         self.closing.stop();
-        let drained = timeout(self.deadline, ends(&mut self.servers)).await.is_ok();
+        let drained = timeout(self.deadline, ends(&mut self.servers))
+            .await
+            .is_ok();
         if !drained {
             warn!("the drain deadline has passed: calls under way are cut off");
             self.servers.shutdown().await;
@@ -58,7 +63,10 @@ impl Running {
         self.housekeeper.end(TIDYING).await;
         let unsaved = self.writer.end(TIDYING).await;
         if let Some(Unsaved(notes @ 1..)) = unsaved {
-            error!(recorder.lost = notes, "the database did not take the last notes: last-used times are too early");
+            error!(
+                recorder.lost = notes,
+                "the database did not take the last notes: last-used times are too early"
+            );
         }
         if timeout(TIDYING, self.store.close()).await.is_err() {
             warn!("connections to the database are still in use: left as they are");
@@ -67,7 +75,11 @@ impl Running {
             drained,
             recorded: unsaved == Some(Unsaved(0)),
         };
-        info!(drain.complete = stopped.drained, recorder.complete = stopped.recorded, "stopped");
+        info!(
+            drain.complete = stopped.drained,
+            recorder.complete = stopped.recorded,
+            "stopped"
+        );
         stopped
     }
 }

@@ -41,6 +41,12 @@ pub enum StartError {
         /// What it said when it was last tried; nothing when it just kept silent.
         refused: Option<StoreError>,
     },
+    /// It answered, and would not let Keystile in.
+    #[error("KEYSTILE_DATABASE_URL: {database}: {source}")]
+    DatabaseRefused {
+        database: String,
+        source: StoreError,
+    },
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
@@ -69,7 +75,8 @@ impl StartError {
             Self::DataDirectory(_)
             | Self::PepperFile(_)
             | Self::PepperFileLost { .. }
-            | Self::PeppersMissing(_) => true,
+            | Self::PeppersMissing(_)
+            | Self::DatabaseRefused { .. } => true,
             Self::Migrate(error) => matches!(error, MigrateError::Newer { .. }),
             _ => false,
         }
@@ -86,7 +93,11 @@ pub struct Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.secrets == 1 { "" } else { "s" };
-        write!(f, "version {} ({} secret{plural})", self.version, self.secrets)
+        write!(
+            f,
+            "version {} ({} secret{plural})",
+            self.version, self.secrets
+        )
     }
 }
 
@@ -113,7 +124,9 @@ fn list(missing: &[Missing]) -> String {
 }
 
 fn because(refused: Option<&StoreError>) -> String {
-    refused.map(|error| format!(" ({error})")).unwrap_or_default()
+    refused
+        .map(|error| format!(" ({error})"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

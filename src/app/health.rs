@@ -42,7 +42,8 @@ pub struct Unhealthy {
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 async fn ask(address: SocketAddr) -> Result<(), String> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+    let endpoint =
+        Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
     // The transport's own words are "transport error"; the cause is what helps.
     let channel = endpoint
         .connect()

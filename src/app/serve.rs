@@ -44,7 +44,7 @@ impl App {
 
     async fn start(self, listeners: Listeners) -> Running {
         let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _);
-        let health = Health::new();
+        let health = Health::new().await;
         // The database answered a moment ago.
         health.set_ready(true).await;
         let (closing, servers) = self.listen(listeners, queue, &health);
@@ -90,7 +90,8 @@ impl App {
         servers.spawn({
             let (service, health) = (self.service.clone(), health.clone());
             async move {
-                let served = grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
+                let served =
+                    grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
                 ("admin", served)
             }
         });
@@ -99,7 +100,10 @@ impl App {
 }
 
 fn announce(listeners: &Listeners, database_kind: &str) -> io::Result<()> {
-    let (verify, admin) = (listeners.verify.local_addr()?, listeners.admin.local_addr()?);
+    let (verify, admin) = (
+        listeners.verify.local_addr()?,
+        listeners.admin.local_addr()?,
+    );
     info!(
         version = env!("CARGO_PKG_VERSION"),
         listener.verify = %verify,

@@ -119,7 +119,10 @@ mod tests {
 
     fn key(seed: u16) -> KeyId {
         let [high, low] = seed.to_be_bytes();
-        KeyId::new(Timestamp::from_micros(0), [high, low, 0, 0, 0, 0, 0, 0, high, low])
+        KeyId::new(
+            Timestamp::from_micros(0),
+            [high, low, 0, 0, 0, 0, 0, 0, high, low],
+        )
     }
 
     fn used(seed: u16, secret_version: i32, micros: i64) -> Note {
@@ -145,7 +148,12 @@ mod tests {
     #[test]
     fn keeps_the_latest_use_of_each_secret() {
         let mut batch = Batch::default();
-        for note in [used(1, 1, 20), used(1, 1, 30), used(1, 1, 10), used(1, 2, 5)] {
+        for note in [
+            used(1, 1, 20),
+            used(1, 1, 30),
+            used(1, 1, 10),
+            used(1, 2, 5),
+        ] {
             batch.add(note);
         }
         let times: Vec<_> = batch
@@ -199,7 +207,11 @@ mod tests {
         }
         batch.add(used(0, 1, 9));
         assert_eq!(batch.len(), MOST);
-        assert_eq!(batch.take_dropped(), 2, "one that is known is no secret more");
+        assert_eq!(
+            batch.take_dropped(),
+            2,
+            "one that is known is no secret more"
+        );
         assert_eq!(batch.take_dropped(), 0);
     }
 }

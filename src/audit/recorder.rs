@@ -136,12 +136,15 @@ impl Writer {
     async fn flush(&mut self) {
         let dropped = self.dropped.swap(0, Relaxed) + self.batch.take_dropped();
         if dropped > 0 {
-            warn!(recorder.dropped = dropped, "too many uses at once: some were not recorded");
+            warn!(
+                recorder.dropped = dropped,
+                "too many uses at once: some were not recorded"
+            );
         }
         // Of two calls that fail, one tells enough.
         let written = self.write_uses().await;
         let written = self.write_rehashes().await.and(written);
-        match written {
+        match &written {
             Err(error) if !self.failing => {
                 warn!(error = %error, recorder.waiting = self.batch.len(), "uses cannot be recorded; trying on");
             }

@@ -34,8 +34,14 @@ fn hints(usage: &[PepperUsage]) -> String {
     let missing: Vec<_> = usage.iter().filter(|it| !it.configured).collect();
     let mut text = String::new();
     for (peppers, hint) in [
-        (&missing, "MISSING: API keys under it do not verify; add it behind the newest"),
-        (&needed, "still needed; a secret moves to the newest when it next verifies"),
+        (
+            &missing,
+            "MISSING: API keys under it do not verify; add it behind the newest",
+        ),
+        (
+            &needed,
+            "still needed; a secret moves to the newest when it next verifies",
+        ),
         (&idle, "can be removed, once every replica has the newest"),
     ] {
         for it in peppers {

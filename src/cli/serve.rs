@@ -46,7 +46,9 @@ fn told(stopped: Stopped) -> Result<(), Failure> {
     } else {
         "some last-used times are lost"
     };
-    Err(Failure::new(format!("stopped, but not cleanly: {calls}; {notes}")))
+    Err(Failure::new(format!(
+        "stopped, but not cleanly: {calls}; {notes}"
+    )))
 }
 
 #[cfg(test)]

@@ -21,7 +21,10 @@ pub(super) fn first() -> io::Result<impl Future<Output = ()>> {
         // Nobody listens any more when the process is ending anyway.
         let _ = sender.send(());
         let kind = signals.next().await;
-        warn!(signal.number = kind.as_raw_value(), "asked again: ending at once");
+        warn!(
+            signal.number = kind.as_raw_value(),
+            "asked again: ending at once"
+        );
         process::exit(128 + kind.as_raw_value());
     });
     Ok(async move {
