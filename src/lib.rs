@@ -1,5 +1,8 @@
 //! Keystile: a gRPC service that issues, verifies, limits, revokes and audits API keys.
 
+pub mod app;
+pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod grpc;
