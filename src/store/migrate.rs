@@ -26,8 +26,8 @@ pub enum MigrateError {
 }
 
 impl SqlStore {
-    /// Brings the schema up to date; finds nothing to do when it is.
-    pub async fn migrate(&self) -> Result<(), MigrateError> {
+    /// Brings the schema up to date, and answers with the names of what it took: none when it was.
+    pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
         // A connection of its own: whatever goes wrong, the lock ends with it.
         let options = Options {
             max_connections: 1,
@@ -48,7 +48,7 @@ impl SqlStore {
     }
 }
 
-async fn migrate(tx: DatabaseTransaction) -> Result<(), MigrateError> {
+async fn migrate(tx: DatabaseTransaction) -> Result<Vec<String>, MigrateError> {
     lock(&tx).await?;
     let applied = applied(&tx).await?;
     let known = Migrator::known();
@@ -62,7 +62,10 @@ async fn migrate(tx: DatabaseTransaction) -> Result<(), MigrateError> {
         Migrator::up(&tx, None).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(known
+        .into_iter()
+        .filter(|version| !applied.contains(version))
+        .collect())
 }
 
 /// Held until the transaction ends, or on MySQL, which ends transactions at every change of the
