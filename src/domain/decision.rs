@@ -1,15 +1,9 @@
 //! What Verify answers and why: an ordered table of checks, the first that fails decides.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Revision,
-    digest::{Digest, Peppers},
-    id::EnvironmentId,
-    key::{Key, StoredSecret, is_past},
-    labels::Customer,
-    time::Timestamp,
-    token::{Malformed, Token},
+    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer, time::Timestamp,
 };
 
 /// The codes, in the order in which they are decided.
@@ -58,13 +52,6 @@ impl Code {
     }
 }
 
-/// A key as Verify needs it: with what its owner adds.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    pub key: Key,
-    pub owner_disabled: bool,
-}
-
 /// What the caller of Verify wants to know of an API key.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
@@ -73,60 +60,30 @@ pub struct Question {
     pub customer: Option<Customer>,
 }
 
-/// The answer; `proof` is there when the API key was proven to be the key's.
-#[derive(Debug, Clone)]
+/// The answer.
+#[derive(Debug)]
 pub struct Decision {
     pub code: Code,
+    /// There when the API key was proven to be the key's.
     pub proof: Option<Proof>,
-    /// The state that it was decided on; unknown when nothing was looked up.
-    pub revision: Option<Revision>,
+    /// The state that it was decided on; 0 when nothing was looked up.
+    pub revision: Revision,
+    /// How long ago that state was known to be the newest.
+    pub age: Duration,
+    /// The change log could not be followed of late.
+    pub degraded: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Proof {
-    pub candidate: Candidate,
+    pub candidate: Arc<Candidate>,
     pub secret_version: i32,
 }
 
 impl Decision {
-    pub fn malformed(_why: Malformed) -> Self {
-        Self {
-            code: Code::Malformed,
-            proof: None,
-            revision: None,
-        }
+    pub fn malformed() -> Self {
+        Self { code: Code::Malformed, proof: None, revision: 0, age: Duration::ZERO, degraded: false }
     }
-
-    pub fn not_found(revision: Revision) -> Self {
-        Self {
-            code: Code::NotFound,
-            proof: None,
-            revision: Some(revision),
-        }
-    }
-}
-
-/// The living secret of `key` that `token` carries.
-///
-/// Every stored digest is compared, in constant time; a token whose prefix or environment tag is not
-/// the key's own proves nothing.
-pub fn prove<'k>(
-    key: &'k Key,
-    token: &Token<'_>,
-    peppers: &Peppers,
-    now: Timestamp,
-) -> Option<&'k StoredSecret> {
-    if token.head != key.head || key.deletion.is_some() {
-        return None;
-    }
-    let mut proven = None;
-    for secret in key.living_secrets(now) {
-        let presented = peppers.digest_with(secret.pepper, key.id, &token.secret);
-        if presented.is_some_and(|presented: Digest| presented.matches(&secret.digest)) {
-            proven = Some(secret);
-        }
-    }
-    proven
 }
 
 /// The first check that `candidate` fails, or [`Code::Valid`].
@@ -176,15 +133,15 @@ struct Check {
 const CHECKS: &[Check] = &[
     Check {
         denies_with: Code::Revoked,
-        passes: |it, _, _| it.key.revocation.is_none(),
+        passes: |it, _, _| !it.revoked,
     },
     Check {
         denies_with: Code::Disabled,
-        passes: |it, _, _| it.key.disable_time.is_none(),
+        passes: |it, _, _| !it.disabled,
     },
     Check {
         denies_with: Code::Expired,
-        passes: |it, _, now| !is_past(it.key.expire_time, now),
+        passes: |it, _, now| !is_past(it.expire_time, now),
     },
     Check {
         denies_with: Code::OwnerDisabled,
@@ -208,13 +165,13 @@ fn right_environment(candidate: &Candidate, question: &Question, _now: Timestamp
     question
         .environment
         .as_ref()
-        .is_none_or(|asked| *asked == candidate.key.environment)
+        .is_none_or(|asked| *asked == candidate.environment)
 }
 
 /// A key with a list of networks needs an address in one of them; an IPv4 address that is mapped into
 /// IPv6 counts as what it is.
 fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let networks = &candidate.key.allowed_cidrs;
+    let networks = &candidate.allowed_cidrs;
     networks.is_empty()
         || question.client_ip.is_some_and(|address| {
             let address = address.to_canonical();
@@ -223,7 +180,7 @@ fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) 
 }
 
 fn right_customer(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let customers = &candidate.key.customers;
+    let customers = &candidate.customers;
     customers.is_empty()
         || question
             .customer

@@ -147,13 +147,6 @@ impl Key {
         token::masked(&self.head, self.id)
     }
 
-    /// The secrets that still verify.
-    pub fn living_secrets(&self, now: Timestamp) -> impl Iterator<Item = &StoredSecret> {
-        self.secrets
-            .iter()
-            .filter(move |secret| !is_past(secret.expire_time, now))
-    }
-
     pub fn newest_secret(&self) -> i32 {
         self.secrets
             .iter()

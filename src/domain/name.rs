@@ -16,7 +16,7 @@ pub struct KeyName {
     pub key: KeyId,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceAccountName {
     pub project: ProjectId,
     pub service_account: ServiceAccountId,

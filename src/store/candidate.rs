@@ -7,8 +7,8 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{decision::Candidate, id::KeyId},
-    ports::{StoreError, store::Found},
+    domain::id::KeyId,
+    ports::{StoreError, store::{Loaded, LoadedKey}},
 };
 
 use super::{
@@ -16,24 +16,18 @@ use super::{
     rows::{change_head, keys, secrets, service_accounts},
 };
 
-pub(super) async fn find(db: &DatabaseConnection, id: KeyId) -> Result<Found, StoreError> {
+pub(super) async fn find(db: &DatabaseConnection, id: KeyId) -> Result<Loaded, StoreError> {
     let rows = db.query_all(&query(id)).await.map_err(failed)?;
     let head = rows
         .first()
         .ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
     let revision = head.try_get("", "head_revision").map_err(failed)?;
     let candidate = candidate(&rows).map_err(failed)?;
-    Ok(Found {
-        candidate: candidate
-            .map(|(key, secrets, owner_disabled)| {
-                Ok::<_, StoreError>(Candidate {
-                    key: key.into_key(secrets)?,
-                    owner_disabled,
-                })
-            })
-            .transpose()?,
-        revision,
-    })
+    let key = match candidate {
+        Some((key, secrets, owner_disabled)) => Some(LoadedKey { key: key.into_key(secrets)?, owner_disabled }),
+        None => None,
+    };
+    Ok(Loaded { key, revision })
 }
 
 /// The head of the change log, and beside it, if there is such a key, the key with its owner, once for

@@ -40,9 +40,9 @@ use crate::{
         time::Timestamp,
     },
     ports::{
-        Credentials, Store, StoreError,
+        Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Commit, CommitError, Found, KeyCounts, KeyQuery, Remembered, RequestDigest},
+        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
     },
 };
 
@@ -57,16 +57,18 @@ pub struct SqlStore {
     options: Options,
 }
 
-impl Credentials for SqlStore {
-    async fn candidate(&self, id: KeyId) -> Result<Found, StoreError> {
-        candidate::find(&self.db, id).await
-    }
-}
-
 #[async_trait]
 impl Store for SqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.db.ping().await.map_err(error::failed)
+    }
+
+    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError> {
+        candidate::find(&self.db, id).await
+    }
+
+    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
+        keys::lately_used(&self.db, most).await
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
@@ -137,6 +139,10 @@ impl Store for SqlStore {
 
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
         events::from(&self.db, start, most).await
+    }
+
+    async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
+        events::changes_after(&self.db, revision, most).await
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
