@@ -5,6 +5,8 @@ mod database;
 
 mod changes;
 mod listing;
+mod log;
+mod owners;
 mod races;
 mod resources;
 mod sample;
@@ -42,4 +44,9 @@ contract! {
         traces_and_changes_do_not_block_each_other, last_use_only_moves_forward,
         many_uses_are_recorded_at_once, an_update_keeps_what_verifications_left,
         a_rehash_replaces_only_what_was_verified;
+    listing: keys_are_filtered_by_what_they_are, keys_are_filtered_by_their_times,
+        states_are_those_of_the_instant, counts_are_those_of_the_instant, keys_page_by_keyset,
+        pages_hold_while_keys_come_and_go, a_place_that_does_not_fit_has_nothing_behind_it;
+    owners: accounts_are_filtered, accounts_page_by_keyset, projects_page_in_the_order_of_creation;
+    log: events_read_back_as_they_were_hashed, events_are_filtered;
 }
