@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
@@ -100,14 +99,6 @@ impl Database {
         raw.close().await.expect("it closes");
     }
 
-    /// The file, of a SQLite database.
-    pub(crate) fn file(&self) -> Option<&PathBuf> {
-        match &self.location {
-            Location::Sqlite(file) => Some(file),
-            Location::Server(_) => None,
-        }
-    }
-
     fn url(&self) -> String {
         match &self.location {
             Location::Sqlite(file) => format!("sqlite://{}", file.display()),
@@ -152,7 +143,8 @@ fn admin_url(kind: Kind) -> String {
         ),
         _ => (
             "KEYSTILE_TEST_POSTGRES_URL",
-            "postgres://postgres@127.0.0.1:5432/postgres",
+            // Unless it is the test's matter: TLS would take most of its time.
+            "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable",
         ),
     };
     env::var(variable).unwrap_or_else(|_| default.to_owned())
