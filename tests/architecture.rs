@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ports", &["domain"]),
     ("service", &["domain", "ports"]),
     ("store", &["domain", "ports"]),
+    ("cache", &["domain", "ports"]),
     ("audit", &["domain", "ports"]),
     ("grpc", &["service", "domain", "ports"]),
     ("config", &[]),
@@ -20,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "app",
         &[
             "audit",
+            "cache",
             "config",
             "domain",
             "grpc",
@@ -56,6 +58,7 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ),
     ("store", &["tonic", "prost", "prost_types"]),
     ("audit", &["tonic", "prost", "prost_types", "sea_orm"]),
+    ("cache", &["tonic", "prost", "prost_types", "sea_orm"]),
     ("grpc", &["sea_orm"]),
 ];
 

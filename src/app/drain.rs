@@ -36,6 +36,7 @@ pub(super) struct Running {
     pub(super) servers: JoinSet<ServerEnd>,
     pub(super) monitor: Worker<()>,
     pub(super) housekeeper: Worker<()>,
+    pub(super) follower: Worker<()>,
     pub(super) writer: Worker<Unsaved>,
     pub(super) health: Health,
     pub(super) store: Arc<SqlStore>,
@@ -61,6 +62,7 @@ impl Running {
             self.servers.shutdown().await;
         }
         self.housekeeper.end(TIDYING).await;
+        self.follower.end(TIDYING).await;
         let unsaved = self.writer.end(TIDYING).await;
         if let Some(Unsaved(notes @ 1..)) = unsaved {
             error!(

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use crate::{
     audit::{self, Queue},
+    cache::Follower,
     grpc::{self, Health},
     service::Verifier,
 };
@@ -48,6 +49,7 @@ impl App {
         // The database answered a moment ago.
         health.set_ready(true).await;
         let (closing, servers) = self.listen(listeners, queue, &health);
+        let follower = Follower::new(self.cache, self.store.wakeups(), self.feed_poll);
         let monitored = (Arc::clone(&self.store) as _, health.clone());
         Running {
             closing,
@@ -58,6 +60,7 @@ impl App {
             housekeeper: Worker::start("housekeeping", |stop| {
                 housekeeping::keep(self.service, stop)
             }),
+            follower: Worker::start("follower", |stop| follower.run(stop.told())),
             writer: Worker::start("recorder", |stop| writer.run(stop.told())),
             health,
             store: self.store,
@@ -72,7 +75,7 @@ impl App {
         health: &Health,
     ) -> (Stopper, JoinSet<ServerEnd>) {
         let verifier = Arc::new(Verifier::new(
-            Arc::clone(&self.store),
+            Arc::clone(&self.cache),
             Arc::clone(&self.clock),
             Arc::clone(&self.peppers),
             Arc::new(queue),

@@ -7,7 +7,7 @@ pub(super) const CONFIG: &str = "KEYSTILE_CONFIG";
 pub(super) const TEST_PREFIX: &str = "KEYSTILE_TEST_";
 
 /// The settings, in the environment or in the file.
-pub(super) const SETTINGS: [&str; 12] = [
+pub(super) const SETTINGS: [&str; 19] = [
     "KEYSTILE_DATA_DIR",
     "KEYSTILE_DATABASE_URL",
     "KEYSTILE_DATABASE_MAX_CONNECTIONS",
@@ -17,6 +17,13 @@ pub(super) const SETTINGS: [&str; 12] = [
     "KEYSTILE_INSECURE",
     "KEYSTILE_PEPPERS",
     "KEYSTILE_PEPPERS_FILE",
+    "KEYSTILE_CACHE_CAPACITY",
+    "KEYSTILE_CACHE_TTL",
+    "KEYSTILE_CACHE_UNKNOWN_IDS",
+    "KEYSTILE_CACHE_PRELOAD",
+    "KEYSTILE_FEED_POLL",
+    "KEYSTILE_MAX_STALENESS",
+    "KEYSTILE_FAIL_OPEN",
     "KEYSTILE_DRAIN_DEADLINE",
     "KEYSTILE_LOG",
     "KEYSTILE_LOG_FORMAT",

@@ -1,5 +1,6 @@
 //! The settings, from the environment and `keystile.toml`, as plain values; all faults are told at once.
 
+mod cache;
 mod database;
 mod database_url;
 mod environment;
@@ -20,6 +21,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use cache::CacheConfig;
 pub use database::{Database, DatabaseConfig};
 pub use database_url::ServerUrl;
 pub use environment::Environment;
@@ -41,6 +43,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How to reach the database.
     pub database: DatabaseConfig,
+    /// What is kept at hand of it.
+    pub cache: CacheConfig,
     /// Where to listen.
     pub listen: ListenConfig,
     /// `KEYSTILE_PEPPERS` or `KEYSTILE_PEPPERS_FILE`: the keys for the digests of secrets.
@@ -68,6 +72,7 @@ impl Config {
         );
         let database = DatabaseConfig::read(&mut settings, &data_dir);
         let config = Self {
+            cache: CacheConfig::read(&mut settings),
             listen: ListenConfig::read(&mut settings),
             peppers: PepperSource::read(&mut settings, &data_dir, &database.location),
             process: ProcessConfig::read(&mut settings),

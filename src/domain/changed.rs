@@ -11,18 +11,27 @@ pub enum Changed {
     Key(KeyId),
     ServiceAccount(ServiceAccountName),
     Project(ProjectId),
+    /// It cannot be told, so nothing that was known is still certain.
+    Everything,
 }
 
 impl Changed {
-    /// `None` for a name that no key depends on.
-    pub fn by_name(target: &str) -> Option<Self> {
+    /// What a change of `target` touches; of a resource that has no rule here, all of its project.
+    pub fn by_name(target: &str) -> Self {
         if let Ok(KeyName { key, .. }) = target.parse() {
-            return Some(Self::Key(key));
+            return Self::Key(key);
         }
-        if let Ok(ProjectName(project)) = target.parse() {
-            return Some(Self::Project(project));
+        if let Ok(account) = target.parse() {
+            return Self::ServiceAccount(account);
         }
-        target.parse().ok().map(Self::ServiceAccount)
+        let end = target
+            .match_indices('/')
+            .nth(1)
+            .map_or(target.len(), |(at, _)| at);
+        match target[..end].parse() {
+            Ok(ProjectName(project)) => Self::Project(project),
+            Err(_) => Self::Everything,
+        }
     }
 }
 
@@ -33,11 +42,18 @@ mod tests {
     #[test]
     fn names_of_all_kinds_are_told_apart() {
         let id = KeyId::new(crate::domain::time::Timestamp::from_micros(0), [1; 10]);
-        let key = format!("projects/acme/keys/{id}");
-        assert_eq!(Changed::by_name(&key), Some(Changed::Key(id)));
-        assert_eq!(Changed::by_name("projects/acme"), Some(Changed::Project("acme".parse().unwrap())));
+        let acme = Changed::Project("acme".parse().unwrap());
         let account = "projects/acme/serviceAccounts/ci";
-        assert_eq!(Changed::by_name(account), Some(Changed::ServiceAccount(account.parse().unwrap())));
-        assert_eq!(Changed::by_name("webhooks/7"), None);
+        assert_eq!(
+            Changed::by_name(&format!("projects/acme/keys/{id}")),
+            Changed::Key(id)
+        );
+        assert_eq!(
+            Changed::by_name(account),
+            Changed::ServiceAccount(account.parse().unwrap())
+        );
+        assert_eq!(Changed::by_name("projects/acme"), acme);
+        assert_eq!(Changed::by_name("projects/acme/roles/viewer"), acme);
+        assert_eq!(Changed::by_name("something/else"), Changed::Everything);
     }
 }

@@ -3,7 +3,8 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer, time::Timestamp,
+    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer,
+    time::Timestamp,
 };
 
 /// The codes, in the order in which they are decided.
@@ -82,7 +83,13 @@ pub struct Proof {
 
 impl Decision {
     pub fn malformed() -> Self {
-        Self { code: Code::Malformed, proof: None, revision: 0, age: Duration::ZERO, degraded: false }
+        Self {
+            code: Code::Malformed,
+            proof: None,
+            revision: 0,
+            age: Duration::ZERO,
+            degraded: false,
+        }
     }
 }
 

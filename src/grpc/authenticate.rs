@@ -111,7 +111,7 @@ async fn caller<C: Credentials>(
     // It has done its work: nothing further down gets to see it.
     request.headers_mut().remove(AUTHORIZATION);
     verifier
-        .authenticate(api_key, peer)
+        .authenticate(&api_key, peer)
         .await?
         .ok_or_else(unauthenticated)
 }

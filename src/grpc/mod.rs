@@ -19,3 +19,4 @@ mod verify_service;
 
 pub use health::Health;
 pub use server::{ServeError, serve_admin, serve_verify};
+pub use verify_service::render;

@@ -2,12 +2,14 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use tonic::{Request, Response, Status};
+use prost::Message;
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     domain::{
         Invalid,
         decision::{Decision, Proof, Question},
+        key::Key,
         token::ApiKey,
     },
     ports::Credentials,
@@ -29,6 +31,7 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
         &self,
         request: Request<proto::VerifyRequest>,
     ) -> Result<Response<proto::VerifyResponse>, Status> {
+        let patience = patience(request.metadata());
         let mut request = request.into_inner();
         let api_key = ApiKey::new(std::mem::take(&mut request.api_key));
         let question = question(&request, "")?;
@@ -36,8 +39,34 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
             api_key,
             question,
             min_revision: request.min_revision,
+            patience,
         };
         Ok(Response::new(self.0.verify(&request).await?.into()))
+    }
+}
+
+/// How long a call may wait for a revision: a little less than its own deadline, to answer within it.
+fn patience(metadata: &MetadataMap) -> Duration {
+    const DEFAULT: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(20);
+    let deadline = metadata
+        .get("grpc-timeout")
+        .and_then(|value| timeout(value.to_str().ok()?));
+    deadline.map_or(DEFAULT, |deadline| (deadline * 4 / 5).min(LONGEST))
+}
+
+/// A span as gRPC writes it: up to eight digits and a unit.
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
     }
 }
 
@@ -80,16 +109,25 @@ impl From<Decision> for proto::VerifyResponse {
         response.set_code(decision.code.into());
         response.http_status = decision.code.http_status();
         response.message = decision.code.message().to_owned();
-        response.revision = decision.revision.unwrap_or_default();
-        response.decision_age = Some(duration(Duration::ZERO));
+        response.revision = decision.revision;
+        response.decision_age = Some(duration(decision.age));
+        response.degraded = decision.degraded;
         response
     }
 }
 
-/// What may be told of a key whose API key was proven.
 fn proven(proof: Proof) -> proto::VerifyResponse {
-    let key = proof.candidate.key;
+    let answer = proto::VerifyResponse::decode(&*proof.candidate.answer);
     proto::VerifyResponse {
+        secret_version: proof.secret_version,
+        secret_superseded: proof.candidate.supersedes(proof.secret_version),
+        ..answer.expect("it was encoded by render")
+    }
+}
+
+/// What is told of a key whose API key was proven, the same at every verification: encoded once.
+pub fn render(key: &Key) -> Box<[u8]> {
+    let answer = proto::VerifyResponse {
         key: key_name(&key.project, key.id),
         service_account: account_name(&key.project, &key.service_account),
         display_name: key.display_name.to_string(),
@@ -98,8 +136,7 @@ fn proven(proof: Proof) -> proto::VerifyResponse {
         metadata: key.metadata.entries().clone(),
         tags: texts(&key.tags),
         expire_time: key.expire_time.map(time),
-        secret_version: proof.secret_version,
-        secret_superseded: proof.secret_version < key.newest_secret(),
         ..Default::default()
-    }
+    };
+    answer.encode_to_vec().into()
 }

@@ -123,6 +123,13 @@ pub struct Step {
     pub target: String,
 }
 
+/// Word from the database that something changed; some may be lost.
+#[async_trait]
+pub trait Wakeups: Debug + Send {
+    /// Resolves at the next word, or never where there is none to be had.
+    async fn next(&mut self);
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct KeyQuery<'a> {
     pub project: &'a ProjectId,

@@ -54,6 +54,22 @@ pub(super) enum Failed {
     For(Error),
 }
 
+impl Failed {
+    fn of(error: CommitError, resource: String) -> Self {
+        match error {
+            // A repeat of the request came first: reading again finds its answer.
+            CommitError::Conflict | CommitError::Exists(Existing::Request) => Self::Stale,
+            CommitError::Exists(_) => Self::For(Error::AlreadyExists { resource }),
+            CommitError::InUse => Self::For(Error::InUse {
+                resource,
+                used_by: "keys or service accounts",
+            }),
+            CommitError::OwnerGone => Self::For(Error::OwnerGone { resource }),
+            CommitError::Store(error) => Self::For(error.into()),
+        }
+    }
+}
+
 impl<E: Into<Error>> From<E> for Failed {
     fn from(error: E) -> Self {
         Self::For(error.into())
@@ -190,20 +206,15 @@ impl Service {
             },
             validate_only: call.validate_only,
         };
-        self.store
-            .commit(commit)
-            .await
-            .map_err(|error| match error {
-                // A repeat of the request came first: reading again finds its answer.
-                CommitError::Conflict | CommitError::Exists(Existing::Request) => Failed::Stale,
-                CommitError::Exists(_) => Failed::For(Error::AlreadyExists { resource: name }),
-                CommitError::InUse => Failed::For(Error::InUse {
-                    resource: name,
-                    used_by: "keys or service accounts",
-                }),
-                CommitError::OwnerGone => Failed::For(Error::OwnerGone { resource: name }),
-                CommitError::Store(error) => Failed::For(error.into()),
-            })
+        let revision = match self.store.commit(commit).await {
+            Ok(revision) => revision,
+            Err(error) => return Err(Failed::of(error, name)),
+        };
+        if !call.validate_only {
+            // Known here before it is answered.
+            self.changes.made(revision, &name);
+        }
+        Ok(revision)
     }
 
     /// The name of what the request made when it was seen before.

@@ -23,7 +23,7 @@ use crate::{
         time::Timestamp,
         token::{self, ApiKey},
     },
-    ports::{Clock, Random, Store},
+    ports::{Changes, Clock, Random, Store},
 };
 
 pub use audit::{ChainReport, ChainRequest, ListEvents};
@@ -47,6 +47,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     peppers: Arc<Peppers>,
+    changes: Arc<dyn Changes>,
 }
 
 impl Service {
@@ -55,12 +56,14 @@ impl Service {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         peppers: Arc<Peppers>,
+        changes: Arc<dyn Changes>,
     ) -> Self {
         Self {
             store,
             clock,
             random,
             peppers,
+            changes,
         }
     }
 

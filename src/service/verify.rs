@@ -1,14 +1,15 @@
 //! Verify: is this API key good for that? And the same for Keystile's own callers.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     domain::{
         Revision,
-        decision::{Code, Decision, Proof, Question, decide, prove},
+        candidate::KnownSecret,
+        decision::{Code, Decision, Proof, Question, decide},
         digest::Peppers,
         id::{KeyId, ServiceAccountId},
-        key::{Sealed, StoredSecret},
+        key::Sealed,
         time::Timestamp,
         token::{ApiKey, Token},
     },
@@ -20,7 +21,7 @@ use crate::{
 
 use super::Error;
 
-/// The way of a Verify: nothing on it writes or waits but for one read.
+/// The way of a Verify: nothing on it writes, or waits but for the one read of a key that is not at hand.
 #[derive(Debug)]
 pub struct Verifier<C> {
     credentials: Arc<C>,
@@ -35,6 +36,8 @@ pub struct VerifyRequest {
     pub question: Question,
     /// The decision must rest on this state or a later one.
     pub min_revision: Revision,
+    /// How long to wait for that state.
+    pub patience: Duration,
 }
 
 /// Who calls Keystile: a key of the system project.
@@ -60,69 +63,73 @@ impl<C: Credentials> Verifier<C> {
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
-        let token = match Token::parse(&request.api_key) {
-            Ok(token) => token,
-            Err(why) => return Ok(Decision::malformed(why)),
-        };
-        let found = self.credentials.candidate(token.id).await?;
-        let revision = found.revision;
-        if revision < request.min_revision {
-            return Err(Error::RevisionNotReached {
-                min_revision: request.min_revision,
-                revision,
-            });
+        if request.min_revision > 0 {
+            self.reach(request.min_revision, request.patience).await?;
         }
-        let now = self.clock.now();
-        let Some(candidate) = found.candidate else {
-            return Ok(Decision::not_found(revision));
-        };
-        let Some(secret) = prove(&candidate.key, &token, &self.peppers, now) else {
-            return Ok(Decision::not_found(revision));
-        };
-        let code = decide(&candidate, &request.question, now);
-        if code == Code::Valid {
-            self.record(&token, secret, now);
-        }
-        let secret_version = secret.version;
-        let proof = Some(Proof {
-            candidate,
-            secret_version,
-        });
-        Ok(Decision {
-            code,
-            proof,
-            revision: Some(revision),
-        })
+        self.judge(&request.api_key, &request.question).await
     }
 
     /// The caller that `api_key` proves, connected from `peer`; `None` when it proves none.
     pub async fn authenticate(
         &self,
-        api_key: ApiKey,
+        api_key: &ApiKey,
         peer: Option<IpAddr>,
     ) -> Result<Option<Caller>, Error> {
         let question = Question {
             client_ip: peer,
             ..Question::default()
         };
-        let decision = self
-            .verify(&VerifyRequest {
-                api_key,
-                question,
-                min_revision: 0,
-            })
-            .await?;
+        let decision = self.judge(api_key, &question).await?;
         let proof = decision.proof.filter(|_| decision.code == Code::Valid);
-        Ok(proof
-            .map(|proof| proof.candidate.key)
-            .filter(|key| key.project.is_system())
-            .map(|key| Caller {
-                service_account: key.service_account,
-                key: key.id,
-            }))
+        Ok(proof.and_then(|proof| {
+            let service_account = proof.candidate.caller.clone()?;
+            Some(Caller {
+                service_account,
+                key: proof.candidate.id,
+            })
+        }))
     }
 
-    fn record(&self, token: &Token<'_>, secret: &StoredSecret, now: Timestamp) {
+    async fn judge(&self, api_key: &ApiKey, question: &Question) -> Result<Decision, Error> {
+        let Ok(token) = Token::parse(api_key) else {
+            return Ok(Decision::malformed());
+        };
+        let known = self.credentials.candidate(token.id).await?;
+        let now = self.clock.now();
+        let mut decision = Decision {
+            code: Code::NotFound,
+            proof: None,
+            revision: known.revision,
+            age: known.age,
+            degraded: known.degraded,
+        };
+        let Some(candidate) = known.candidate else {
+            return Ok(decision);
+        };
+        let Some(secret) = candidate.prove(&token, &self.peppers, now) else {
+            return Ok(decision);
+        };
+        decision.code = decide(&candidate, question, now);
+        if decision.code == Code::Valid {
+            self.record(&token, secret, now);
+        }
+        let secret_version = secret.version;
+        decision.proof = Some(Proof {
+            candidate,
+            secret_version,
+        });
+        Ok(decision)
+    }
+
+    async fn reach(&self, min_revision: Revision, patience: Duration) -> Result<(), Error> {
+        let reached = self.credentials.reach(min_revision, patience).await;
+        reached.map_err(|revision| Error::RevisionNotReached {
+            min_revision,
+            revision,
+        })
+    }
+
+    fn record(&self, token: &Token<'_>, secret: &KnownSecret, now: Timestamp) {
         self.recorder.used(Use {
             key: token.id,
             secret_version: secret.version,

@@ -8,7 +8,10 @@ use sea_orm::{
 
 use crate::{
     domain::id::KeyId,
-    ports::{StoreError, store::{Loaded, LoadedKey}},
+    ports::{
+        StoreError,
+        store::{Loaded, LoadedKey},
+    },
 };
 
 use super::{
@@ -24,7 +27,10 @@ pub(super) async fn find(db: &DatabaseConnection, id: KeyId) -> Result<Loaded, S
     let revision = head.try_get("", "head_revision").map_err(failed)?;
     let candidate = candidate(&rows).map_err(failed)?;
     let key = match candidate {
-        Some((key, secrets, owner_disabled)) => Some(LoadedKey { key: key.into_key(secrets)?, owner_disabled }),
+        Some((key, secrets, owner_disabled)) => Some(LoadedKey {
+            key: key.into_key(secrets)?,
+            owner_disabled,
+        }),
         None => None,
     };
     Ok(Loaded { key, revision })

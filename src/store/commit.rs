@@ -17,6 +17,7 @@ use super::{
     SqlStore, changes, error, expect,
     rows::{audit_events, change_head, requests},
     session::Attempts,
+    wakeups,
 };
 
 pub(super) async fn commit(store: &SqlStore, commit: &Commit) -> Result<Revision, CommitError> {
@@ -119,6 +120,7 @@ async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Revision, S
         .exec_without_returning(tx)
         .await?;
     move_head(tx, next).await?;
+    wakeups::announce(tx, next.revision).await?;
     Ok(next.revision)
 }
 

@@ -68,7 +68,10 @@ pub(super) async fn changes_after(
         .all(db)
         .await
         .map_err(failed)?;
-    Ok(rows.into_iter().map(|(revision, target)| Step { revision, target }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(revision, target)| Step { revision, target })
+        .collect())
 }
 
 pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {

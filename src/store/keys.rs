@@ -83,6 +83,26 @@ pub(super) async fn purgeable(
     with_secrets(db, rows).await
 }
 
+pub(super) async fn lately_used(
+    db: &DatabaseConnection,
+    most: u64,
+) -> Result<Vec<KeyId>, StoreError> {
+    let ids: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::LastUsedTime.gt(0))
+        .order_by_desc(Column::LastUsedTime)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+        .map_err(failed)?;
+    let broken = |_| StoreError::Broken("a key has an id that is none".into());
+    ids.into_iter()
+        .map(|id| KeyId::from_uuid(id).map_err(broken))
+        .collect()
+}
+
 pub(super) async fn count(
     db: &DatabaseConnection,
     query: KeyQuery<'_>,

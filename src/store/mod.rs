@@ -16,6 +16,7 @@ mod requests;
 mod rows;
 mod session;
 mod traces;
+mod wakeups;
 
 use std::{collections::HashMap, fmt};
 
@@ -42,7 +43,9 @@ use crate::{
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+        store::{
+            Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step,
+        },
     },
 };
 

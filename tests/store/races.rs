@@ -247,8 +247,8 @@ pub(crate) async fn a_rehash_replaces_only_what_was_verified(_: &Database, store
         2,
         "a rehash is no change"
     );
-    let found = store.candidate(key_id(2)).await.unwrap();
-    let digest = found.candidate.unwrap().key.secrets[0].digest;
+    let found = store.load(key_id(2)).await.unwrap();
+    let digest = found.key.unwrap().key.secrets[0].digest;
     assert!(digest.matches(&sealed(51, 2).digest));
 }
 

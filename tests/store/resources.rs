@@ -160,16 +160,16 @@ pub(crate) async fn nothing_is_found_in_another_project(_: &Database, store: &Sq
 }
 
 pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &SqlStore) {
-    let found = store.candidate(key_id(1)).await.unwrap();
-    assert!(found.candidate.is_none());
+    let found = store.load(key_id(1)).await.unwrap();
+    assert!(found.key.is_none());
     assert_eq!(found.revision, 0);
 
     populate(store).await;
     let full = full_key();
     insert_keys(store, [full.clone()]).await;
-    let found = store.candidate(full.id).await.unwrap();
+    let found = store.load(full.id).await.unwrap();
     assert_eq!(found.revision, 2);
-    let candidate = found.candidate.unwrap();
+    let candidate = found.key.unwrap();
     assert!(!candidate.owner_disabled);
     assert_same(
         &candidate.key,
@@ -182,9 +182,9 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
     let owner = store.service_account(&acme(), &account_id("ci")).await;
     let disabled = owner.unwrap().unwrap().disable(at(50)).unwrap();
     write(store, vec![Write::UpdateServiceAccount(disabled)]).await;
-    let found = store.candidate(full.id).await.unwrap();
+    let found = store.load(full.id).await.unwrap();
     assert_eq!(found.revision, 3);
-    assert!(found.candidate.unwrap().owner_disabled);
+    assert!(found.key.unwrap().owner_disabled);
 
     let gone = Write::DeleteServiceAccount {
         project: acme(),
@@ -192,11 +192,11 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
         revision: 3,
     };
     write(store, vec![gone]).await;
-    let found = store.candidate(full.id).await.unwrap();
-    assert!(found.candidate.unwrap().owner_disabled);
+    let found = store.load(full.id).await.unwrap();
+    assert!(found.key.unwrap().owner_disabled);
 
-    let found = store.candidate(key_id(99)).await.unwrap();
-    assert!(found.candidate.is_none());
+    let found = store.load(key_id(99)).await.unwrap();
+    assert!(found.key.is_none());
     assert_eq!(found.revision, 4);
 }
 

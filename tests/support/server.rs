@@ -272,4 +272,10 @@ impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
+
+    fn uptime(&self) -> Duration {
+        let start = u64::try_from(START.as_micros()).unwrap();
+        let now = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
+        Duration::from_micros(now - start)
+    }
 }

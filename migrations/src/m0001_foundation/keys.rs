@@ -76,6 +76,7 @@ async fn keys(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbEr
             &["project_id", "environment", "create_time", "id"],
         ),
         ("keys_by_purge_time", &["purge_time", "id"]),
+        ("keys_lately_used", &["last_used_time"]),
     ] {
         index(manager, "keys", name, columns).await?;
     }

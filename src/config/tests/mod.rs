@@ -64,6 +64,15 @@ fn nothing_set_gives_the_defaults() {
             max_connections: 16,
             timeout: Duration::from_secs(5),
         },
+        cache: CacheConfig {
+            capacity_mib: 256,
+            time_to_live: Duration::from_secs(600),
+            unknown_ids: 100_000,
+            preload: 0,
+            feed_poll: Duration::from_millis(100),
+            max_staleness: Duration::from_secs(30),
+            fail_open: false,
+        },
         listen: ListenConfig {
             verify: address("127.0.0.1:50051"),
             admin: address("127.0.0.1:50052"),
