@@ -26,10 +26,7 @@ const SECRET: [&str; 6] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let mut compiler = protox::Compiler::new(["proto"])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(FILES)?;
+    compiler.include_imports(true).include_source_info(true).open_files(FILES)?;
 
     // For reflection, in the compiler's own encoding: it keeps options that prost does not know.
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("keystile.v1.binpb");
@@ -38,9 +35,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = protox::prost_reflect::prost_types::FileDescriptorSet::decode(
         compiler.encode_file_descriptor_set().as_slice(),
     )?;
-    tonic_prost_build::configure()
-        .btree_map(".")
-        .skip_debug(SECRET)
-        .compile_fds(files)?;
+    tonic_prost_build::configure().btree_map(".").skip_debug(SECRET).compile_fds(files)?;
     Ok(())
 }

@@ -40,10 +40,7 @@ impl Admin {
     }
 
     pub(crate) async fn create_project(&self) -> Fallible<()> {
-        let project = proto::Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        };
+        let project = proto::Project { prefix: "acme".into(), ..Default::default() };
         let request = proto::CreateProjectRequest {
             project_id: PROJECT.trim_start_matches("projects/").into(),
             project: Some(project),
@@ -64,33 +61,23 @@ impl Admin {
             metadata: entries(metadata),
             ..Default::default()
         };
-        let request = proto::CreateKeyRequest {
-            parent: PROJECT.into(),
-            key: Some(key),
-            ..Default::default()
-        };
+        let request =
+            proto::CreateKeyRequest { parent: PROJECT.into(), key: Some(key), ..Default::default() };
         let created = self.keys().create_key(request).await?;
         Ok(created.into_inner().api_key)
     }
 
     /// Revokes the key of that name.
     pub(crate) async fn revoke(&self, name: String) -> Fallible<()> {
-        let request = proto::RevokeKeyRequest {
-            name,
-            ..Default::default()
-        };
+        let request = proto::RevokeKeyRequest { name, ..Default::default() };
         self.keys().revoke_key(request).await?;
         Ok(())
     }
 
     /// What Verify answers.
     pub(crate) async fn verify(&self, api_key: &str) -> Fallible<proto::VerifyResponse> {
-        let request = proto::VerifyRequest {
-            api_key: api_key.into(),
-            ..Default::default()
-        };
-        let mut client =
-            VerifyServiceClient::with_interceptor(self.verify.clone(), self.bearer.clone());
+        let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
+        let mut client = VerifyServiceClient::with_interceptor(self.verify.clone(), self.bearer.clone());
         Ok(client.verify(request).await?.into_inner())
     }
 

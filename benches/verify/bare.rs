@@ -46,17 +46,12 @@ impl VerifyService for Bare {
         let requests = request.into_inner().requests;
         let results = requests.iter().map(|request| {
             let decision = answer(&self.answer, request);
-            proto::VerifyResult {
-                result: Some(verify_result::Result::Decision(decision)),
-            }
+            proto::VerifyResult { result: Some(verify_result::Result::Decision(decision)) }
         });
-        Ok(Response::new(proto::BatchVerifyResponse {
-            results: results.collect(),
-        }))
+        Ok(Response::new(proto::BatchVerifyResponse { results: results.collect() }))
     }
 
-    type StreamVerifyStream =
-        Pin<Box<dyn Stream<Item = Result<proto::StreamVerifyResponse, Status>> + Send>>;
+    type StreamVerifyStream = Pin<Box<dyn Stream<Item = Result<proto::StreamVerifyResponse, Status>> + Send>>;
 
     async fn stream_verify(
         &self,
@@ -74,10 +69,7 @@ impl VerifyService for Bare {
 }
 
 /// Field by field, as an ordinary handler has it; the request is read and otherwise ignored.
-fn answer(
-    model: &proto::VerifyResponse,
-    request: &proto::VerifyRequest,
-) -> proto::VerifyResponse {
+fn answer(model: &proto::VerifyResponse, request: &proto::VerifyRequest) -> proto::VerifyResponse {
     std::hint::black_box(request);
     model.clone()
 }

@@ -58,7 +58,6 @@ pub(crate) struct Measured {
     pub(crate) rate: f64,
     /// What the server's threads ran for one, in microseconds.
     pub(crate) cpu: f64,
-    pub(crate) decisions: u64,
     /// Quantiles of the latency, in microseconds, where it was asked for.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
@@ -104,11 +103,8 @@ impl Load {
     ) -> io::Result<Self> {
         let mut lanes = Vec::with_capacity(width.connections);
         for number in 0..width.connections {
-            let requests = if once {
-                requests.each_once(number, width.connections)
-            } else {
-                requests.at_random(number)
-            };
+            let requests =
+                if once { requests.each_once(number, width.connections) } else { requests.at_random(number) };
             let connection = Connection::open(&server.target(method)).await?;
             lanes.push(match method {
                 "StreamVerify" => Lane::Flow(Flow::new(connection, requests)),
@@ -116,10 +112,7 @@ impl Load {
                 _ => Lane::Calls(Calls::new(connection, requests, Shape::One)),
             });
         }
-        Ok(Self {
-            lanes,
-            in_flight: width.in_flight,
-        })
+        Ok(Self { lanes, in_flight: width.in_flight })
     }
 
     /// As much as the server takes: `warm_up` unmeasured, then for `span`.
@@ -155,13 +148,13 @@ impl Load {
         Ok(measured)
     }
 
-    /// So many calls in a second, whether or not they are answered in time.
+    /// So many calls in a second, whether or not they are answered in time, until `span` is over.
     pub(crate) async fn pace(
         &mut self,
         server: &Server,
         rate: f64,
         warm_up: Duration,
-        span: Duration,
+        span: impl Future<Output = ()>,
     ) -> Fallible<Measured> {
         let meter = Rc::<Meter>::default();
         let (senders, receivers) = self.lanes.iter().map(|_| mpsc::unbounded_channel()).unzip();
@@ -170,18 +163,14 @@ impl Load {
             sleep(warm_up).await;
             meter.timing.set(true);
             let start = Mark::now(server, &meter);
-            sleep(span).await;
+            span.await;
             let end = Mark::now(server, &meter);
             meter.timing.set(false);
             pacer.stop();
             end.since(&start)
         };
         let measured = self.run(&meter, ends, Some(receivers)).await?;
-        Ok(Measured {
-            p50: meter.quantile(0.5),
-            p99: meter.quantile(0.99),
-            ..measured
-        })
+        Ok(Measured { p50: meter.quantile(0.5), p99: meter.quantile(0.99), ..measured })
     }
 
     /// Drives every connection until `ends` has told them to stop; fails when an answer was not as expected.
@@ -209,9 +198,7 @@ impl Load {
                                 (Lane::Calls(calls), None) => {
                                     Lane::Calls(calls.keep(in_flight, meter).await?)
                                 }
-                                (Lane::Flow(flow), _) => {
-                                    Lane::Flow(flow.keep(in_flight, meter).await?)
-                                }
+                                (Lane::Flow(flow), _) => Lane::Flow(flow.keep(in_flight, meter).await?),
                             })
                         })
                     })
@@ -242,11 +229,7 @@ struct Mark {
 
 impl Mark {
     fn now(server: &Server, meter: &Meter) -> Self {
-        Self {
-            time: clock::now(),
-            cpu: server.cpu(),
-            decisions: meter.decisions.get(),
-        }
+        Self { time: clock::now(), cpu: server.cpu(), decisions: meter.decisions.get() }
     }
 
     fn since(&self, start: &Self) -> Measured {
@@ -255,7 +238,6 @@ impl Mark {
         Measured {
             rate: 1.0 / each(self.time - start.time),
             cpu: each(self.cpu.saturating_sub(start.cpu)) * 1e6,
-            decisions,
             p50: f64::NAN,
             p99: f64::NAN,
         }

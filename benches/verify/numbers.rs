@@ -17,21 +17,14 @@ impl Spread {
             0 => f64::midpoint(values[middle - 1], values[middle]),
             _ => values[middle],
         };
-        Self {
-            median,
-            lowest: values[0],
-            highest: values[values.len() - 1],
-        }
+        Self { median, lowest: values[0], highest: values[values.len() - 1] }
     }
 }
 
 /// The value that `share` of the `sorted` ones do not exceed.
 pub(crate) fn quantile(sorted: &[u64], share: f64) -> f64 {
     let at = (share * sorted.len() as f64).ceil() as usize;
-    sorted
-        .get(at.saturating_sub(1))
-        .copied()
-        .map_or(f64::NAN, float)
+    sorted.get(at.saturating_sub(1)).copied().map_or(f64::NAN, float)
 }
 
 /// No count here has more than 50 bits.

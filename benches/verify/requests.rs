@@ -17,11 +17,7 @@ enum Order {
     /// Any of them, again and again.
     Random(u64),
     /// Each once: the next one, and how far it is to the one after it.
-    Each {
-        first: usize,
-        next: usize,
-        step: usize,
-    },
+    Each { first: usize, next: usize, step: usize },
 }
 
 /// How the API keys are put into messages.
@@ -61,44 +57,23 @@ impl Requests {
             }
             let grown = bytes.len() - start;
             if grown > 0 {
-                assert!(
-                    length == 0 || length == grown,
-                    "the messages are of one length"
-                );
+                assert!(length == 0 || length == grown, "the messages are of one length");
                 length = grown;
             }
         }
-        assert!(
-            length > 0 && batch.is_empty(),
-            "the API keys fill their messages"
-        );
-        Self {
-            bytes: bytes.into(),
-            length,
-            order: Order::Random(1),
-            expected,
-        }
+        assert!(length > 0 && batch.is_empty(), "the API keys fill their messages");
+        Self { bytes: bytes.into(), length, order: Order::Random(1), expected }
     }
 
     /// The same for the connection of this number: another random order.
     pub(crate) fn at_random(&self, connection: usize) -> Self {
         let seed = u64::try_from(connection).expect("it fits");
-        Self {
-            order: Order::Random(mix(seed + 1)),
-            ..self.clone()
-        }
+        Self { order: Order::Random(mix(seed + 1)), ..self.clone() }
     }
 
     /// The share of one of so many connections: together they ask each once.
     pub(crate) fn each_once(&self, connection: usize, connections: usize) -> Self {
-        Self {
-            order: Order::Each {
-                first: connection,
-                next: connection,
-                step: connections,
-            },
-            ..self.clone()
-        }
+        Self { order: Order::Each { first: connection, next: connection, step: connections }, ..self.clone() }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -47,7 +47,5 @@ fn keystile(command: &str) -> Result<(), Box<dyn Error>> {
     let config = Config::load(&Environment::from_process())?;
     telemetry::init(&config.log.filter, config.log.format.is_json(false));
     let arguments = Arguments::try_parse_from(["keystile", command])?;
-    arguments
-        .run(&config)
-        .map_err(|failure| format!("{failure:?}").into())
+    arguments.run(&config).map_err(|failure| format!("{failure:?}").into())
 }

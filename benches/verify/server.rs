@@ -76,13 +76,7 @@ impl Server {
         api_key: String,
         directory: TempDir,
     ) -> Fallible<Self> {
-        let mut server = Self {
-            child,
-            verify,
-            admin,
-            api_key,
-            _directory: directory,
-        };
+        let mut server = Self { child, verify, admin, api_key, _directory: directory };
         let start = clock::now();
         while TcpStream::connect(verify).is_err() || TcpStream::connect(admin).is_err() {
             if let Some(status) = server.child.try_wait()? {
@@ -97,11 +91,7 @@ impl Server {
     }
 
     pub(crate) fn target(&self, method: &'static str) -> Target {
-        Target {
-            address: self.verify,
-            method,
-            api_key: self.api_key.clone(),
-        }
+        Target { address: self.verify, method, api_key: self.api_key.clone() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -114,12 +104,8 @@ impl Server {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
         // The name in parentheses may hold spaces.
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let ticks: u64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|it| it.parse::<u64>().ok())
-            .sum();
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
         Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
 

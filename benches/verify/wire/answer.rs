@@ -67,7 +67,7 @@ pub(super) fn tally(message: &[u8], shape: Shape, expected: u64) -> Tally {
     let mut tally = Tally::default();
     let count = |tally: &mut Tally, decision: &[u8]| {
         tally.decisions += 1;
-        tally.wrong += u64::from(first_number(decision) != Some(expected));
+        tally.wrong += u64::from(code(decision) != Some(expected));
     };
     match shape {
         Shape::One => count(&mut tally, message),
@@ -83,10 +83,7 @@ pub(super) fn tally(message: &[u8], shape: Shape, expected: u64) -> Tally {
             }
             if tally.decisions == 0 {
                 // An error in the place of a decision.
-                return Tally {
-                    decisions: 1,
-                    wrong: 1,
-                };
+                return Tally { decisions: 1, wrong: 1 };
             }
         }
     }
@@ -94,7 +91,7 @@ pub(super) fn tally(message: &[u8], shape: Shape, expected: u64) -> Tally {
 }
 
 /// Field 1 of a message, where it is a number: the code of a VerifyResponse.
-fn first_number(mut message: &[u8]) -> Option<u64> {
+pub(super) fn code(mut message: &[u8]) -> Option<u64> {
     while let Some((number, value, rest)) = field(message) {
         if let (1, Value::Number(code)) = (number, value) {
             return Some(code);

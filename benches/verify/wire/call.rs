@@ -31,7 +31,9 @@ struct Place {
     due: Option<Instant>,
 }
 
-/// More than are ever under way on one connection.
+/// How many calls may be under way on one connection: no server here refuses so many.
+const MOST_OPEN: usize = 512;
+/// Of two streams that are open at a time, none share a place.
 const PLACES: usize = 4096;
 
 impl Calls {
@@ -40,9 +42,7 @@ impl Calls {
             connection,
             requests,
             shape,
-            places: std::iter::repeat_with(Place::default)
-                .take(PLACES)
-                .collect(),
+            places: std::iter::repeat_with(Place::default).take(PLACES).collect(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Calls {
                 }
             }
             if let Some((due, mut calls)) = owed.take() {
-                while calls > 0 && self.begin(Some(due)) {
+                while calls > 0 && open < MOST_OPEN && self.begin(Some(due)) {
                     calls -= 1;
                     open += 1;
                 }

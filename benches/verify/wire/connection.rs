@@ -73,11 +73,7 @@ impl Connection {
     pub(super) fn begin(&mut self) -> u32 {
         let stream = self.next_stream;
         self.next_stream += 2;
-        let block = if stream == 1 {
-            &self.blocks.0
-        } else {
-            &self.blocks.1
-        };
+        let block = if stream == 1 { &self.blocks.0 } else { &self.blocks.1 };
         frame::headers(&mut self.out, block, stream);
         stream
     }
@@ -101,10 +97,7 @@ impl Connection {
             self.received.reserve(1 << 18);
         }
         match self.socket.read_buf(&mut self.received).await? {
-            0 => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the server hung up",
-            )),
+            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server hung up")),
             _ => Ok(()),
         }
     }
@@ -164,7 +157,5 @@ fn initial_window(settings: &[u8]) -> i64 {
 }
 
 fn number(bytes: &[u8]) -> u32 {
-    bytes
-        .first_chunk()
-        .map_or(0, |bytes| u32::from_be_bytes(*bytes))
+    bytes.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
 }

@@ -38,9 +38,7 @@ impl Head {
 }
 
 pub(super) fn head(out: &mut Vec<u8>, length: usize, kind: u8, flags: u8, stream: u32) {
-    let length = u32::try_from(length)
-        .expect("a frame is small")
-        .to_be_bytes();
+    let length = u32::try_from(length).expect("a frame is small").to_be_bytes();
     out.extend_from_slice(&length[1..]);
     out.extend_from_slice(&[kind, flags]);
     out.extend_from_slice(&stream.to_be_bytes());
@@ -73,11 +71,7 @@ pub(super) fn headers(out: &mut Vec<u8>, block: &[u8], stream: u32) {
 pub(super) fn data(out: &mut Vec<u8>, body: &[u8], stream: u32, ends: bool) {
     let mut parts = body.chunks(LARGEST_FRAME).peekable();
     while let Some(part) = parts.next() {
-        let flags = if ends && parts.peek().is_none() {
-            END_STREAM
-        } else {
-            0
-        };
+        let flags = if ends && parts.peek().is_none() { END_STREAM } else { 0 };
         head(out, part.len(), DATA, flags, stream);
         out.extend_from_slice(part);
     }

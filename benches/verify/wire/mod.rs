@@ -5,9 +5,11 @@ mod answer;
 mod call;
 mod connection;
 mod frame;
+mod probe;
 mod stream;
 
 pub(crate) use answer::{Shape, Tally};
 pub(crate) use call::{Calls, Tick};
 pub(crate) use connection::{Connection, Target};
+pub(crate) use probe::Probe;
 pub(crate) use stream::Flow;
