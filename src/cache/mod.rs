@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -134,11 +135,6 @@ impl Cache {
         Ok(ids.len())
     }
 
-    /// Tells how far the change log was followed, again and again.
-    pub fn positions(&self) -> watch::Receiver<Revision> {
-        self.position.subscribe()
-    }
-
     /// What is remembered of `id`, if nothing that it was made of changed since.
     fn remembered(&self, id: KeyId) -> Option<Arc<Entry>> {
         let current = |entry: &Arc<Entry>| self.freshness.is_current(&entry.places, entry.revision);
@@ -231,23 +227,31 @@ impl Cache {
 }
 
 impl Credentials for Cache {
-    async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
+    fn at_hand(&self, id: KeyId) -> Option<Known> {
         // Read before the entry is checked, so that all up to it is in the entry.
-        let position = *self.position.borrow();
-        let remembered = self.remembered(id);
-        if let Some(entry) = &remembered {
-            let age = self.age(entry);
-            if age <= self.limits.max_staleness {
-                return Ok(self.known(entry, position, age));
-            }
+        let position = self.position();
+        let entry = self.remembered(id)?;
+        let age = self.age(&entry);
+        (age <= self.limits.max_staleness).then(|| self.known(&entry, position, age))
+    }
+
+    async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
+        if let Some(known) = self.at_hand(id) {
+            return Ok(known);
         }
-        match (self.load(id).await, remembered) {
-            (Ok(entry), _) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
-            (Err(StoreError::Unavailable(_)), Some(entry)) if self.limits.fail_open => {
+        let position = self.position();
+        match self.load(id).await {
+            Ok(entry) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
+            Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
+                let entry = self.remembered(id).ok_or(StoreError::Unavailable(why))?;
                 Ok(self.known(&entry, position, self.age(&entry)))
             }
-            (Err(error), _) => Err(error),
+            Err(error) => Err(error),
         }
+    }
+
+    fn newest_change(&self) -> Revision {
+        self.freshness.newest()
     }
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
@@ -263,15 +267,25 @@ impl Credentials for Cache {
         .await;
         match reached {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(*self.position.borrow()),
+            _ => Err(self.position()),
         }
     }
 }
 
+#[async_trait]
 impl Changes for Cache {
     fn made(&self, revision: Revision, target: &str) {
         self.freshness.made(revision, &Changed::by_name(target));
         self.behind.notify_one();
+    }
+
+    fn position(&self) -> Revision {
+        *self.position.borrow()
+    }
+
+    async fn beyond(&self, revision: Revision) {
+        // The sender is ours, so it is there as long as we are.
+        let _ = self.position.subscribe().wait_for(|position| *position > revision).await;
     }
 }
 

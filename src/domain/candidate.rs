@@ -95,6 +95,11 @@ impl Candidate {
         proven
     }
 
+    /// When the key can no longer be proven by `secret`.
+    pub fn end_of(&self, secret: &KnownSecret) -> Option<Timestamp> {
+        self.expire_time.into_iter().chain(secret.expire_time).min()
+    }
+
     /// The memory that it takes, in bytes.
     pub fn size(&self) -> usize {
         let customers = self

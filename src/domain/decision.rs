@@ -23,6 +23,19 @@ pub enum Code {
 }
 
 impl Code {
+    pub const ALL: [Self; 10] = [
+        Self::Valid,
+        Self::Malformed,
+        Self::NotFound,
+        Self::Revoked,
+        Self::Disabled,
+        Self::Expired,
+        Self::OwnerDisabled,
+        Self::WrongEnvironment,
+        Self::IpNotAllowed,
+        Self::WrongCustomer,
+    ];
+
     /// What a gateway should answer its own caller.
     pub fn http_status(self) -> i32 {
         match self {
@@ -198,6 +211,11 @@ fn right_customer(candidate: &Candidate, question: &Question, _now: Timestamp) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_stands_in_its_place() {
+        assert!(Code::ALL.iter().enumerate().all(|(at, code)| *code as usize == at));
+    }
 
     #[test]
     fn checks_stand_in_the_order_of_the_codes() {

@@ -1,5 +1,7 @@
 //! AuditService on the wire.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -7,20 +9,28 @@ use crate::{
         Invalid,
         listing::{event_filter, event_order},
     },
-    service::{ChainRequest, Error, ListEvents, Service},
+    ports::Credentials,
+    service::{ChainRequest, Error, ListEvents, Service, Session, Verifier},
 };
 
 use super::{
+    closing::Closing,
     faults::Faults,
     listing::Place,
     proto::{self, audit_service_server::AuditService},
+    status::unauthenticated,
+    watch::{Events, Watch},
 };
 
 #[derive(Debug)]
-pub(super) struct AuditApi(pub(super) Service);
+pub(super) struct AuditApi<C> {
+    pub(super) service: Service,
+    pub(super) verifier: Arc<Verifier<C>>,
+    pub(super) closing: Closing,
+}
 
 #[tonic::async_trait]
-impl AuditService for AuditApi {
+impl<C: Credentials> AuditService for AuditApi<C> {
     async fn list_audit_events(
         &self,
         request: Request<proto::ListAuditEventsRequest>,
@@ -34,7 +44,7 @@ impl AuditService for AuditApi {
             size: request.page_size,
             token: &request.page_token,
         };
-        let listing = self.0.list_audit_events(listing(&request, &place)?).await?;
+        let listing = self.service.list_audit_events(listing(&request, &place)?).await?;
         Ok(Response::new(proto::ListAuditEventsResponse {
             next_page_token: place.next(&listing),
             audit_events: listing.items.into_iter().map(Into::into).collect(),
@@ -45,7 +55,7 @@ impl AuditService for AuditApi {
         &self,
         request: Request<proto::VerifyAuditChainRequest>,
     ) -> Result<Response<proto::VerifyAuditChainResponse>, Status> {
-        let report = self.0.verify_audit_chain(chain(request.get_ref())?).await?;
+        let report = self.service.verify_audit_chain(chain(request.get_ref())?).await?;
         Ok(Response::new(proto::VerifyAuditChainResponse {
             intact: report.fault.is_none(),
             checked_events: i64::try_from(report.checked).unwrap_or(i64::MAX),
@@ -56,6 +66,23 @@ impl AuditService for AuditApi {
                 .fault
                 .map_or(String::new(), |fault| fault.problem.to_owned()),
         }))
+    }
+
+    type WatchAuditEventsStream = Events;
+
+    async fn watch_audit_events(
+        &self,
+        mut request: Request<proto::WatchAuditEventsRequest>,
+    ) -> Result<Response<Events>, Status> {
+        let session = request.extensions_mut().remove::<Session>().ok_or_else(unauthenticated)?;
+        let watch = Watch {
+            service: self.service.clone(),
+            verifier: self.verifier.clone(),
+            session,
+            closing: self.closing.clone(),
+            wanted: request.into_inner().try_into()?,
+        };
+        Ok(Response::new(watch.events()))
     }
 }
 
@@ -79,16 +106,8 @@ fn listing(
 
 fn chain(request: &proto::VerifyAuditChainRequest) -> Result<ChainRequest, Error> {
     let mut faults = Faults::default();
-    let mut revision = |field: &str, revision: i64| {
-        let checked = if revision < 0 {
-            Err(Invalid::new("must not be negative"))
-        } else {
-            Ok(revision)
-        };
-        faults.take(field, checked)
-    };
-    let start = revision("start_revision", request.start_revision);
-    let end = revision("end_revision", request.end_revision);
+    let start = faults.not_negative("start_revision", request.start_revision);
+    let end = faults.not_negative("end_revision", request.end_revision);
     if request.end_revision != 0 && request.start_revision > request.end_revision {
         faults.take::<()>(
             "end_revision",

@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use crate::{
     domain::token::ApiKey,
     ports::Credentials,
-    service::{Caller, Verifier},
+    service::{Session, Verifier},
 };
 
 use super::status::unauthenticated;
@@ -87,9 +87,9 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let verifier = self.verifier.clone();
         Box::pin(async move {
-            match caller(&verifier, &mut request).await {
-                Ok(caller) => {
-                    request.extensions_mut().insert(caller);
+            match session(&verifier, &mut request).await {
+                Ok(session) => {
+                    request.extensions_mut().insert(session);
                     inner.call(request).await
                 }
                 Err(status) => Ok(status.into_http()),
@@ -98,10 +98,10 @@ where
     }
 }
 
-async fn caller<C: Credentials>(
+async fn session<C: Credentials>(
     verifier: &Verifier<C>,
     request: &mut Request<Body>,
-) -> Result<Caller, Status> {
+) -> Result<Session, Status> {
     let peer = request
         .extensions()
         .get::<TcpConnectInfo>()
@@ -111,7 +111,7 @@ async fn caller<C: Credentials>(
     // It has done its work: nothing further down gets to see it.
     request.headers_mut().remove(AUTHORIZATION);
     verifier
-        .authenticate(&api_key, peer)
+        .authenticate(api_key, peer)
         .await?
         .ok_or_else(unauthenticated)
 }

@@ -6,19 +6,19 @@ use tonic::Request;
 
 use crate::{
     domain::{Invalid, audit::Actor},
-    service::{Call, Caller, Error, FieldFault, Repeatable},
+    service::{Call, Error, FieldFault, Repeatable, Session},
 };
 
 /// A plain change.
 pub(super) fn call<T>(request: &Request<T>) -> Call {
-    let caller = request
+    let session = request
         .extensions()
-        .get::<Caller>()
+        .get::<Session>()
         .expect("every call but health and reflection is authenticated");
     Call {
         actor: Actor::Caller {
-            service_account: caller.service_account.clone(),
-            key: caller.key,
+            service_account: session.service_account().clone(),
+            key: session.key(),
         },
         peer: request
             .remote_addr()

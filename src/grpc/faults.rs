@@ -107,6 +107,11 @@ impl Faults {
         self.take(field, read)
     }
 
+    pub(super) fn not_negative(&mut self, field: &str, number: i64) -> Option<i64> {
+        let checked = if number < 0 { Err(Invalid::new("must not be negative")) } else { Ok(number) };
+        self.take(field, checked)
+    }
+
     pub(super) fn filter<T>(
         &mut self,
         field: &str,

@@ -25,7 +25,7 @@ use super::{
     key_update::{self, expiry},
     listing::Place,
     proto::{self, key_service_server::KeyService},
-    verify_service::question,
+    verify::question,
 };
 
 #[derive(Debug)]

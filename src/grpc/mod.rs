@@ -3,6 +3,7 @@
 mod audit_service;
 mod authenticate;
 mod call;
+mod closing;
 mod convert;
 mod faults;
 mod health;
@@ -15,8 +16,9 @@ pub mod proto;
 mod server;
 mod service_account_service;
 mod status;
-mod verify_service;
+mod watch;
+pub mod verify;
 
 pub use health::Health;
 pub use server::{ServeError, serve_admin, serve_verify};
-pub use verify_service::render;
+pub use verify::render;

@@ -5,7 +5,7 @@ use std::fmt::{Debug, Formatter, Result};
 pub use generated::*;
 
 mod generated {
-    #![expect(clippy::allow_attributes, reason = "the generator writes them")]
+    #![expect(clippy::allow_attributes, clippy::large_enum_variant, reason = "the generator writes them")]
 
     tonic::include_proto!("keystile.v1");
 }

@@ -17,6 +17,7 @@ use crate::{
 use super::{
     Health,
     audit_service::AuditApi,
+    closing::Closing,
     authenticate::Authenticate,
     key_service::KeyApi,
     project_service::ProjectApi,
@@ -24,10 +25,9 @@ use super::{
         FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer,
         key_service_server::KeyServiceServer, project_service_server::ProjectServiceServer,
         service_account_service_server::ServiceAccountServiceServer,
-        verify_service_server::VerifyServiceServer,
     },
     service_account_service::ServiceAccountApi,
-    verify_service::VerifyApi,
+    verify::{VerifyApi, VerifyServiceServer},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +42,10 @@ pub async fn serve_verify<C: Credentials>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let mut routes = open_routes(health, &[VERIFY]);
-    routes = routes.add_service(VerifyServiceServer::new(VerifyApi(verifier.clone())));
-    serve(listener, routes, verifier, shutdown).await
+    let (closer, closing) = Closing::new();
+    let api = VerifyApi { verifier: verifier.clone(), closing };
+    routes = routes.add_service(VerifyServiceServer::new(api));
+    serve(listener, routes, verifier, closer.after(shutdown)).await
 }
 
 /// Serves everything else, in the same way.
@@ -54,14 +56,15 @@ pub async fn serve_admin<C: Credentials>(
     health: &Health,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let (closer, closing) = Closing::new();
     let routes = open_routes(health, &ADMIN)
         .add_service(KeyServiceServer::new(KeyApi(service.clone())))
         .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
         .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(
             service.clone(),
         )))
-        .add_service(AuditServiceServer::new(AuditApi(service)));
-    serve(listener, routes, verifier, shutdown).await
+        .add_service(AuditServiceServer::new(AuditApi { service, verifier: verifier.clone(), closing }));
+    serve(listener, routes, verifier, closer.after(shutdown)).await
 }
 
 const VERIFY: &str = "keystile.v1.VerifyService";

@@ -11,7 +11,7 @@ use crate::{
     service::{Error, FieldFault},
 };
 
-use super::proto::ErrorReason;
+use super::proto::{ErrorReason, VerifyError};
 
 const DOMAIN: &str = "keystile.dev";
 
@@ -118,6 +118,21 @@ pub(super) fn unauthenticated() -> Status {
         "an API key of projects/system is needed, as in `authorization: Bearer <API key>`",
         info(ErrorReason::Unauthenticated, []),
     )
+}
+
+/// Why a stream ends when this node stops.
+pub(super) fn closing() -> Status {
+    Status::unavailable("this node is stopping; connect again")
+}
+
+/// Why one of several verifications has no decision.
+pub(super) fn item(error: Error) -> VerifyError {
+    let status = Status::from(error);
+    VerifyError {
+        status_code: status.code().into(),
+        reason: status.get_details_error_info().map(|info| info.reason).unwrap_or_default(),
+        message: status.message().to_owned(),
+    }
 }
 
 fn invalid(faults: &[FieldFault]) -> Status {

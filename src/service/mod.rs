@@ -10,6 +10,7 @@ mod keys;
 mod peppers;
 mod projects;
 mod service_accounts;
+mod session;
 mod verify;
 mod view;
 
@@ -26,7 +27,7 @@ use crate::{
     ports::{Changes, Clock, Random, Store},
 };
 
-pub use audit::{ChainReport, ChainRequest, ListEvents};
+pub use audit::{ChainReport, ChainRequest, ListEvents, News};
 pub use bootstrap::RootKey;
 pub use call::{Call, Repeatable};
 pub use error::{Error, FieldFault};
@@ -37,7 +38,8 @@ pub use keys::{
 pub use peppers::PepperUsage;
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
 pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
-pub use verify::{Caller, Verifier, VerifyRequest};
+pub use session::Session;
+pub use verify::{Verifier, VerifyRequest};
 pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
 
 /// The verbs of the admin side.
