@@ -54,6 +54,7 @@ impl Running {
         self.monitor.end(TIDYING).await;
         self.health.set_ready(false).await;
         self.closing.stop();
+        self.health.end().await;
         let drained = timeout(self.deadline, ends(&mut self.servers))
             .await
             .is_ok();
