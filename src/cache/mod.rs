@@ -4,6 +4,8 @@ mod follower;
 mod freshness;
 mod loading;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,

@@ -38,6 +38,14 @@ impl Health {
         }
     }
 
+    /// Ends every Watch under way: each is a call that would otherwise outlast any drain.
+    pub async fn end(&self) {
+        let mut reporter = self.0.clone();
+        for service in SERVICES {
+            reporter.clear_service_status(service).await;
+        }
+    }
+
     pub(super) fn server(&self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.0.clone()))
     }
