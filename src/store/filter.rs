@@ -31,6 +31,23 @@ pub(super) fn keys(query: KeyQuery<'_>) -> Select<keys::Entity> {
     })
 }
 
+/// Whether `filter` asks for something that few keys have, so that an index on that may beat one on the
+/// order.
+pub(super) fn picks_few(filter: &Filter<KeyTest>) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().any(picks_few),
+        Filter::Any(parts) => parts.iter().all(picks_few),
+        Filter::Not(_) => false,
+        Filter::Test(test) => matches!(
+            test,
+            KeyTest::ServiceAccount(_)
+                | KeyTest::DisplayName(_)
+                | KeyTest::NameWord(_)
+                | KeyTest::Tag(_)
+        ),
+    }
+}
+
 pub(super) fn service_accounts(
     project: &ProjectId,
     filter: &Filter<AccountTest>,

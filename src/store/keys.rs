@@ -23,7 +23,8 @@ use crate::{
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{
         keys::{Column, Entity, Model, lifecycle},
         secrets,
@@ -57,13 +58,18 @@ pub(super) async fn list(
     if !query.show_deleted {
         rows = rows.filter(Column::Lifecycle.lt(lifecycle::DELETED));
     }
-    let sort = match page.order.by {
-        KeyOrder::CreateTime => Column::CreateTime,
-        KeyOrder::DisplayName => Column::DisplayName,
-        KeyOrder::LastUsedTime => Column::LastUsedTime,
-        KeyOrder::ExpireTime => Column::ExpireTime,
+    let (column, index) = match page.order.by {
+        KeyOrder::CreateTime => (Column::CreateTime, "keys_by_create_time"),
+        KeyOrder::DisplayName => (Column::DisplayName, "keys_by_display_name"),
+        KeyOrder::LastUsedTime => (Column::LastUsedTime, "keys_by_last_used_time"),
+        KeyOrder::ExpireTime => (Column::ExpireTime, "keys_by_expire_time"),
     };
-    let rows = paging::page(rows, db.get_database_backend(), (sort, Column::Id), page);
+    let sort = Sort {
+        column,
+        id: Some(Column::Id),
+        index: (!filter::picks_few(query.filter)).then_some(index),
+    };
+    let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     with_secrets(db, rows.all(db).await.map_err(failed)?).await
 }
 

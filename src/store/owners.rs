@@ -19,7 +19,8 @@ use crate::{
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{projects, read, service_accounts},
 };
 
@@ -39,11 +40,15 @@ pub(super) async fn projects(
     db: &DatabaseConnection,
     page: &Page<()>,
 ) -> Result<Vec<Project>, StoreError> {
-    let order = (projects::Column::CreateTime, projects::Column::Id);
+    let sort = Sort {
+        column: projects::Column::CreateTime,
+        id: Some(projects::Column::Id),
+        index: Some("projects_by_create_time"),
+    };
     let rows = paging::page(
         projects::Entity::find(),
         db.get_database_backend(),
-        order,
+        &sort,
         page,
     );
     let rows = rows.all(db).await.map_err(failed)?;
@@ -71,14 +76,19 @@ pub(super) async fn service_accounts(
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     use service_accounts::Column;
 
-    let sort = match page.order.by {
-        AccountOrder::CreateTime => Column::CreateTime,
-        AccountOrder::DisplayName => Column::DisplayName,
+    let (column, index) = match page.order.by {
+        AccountOrder::CreateTime => (Column::CreateTime, "service_accounts_by_create_time"),
+        AccountOrder::DisplayName => (Column::DisplayName, "service_accounts_by_display_name"),
+    };
+    let sort = Sort {
+        column,
+        id: Some(Column::Id),
+        index: (*filter == Filter::everything()).then_some(index),
     };
     let rows = paging::page(
         filter::service_accounts(project, filter),
         db.get_database_backend(),
-        (sort, Column::Id),
+        &sort,
         page,
     );
     let rows = rows.all(db).await.map_err(failed)?;
