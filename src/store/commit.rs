@@ -1,8 +1,10 @@
 //! One change, whole or not at all, in its place in the one order of changes.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
 };
 
 use crate::{
@@ -134,11 +136,16 @@ async fn lock_head(tx: &DatabaseTransaction) -> Result<Head, Stop> {
     Ok(row.try_into()?)
 }
 
-async fn move_head(tx: &impl ConnectionTrait, head: Head) -> Result<(), DbErr> {
+async fn move_head(tx: &DatabaseTransaction, head: Head) -> Result<(), DbErr> {
     let row = change_head::ActiveModel {
-        id: Set(change_head::ONLY),
+        id: NotSet,
         revision: Set(head.revision),
         hash: Set(head.hash.into()),
     };
-    change_head::Entity::update(row).exec(tx).await.map(drop)
+    change_head::Entity::update_many()
+        .set(row)
+        .filter(change_head::Column::Id.eq(change_head::ONLY))
+        .exec(tx)
+        .await
+        .map(drop)
 }

@@ -61,9 +61,7 @@ impl SqlStore {
 pub(super) async fn connect(options: &Options) -> Result<DatabaseConnection, StoreError> {
     match &options.location {
         Location::Sqlite(file) => sqlite(options, file).await,
-        Location::Server(url) if url.starts_with("mysql:") || url.starts_with("mariadb:") => {
-            mysql(options, url).await
-        }
+        Location::Server(url) if url.starts_with("mysql:") => mysql(options, url).await,
         Location::Server(url) => postgres(options, url).await,
     }
 }
