@@ -48,7 +48,11 @@ impl Database {
         let place = PLACES.acquire().await.expect("it is never closed");
         let name = unique_name();
         let create = match kind {
-            Kind::Postgres => format!("CREATE DATABASE {name} TEMPLATE template0"),
+            // With the order of a language, as most have: what Keystile compares must not depend on it.
+            Kind::Postgres => format!(
+                "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' \
+                 LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+            ),
             _ => format!("CREATE DATABASE {name}"),
         };
         on_server(kind, &create)
