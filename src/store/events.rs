@@ -11,7 +11,7 @@ use crate::{
         name::Scope,
         page::Page,
     },
-    ports::StoreError,
+    ports::{StoreError, store::Step},
 };
 
 use super::{
@@ -36,11 +36,8 @@ pub(super) async fn list(
         rows = rows.filter(Column::ProjectId.eq(project.as_str()));
         index = Some("audit_events_by_project");
     }
-    let sort = Sort {
-        column: Column::Revision,
-        id: None,
-        index: index.filter(|_| *filter == Filter::everything()),
-    };
+    let sort =
+        Sort { column: Column::Revision, id: None, index: index.filter(|_| *filter == Filter::everything()) };
     let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
@@ -59,6 +56,24 @@ pub(super) async fn from(
         .await
         .map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub(super) async fn changes_after(
+    db: &DatabaseConnection,
+    revision: Revision,
+    most: u64,
+) -> Result<Vec<Step>, StoreError> {
+    let rows: Vec<(Revision, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Revision, Column::Target])
+        .filter(Column::Revision.gt(revision))
+        .order_by_asc(Column::Revision)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+        .map_err(failed)?;
+    Ok(rows.into_iter().map(|(revision, target)| Step { revision, target }).collect())
 }
 
 pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {

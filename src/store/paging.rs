@@ -1,8 +1,8 @@
 //! Pages by keyset: each begins right behind the last row of the one before, found by an index.
 
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    Select, Value,
+    ColumnTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    Value,
     sea_query::{
         ColumnType, Expr, ExprTrait,
         extension::mysql::{IndexHintScope, MySqlSelectStatementExt},
@@ -49,12 +49,7 @@ fn hint<E: EntityTrait>(rows: &mut Select<E>, backend: DbBackend, index: Option<
     }
 }
 
-fn behind<C: ColumnTrait>(
-    backend: DbBackend,
-    sort: &Sort<C>,
-    cursor: &Cursor,
-    descending: bool,
-) -> Expr {
+fn behind<C: ColumnTrait>(backend: DbBackend, sort: &Sort<C>, cursor: &Cursor, descending: bool) -> Expr {
     let value = sort_value(sort.column, cursor);
     let behind = match sort.id {
         None => value.map(|value| beyond(col(sort.column), Expr::value(value), descending)),
@@ -85,11 +80,7 @@ fn row_behind<C: ColumnTrait>(
 }
 
 fn beyond(here: Expr, there: Expr, descending: bool) -> Expr {
-    if descending {
-        here.lt(there)
-    } else {
-        here.gt(there)
-    }
+    if descending { here.lt(there) } else { here.gt(there) }
 }
 
 fn sort_value(column: impl ColumnTrait, cursor: &Cursor) -> Option<Value> {

@@ -11,22 +11,14 @@ use keystile::{
 
 use crate::{
     database::Database,
-    sample::{
-        account_id, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write,
-    },
+    sample::{account_id, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write},
 };
 
 pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     populate(store).await;
     let in_use = async |of: KeysOf, except_deleted: bool| {
-        let change = Commit {
-            expect: vec![Expect::NoKeys {
-                project: acme(),
-                of,
-                except_deleted,
-            }],
-            ..commit(vec![])
-        };
+        let change =
+            Commit { expect: vec![Expect::NoKeys { project: acme(), of, except_deleted }], ..commit(vec![]) };
         match store.commit(change).await {
             Ok(_) => false,
             Err(CommitError::InUse) => true,
@@ -40,10 +32,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
             KeysOf::Environment("production".parse().unwrap()),
         ]
     };
-    let system = Key {
-        protected: true,
-        ..key(1)
-    };
+    let system = Key { protected: true, ..key(1) };
     insert_keys(store, [system]).await;
     for of in all() {
         assert!(!in_use(of, false).await, "a system key never counts");
@@ -68,24 +57,10 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
 
 pub(crate) async fn keys_go_with_their_owner(_: &Database, store: &SqlStore) {
     populate(store).await;
-    let early = Key {
-        deletion: Some(keystile::domain::key::Deletion {
-            time: at(5),
-            purge_time: at(6),
-        }),
-        ..key(2)
-    };
-    let revoked = Key {
-        revocation: Some(Revocation {
-            time: at(5),
-            reason: Default::default(),
-        }),
-        ..key(3)
-    };
-    let other = Key {
-        service_account: account_id("other"),
-        ..key(4)
-    };
+    let early =
+        Key { deletion: Some(keystile::domain::key::Deletion { time: at(5), purge_time: at(6) }), ..key(2) };
+    let revoked = Key { revocation: Some(Revocation { time: at(5), reason: Default::default() }), ..key(3) };
+    let other = Key { service_account: account_id("other"), ..key(4) };
     insert_keys(store, [key(1), early, revoked, other]).await;
     let changes = vec![
         Write::DeleteKeysOf {
@@ -94,11 +69,7 @@ pub(crate) async fn keys_go_with_their_owner(_: &Database, store: &SqlStore) {
             time: at(50),
             purge_time: at(60),
         },
-        Write::DeleteServiceAccount {
-            project: acme(),
-            id: account_id("ci"),
-            revision: 1,
-        },
+        Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 },
     ];
     assert_eq!(write(store, changes).await, 3);
     for n in [1, 3] {
@@ -122,37 +93,20 @@ pub(crate) async fn keys_go_with_their_owner(_: &Database, store: &SqlStore) {
 
 pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &SqlStore) {
     populate(store).await;
-    let tagged = Key {
-        tags: vec!["core".parse().unwrap()],
-        ..key(1)
-    };
+    let tagged = Key { tags: vec!["core".parse().unwrap()], ..key(1) };
     insert_keys(store, [tagged, key(2)]).await;
-    let purge = Write::PurgeKey {
-        project: acme(),
-        id: key_id(1),
-        revision: 2,
-    };
+    let purge = Write::PurgeKey { project: acme(), id: key_id(1), revision: 2 };
     write(store, vec![purge]).await;
     assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
     assert_eq!(rows(database, "secrets").await, 1);
     assert_eq!(rows(database, "key_terms").await, 2);
 }
 
-pub(crate) async fn a_deleted_project_leaves_nothing_but_its_log(
-    database: &Database,
-    store: &SqlStore,
-) {
+pub(crate) async fn a_deleted_project_leaves_nothing_but_its_log(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1), key(2)]).await;
     write(store, vec![Write::InsertProject(project("other"))]).await;
-    write(
-        store,
-        vec![Write::DeleteProject {
-            id: acme(),
-            revision: 1,
-        }],
-    )
-    .await;
+    write(store, vec![Write::DeleteProject { id: acme(), revision: 1 }]).await;
     for table in ["keys", "secrets", "key_terms", "service_accounts"] {
         assert_eq!(rows(database, table).await, 0, "{table}");
     }
@@ -167,10 +121,7 @@ async fn rows(database: &Database, table: &'static str) -> i64 {
     };
 
     let raw = database.raw().await;
-    let count = Query::select()
-        .expr(Expr::cust("1").count())
-        .from(table)
-        .take();
+    let count = Query::select().expr(Expr::cust("1").count()).from(table).take();
     let row = raw.query_one(&count).await.unwrap().unwrap();
     raw.close().await.unwrap();
     row.try_get_by_index(0).unwrap()

@@ -40,10 +40,7 @@ pub(crate) async fn keys_are_filtered_by_what_they_are(_: &Database, store: &Sql
             tags: vec!["Core".parse().unwrap()],
             ..key(2)
         },
-        Key {
-            display_name: "Mobile".parse().unwrap(),
-            ..key(3)
-        },
+        Key { display_name: "Mobile".parse().unwrap(), ..key(3) },
     ];
     insert_keys(store, keys).await;
     for (filter, expected) in [
@@ -51,19 +48,10 @@ pub(crate) async fn keys_are_filtered_by_what_they_are(_: &Database, store: &Sql
         ("environment = staging", &[1]),
         ("environment != staging", &[2, 3]),
         ("environment = development", &[]),
-        (
-            "service_account = projects/acme/serviceAccounts/other",
-            &[2],
-        ),
-        (
-            "service_account != projects/acme/serviceAccounts/other",
-            &[1, 3],
-        ),
+        ("service_account = projects/acme/serviceAccounts/other", &[2]),
+        ("service_account != projects/acme/serviceAccounts/other", &[1, 3]),
         ("service_account = projects/beta/serviceAccounts/other", &[]),
-        (
-            "service_account != projects/beta/serviceAccounts/other",
-            &[1, 2, 3],
-        ),
+        ("service_account != projects/beta/serviceAccounts/other", &[1, 2, 3]),
         ("display_name = Mobile", &[3]),
         ("display_name = mobile", &[]),
         ("display_name = \"Mobile \"", &[]),
@@ -86,27 +74,15 @@ pub(crate) async fn keys_are_filtered_by_what_they_are(_: &Database, store: &Sql
         ("tags:core OR tags:Core", &[1, 2]),
         ("tags:core AND tags:Core", &[]),
         ("NOT (tags:core OR display_name:mob)", &[2]),
-        (
-            "(display_name:bill AND NOT tags:core) OR environment = staging",
-            &[1, 2],
-        ),
+        ("(display_name:bill AND NOT tags:core) OR environment = staging", &[1, 2]),
         ("NOT NOT NOT display_name:bill", &[3]),
     ] {
         assert_eq!(found(store, filter).await, expected, "{filter}");
     }
     let none = Filter::Any(vec![]);
-    assert!(
-        store
-            .keys(query(&none), by_creation(9))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.keys(query(&none), by_creation(9)).await.unwrap().is_empty());
     let all = Filter::<KeyTest>::Not(Box::new(none));
-    assert_eq!(
-        store.keys(query(&all), by_creation(9)).await.unwrap().len(),
-        3
-    );
+    assert_eq!(store.keys(query(&all), by_creation(9)).await.unwrap().len(), 3);
 }
 
 /// A time that is not there compares as it sorts: never to expire is after, never used before all others.
@@ -145,43 +121,16 @@ pub(crate) async fn keys_are_filtered_by_their_times(_: &Database, store: &SqlSt
 
 /// One key in every state, and two at the edge of expiry.
 async fn one_in_each_state(store: &SqlStore) {
-    let deletion = Some(Deletion {
-        time: at(5),
-        purge_time: at(6),
-    });
-    let revocation = Some(Revocation {
-        time: at(5),
-        reason: Default::default(),
-    });
+    let deletion = Some(Deletion { time: at(5), purge_time: at(6) });
+    let revocation = Some(Revocation { time: at(5), reason: Default::default() });
     let expired = Some(at(20));
     let keys = [
         key(1),
-        Key {
-            disable_time: Some(at(5)),
-            expire_time: expired,
-            ..key(2)
-        },
-        Key {
-            revocation: revocation.clone(),
-            disable_time: Some(at(5)),
-            expire_time: expired,
-            ..key(3)
-        },
-        Key {
-            expire_time: Some(NOW),
-            ..key(4)
-        },
-        Key {
-            deletion,
-            revocation,
-            disable_time: Some(at(5)),
-            expire_time: expired,
-            ..key(5)
-        },
-        Key {
-            expire_time: Some(Timestamp::from_micros(NOW.as_micros() + 1)),
-            ..key(6)
-        },
+        Key { disable_time: Some(at(5)), expire_time: expired, ..key(2) },
+        Key { revocation: revocation.clone(), disable_time: Some(at(5)), expire_time: expired, ..key(3) },
+        Key { expire_time: Some(NOW), ..key(4) },
+        Key { deletion, revocation, disable_time: Some(at(5)), expire_time: expired, ..key(5) },
+        Key { expire_time: Some(Timestamp::from_micros(NOW.as_micros() + 1)), ..key(6) },
         Key { deletion, ..key(7) },
     ];
     insert_keys(store, keys).await;
@@ -203,19 +152,13 @@ pub(crate) async fn states_are_those_of_the_instant(_: &Database, store: &SqlSto
     }
     for state in keystile::domain::key::State::ALL {
         let filter = Filter::Test(KeyTest::State(state));
-        let query = KeyQuery {
-            show_deleted: true,
-            ..query(&filter)
-        };
+        let query = KeyQuery { show_deleted: true, ..query(&filter) };
         for key in store.keys(query, by_creation(9)).await.unwrap() {
             assert_eq!(key.state(NOW), state, "{:?}", key.id);
         }
     }
     let everything = Filter::everything();
-    let with_deleted = KeyQuery {
-        show_deleted: true,
-        ..query(&everything)
-    };
+    let with_deleted = KeyQuery { show_deleted: true, ..query(&everything) };
     let keys = store.keys(with_deleted, by_creation(9)).await.unwrap();
     assert_eq!(numbers(&keys), [1, 2, 3, 4, 5, 6, 7]);
 }
@@ -226,38 +169,17 @@ pub(crate) async fn counts_are_those_of_the_instant(_: &Database, store: &SqlSto
     let none = store.count_keys(query(&everything)).await.unwrap();
     assert_eq!(none, KeyCounts::default());
     one_in_each_state(store).await;
-    let expected = KeyCounts {
-        active: 2,
-        disabled: 1,
-        revoked: 1,
-        expired: 1,
-        deleted: 2,
-    };
-    assert_eq!(
-        store.count_keys(query(&everything)).await.unwrap(),
-        expected
-    );
+    let expected = KeyCounts { active: 2, disabled: 1, revoked: 1, expired: 1, deleted: 2 };
+    assert_eq!(store.count_keys(query(&everything)).await.unwrap(), expected);
 
-    let a_moment_later = KeyQuery {
-        now: Timestamp::from_micros(NOW.as_micros() + 1),
-        ..query(&everything)
-    };
+    let a_moment_later = KeyQuery { now: Timestamp::from_micros(NOW.as_micros() + 1), ..query(&everything) };
     let counts = store.count_keys(a_moment_later).await.unwrap();
     assert_eq!((counts.active, counts.expired), (1, 2));
-    let a_moment_before = KeyQuery {
-        now: Timestamp::from_micros(NOW.as_micros() - 1),
-        ..query(&everything)
-    };
+    let a_moment_before = KeyQuery { now: Timestamp::from_micros(NOW.as_micros() - 1), ..query(&everything) };
     let counts = store.count_keys(a_moment_before).await.unwrap();
     assert_eq!((counts.active, counts.expired), (3, 0));
 
     let some = keystile::domain::listing::key_filter("NOT state = DISABLED").unwrap();
     let counts = store.count_keys(query(&some)).await.unwrap();
-    assert_eq!(
-        counts,
-        KeyCounts {
-            disabled: 0,
-            ..expected
-        }
-    );
+    assert_eq!(counts, KeyCounts { disabled: 0, ..expected });
 }

@@ -66,17 +66,10 @@ pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlS
     populate(store).await;
     insert_keys(store, (0..6).map(|n| key(n * 10))).await;
     let everything = Filter::everything();
-    let first = store
-        .keys(query(&everything), by_creation(3))
-        .await
-        .unwrap();
+    let first = store.keys(query(&everything), by_creation(3)).await.unwrap();
     assert_eq!(numbers(&first), [0, 10, 20]);
     let last = first[2].clone();
-    let purge = Write::PurgeKey {
-        project: last.project.clone(),
-        id: last.id,
-        revision: last.revision,
-    };
+    let purge = Write::PurgeKey { project: last.project.clone(), id: last.id, revision: last.revision };
     crate::sample::write(store, vec![purge, Write::InsertKey(key(5))]).await;
     let mut next = by_creation(3);
     next.after = Some(place(&last, KeyOrder::CreateTime));
@@ -85,38 +78,25 @@ pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlS
 }
 
 /// Places that nobody was told: whoever makes one up gets nothing, and no error of the database.
-pub(crate) async fn a_place_that_does_not_fit_has_nothing_behind_it(
-    _: &Database,
-    store: &SqlStore,
-) {
+pub(crate) async fn a_place_that_does_not_fit_has_nothing_behind_it(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1), key(2)]).await;
     let everything = Filter::everything();
     let uuid = || Id::Uuid(0);
     for (by, value, id) in [
         (KeyOrder::CreateTime, SortValue::Text("a".into()), uuid()),
-        (
-            KeyOrder::CreateTime,
-            SortValue::Number(0),
-            Id::Text("a".into()),
-        ),
+        (KeyOrder::CreateTime, SortValue::Number(0), Id::Text("a".into())),
         (KeyOrder::CreateTime, SortValue::Number(0), Id::None),
         (KeyOrder::DisplayName, SortValue::Number(0), uuid()),
         (KeyOrder::DisplayName, SortValue::Text("\0".into()), uuid()),
     ] {
-        let mut page = Page {
-            after: Some(Cursor { value, id }),
-            ..by_creation(9)
-        };
+        let mut page = Page { after: Some(Cursor { value, id }), ..by_creation(9) };
         page.order.by = by;
         let keys = store.keys(query(&everything), page).await.unwrap();
         assert!(keys.is_empty());
     }
     let mut page = by_creation(9);
-    page.after = Some(Cursor {
-        value: SortValue::Number(i64::MIN),
-        id: Id::Uuid(u128::MAX),
-    });
+    page.after = Some(Cursor { value: SortValue::Number(i64::MIN), id: Id::Uuid(u128::MAX) });
     assert_eq!(store.keys(query(&everything), page).await.unwrap().len(), 2);
 }
 
@@ -138,12 +118,8 @@ pub(crate) fn place(key: &Key, by: KeyOrder) -> Cursor {
         value: match by {
             KeyOrder::CreateTime => micros(key.create_time),
             KeyOrder::DisplayName => SortValue::Text(key.display_name.to_string()),
-            KeyOrder::LastUsedTime => {
-                SortValue::Number(key.last_used_time.map_or(0, Timestamp::as_micros))
-            }
-            KeyOrder::ExpireTime => {
-                SortValue::Number(key.expire_time.map_or(i64::MAX, Timestamp::as_micros))
-            }
+            KeyOrder::LastUsedTime => SortValue::Number(key.last_used_time.map_or(0, Timestamp::as_micros)),
+            KeyOrder::ExpireTime => SortValue::Number(key.expire_time.map_or(i64::MAX, Timestamp::as_micros)),
         },
         id: Id::Uuid(key.id.as_uuid().as_u128()),
     }

@@ -20,10 +20,7 @@ use crate::{
 pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
     let full = Change {
         time: keystile::domain::time::Timestamp::from_micros(1_234_567_890_123_456),
-        actor: Actor::Caller {
-            service_account: account_id("root"),
-            key: key_id(1),
-        },
+        actor: Actor::Caller { service_account: account_id("root"), key: key_id(1) },
         request_id: "r-\u{1f680} ".into(),
         peer: "[2001:db8::1%eth0]:65535".into(),
         before: Some(json!({ "name": "Grüße 'an' \"die\" \\ Welt\u{1f511}", "n": 0.1 })),
@@ -34,10 +31,7 @@ pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &S
     let mut expected = Vec::new();
     for made in [full, change("projects/acme")] {
         let event = head.next(&made);
-        let change = Commit {
-            change: made,
-            ..commit(vec![])
-        };
+        let change = Commit { change: made, ..commit(vec![]) };
         store.commit(change).await.unwrap();
         head = event.head();
         expected.push(event);
@@ -51,38 +45,20 @@ pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &S
 }
 
 pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
-    let caller = |id| Actor::Caller {
-        service_account: account_id(id),
-        key: key_id(1),
-    };
+    let caller = |id| Actor::Caller { service_account: account_id(id), key: key_id(1) };
     let changes = [
-        Change {
-            actor: caller("root"),
-            time: at(10),
-            ..change("projects/acme")
-        },
-        Change {
-            actor: caller("ci"),
-            action: "keys.revoke",
-            time: at(20),
-            ..change("projects/acme")
-        },
+        Change { actor: caller("root"), time: at(10), ..change("projects/acme") },
+        Change { actor: caller("ci"), action: "keys.revoke", time: at(20), ..change("projects/acme") },
         Change {
             actor: caller("root"),
             project: "other".parse().unwrap(),
             time: at(20),
             ..change("projects/other")
         },
-        Change {
-            time: at(30),
-            ..change("projects/acme/keys/1")
-        },
+        Change { time: at(30), ..change("projects/acme/keys/1") },
     ];
     for change in changes {
-        let change = Commit {
-            change,
-            ..commit(vec![])
-        };
+        let change = Commit { change, ..commit(vec![]) };
         store.commit(change).await.unwrap();
     }
     let acme = Scope::Project("acme".parse().unwrap());
@@ -90,34 +66,18 @@ pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
         (&Scope::All, "", &[4_i64, 3, 2, 1] as &[_]),
         (&acme, "", &[4, 2, 1]),
         (&Scope::Project("none".parse().unwrap()), "", &[]),
-        (
-            &Scope::All,
-            "actor = projects/system/serviceAccounts/root",
-            &[3, 1],
-        ),
+        (&Scope::All, "actor = projects/system/serviceAccounts/root", &[3, 1]),
         (&acme, "actor = projects/system/serviceAccounts/root", &[1]),
-        (
-            &acme,
-            "actor != projects/system/serviceAccounts/root",
-            &[4, 2],
-        ),
+        (&acme, "actor != projects/system/serviceAccounts/root", &[4, 2]),
         (&Scope::All, "action = keys.revoke", &[2]),
         (&Scope::All, "action = Keys.revoke", &[]),
         (&Scope::All, "action = \"keys.revoke \"", &[]),
         (&Scope::All, "action = \"keys.revoke\u{0}\"", &[]),
         (&Scope::All, "target = projects/acme", &[2, 1]),
         (&Scope::All, "target = \"projects/acme \"", &[]),
-        (
-            &Scope::All,
-            "event_time >= \"1970-01-01T00:00:20Z\"",
-            &[4, 3, 2],
-        ),
+        (&Scope::All, "event_time >= \"1970-01-01T00:00:20Z\"", &[4, 3, 2]),
         (&Scope::All, "revision > 1 AND revision <= 3", &[3, 2]),
-        (
-            &Scope::All,
-            "revision = 2 OR target = projects/acme/keys/1",
-            &[4, 2],
-        ),
+        (&Scope::All, "revision = 2 OR target = projects/acme/keys/1", &[4, 2]),
     ] {
         for size in [1, 3, 9] {
             let found = revisions(&listed(store, scope, filter, "", size).await);
@@ -133,19 +93,9 @@ fn revisions(events: &[Event]) -> Vec<i64> {
     events.iter().map(|event| event.revision).collect()
 }
 
-async fn listed(
-    store: &SqlStore,
-    scope: &Scope,
-    filter: &str,
-    order: &str,
-    size: u64,
-) -> Vec<Event> {
+async fn listed(store: &SqlStore, scope: &Scope, filter: &str, order: &str, size: u64) -> Vec<Event> {
     let filter = event_filter(filter).unwrap();
-    let mut page = Page {
-        size,
-        order: event_order(order).unwrap(),
-        after: None,
-    };
+    let mut page = Page { size, order: event_order(order).unwrap(), after: None };
     let mut all: Vec<Event> = Vec::new();
     loop {
         let events = store.events(scope, &filter, page.clone()).await.unwrap();
@@ -153,10 +103,7 @@ async fn listed(
         let Some(last) = events.last() else {
             return all;
         };
-        page.after = Some(Cursor {
-            value: SortValue::Number(last.revision),
-            id: Id::None,
-        });
+        page.after = Some(Cursor { value: SortValue::Number(last.revision), id: Id::None });
         all.extend(events);
     }
 }

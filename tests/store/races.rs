@@ -19,17 +19,11 @@ use crate::{
 };
 
 /// Half of the changes come from another process.
-pub(crate) async fn concurrent_changes_make_one_gapless_chain(
-    database: &Database,
-    store: &SqlStore,
-) {
+pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Database, store: &SqlStore) {
     const CHANGES: u64 = 32;
 
     populate(store).await;
-    let pools = [
-        Arc::new(database.open().await),
-        Arc::new(database.open().await),
-    ];
+    let pools = [Arc::new(database.open().await), Arc::new(database.open().await)];
     let mut changes = JoinSet::new();
     for n in 0..CHANGES {
         let pool = pools[usize::try_from(n % 2).unwrap()].clone();
@@ -43,16 +37,10 @@ pub(crate) async fn concurrent_changes_make_one_gapless_chain(
     }
     let revisions: BTreeSet<(i64, u64)> = changes.join_all().await.into_iter().collect();
     let expected: Vec<i64> = (2..34).collect();
-    assert_eq!(
-        revisions.iter().map(|it| it.0).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(revisions.iter().map(|it| it.0).collect::<Vec<_>>(), expected);
 
     let events = store.events_from(1, 1000).await.unwrap();
-    let mut head = Head {
-        revision: 0,
-        hash: GENESIS,
-    };
+    let mut head = Head { revision: 0, hash: GENESIS };
     for event in &events {
         assert_eq!(event.fault_after(&head), None);
         head = event.head();
@@ -91,10 +79,7 @@ pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &
 }
 
 /// Verifications leave their traces while the keys that they used change.
-pub(crate) async fn traces_and_changes_do_not_block_each_other(
-    database: &Database,
-    store: &SqlStore,
-) {
+pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..20).map(key)).await;
     let pool = Arc::new(database.open().await);
@@ -103,11 +88,7 @@ pub(crate) async fn traces_and_changes_do_not_block_each_other(
         let traces = pool.clone();
         tasks.spawn(async move {
             let uses: Vec<Use> = (0..20)
-                .map(|n| Use {
-                    key: key_id((n * 7 + round) % 20),
-                    secret_version: 1,
-                    time: at(60),
-                })
+                .map(|n| Use { key: key_id((n * 7 + round) % 20), secret_version: 1, time: at(60) })
                 .collect();
             traces.record_uses(&uses).await.unwrap();
         });

@@ -18,10 +18,7 @@ pub(crate) async fn many_processes_migrate_one_fresh_database(database: &Databas
     for _ in 0..6 {
         let store = database.open().await;
         starts.spawn(async move {
-            store
-                .migrate()
-                .await
-                .expect("one migrates, the others wait");
+            store.migrate().await.expect("one migrates, the others wait");
             // Ready as soon as it returns, whoever did the work.
             assert_eq!(store.head().await.unwrap().revision, 0);
             store.close().await;
@@ -54,10 +51,7 @@ pub(crate) async fn a_newer_schema_is_refused(database: &Database) {
     let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 1)";
     database.execute(newer).await;
     let refused = store.migrate().await.unwrap_err();
-    assert!(
-        matches!(&refused, MigrateError::Newer { version } if version == "m9999_future"),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, MigrateError::Newer { version } if version == "m9999_future"), "{refused:?}");
     assert!(refused.to_string().contains("newer Keystile"), "{refused}");
     store.close().await;
 }
@@ -93,9 +87,7 @@ async fn a_sqlite_file_is_its_owners_alone() {
 
     let (database, store) = Database::migrated(Kind::Sqlite).await;
     populate(&store).await;
-    let Location::Sqlite(file) = &database.location else {
-        panic!("{:?}", database.location)
-    };
+    let Location::Sqlite(file) = &database.location else { panic!("{:?}", database.location) };
     let directory = file.parent().unwrap();
     let mut files = 0;
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -103,8 +95,5 @@ async fn a_sqlite_file_is_its_owners_alone() {
         assert_eq!(mode & 0o777, 0o600);
         files += 1;
     }
-    assert_eq!(
-        files, 3,
-        "the file, its write-ahead log and the log's index"
-    );
+    assert_eq!(files, 3, "the file, its write-ahead log and the log's index");
 }

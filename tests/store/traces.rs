@@ -3,7 +3,7 @@
 use keystile::{
     domain::key::Sealed,
     ports::{
-        Credentials, Store,
+        Store,
         recorder::{Rehash, Use},
         store::Write,
     },
@@ -18,23 +18,11 @@ use crate::{
 pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1), key(2)]).await;
-    let used = |n, time| Use {
-        key: key_id(n),
-        secret_version: 1,
-        time,
-    };
+    let used = |n, time| Use { key: key_id(n), secret_version: 1, time };
     store.record_uses(&[]).await.unwrap();
-    let uses = [
-        used(1, at(20)),
-        used(1, at(30)),
-        used(1, at(25)),
-        used(9, at(40)),
-    ];
+    let uses = [used(1, at(20)), used(1, at(30)), used(1, at(25)), used(9, at(40))];
     store.record_uses(&uses).await.unwrap();
-    store
-        .record_uses(&[used(1, at(10)), used(2, at(12))])
-        .await
-        .unwrap();
+    store.record_uses(&[used(1, at(10)), used(2, at(12))]).await.unwrap();
 
     let key = stored(store, key_id(1)).await;
     assert_eq!(key.last_used_time, Some(at(30)));
@@ -45,11 +33,7 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
     assert_eq!(owner.unwrap().unwrap().last_used_time, Some(at(30)));
 
     // A use of a secret that is gone is still one of its key.
-    let gone = Use {
-        key: key_id(1),
-        secret_version: 7,
-        time: at(90),
-    };
+    let gone = Use { key: key_id(1), secret_version: 7, time: at(90) };
     store.record_uses(&[gone]).await.unwrap();
     let key = stored(store, key_id(1)).await;
     assert_eq!(key.last_used_time, Some(at(90)));
@@ -59,13 +43,7 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
 pub(crate) async fn many_uses_are_recorded_at_once(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..250).map(key)).await;
-    let uses: Vec<Use> = (0..250)
-        .map(|n| Use {
-            key: key_id(n),
-            secret_version: 1,
-            time: at(60),
-        })
-        .collect();
+    let uses: Vec<Use> = (0..250).map(|n| Use { key: key_id(n), secret_version: 1, time: at(60) }).collect();
     store.record_uses(&uses).await.unwrap();
     for n in [0, 99, 100, 249] {
         assert_eq!(stored(store, key_id(n)).await.last_used_time, Some(at(60)));
@@ -77,11 +55,7 @@ pub(crate) async fn an_update_keeps_what_verifications_left(_: &Database, store:
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let read = stored(store, key_id(1)).await;
-    let used = Use {
-        key: read.id,
-        secret_version: 1,
-        time: at(60),
-    };
+    let used = Use { key: read.id, secret_version: 1, time: at(60) };
     store.record_uses(&[used]).await.unwrap();
     store.rehash(&[rehash(1, 1, sealed(42, 2))]).await.unwrap();
 
@@ -107,10 +81,7 @@ pub(crate) async fn a_rehash_replaces_only_what_was_verified(_: &Database, store
         rehash(1, 5, sealed(50, 6)),
         rehash(2, 1, sealed(51, 2)),
         // Its secret was rotated away, its key purged.
-        Rehash {
-            secret_version: 9,
-            ..rehash(1, 1, sealed(52, 2))
-        },
+        Rehash { secret_version: 9, ..rehash(1, 1, sealed(52, 2)) },
         rehash(3, 1, sealed(53, 2)),
     ];
     store.rehash(&news).await.unwrap();
@@ -121,21 +92,12 @@ pub(crate) async fn a_rehash_replaces_only_what_was_verified(_: &Database, store
     assert_eq!(second.pepper, 2);
     assert!(second.digest.matches(&sealed(51, 2).digest));
     assert_eq!(store.pepper_usage().await.unwrap(), [(1, 1), (2, 1)]);
-    assert_eq!(
-        store.head().await.unwrap().revision,
-        2,
-        "a rehash is no change"
-    );
-    let found = store.candidate(key_id(2)).await.unwrap();
-    let digest = found.candidate.unwrap().key.secrets[0].digest;
+    assert_eq!(store.head().await.unwrap().revision, 2, "a rehash is no change");
+    let found = store.load(key_id(2)).await.unwrap();
+    let digest = found.key.unwrap().key.secrets[0].digest;
     assert!(digest.matches(&sealed(51, 2).digest));
 }
 
 fn rehash(n: u64, replaces: u16, sealed: Sealed) -> Rehash {
-    Rehash {
-        key: key_id(n),
-        secret_version: 1,
-        replaces,
-        sealed,
-    }
+    Rehash { key: key_id(n), secret_version: 1, replaces, sealed }
 }

@@ -1,0 +1,23 @@
+//! Any text as a filter: it is read or refused with a position within the text, and never panics.
+#![no_main]
+
+#[path = "../../src/domain/mod.rs"]
+#[expect(dead_code, reason = "a target needs a part of the rules")]
+mod domain;
+
+use domain::{
+    filter::{Filter, FilterError},
+    listing::{account_filter, event_filter, key_filter},
+};
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    check(text, key_filter(text));
+    check(text, account_filter(text));
+    check(text, event_filter(text));
+});
+
+fn check<T>(text: &str, read: Result<Filter<T>, FilterError>) {
+    if let Err(error) = read {
+        assert!((1..=text.chars().count() + 1).contains(&error.position), "{error}");
+    }
+}

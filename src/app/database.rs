@@ -1,0 +1,93 @@
+//! From the settings to an open, migrated database.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::{
+    config::{Database, DatabaseConfig},
+    ports::StoreError,
+    store::{Location, Options, SqlStore},
+};
+
+use super::StartError;
+
+/// Opens the database; while it does not answer, tries again for a while.
+pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, StartError> {
+    let mut refused = None;
+    match timeout(PATIENCE, try_on(config, &mut refused)).await {
+        Ok(Ok(store)) => Ok(Arc::new(store)),
+        Ok(Err(source)) => Err(StartError::DatabaseRefused { database: describe(config), source }),
+        Err(_) => Err(StartError::NoDatabase { database: describe(config), patience: PATIENCE, refused }),
+    }
+}
+
+/// Brings the schema up to date, and answers with the names of the migrations that it took.
+pub(super) async fn migrate(store: &SqlStore) -> Result<Vec<String>, StartError> {
+    let applied = store.migrate().await?;
+    for name in &applied {
+        info!(migration.name = %name, "migrated the database");
+    }
+    Ok(applied)
+}
+
+/// The database, without anything secret.
+pub(super) fn describe(config: &DatabaseConfig) -> String {
+    match &config.location {
+        Database::Embedded { file } => file.display().to_string(),
+        Database::Server { url } => url.to_string(),
+    }
+}
+
+/// `sqlite`, `postgres` or `mysql`.
+pub(super) fn kind(config: &DatabaseConfig) -> &'static str {
+    match &config.location {
+        Database::Embedded { .. } => "sqlite",
+        Database::Server { url } if url.to_string().starts_with("mysql:") => "mysql",
+        Database::Server { .. } => "postgres",
+    }
+}
+
+/// How long the database may take to appear: longer than its restart, shorter than a supervisor's patience.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Tries until the database answers or fails for good; `refused` holds the latest reason why it does not answer.
+async fn try_on(config: &DatabaseConfig, refused: &mut Option<StoreError>) -> Result<SqlStore, StoreError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match open_once(config).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                if refused.is_none() {
+                    warn!(error = %error, database.location = describe(config), "waiting for the database");
+                }
+                *refused = Some(error);
+            }
+            opened => {
+                if opened.is_ok() && refused.is_some() {
+                    info!("the database answers");
+                }
+                return opened;
+            }
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn open_once(config: &DatabaseConfig) -> Result<SqlStore, StoreError> {
+    let location = match &config.location {
+        Database::Embedded { file } => Location::Sqlite(file.clone()),
+        Database::Server { url } => Location::Server(url.expose().to_owned()),
+    };
+    SqlStore::open(Options {
+        location,
+        max_connections: config.max_connections,
+        acquire_timeout: config.timeout,
+        connect_timeout: config.timeout,
+    })
+    .await
+}

@@ -1,0 +1,56 @@
+//! The health check of the command line, over the same RPC that a supervisor uses.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::time::timeout;
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::config::ListenConfig;
+
+use super::reachable;
+
+/// Asks both listeners whether they are ready.
+pub async fn check_health(listen: &ListenConfig) -> Result<(), Unhealthy> {
+    for (listener, address) in [("verify", listen.verify), ("admin", listen.admin)] {
+        let address = reachable(address);
+        let answer = match timeout(PATIENCE, ask(address)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        };
+        answer.map_err(|why| Unhealthy { listener, address, why })?;
+    }
+    Ok(())
+}
+
+/// The first listener that is not ready.
+#[derive(Debug, thiserror::Error)]
+#[error("the {listener} listener at {address} is not ready: {why}")]
+pub struct Unhealthy {
+    pub listener: &'static str,
+    pub address: SocketAddr,
+    pub why: String,
+}
+
+/// For each listener.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+async fn ask(address: SocketAddr) -> Result<(), String> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+    // The transport's own words are "transport error"; the cause is what helps.
+    let channel = endpoint.connect().await.map_err(|error| root_cause(&error))?;
+    let answer = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await
+        .map_err(|status| format!("{} ({:?})", status.message(), status.code()))?;
+    match answer.into_inner().status() {
+        ServingStatus::Serving => Ok(()),
+        status => Err(format!("it answers {}", status.as_str_name())),
+    }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
+}

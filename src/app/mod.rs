@@ -1,0 +1,100 @@
+//! Builds everything from the settings, and serves on given listeners until it is told to stop.
+
+mod cache;
+mod commands;
+mod database;
+mod drain;
+mod error;
+mod health;
+mod housekeeping;
+mod listeners;
+mod outage;
+mod peppers;
+mod readiness;
+mod serve;
+mod stop;
+mod world;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    cache::Cache,
+    config::{Config, create_private_dir},
+    domain::digest::Peppers,
+    ports::Clock,
+    service::Service,
+    store::SqlStore,
+};
+
+pub use crate::service::{PepperUsage, RootKey};
+pub use commands::{migrate, pepper_usage};
+pub use drain::Stopped;
+pub use error::{ServeError, StartError};
+pub use health::{Unhealthy, check_health};
+pub use listeners::{BindError, Listeners, reachable};
+pub use world::World;
+
+/// Keystile, ready to serve: the database answers and is migrated, and every pepper that it needs is there.
+#[derive(Debug)]
+pub struct App {
+    store: Arc<SqlStore>,
+    cache: Arc<Cache>,
+    /// How often the change log is looked at without word of a change.
+    feed_poll: Duration,
+    service: Service,
+    clock: Arc<dyn Clock>,
+    peppers: Arc<Peppers>,
+    /// How long calls under way may go on once it is told to stop.
+    drain_deadline: Duration,
+    database_kind: &'static str,
+    first_root_key: Option<RootKey>,
+}
+
+impl App {
+    /// Waits for the database for a while, migrates it, and makes what a first start makes.
+    pub async fn open(config: &Config, world: World) -> Result<Self, StartError> {
+        create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
+        let store = database::open(&config.database).await?;
+        database::migrate(&store).await?;
+        let peppers = peppers::load(&config.peppers, &*store, &*world.random).await?;
+        let World { clock, random } = world;
+        let cache = cache::open(&config.cache, Arc::clone(&store) as _, Arc::clone(&clock)).await?;
+        let service = Service::new(
+            Arc::clone(&store) as _,
+            Arc::clone(&clock),
+            random,
+            Arc::clone(&peppers),
+            Arc::clone(&cache) as _,
+        );
+        peppers::check(&service).await?;
+        Ok(Self {
+            first_root_key: service.bootstrap().await?,
+            drain_deadline: config.process.drain_deadline,
+            database_kind: database::kind(&config.database),
+            feed_poll: config.cache.feed_poll,
+            store,
+            cache,
+            service,
+            clock,
+            peppers,
+        })
+    }
+
+    /// The root key, when this start made it.
+    pub fn first_root_key(&self) -> Option<&RootKey> {
+        self.first_root_key.as_ref()
+    }
+
+    /// A root key that nobody has seen: the first one when this start made it, else one more.
+    pub async fn fresh_root_key(&mut self) -> Result<RootKey, StartError> {
+        match self.first_root_key.take() {
+            Some(first) => Ok(first),
+            None => Ok(self.service.mint_root_key().await?),
+        }
+    }
+
+    /// Ends the connections to the database. [`Self::serve`] does so by itself.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

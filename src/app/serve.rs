@@ -1,0 +1,124 @@
+//! Serving: both listeners and the work in the background, from the first call to the word "stop".
+
+use std::{future::Future, io, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinSet};
+use tracing::{info, warn};
+
+use crate::{
+    audit::{self, Queue},
+    cache::Follower,
+    grpc::{self, Health},
+    service::Verifier,
+};
+
+use super::{
+    App, Listeners, ServeError, Stopped,
+    drain::Running,
+    housekeeping, readiness,
+    stop::{Stopper, Worker},
+};
+
+/// How one listener ended.
+pub(super) type ServerEnd = (&'static str, Result<(), grpc::ServeError>);
+
+impl App {
+    /// Serves until `shutdown` resolves, then lets calls under way end, and writes down what is still to be written.
+    pub async fn serve(
+        self,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Stopped, ServeError> {
+        announce(&listeners, self.database_kind)?;
+        let mut running = self.start(listeners).await;
+        let failure = tokio::select! {
+            biased;
+            () = shutdown => None,
+            Some(end) = running.servers.join_next() => Some(end),
+        };
+        let stopped = running.stop().await;
+        match failure {
+            None => Ok(stopped),
+            Some(end) => Err(why(end)),
+        }
+    }
+
+    async fn start(self, listeners: Listeners) -> Running {
+        let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _);
+        let health = Health::new().await;
+        // The database answered a moment ago.
+        health.set_ready(true).await;
+        let (closing, servers) = self.listen(listeners, queue, &health);
+        let follower = Follower::new(self.cache, self.store.wakeups(), self.feed_poll);
+        let monitored = (Arc::clone(&self.store) as _, health.clone());
+        Running {
+            closing,
+            servers,
+            monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
+            housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
+            follower: Worker::start("follower", |stop| follower.run(stop.told())),
+            writer: Worker::start("recorder", |stop| writer.run(stop.told())),
+            health,
+            store: self.store,
+            deadline: self.drain_deadline,
+        }
+    }
+
+    fn listen(&self, listeners: Listeners, queue: Queue, health: &Health) -> (Stopper, JoinSet<ServerEnd>) {
+        let verifier = Arc::new(Verifier::new(
+            Arc::clone(&self.cache),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.peppers),
+            Arc::new(queue),
+        ));
+        let Listeners { verify, admin } = listeners;
+        let (closing, stop) = Stopper::new();
+        let mut servers = JoinSet::new();
+        servers.spawn({
+            let (verifier, health, stop) = (Arc::clone(&verifier), health.clone(), stop.clone());
+            async move {
+                let served = grpc::serve_verify(verify, verifier, &health, stop.told()).await;
+                ("verify", served)
+            }
+        });
+        servers.spawn({
+            let (service, health) = (self.service.clone(), health.clone());
+            async move {
+                let served = grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
+                ("admin", served)
+            }
+        });
+        (closing, servers)
+    }
+}
+
+fn announce(listeners: &Listeners, database_kind: &str) -> io::Result<()> {
+    let (verify, admin) = (listeners.verify.local_addr()?, listeners.admin.local_addr()?);
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listener.verify = %verify,
+        listener.admin = %admin,
+        database.kind = database_kind,
+        "serving"
+    );
+    for listener in [&listeners.verify, &listeners.admin] {
+        warn_if_open(listener)?;
+    }
+    Ok(())
+}
+
+fn warn_if_open(listener: &TcpListener) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().to_canonical().is_loopback() {
+        warn!(listener.address = %address, "other machines reach this listener in plaintext, as KEYSTILE_INSECURE asks for");
+    }
+    Ok(())
+}
+
+fn why(end: Result<ServerEnd, tokio::task::JoinError>) -> ServeError {
+    match end {
+        Ok((listener, Err(source))) => ServeError::Listener { listener, source },
+        Ok((listener, Ok(()))) => ServeError::Ended { listener },
+        Err(failure) => ServeError::Broken(failure),
+    }
+}

@@ -1,0 +1,11 @@
+//! `keystile healthcheck`: whether the server of these settings is ready.
+
+use crate::{app, config::Config};
+
+use super::Failure;
+
+pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+    app::check_health(&config.listen).await?;
+    eprintln!("keystile: ready");
+    Ok(())
+}

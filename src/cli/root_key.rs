@@ -1,0 +1,15 @@
+//! `keystile root-key`: a fresh root API key, alone on stdout.
+
+use crate::{
+    app::{App, World},
+    config::Config,
+};
+
+use super::{Failure, print};
+
+pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+    let mut app = App::open(config, World::system()).await?;
+    let root = app.fresh_root_key().await?;
+    app.close().await;
+    Ok(print(&format!("{}\n", root.api_key.expose()))?)
+}

@@ -1,0 +1,181 @@
+//! Reading a request field by field, so that every wrong one is told at once.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::{
+    domain::{
+        Invalid,
+        filter::{Filter, FilterError},
+        labels::Metadata,
+        time::Timestamp,
+    },
+    service::{Error, FieldFault},
+};
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<FieldFault>);
+
+impl Faults {
+    /// The value, or `None` with the fault noted.
+    pub(super) fn take<T>(&mut self, field: &str, value: Result<T, Invalid>) -> Option<T> {
+        value.map_err(|why| self.0.push(FieldFault::new(field, &why))).ok()
+    }
+
+    pub(super) fn read<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
+        self.take(field, text.parse())
+    }
+
+    /// `Some(None)` for an empty text.
+    pub(super) fn read_optional<T: FromStr<Err = Invalid>>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> Option<Option<T>> {
+        if text.is_empty() { Some(None) } else { self.read(field, text).map(Some) }
+    }
+
+    /// A list without repetitions, of at most `most`.
+    pub(super) fn list<T: FromStr<Err = Invalid> + PartialEq>(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        most: usize,
+    ) -> Option<Vec<T>> {
+        if texts.len() > most {
+            return self.take(field, Err(Invalid::new(format!("must have at most {most} entries"))));
+        }
+        let mut list = Vec::with_capacity(texts.len());
+        for (at, text) in texts.iter().enumerate() {
+            let value = self.read(&format!("{field}[{at}]"), text)?;
+            if !list.contains(&value) {
+                list.push(value);
+            }
+        }
+        Some(list)
+    }
+
+    pub(super) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
+        let list: Vec<Network> = self.list(field, texts, 100)?;
+        Some(list.into_iter().map(|network| network.0).collect())
+    }
+
+    pub(super) fn metadata(&mut self, field: &str, entries: &BTreeMap<String, String>) -> Option<Metadata> {
+        self.take(field, Metadata::try_from(entries.clone()))
+    }
+
+    pub(super) fn time(&mut self, field: &str, time: &prost_types::Timestamp) -> Option<Timestamp> {
+        let micros = || {
+            let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+            time.seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))
+        };
+        let year_1 = -62_135_596_800_000_000;
+        let time = micros()
+            .filter(|micros| (year_1..=Timestamp::MAX.as_micros()).contains(micros))
+            .map(Timestamp::from_micros);
+        self.take(field, time.ok_or_else(|| Invalid::new("must be a time of the years 1 to 9999")))
+    }
+
+    pub(super) fn duration(&mut self, field: &str, span: &prost_types::Duration) -> Option<Duration> {
+        let read = Duration::try_from(*span).map_err(|_| Invalid::new("must not be negative"));
+        self.take(field, read)
+    }
+
+    pub(super) fn not_negative(&mut self, field: &str, number: i64) -> Option<i64> {
+        let checked = if number < 0 { Err(Invalid::new("must not be negative")) } else { Ok(number) };
+        self.take(field, checked)
+    }
+
+    pub(super) fn filter<T>(
+        &mut self,
+        field: &str,
+        text: &str,
+        read: fn(&str) -> Result<Filter<T>, FilterError>,
+    ) -> Option<Filter<T>> {
+        let note = |error: FilterError| {
+            self.0.push(FieldFault {
+                field: field.to_owned(),
+                description: error.to_string(),
+                position: Some(error.position),
+            });
+        };
+        read(text).map_err(note).ok()
+    }
+
+    /// `value`, which is there when nothing was wrong; else everything that was.
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Error::Invalid(self.0)),
+        }
+    }
+}
+
+/// A field that is present but whose capability is still to come.
+pub(super) fn not_yet(asked: &[(&'static str, bool)]) -> Result<(), Error> {
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((field, _)) => Err(Error::NotYetAvailable { field }),
+        None => Ok(()),
+    }
+}
+
+/// A network; a single address counts as one of its own.
+#[derive(PartialEq)]
+struct Network(IpNet);
+
+impl FromStr for Network {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let network = match text.parse::<IpNet>() {
+            Ok(network) => Ok(network.trunc()),
+            Err(_) => text.parse::<std::net::IpAddr>().map(IpNet::from),
+        };
+        let network =
+            network.map_err(|_| Invalid::new("must be a network such as 10.0.0.0/8, or a single address"))?;
+        Ok(Self(unmapped(network)))
+    }
+}
+
+/// IPv4 networks that are written as mapped into IPv6 count as what they are.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else {
+        return network;
+    };
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, length)| IpNet::new(address.into(), length).ok()).unwrap_or(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+        ] {
+            assert_eq!(text.parse::<Network>().unwrap().0.to_string(), expected);
+        }
+        for text in ["", "10.0.0.0/33", "example.com", "10.0.0"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let mut faults = Faults::default();
+        let time = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
+        assert!(faults.time("key.expire_time", &time).is_none());
+        assert!(faults.read::<crate::domain::id::ProjectId>("parent", "A B").is_none());
+        let Err(Error::Invalid(faults)) = faults.finish(None::<()>) else { panic!() };
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["key.expire_time", "parent"]);
+    }
+}

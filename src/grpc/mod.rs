@@ -1,0 +1,24 @@
+//! The wire: proto to domain and back, who may call, and what errors look like.
+
+mod audit_service;
+mod authenticate;
+mod call;
+mod closing;
+mod convert;
+mod faults;
+mod health;
+mod key_service;
+mod key_update;
+mod listing;
+mod mask;
+mod project_service;
+pub mod proto;
+mod server;
+mod service_account_service;
+mod status;
+pub mod verify;
+mod watch;
+
+pub use health::Health;
+pub use server::{ServeError, serve_admin, serve_verify};
+pub use verify::render;

@@ -1,0 +1,166 @@
+//! ProjectService on the wire.
+
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{
+        id::ProjectId,
+        name::ProjectName,
+        page::{Order, Page},
+        project::{Environment, Environments, Retention},
+    },
+    service::{Error, NewProject, ProjectPatch, Service},
+};
+
+use super::{
+    call::{repeatable, trial},
+    faults::Faults,
+    listing::Place,
+    mask::Mask,
+    proto::{self, project_service_server::ProjectService},
+};
+
+#[derive(Debug)]
+pub(super) struct ProjectApi(pub(super) Service);
+
+#[tonic::async_trait]
+impl ProjectService for ProjectApi {
+    async fn create_project(
+        &self,
+        request: Request<proto::CreateProjectRequest>,
+    ) -> Result<Response<proto::CreateProjectResponse>, Status> {
+        let body = request.get_ref();
+        let call = repeatable(&request, &body.request_id, body.validate_only)?;
+        let created = self.0.create_project(&call, &new_project(body)?).await?;
+        let api_key = created.system_key.api_key;
+        Ok(Response::new(proto::CreateProjectResponse {
+            project: Some(created.project.into()),
+            system_key: Some(created.system_key.key.into()),
+            api_key: api_key.map(|api_key| api_key.expose().to_owned()).unwrap_or_default(),
+            api_key_already_issued: created.system_key.repeated,
+        }))
+    }
+
+    async fn get_project(
+        &self,
+        request: Request<proto::GetProjectRequest>,
+    ) -> Result<Response<proto::GetProjectResponse>, Status> {
+        let project = self.0.get_project(&name("name", &request.get_ref().name)?).await?;
+        Ok(Response::new(proto::GetProjectResponse { project: Some(project.into()) }))
+    }
+
+    async fn list_projects(
+        &self,
+        request: Request<proto::ListProjectsRequest>,
+    ) -> Result<Response<proto::ListProjectsResponse>, Status> {
+        let request = request.into_inner();
+        let place =
+            Place { listing: "projects".to_owned(), size: request.page_size, token: &request.page_token };
+        let listing = self.0.list_projects(page(&place)?).await?;
+        Ok(Response::new(proto::ListProjectsResponse {
+            next_page_token: place.next(&listing),
+            projects: listing.items.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn update_project(
+        &self,
+        request: Request<proto::UpdateProjectRequest>,
+    ) -> Result<Response<proto::UpdateProjectResponse>, Status> {
+        let body = request.get_ref();
+        let project = body.project.clone().unwrap_or_default();
+        let mask = Mask::read(
+            body.update_mask.as_ref(),
+            &["display_name", "environments", "deleted_key_retention"],
+            &[],
+        )?;
+        let (id, patch) = patch(&project, &mask)?;
+        let call = trial(&request, body.validate_only);
+        let project = self.0.update_project(&call, &id, &project.etag, &patch).await?;
+        Ok(Response::new(proto::UpdateProjectResponse { project: Some(project.into()) }))
+    }
+
+    async fn delete_project(
+        &self,
+        request: Request<proto::DeleteProjectRequest>,
+    ) -> Result<Response<proto::DeleteProjectResponse>, Status> {
+        let body = request.get_ref();
+        let id = name("name", &body.name)?;
+        self.0.delete_project(&trial(&request, body.validate_only), &id, &body.etag, body.force).await?;
+        Ok(Response::new(proto::DeleteProjectResponse {}))
+    }
+}
+
+fn name(field: &str, text: &str) -> Result<ProjectId, Error> {
+    let mut faults = Faults::default();
+    let name = faults.read::<ProjectName>(field, text);
+    faults.finish(name.map(|name| name.0))
+}
+
+fn page(place: &Place<'_>) -> Result<Page<()>, Error> {
+    let mut faults = Faults::default();
+    let page = place.page(&mut faults, Some(Order { by: (), descending: false }))?;
+    faults.finish(page)
+}
+
+fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Error> {
+    let unset = proto::Project::default();
+    let project = request.project.as_ref().unwrap_or(&unset);
+    let mut faults = Faults::default();
+    let id = faults.read("project_id", &request.project_id);
+    let display_name = faults.read("project.display_name", &project.display_name);
+    let prefix = faults.read("project.prefix", &project.prefix);
+    let environments = if project.environments.is_empty() {
+        Some(Environments::default())
+    } else {
+        environments(&mut faults, &project.environments)
+    };
+    let retention = retention(&mut faults, project.deleted_key_retention.as_ref());
+    faults.finish((|| {
+        Some(NewProject {
+            id: id?,
+            display_name: display_name?,
+            prefix: prefix?,
+            environments: environments?,
+            retention: retention?,
+        })
+    })())
+}
+
+fn patch(project: &proto::Project, mask: &Mask) -> Result<(ProjectId, ProjectPatch), Error> {
+    let mut faults = Faults::default();
+    let name = faults.read::<ProjectName>("project.name", &project.name);
+    let mut patch = ProjectPatch::default();
+    if mask.names("display_name", !project.display_name.is_empty()) {
+        patch.display_name = faults.read("project.display_name", &project.display_name);
+    }
+    if mask.names("environments", !project.environments.is_empty()) {
+        patch.environments = environments(&mut faults, &project.environments);
+    }
+    if mask.names("deleted_key_retention", project.deleted_key_retention.is_some()) {
+        patch.retention = retention(&mut faults, project.deleted_key_retention.as_ref());
+    }
+    faults.finish(name.map(|name| (name.0, patch)))
+}
+
+fn environments(faults: &mut Faults, list: &[proto::Environment]) -> Option<Environments> {
+    let mut environments = Vec::with_capacity(list.len());
+    for (at, environment) in list.iter().enumerate() {
+        let id = faults.read(&format!("project.environments[{at}].id"), &environment.id);
+        let tag = faults.read(&format!("project.environments[{at}].tag"), &environment.tag);
+        environments.extend(id.zip(tag).map(|(id, tag)| Environment { id, tag }));
+    }
+    if environments.len() < list.len() {
+        return None;
+    }
+    faults.take("project.environments", environments.try_into())
+}
+
+fn retention(faults: &mut Faults, span: Option<&prost_types::Duration>) -> Option<Retention> {
+    const FIELD: &str = "project.deleted_key_retention";
+    let Some(span) = span else {
+        return Some(Retention::default());
+    };
+    let span = faults.duration(FIELD, span)?;
+    faults.take(FIELD, span.try_into())
+}

@@ -1,0 +1,120 @@
+//! The two listeners.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_reflection::server::Builder as Reflection;
+
+use crate::{
+    ports::Credentials,
+    service::{Service, Verifier},
+};
+
+use super::{
+    Health,
+    audit_service::AuditApi,
+    authenticate::Authenticate,
+    closing::Closing,
+    key_service::KeyApi,
+    project_service::ProjectApi,
+    proto::{
+        FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,
+        project_service_server::ProjectServiceServer,
+        service_account_service_server::ServiceAccountServiceServer,
+    },
+    service_account_service::ServiceAccountApi,
+    verify::{VerifyApi, VerifyServiceServer},
+};
+
+#[derive(Debug, thiserror::Error)]
+#[error("a listener failed: {0}")]
+pub struct ServeError(#[from] tonic::transport::Error);
+
+/// Serves `VerifyService` until `shutdown` resolves and the calls in flight are answered.
+pub async fn serve_verify<C: Credentials>(
+    listener: TcpListener,
+    verifier: Arc<Verifier<C>>,
+    health: &Health,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let mut routes = open_routes(health, &[VERIFY]);
+    let (closer, closing) = Closing::new();
+    let api = VerifyApi { verifier: verifier.clone(), closing };
+    routes = routes.add_service(VerifyServiceServer::new(api));
+    serve(listener, routes, verifier, closer.after(shutdown)).await
+}
+
+/// Serves everything else, in the same way.
+pub async fn serve_admin<C: Credentials>(
+    listener: TcpListener,
+    service: Service,
+    verifier: Arc<Verifier<C>>,
+    health: &Health,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let (closer, closing) = Closing::new();
+    let routes = open_routes(health, &ADMIN)
+        .add_service(KeyServiceServer::new(KeyApi(service.clone())))
+        .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
+        .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(service.clone())))
+        .add_service(AuditServiceServer::new(AuditApi { service, verifier: verifier.clone(), closing }));
+    serve(listener, routes, verifier, closer.after(shutdown)).await
+}
+
+const VERIFY: &str = "keystile.v1.VerifyService";
+const ADMIN: [&str; 4] = [
+    "keystile.v1.AuditService",
+    "keystile.v1.KeyService",
+    "keystile.v1.ProjectService",
+    "keystile.v1.ServiceAccountService",
+];
+
+/// A call that takes longer has lost its caller, or has a caller who feeds it drop by drop.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// How often a silent connection is asked whether it still lives, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PONG_WITHIN: Duration = Duration::from_secs(20);
+/// What one connection may hold open or in pieces, so that no caller starves the others.
+const MOST_STREAMS: u32 = 1024;
+const MOST_PENDING_RESETS: usize = 64;
+const LARGEST_HEADERS: u32 = 16 * 1024;
+
+async fn serve<C: Credentials>(
+    listener: TcpListener,
+    routes: Routes,
+    verifier: Arc<Verifier<C>>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    Server::builder()
+        .timeout(LONGEST_CALL)
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PONG_WITHIN))
+        .max_concurrent_streams(MOST_STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(MOST_PENDING_RESETS))
+        .http2_max_local_error_reset_streams(Some(MOST_PENDING_RESETS))
+        .http2_max_header_list_size(LARGEST_HEADERS)
+        .layer(Authenticate(verifier))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
+        .await?;
+    Ok(())
+}
+
+/// Health, and reflection on `services`.
+fn open_routes(health: &Health, services: &[&str]) -> Routes {
+    let reflection = || {
+        services
+            .iter()
+            .chain(&["grpc.health.v1.Health"])
+            .fold(Reflection::configure(), |reflection, name| reflection.with_service_name(*name))
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Routes::new(health.server())
+        .add_service(reflection().build_v1().expect("the descriptors are our own"))
+        .add_service(reflection().build_v1alpha().expect("the descriptors are our own"))
+}

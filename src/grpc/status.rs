@@ -1,0 +1,148 @@
+//! The one table from errors to gRPC statuses.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::{
+    domain::key::Forbidden,
+    ports::StoreError,
+    service::{Error, FieldFault},
+};
+
+use super::proto::{ErrorReason, VerifyError};
+
+const DOMAIN: &str = "keystile.dev";
+
+/// When a caller may try again what failed for a passing reason.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Invalid(faults) => invalid(&faults),
+            Error::InvalidPageToken => {
+                let mut details = info(ErrorReason::InvalidPageToken, [("field", "page_token".to_owned())]);
+                details.add_bad_request_violation("page_token", message.as_str());
+                Self::with_error_details(Code::InvalidArgument, message, details)
+            }
+            Error::NotYetAvailable { field } => {
+                let details = info(ErrorReason::NotYetAvailable, [("field", field.to_owned())]);
+                Self::with_error_details(Code::Unimplemented, message, details)
+            }
+            Error::NotFound { resource } => about(Code::NotFound, message, ErrorReason::NotFound, resource),
+            Error::AlreadyExists { resource } => {
+                about(Code::AlreadyExists, message, ErrorReason::AlreadyExists, resource)
+            }
+            Error::RequestIdReused { request_id } => {
+                let details = info(ErrorReason::RequestIdReused, [("request_id", request_id)]);
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
+            Error::EtagMismatch { resource, etag } => {
+                let details = info(ErrorReason::EtagMismatch, [("resource", resource), ("etag", etag)]);
+                Self::with_error_details(Code::Aborted, message, details)
+            }
+            Error::Conflict { resource } => {
+                let mut details = info(ErrorReason::Conflict, [("resource", resource)]);
+                details.set_retry_info(Some(RETRY_AFTER));
+                Self::with_error_details(Code::Aborted, message, details)
+            }
+            Error::Forbidden { resource, why: Forbidden::State { state, .. } } => {
+                let details =
+                    info(ErrorReason::StateForbids, [("resource", resource), ("state", state.to_owned())]);
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
+            Error::Forbidden { resource, why: Forbidden::Protected { .. } } => {
+                about(Code::FailedPrecondition, message, ErrorReason::Protected, resource)
+            }
+            Error::InUse { resource, used_by } => {
+                let details =
+                    info(ErrorReason::InUse, [("resource", resource), ("used_by", used_by.to_owned())]);
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
+            Error::OwnerGone { resource } => {
+                about(Code::FailedPrecondition, message, ErrorReason::OwnerGone, resource)
+            }
+            Error::RevisionNotReached { min_revision, revision } => {
+                let mut details = info(
+                    ErrorReason::RevisionNotReached,
+                    [("min_revision", min_revision.to_string()), ("revision", revision.to_string())],
+                );
+                details.set_retry_info(Some(RETRY_AFTER));
+                Self::with_error_details(Code::Unavailable, message, details)
+            }
+            Error::Store(error) => store(&error),
+        }
+    }
+}
+
+/// The one answer to a caller without a valid credential, whatever is wrong with it.
+pub(super) fn unauthenticated() -> Status {
+    Status::with_error_details(
+        Code::Unauthenticated,
+        "an API key of projects/system is needed, as in `authorization: Bearer <API key>`",
+        info(ErrorReason::Unauthenticated, []),
+    )
+}
+
+/// Why a stream ends when this node stops.
+pub(super) fn closing() -> Status {
+    Status::unavailable("this node is stopping; connect again")
+}
+
+/// Why one of several verifications has no decision.
+pub(super) fn item(error: Error) -> VerifyError {
+    let status = Status::from(error);
+    VerifyError {
+        status_code: status.code().into(),
+        reason: status.get_details_error_info().map(|info| info.reason).unwrap_or_default(),
+        message: status.message().to_owned(),
+    }
+}
+
+fn invalid(faults: &[FieldFault]) -> Status {
+    let mut metadata = Vec::new();
+    if let [fault, ..] = faults {
+        metadata.push(("field", fault.field.clone()));
+        metadata.extend(fault.position.map(|position| ("position", position.to_string())));
+    }
+    let mut details = info(ErrorReason::InvalidArgument, metadata);
+    for fault in faults {
+        details.add_bad_request_violation(fault.field.as_str(), fault.description.as_str());
+    }
+    let list: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.field, fault.description)).collect();
+    Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
+}
+
+/// What went wrong inside goes to the log; the caller learns only whether to try again.
+fn store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(_) => {
+            tracing::warn!(error = %error, "a call failed for want of the database");
+            let mut details = info(ErrorReason::StoreUnavailable, []);
+            details.set_retry_info(Some(RETRY_AFTER));
+            Status::with_error_details(Code::Unavailable, "the database does not answer; try again", details)
+        }
+        StoreError::Broken(_) => {
+            tracing::error!(error = %error, "a call failed inside");
+            Status::with_error_details(
+                Code::Internal,
+                "an internal error; see the log",
+                info(ErrorReason::Internal, []),
+            )
+        }
+    }
+}
+
+fn about(code: Code, message: String, reason: ErrorReason, resource: String) -> Status {
+    Status::with_error_details(code, message, info(reason, [("resource", resource)]))
+}
+
+fn info(reason: ErrorReason, metadata: impl IntoIterator<Item = (&'static str, String)>) -> ErrorDetails {
+    let name = reason.as_str_name();
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
+}

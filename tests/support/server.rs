@@ -1,0 +1,229 @@
+//! A whole Keystile within the test, on ports of its own, with a clock that the test moves.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use keystile::{
+    app::{App, Listeners, World},
+    config::{Config, Environment},
+    domain::time::Timestamp,
+    grpc::proto::{
+        self, audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
+        project_service_client::ProjectServiceClient,
+        service_account_service_client::ServiceAccountServiceClient,
+        verify_service_client::VerifyServiceClient,
+    },
+    ports::Clock,
+    store::Location,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+use super::database::{Database, Kind};
+
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
+
+pub(crate) struct Server {
+    pub(crate) clock: Arc<TestClock>,
+    /// The root API key that the first start gave.
+    pub(crate) root: String,
+    pub(crate) admin: SocketAddr,
+    pub(crate) verify: SocketAddr,
+    pub(crate) database: Database,
+    directory: TempDir,
+    running: Running,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+pub(crate) type Client = InterceptedService<Channel, Bearer>;
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_on(Kind::Sqlite).await
+    }
+
+    pub(crate) async fn start_on(kind: Kind) -> Self {
+        let database = Database::empty(kind).await;
+        let directory = TempDir::new().unwrap();
+        let clock = Arc::new(TestClock(AtomicI64::new(START.as_micros())));
+        let app = open(&database, &directory, &clock, &[]).await;
+        let root = app.first_root_key().unwrap().api_key.expose().to_owned();
+        let (admin, verify, running) = serve(app).await;
+        Self { clock, root, admin, verify, database, directory, running }
+    }
+
+    /// Stops, and starts again on the same data with further settings.
+    pub(crate) async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
+        let Self { clock, root, database, directory, running, .. } = self;
+        running.stop().await;
+        let app = open(&database, &directory, &clock, settings).await;
+        assert!(app.first_root_key().is_none(), "the root key is made once");
+        let (admin, verify, running) = serve(app).await;
+        Self { clock, root, admin, verify, database, directory, running }
+    }
+
+    /// Stops, so that everything is written down, and leaves the database to look into.
+    pub(crate) async fn stop(self) -> (Database, TempDir) {
+        self.running.stop().await;
+        (self.database, self.directory)
+    }
+
+    pub(crate) fn keys(&self) -> KeyServiceClient<Client> {
+        KeyServiceClient::with_interceptor(channel(self.admin), self.as_root())
+    }
+
+    pub(crate) fn projects(&self) -> ProjectServiceClient<Client> {
+        ProjectServiceClient::with_interceptor(channel(self.admin), self.as_root())
+    }
+
+    pub(crate) fn accounts(&self) -> ServiceAccountServiceClient<Client> {
+        ServiceAccountServiceClient::with_interceptor(channel(self.admin), self.as_root())
+    }
+
+    pub(crate) fn audit(&self) -> AuditServiceClient<Client> {
+        AuditServiceClient::with_interceptor(channel(self.admin), self.as_root())
+    }
+
+    pub(crate) fn verifier(&self) -> VerifyServiceClient<Client> {
+        VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
+    }
+
+    fn as_root(&self) -> Bearer {
+        Bearer::new(&self.root)
+    }
+
+    /// A project of this id, with the prefix `acme`.
+    pub(crate) async fn project(&self, id: &str) -> proto::Project {
+        let project = proto::Project { prefix: "acme".into(), ..Default::default() };
+        let request = proto::CreateProjectRequest {
+            project_id: id.into(),
+            project: Some(project),
+            ..Default::default()
+        };
+        self.projects().create_project(request).await.unwrap().into_inner().project.unwrap()
+    }
+
+    /// A key of that project as asked for, in production unless it says otherwise, and its API key.
+    pub(crate) async fn key(&self, project: &str, mut key: proto::Key) -> (proto::Key, String) {
+        if key.environment.is_empty() {
+            key.environment = "production".into();
+        }
+        let request = proto::CreateKeyRequest {
+            parent: format!("projects/{project}"),
+            key: Some(key),
+            ..Default::default()
+        };
+        let created = self.keys().create_key(request).await.unwrap().into_inner();
+        (created.key.unwrap(), created.api_key)
+    }
+
+    /// What Verify answers to the bare API key.
+    pub(crate) async fn code(&self, api_key: &str) -> proto::Code {
+        let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
+        self.verifier().verify(request).await.unwrap().into_inner().code()
+    }
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.served.await.unwrap();
+    }
+}
+
+async fn open(
+    database: &Database,
+    directory: &TempDir,
+    clock: &Arc<TestClock>,
+    settings: &[(&str, &str)],
+) -> App {
+    let url = match &database.location {
+        Location::Sqlite(file) => format!("sqlite://{}", file.display()),
+        Location::Server(url) => url.clone(),
+    };
+    let data = directory.path().to_str().unwrap();
+    let peppers = format!("1:{}", "cGVwcGVy".repeat(6));
+    let mut all = vec![("KEYSTILE_DATA_DIR", data), ("KEYSTILE_DATABASE_URL", &url)];
+    if !settings.iter().any(|(name, _)| *name == "KEYSTILE_PEPPERS") {
+        all.push(("KEYSTILE_PEPPERS", &peppers));
+    }
+    all.extend(settings);
+    let environment: Environment = all.into_iter().collect();
+    let config = Config::load(&environment).unwrap();
+    let world = World { clock: clock.clone(), ..World::system() };
+    App::open(&config, world).await.unwrap()
+}
+
+async fn serve(app: App) -> (SocketAddr, SocketAddr, Running) {
+    let bind = || TcpListener::bind("127.0.0.1:0");
+    let listeners = Listeners { verify: bind().await.unwrap(), admin: bind().await.unwrap() };
+    let verify = listeners.verify.local_addr().unwrap();
+    let admin = listeners.admin.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(async move {
+        // A test that ends without stopping drops the sender, which stops as well.
+        app.serve(listeners, async { drop(stopped.await) }).await.unwrap();
+    });
+    (admin, verify, Running { stop, served })
+}
+
+pub(crate) fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
+}
+
+/// Sends an API key with every call.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer(MetadataValue<Ascii>);
+
+impl Bearer {
+    pub(crate) fn new(api_key: &str) -> Self {
+        Self(format!("Bearer {api_key}").parse().unwrap())
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// Stands still until the test moves it.
+#[derive(Debug)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        let micros = i64::try_from(span.as_micros()).unwrap();
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        let start = u64::try_from(START.as_micros()).unwrap();
+        let now = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
+        Duration::from_micros(now - start)
+    }
+}
