@@ -72,7 +72,7 @@ contract! {
             a_deleted_project_leaves_nothing_but_its_log;
         races: concurrent_changes_make_one_gapless_chain, of_changes_to_one_key_one_wins,
             traces_and_changes_do_not_block_each_other;
-        traces: last_use_only_moves_forward, many_uses_are_recorded_at_once,
+        traces: last_use_only_moves_forward, the_lately_used_come_first, many_uses_are_recorded_at_once,
             an_update_keeps_what_verifications_left, a_rehash_replaces_only_what_was_verified;
         filters: keys_are_filtered_by_what_they_are, keys_are_filtered_by_their_times,
             states_are_those_of_the_instant, counts_are_those_of_the_instant;
@@ -80,7 +80,8 @@ contract! {
             a_place_that_does_not_fit_has_nothing_behind_it;
         owners: accounts_are_filtered, accounts_page_by_keyset,
             projects_page_in_the_order_of_creation;
-        log: events_read_back_as_they_were_hashed, events_are_filtered;
+        log: events_read_back_as_they_were_hashed, changes_are_followed_by_revision,
+            events_are_filtered;
         plans: a_candidate_is_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index;

@@ -40,6 +40,18 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
     assert_eq!(key.secrets[0].last_used_time, Some(at(30)));
 }
 
+pub(crate) async fn the_lately_used_come_first(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, (0..5).map(key)).await;
+    assert!(store.lately_used(10).await.unwrap().is_empty());
+    let used = |n, time| Use { key: key_id(n), secret_version: 1, time };
+    let uses = [used(1, at(20)), used(3, at(40)), used(4, at(30))];
+    store.record_uses(&uses).await.unwrap();
+    let ids = store.lately_used(10).await.unwrap();
+    assert_eq!(ids, [key_id(3), key_id(4), key_id(1)]);
+    assert_eq!(store.lately_used(1).await.unwrap(), [key_id(3)]);
+}
+
 pub(crate) async fn many_uses_are_recorded_at_once(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..250).map(key)).await;
