@@ -60,10 +60,7 @@ impl Freshness {
     /// Whether a value that was read at `revision` is as it would be read now.
     pub(super) fn is_current(&self, places: &Places, revision: Revision) -> bool {
         revision >= self.everything.load(SeqCst)
-            && places
-                .0
-                .iter()
-                .all(|place| revision >= self.slots[usize::from(*place)].load(SeqCst))
+            && places.0.iter().all(|place| revision >= self.slots[usize::from(*place)].load(SeqCst))
     }
 
     /// The newest change that was made known.

@@ -24,8 +24,7 @@ use tokio::{
 
 use crate::{
     domain::{
-        Revision, candidate::Candidate, changed::Changed, id::KeyId, key::Key,
-        name::ServiceAccountName,
+        Revision, candidate::Candidate, changed::Changed, id::KeyId, key::Key, name::ServiceAccountName,
     },
     ports::{Changes, Clock, Credentials, Store, StoreError, credentials::Known, store::LoadedKey},
 };
@@ -140,10 +139,7 @@ impl Cache {
     /// What is remembered of `id`, if nothing that it was made of changed since.
     fn remembered(&self, id: KeyId) -> Option<Arc<Entry>> {
         let current = |entry: &Arc<Entry>| self.freshness.is_current(&entry.places, entry.revision);
-        self.keys
-            .get(&id)
-            .filter(current)
-            .or_else(|| self.unknown.get(&id).filter(current))
+        self.keys.get(&id).filter(current).or_else(|| self.unknown.get(&id).filter(current))
     }
 
     /// Reads `id` from the store, together with whoever else asks for it now.
@@ -156,27 +152,20 @@ impl Cache {
                 return Ok(entry);
             }
         }
-        Err(StoreError::Unavailable(
-            "it is behind its own change log".into(),
-        ))
+        Err(StoreError::Unavailable("it is behind its own change log".into()))
     }
 
     async fn read(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
         if self.down.load(Relaxed) {
-            return Err(StoreError::Unavailable(
-                "it did not answer a moment ago".into(),
-            ));
+            return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
         let loaded_at = self.uptime();
         let loaded = self.store.load(id).await?;
         let owners = loaded.key.as_ref().map(owners);
-        let candidate = loaded
-            .key
-            .and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
+        let candidate =
+            loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
         let entry = Arc::new(Entry {
-            places: self
-                .freshness
-                .places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
+            places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
             revision: loaded.revision,
             loaded_at,
@@ -262,11 +251,7 @@ impl Credentials for Cache {
             return Ok(());
         }
         self.behind.notify_one();
-        let reached = timeout(
-            patience,
-            positions.wait_for(|position| *position >= revision),
-        )
-        .await;
+        let reached = timeout(patience, positions.wait_for(|position| *position >= revision)).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
             _ => Err(self.position()),
@@ -302,19 +287,14 @@ impl Entry {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Cache").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
 fn owners(loaded: &LoadedKey) -> [Changed; 2] {
     let project = loaded.key.project.clone();
     let service_account = loaded.key.service_account.clone();
-    let account = ServiceAccountName {
-        project: project.clone(),
-        service_account,
-    };
+    let account = ServiceAccountName { project: project.clone(), service_account };
     [Changed::ServiceAccount(account), Changed::Project(project)]
 }
 

@@ -11,12 +11,7 @@ fn key(seed: u8) -> Changed {
 fn a_value_falls_with_whatever_it_was_made_of() {
     let account = Changed::ServiceAccount("projects/acme/serviceAccounts/ci".parse().unwrap());
     let project = Changed::Project("acme".parse().unwrap());
-    for changed in [
-        key(1),
-        account.clone(),
-        project.clone(),
-        Changed::Everything,
-    ] {
+    for changed in [key(1), account.clone(), project.clone(), Changed::Everything] {
         let freshness = Freshness::new(1 << 16);
         let places = freshness.places(&key(1), &[account.clone(), project.clone()]);
         assert!(freshness.is_current(&places, 7));

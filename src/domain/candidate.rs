@@ -72,21 +72,12 @@ impl Candidate {
     ///
     /// Every stored digest is compared, in constant time; a token whose prefix or environment tag is not
     /// the key's own proves nothing.
-    pub fn prove(
-        &self,
-        token: &Token<'_>,
-        peppers: &Peppers,
-        now: Timestamp,
-    ) -> Option<&KnownSecret> {
+    pub fn prove(&self, token: &Token<'_>, peppers: &Peppers, now: Timestamp) -> Option<&KnownSecret> {
         if token.head != &*self.head {
             return None;
         }
         let mut proven = None;
-        for secret in self
-            .secrets
-            .iter()
-            .filter(|secret| !is_past(secret.expire_time, now))
-        {
+        for secret in self.secrets.iter().filter(|secret| !is_past(secret.expire_time, now)) {
             let presented = peppers.digest_with(secret.pepper, self.id, &token.secret);
             if presented.is_some_and(|presented| presented.matches(&secret.digest)) {
                 proven = Some(secret);
@@ -102,10 +93,7 @@ impl Candidate {
 
     /// The memory that it takes, in bytes.
     pub fn size(&self) -> usize {
-        let customers = self
-            .customers
-            .iter()
-            .map(|it| size_of::<Customer>() + it.as_str().len());
+        let customers = self.customers.iter().map(|it| size_of::<Customer>() + it.as_str().len());
         size_of::<Self>()
             + self.answer.len()
             + self.head.len()

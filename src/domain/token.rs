@@ -108,17 +108,10 @@ pub fn unmask(text: &str) -> Result<KeyId, Malformed> {
 
 fn is_head(head: &str) -> bool {
     let word = |word: &str| {
-        word.bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_lowercase())
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        word.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    head.len() <= LONGEST_HEAD
-        && head
-            .split_once('_')
-            .is_some_and(|(prefix, tag)| word(prefix) && word(tag))
+    head.len() <= LONGEST_HEAD && head.split_once('_').is_some_and(|(prefix, tag)| word(prefix) && word(tag))
 }
 
 fn decode_secret(digits: &[u8]) -> Option<Secret> {
@@ -187,10 +180,7 @@ mod tests {
         let mut text = format!("acme_live_{}", "z".repeat(22 + 44));
         let checksum = crc32fast::hash(text.as_bytes());
         base62::encode_into(&mut text, u128::from(checksum), WIDTH_32);
-        assert_eq!(
-            Token::parse(&ApiKey::new(text)).unwrap_err(),
-            Malformed::Number
-        );
+        assert_eq!(Token::parse(&ApiKey::new(text)).unwrap_err(), Malformed::Number);
     }
 
     #[test]

@@ -37,10 +37,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
     ) -> Result<Response<proto::ListAuditEventsResponse>, Status> {
         let request = request.into_inner();
         let place = Place {
-            listing: format!(
-                "events\n{}\n{}\n{}",
-                request.parent, request.filter, request.order_by
-            ),
+            listing: format!("events\n{}\n{}\n{}", request.parent, request.filter, request.order_by),
             size: request.page_size,
             token: &request.page_token,
         };
@@ -62,9 +59,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
             head_revision: report.head.revision,
             head_hash: report.head.hash.to_vec(),
             first_broken_revision: report.fault.map_or(0, |fault| fault.revision),
-            problem: report
-                .fault
-                .map_or(String::new(), |fault| fault.problem.to_owned()),
+            problem: report.fault.map_or(String::new(), |fault| fault.problem.to_owned()),
         }))
     }
 
@@ -86,22 +81,13 @@ impl<C: Credentials> AuditService for AuditApi<C> {
     }
 }
 
-fn listing(
-    request: &proto::ListAuditEventsRequest,
-    place: &Place<'_>,
-) -> Result<ListEvents, Error> {
+fn listing(request: &proto::ListAuditEventsRequest, place: &Place<'_>) -> Result<ListEvents, Error> {
     let mut faults = Faults::default();
     let scope = faults.read("parent", &request.parent);
     let filter = faults.filter("filter", &request.filter, event_filter);
     let order = faults.take("order_by", event_order(&request.order_by));
     let page = place.page(&mut faults, order)?;
-    faults.finish((|| {
-        Some(ListEvents {
-            scope: scope?,
-            filter: filter?,
-            page: page?,
-        })
-    })())
+    faults.finish((|| Some(ListEvents { scope: scope?, filter: filter?, page: page? }))())
 }
 
 fn chain(request: &proto::VerifyAuditChainRequest) -> Result<ChainRequest, Error> {
@@ -109,15 +95,7 @@ fn chain(request: &proto::VerifyAuditChainRequest) -> Result<ChainRequest, Error
     let start = faults.not_negative("start_revision", request.start_revision);
     let end = faults.not_negative("end_revision", request.end_revision);
     if request.end_revision != 0 && request.start_revision > request.end_revision {
-        faults.take::<()>(
-            "end_revision",
-            Err(Invalid::new("must not be before start_revision")),
-        );
+        faults.take::<()>("end_revision", Err(Invalid::new("must not be before start_revision")));
     }
-    faults.finish((|| {
-        Some(ChainRequest {
-            start: start?,
-            end: end?,
-        })
-    })())
+    faults.finish((|| Some(ChainRequest { start: start?, end: end? }))())
 }

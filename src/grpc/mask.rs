@@ -27,10 +27,7 @@ impl Mask {
             Some(mask) if mask.paths == ["*"] => return Ok(Self::All),
             Some(mask) => &mask.paths,
         };
-        if let Some(field) = not_yet
-            .iter()
-            .find(|field| paths.iter().any(|path| path == *field))
-        {
+        if let Some(field) = not_yet.iter().find(|field| paths.iter().any(|path| path == *field)) {
             return Err(Error::NotYetAvailable { field });
         }
         let fault = |path: &String| {
@@ -40,16 +37,9 @@ impl Mask {
             ));
             FieldFault::new("update_mask", &why)
         };
-        let faults: Vec<_> = paths
-            .iter()
-            .filter(|path| !mutable.contains(&path.as_str()))
-            .map(fault)
-            .collect();
-        if faults.is_empty() {
-            Ok(Self::Paths(paths.clone()))
-        } else {
-            Err(Error::Invalid(faults))
-        }
+        let faults: Vec<_> =
+            paths.iter().filter(|path| !mutable.contains(&path.as_str())).map(fault).collect();
+        if faults.is_empty() { Ok(Self::Paths(paths.clone())) } else { Err(Error::Invalid(faults)) }
     }
 
     /// Whether `field`, which is set in the resource or not, is to be changed.
@@ -68,11 +58,7 @@ mod tests {
 
     fn read(paths: &[&str]) -> Result<Mask, Error> {
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        Mask::read(
-            Some(&prost_types::FieldMask { paths }),
-            &["display_name", "tags"],
-            &["roles"],
-        )
+        Mask::read(Some(&prost_types::FieldMask { paths }), &["display_name", "tags"], &["roles"])
     }
 
     #[test]
@@ -86,13 +72,8 @@ mod tests {
 
     #[test]
     fn refuses_every_other_field() {
-        let Err(Error::Invalid(faults)) = read(&["state", "tags", "color"]) else {
-            panic!()
-        };
+        let Err(Error::Invalid(faults)) = read(&["state", "tags", "color"]) else { panic!() };
         assert_eq!(faults.len(), 2);
-        assert!(matches!(
-            read(&["roles"]),
-            Err(Error::NotYetAvailable { field: "roles" })
-        ));
+        assert!(matches!(read(&["roles"]), Err(Error::NotYetAvailable { field: "roles" })));
     }
 }

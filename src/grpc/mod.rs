@@ -16,8 +16,8 @@ pub mod proto;
 mod server;
 mod service_account_service;
 mod status;
-mod watch;
 pub mod verify;
+mod watch;
 
 pub use health::Health;
 pub use server::{ServeError, serve_admin, serve_verify};

@@ -17,13 +17,13 @@ use crate::{
 use super::{
     Health,
     audit_service::AuditApi,
-    closing::Closing,
     authenticate::Authenticate,
+    closing::Closing,
     key_service::KeyApi,
     project_service::ProjectApi,
     proto::{
-        FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer,
-        key_service_server::KeyServiceServer, project_service_server::ProjectServiceServer,
+        FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,
+        project_service_server::ProjectServiceServer,
         service_account_service_server::ServiceAccountServiceServer,
     },
     service_account_service::ServiceAccountApi,
@@ -60,9 +60,7 @@ pub async fn serve_admin<C: Credentials>(
     let routes = open_routes(health, &ADMIN)
         .add_service(KeyServiceServer::new(KeyApi(service.clone())))
         .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
-        .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(
-            service.clone(),
-        )))
+        .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(service.clone())))
         .add_service(AuditServiceServer::new(AuditApi { service, verifier: verifier.clone(), closing }));
     serve(listener, routes, verifier, closer.after(shutdown)).await
 }
@@ -101,10 +99,7 @@ async fn serve<C: Credentials>(
         .http2_max_header_list_size(LARGEST_HEADERS)
         .layer(Authenticate(verifier))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
         .await?;
     Ok(())
 }
@@ -115,21 +110,11 @@ fn open_routes(health: &Health, services: &[&str]) -> Routes {
         services
             .iter()
             .chain(&["grpc.health.v1.Health"])
-            .fold(Reflection::configure(), |reflection, name| {
-                reflection.with_service_name(*name)
-            })
+            .fold(Reflection::configure(), |reflection, name| reflection.with_service_name(*name))
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Routes::new(health.server())
-        .add_service(
-            reflection()
-                .build_v1()
-                .expect("the descriptors are our own"),
-        )
-        .add_service(
-            reflection()
-                .build_v1alpha()
-                .expect("the descriptors are our own"),
-        )
+        .add_service(reflection().build_v1().expect("the descriptors are our own"))
+        .add_service(reflection().build_v1alpha().expect("the descriptors are our own"))
 }

@@ -82,8 +82,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
     /// The key wherever it is, for who may see all projects.
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
-    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>)
-    -> Result<Vec<Key>, StoreError>;
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
     /// Deleted keys whose time to be purged has come.
     async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError>;
@@ -180,11 +179,7 @@ pub enum Expect {
     /// The project is as it was at this revision.
     ProjectUnchanged(ProjectId, Revision),
     /// The project has no such key. Deleted keys count unless they are exempt, a system key never does.
-    NoKeys {
-        project: ProjectId,
-        of: KeysOf,
-        except_deleted: bool,
-    },
+    NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
 }

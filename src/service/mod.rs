@@ -32,8 +32,7 @@ pub use bootstrap::RootKey;
 pub use call::{Call, Repeatable};
 pub use error::{Error, FieldFault};
 pub use keys::{
-    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey,
-    Subject,
+    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
 };
 pub use peppers::PepperUsage;
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
@@ -60,22 +59,13 @@ impl Service {
         peppers: Arc<Peppers>,
         changes: Arc<dyn Changes>,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            random,
-            peppers,
-            changes,
-        }
+        Self { store, clock, random, peppers, changes }
     }
 
     /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.
     fn new_secret(&self, head: &str, id: KeyId) -> (ApiKey, Sealed) {
         let secret = Secret::new(self.random.bytes());
-        let sealed = Sealed {
-            digest: self.peppers.digest(id, &secret),
-            pepper: self.peppers.newest(),
-        };
+        let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
         (token::issue(head, id, &secret), sealed)
     }
 

@@ -47,12 +47,7 @@ impl<C: Credentials> Verifier<C> {
         peppers: Arc<Peppers>,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
-        Self {
-            credentials,
-            clock,
-            peppers,
-            recorder,
-        }
+        Self { credentials, clock, peppers, recorder }
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
@@ -102,18 +97,11 @@ impl<C: Credentials> Verifier<C> {
 
     async fn reach(&self, min_revision: Revision, patience: Duration) -> Result<(), Error> {
         let reached = self.credentials.reach(min_revision, patience).await;
-        reached.map_err(|revision| Error::RevisionNotReached {
-            min_revision,
-            revision,
-        })
+        reached.map_err(|revision| Error::RevisionNotReached { min_revision, revision })
     }
 
     fn record(&self, token: &Token<'_>, secret: &KnownSecret, now: Timestamp) {
-        self.recorder.used(Use {
-            key: token.id,
-            secret_version: secret.version,
-            time: now,
-        });
+        self.recorder.used(Use { key: token.id, secret_version: secret.version, time: now });
         if secret.pepper != self.peppers.newest() {
             self.recorder.rehashed(Rehash {
                 key: token.id,

@@ -43,9 +43,7 @@ use crate::{
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{
-            Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step,
-        },
+        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
     },
 };
 
@@ -115,11 +113,7 @@ impl Store for SqlStore {
         keys::one(&self.db, None, id).await
     }
 
-    async fn keys(
-        &self,
-        query: KeyQuery<'_>,
-        page: Page<KeyOrder>,
-    ) -> Result<Vec<Key>, StoreError> {
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         keys::list(&self.db, query, &page).await
     }
 
@@ -179,8 +173,6 @@ impl Store for SqlStore {
 
 impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlStore")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("SqlStore").field("options", &self.options).finish_non_exhaustive()
     }
 }

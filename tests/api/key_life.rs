@@ -12,19 +12,9 @@ async fn a_key_verifies_until_it_is_revoked() {
     let (key, api_key) = server.key("acme", proto::Key::default()).await;
     assert_eq!(server.code(&api_key).await, Code::Valid);
 
-    let revoke = proto::RevokeKeyRequest {
-        name: key.name.clone(),
-        reason: "leaked".into(),
-        ..Default::default()
-    };
-    let revoked = server
-        .keys()
-        .revoke_key(revoke.clone())
-        .await
-        .unwrap()
-        .into_inner()
-        .key
-        .unwrap();
+    let revoke =
+        proto::RevokeKeyRequest { name: key.name.clone(), reason: "leaked".into(), ..Default::default() };
+    let revoked = server.keys().revoke_key(revoke.clone()).await.unwrap().into_inner().key.unwrap();
     assert_eq!(revoked.state(), proto::key::State::Revoked);
     assert_eq!(revoked.revoke_reason, "leaked");
     assert_eq!(server.code(&api_key).await, Code::Revoked);

@@ -17,11 +17,7 @@ use crate::{
 
 pub(crate) async fn accounts_are_filtered(_: &Database, store: &SqlStore) {
     let accounts = [
-        ServiceAccount {
-            external_id: "X-1".parse().unwrap(),
-            create_time: at(10),
-            ..account("a")
-        },
+        ServiceAccount { external_id: "X-1".parse().unwrap(), create_time: at(10), ..account("a") },
         ServiceAccount {
             disable_time: Some(at(50)),
             create_time: at(20),
@@ -49,10 +45,7 @@ pub(crate) async fn accounts_are_filtered(_: &Database, store: &SqlStore) {
         ("display_name = \"Named \"", "b"),
         ("display_name = \"Named\u{0}\"", ""),
         ("create_time > \"1970-01-01T00:00:10Z\"", "bc"),
-        (
-            "create_time > \"1970-01-01T00:00:10Z\" AND state = ACTIVE",
-            "c",
-        ),
+        ("create_time > \"1970-01-01T00:00:10Z\" AND state = ACTIVE", "c"),
     ] {
         assert_eq!(listed(store, filter, "", 100).await, expected, "{filter}");
     }
@@ -75,10 +68,7 @@ pub(crate) async fn accounts_page_by_keyset(_: &Database, store: &SqlStore) {
 
 pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: &SqlStore) {
     let projects = [("d", 2), ("a", 2), ("c", 1), ("b", 1), ("e", 3)].map(|(id, time)| {
-        Write::InsertProject(keystile::domain::project::Project {
-            create_time: at(time),
-            ..project(id)
-        })
+        Write::InsertProject(keystile::domain::project::Project { create_time: at(time), ..project(id) })
     });
     write(store, projects.into()).await;
     for (descending, expected) in [(false, "bcade"), (true, "edacb")] {
@@ -116,11 +106,7 @@ async fn insert(store: &SqlStore, accounts: impl IntoIterator<Item = ServiceAcco
 /// The ids of all that pass, page by page, run together.
 async fn listed(store: &SqlStore, filter: &str, order: &str, size: u64) -> String {
     let filter = account_filter(filter).unwrap();
-    let mut page = Page {
-        size,
-        order: account_order(order).unwrap(),
-        after: None,
-    };
+    let mut page = Page { size, order: account_order(order).unwrap(), after: None };
     let mut ids = String::new();
     loop {
         let accounts = store.service_accounts(&acme(), &filter, page.clone()).await;

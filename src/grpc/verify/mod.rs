@@ -15,8 +15,8 @@ use crate::{
 };
 
 use super::{
-    proto::{BatchVerifyRequest, StreamVerifyRequest, VerifyRequest},
     closing::Closing,
+    proto::{BatchVerifyRequest, StreamVerifyRequest, VerifyRequest},
     status::unauthenticated,
 };
 

@@ -14,8 +14,8 @@ use tonic::{Status, Streaming};
 
 use crate::{
     grpc::{
-        proto::StreamVerifyRequest,
         closing::Closing,
+        proto::StreamVerifyRequest,
         status::{self, unauthenticated},
     },
     ports::Credentials,
@@ -150,7 +150,11 @@ impl<C: Credentials> Stream for Answers<C> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         if let Err(status) = ready!(this.poll_caller(context)) {
-            return Poll::Ready(if std::mem::replace(&mut this.ended, true) { None } else { Some(Err(status)) });
+            return Poll::Ready(if std::mem::replace(&mut this.ended, true) {
+                None
+            } else {
+                Some(Err(status))
+            });
         }
         if !this.waiting.is_empty()
             && let Poll::Ready(verified) = this.poll_waiting(context)

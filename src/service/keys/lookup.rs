@@ -51,18 +51,11 @@ impl Service {
             Scope::All => self.store.key_in_any_project(id).await?,
             Scope::Project(project) => self.store.key(project, id).await?,
         };
-        let key = key.ok_or_else(|| Error::NotFound {
-            resource: format!("key {id}"),
-        })?;
+        let key = key.ok_or_else(|| Error::NotFound { resource: format!("key {id}") })?;
         let secret_version = token.and_then(|token| {
             let candidate = Candidate::new(&key, false, Box::default())?;
-            candidate
-                .prove(&token, &self.peppers, now)
-                .map(|secret| secret.version)
+            candidate.prove(&token, &self.peppers, now).map(|secret| secret.version)
         });
-        Ok(Found {
-            key: self.view_key(key, now).await?,
-            secret_version,
-        })
+        Ok(Found { key: self.view_key(key, now).await?, secret_version })
     }
 }
