@@ -100,6 +100,11 @@ impl Database {
         raw.close().await.expect("it closes");
     }
 
+    /// What the server calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The file, of a SQLite database.
     pub(crate) fn file(&self) -> Option<&PathBuf> {
         match &self.location {
