@@ -235,13 +235,13 @@ impl Caller {
         rotated.into_inner().api_key
     }
 
-    pub(crate) async fn rotate_system_key(&self) -> String {
+    /// The name of the key that the project was born with.
+    pub(crate) async fn system_key(&self) -> String {
         let request = proto::GetProjectRequest {
             name: "projects/acme".into(),
         };
         let project = self.projects().get_project(request).await.unwrap();
-        let system_key = project.into_inner().project.unwrap().system_key;
-        self.rotate(&system_key).await
+        project.into_inner().project.unwrap().system_key
     }
 
     /// What Verify answers to the bare API key.

@@ -6,6 +6,7 @@
 
 mod crash;
 mod first_start;
+mod held;
 mod home;
 mod ledger;
 mod peppers;

@@ -60,7 +60,7 @@ async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
     for (_, api_key) in &keys {
         assert_eq!(caller.code(api_key).await, Code::Valid);
     }
-    caller.rotate_system_key().await;
+    caller.rotate(&caller.system_key().await).await;
     serving.stop().await;
     let table = home.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn a_revoked_key_holds_its_pepper_until_it_is_purged() {
     let root = serving.root().await;
     let caller = serving.caller(&root);
     caller.create_project().await;
-    caller.rotate_system_key().await;
+    caller.rotate(&caller.system_key().await).await;
     let (key, api_key) = caller.create_key("revoked").await;
     caller.revoke(&key.name).await;
     assert_eq!(caller.code(&api_key).await, Code::Revoked);
@@ -96,7 +96,7 @@ async fn a_revoked_key_holds_its_pepper_until_it_is_purged() {
     let home = home.with("KEYSTILE_PEPPERS", &both);
     let serving = home.serve().await;
     let caller = serving.caller(&root);
-    caller.rotate_system_key().await;
+    caller.rotate(&caller.system_key().await).await;
     assert_eq!(
         caller.code(&api_key).await,
         Code::Revoked,
