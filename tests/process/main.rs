@@ -8,6 +8,7 @@ mod crash;
 mod first_start;
 mod held;
 mod home;
+mod inventory;
 mod ledger;
 mod peppers;
 mod replicas;

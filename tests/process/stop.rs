@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use keystile::grpc::proto::{self, Code};
+use keystile::grpc::proto::Code;
 use tokio::sync::watch;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -11,6 +11,7 @@ use tonic_health::pb::{
 use crate::{
     held::Held,
     home::{Caller, Home, Serving, new_key},
+    inventory,
     support::database::{Database, Kind},
 };
 
@@ -102,7 +103,8 @@ async fn every_change_that_was_made_was_answered() {
     }
     answered.sort();
     let serving = home.serve().await;
-    let mut made = names(&serving.caller(&root)).await;
+    let made = inventory::keys(&serving.caller(&root)).await;
+    let mut made: Vec<_> = made.into_iter().map(|key| key.name).collect();
     made.sort();
     assert_eq!(made, answered);
     serving.caller(&root).whole_log().await;
@@ -228,31 +230,6 @@ async fn create_until_it_fails(
                 assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
                 return names;
             }
-        }
-    }
-}
-
-/// The keys of the project that it was not born with.
-async fn names(caller: &Caller) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = proto::ListKeysRequest {
-            parent: "projects/acme".into(),
-            page_size: 1000,
-            page_token,
-            ..Default::default()
-        };
-        let page = caller.keys().list_keys(request).await.unwrap().into_inner();
-        names.extend(
-            page.keys
-                .into_iter()
-                .filter(|key| !key.protected)
-                .map(|key| key.name),
-        );
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return names;
         }
     }
 }
