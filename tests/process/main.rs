@@ -10,6 +10,7 @@ mod held;
 mod home;
 mod inventory;
 mod ledger;
+mod needles;
 mod peppers;
 mod replicas;
 mod secrets;
