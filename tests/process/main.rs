@@ -16,6 +16,7 @@ mod replicas;
 mod secrets;
 mod start;
 mod stop;
+mod told;
 #[path = "../support"]
 mod support {
     #[expect(dead_code, reason = "the tests of the store take more of it")]

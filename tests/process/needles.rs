@@ -1,6 +1,6 @@
 //! Every form in which a secret might have been written down, and the search for them.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeSet, fmt::Write};
 
 use base64::{
     Engine,
@@ -9,11 +9,19 @@ use base64::{
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What is searched for, each with what it is.
-#[derive(Debug, Default)]
-pub(crate) struct Needles(BTreeMap<Vec<u8>, String>);
+/// What is searched for, each with what it is, by its first two bytes.
+#[derive(Debug)]
+pub(crate) struct Needles {
+    by_start: Vec<Vec<(Vec<u8>, String)>>,
+}
 
 impl Needles {
+    pub(crate) fn none() -> Self {
+        Self {
+            by_start: vec![Vec::new(); 1 << 16],
+        }
+    }
+
     /// An API key: whole, its secret, and the bytes that the secret stands for.
     pub(crate) fn api_key(&mut self, what: &str, api_key: &str) {
         let parts = Parts::of(api_key);
@@ -26,6 +34,11 @@ impl Needles {
         self.encoded(&format!("{what}: whole"), api_key.as_bytes());
     }
 
+    /// Something plain, to see that it is found.
+    pub(crate) fn control(&mut self, what: &str, needle: &[u8]) {
+        self.add(what, needle);
+    }
+
     /// A pepper, as `version:base64`.
     pub(crate) fn pepper(&mut self, pepper: &str) {
         let (version, text) = pepper.trim().split_once(':').unwrap();
@@ -36,18 +49,22 @@ impl Needles {
     }
 
     /// What is found in `haystack`; empty when nothing is.
-    pub(crate) fn found_in(&self, haystack: &[u8]) -> Vec<&str> {
-        let found = self
-            .0
-            .iter()
-            .filter(|(needle, _)| contains(haystack, needle));
-        found.map(|(_, what)| what.as_str()).collect()
+    pub(crate) fn found_in(&self, haystack: &[u8]) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        // Once over all of it: logs are long, and tests are not optimised.
+        for (at, start) in haystack.windows(2).enumerate() {
+            for (needle, what) in &self.by_start[place(start)] {
+                if haystack[at..].starts_with(needle) {
+                    found.insert(what.as_str());
+                }
+            }
+        }
+        found
     }
 
     pub(crate) fn each(&self) -> impl Iterator<Item = (&[u8], &str)> {
-        self.0
-            .iter()
-            .map(|(needle, what)| (needle.as_slice(), what.as_str()))
+        let all = self.by_start.iter().flatten();
+        all.map(|(needle, what)| (needle.as_slice(), what.as_str()))
     }
 
     fn encoded(&mut self, what: &str, bytes: &[u8]) {
@@ -79,7 +96,7 @@ impl Needles {
 
     fn add(&mut self, what: &str, needle: &[u8]) {
         assert!(needle.len() >= 16, "{what} is too short to be looked for");
-        self.0.insert(needle.to_vec(), what.to_owned());
+        self.by_start[place(needle)].push((needle.to_vec(), what.to_owned()));
     }
 }
 
@@ -116,16 +133,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    // The first byte rules out most places quickly.
-    let (first, end) = (needle[0], haystack.len().saturating_sub(needle.len() - 1));
-    let starts = haystack[..end]
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == first);
-    starts
-        .into_iter()
-        .any(|(at, _)| haystack[at..].starts_with(needle))
+fn place(start: &[u8]) -> usize {
+    usize::from(u16::from_be_bytes([start[0], start[1]]))
 }
 
 fn hex(bytes: &[u8]) -> String {
