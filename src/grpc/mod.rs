@@ -3,6 +3,7 @@
 mod audit_service;
 mod authenticate;
 mod call;
+mod connection;
 mod convert;
 mod faults;
 mod health;

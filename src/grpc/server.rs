@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_stream::StreamExt;
 use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
@@ -18,6 +19,7 @@ use super::{
     Health,
     audit_service::AuditApi,
     authenticate::Authenticate,
+    connection::Connection,
     key_service::KeyApi,
     project_service::ProjectApi,
     proto::{
@@ -88,6 +90,14 @@ async fn serve<C: Credentials>(
     verifier: Arc<Verifier<C>>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let (running, stopping) = watch::channel(());
+    let connections = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(|accepted| accepted.map(|stream| Connection::new(stream, stopping.clone())));
+    let shutdown = async move {
+        shutdown.await;
+        drop(running);
+    };
     Server::builder()
         .timeout(LONGEST_CALL)
         .http2_keepalive_interval(Some(PING_EVERY))
@@ -98,10 +108,7 @@ async fn serve<C: Credentials>(
         .http2_max_header_list_size(LARGEST_HEADERS)
         .layer(Authenticate(verifier))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
+        .serve_with_incoming_shutdown(connections, shutdown)
         .await?;
     Ok(())
 }
