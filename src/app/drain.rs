@@ -51,7 +51,7 @@ impl Running {
         );
         // Before the health is set for good: the monitor would call it ready again.
         self.monitor.end(TIDYING).await;
-        self.health.set_ready(false).await;
+        self.health.end().await;
         self.closing.stop();
         let drained = timeout(self.deadline, ends(&mut self.servers))
             .await
