@@ -23,7 +23,7 @@ pub(crate) struct Known {
 /// A call that was not answered.
 #[derive(Debug, Clone)]
 pub(crate) enum Pending {
-    Create(CreateKeyRequest),
+    Create(Box<CreateKeyRequest>),
     /// Of this one among the known keys, at this version.
     Rotate(usize, i32, RotateKeyRequest),
     Revoke(usize, RevokeKeyRequest),
@@ -74,7 +74,7 @@ impl Ledger {
     pub(crate) async fn make(&mut self, caller: &Caller, call: Pending) -> Result<(), Status> {
         match call {
             Pending::Create(request) => {
-                let created = caller.keys().create_key(request).await?.into_inner();
+                let created = caller.keys().create_key(*request).await?.into_inner();
                 self.known.push(Known {
                     name: created.key.unwrap().name,
                     version: 1,
@@ -140,10 +140,10 @@ impl Known {
 
 /// The display name is unlike any other, so that the key is found though its name was never told.
 fn create(id: String) -> Pending {
-    Pending::Create(CreateKeyRequest {
+    Pending::Create(Box::new(CreateKeyRequest {
         request_id: id.clone(),
         ..new_key(&id)
-    })
+    }))
 }
 
 fn told(api_key: String, already_issued: bool) -> Option<String> {

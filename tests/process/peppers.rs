@@ -139,7 +139,10 @@ async fn the_generated_file_is_never_made_twice_for_one_database() {
     // Brought back, but readable for all.
     fs::write(&file, &backup).unwrap();
     chmod(&file, 0o644);
-    home.run(&[]).await.with_code(78).telling("peppers");
+    home.run(&[])
+        .await
+        .with_code(78)
+        .telling("may be opened by others (mode 644)");
     chmod(&file, 0o600);
     let serving = home.serve().await;
     serving.caller(&root).create_project().await;

@@ -69,7 +69,7 @@ impl Told {
             self.answers.push(format!("{again:?}").into_bytes());
         }
         for (number, name) in names.iter().enumerate() {
-            let grace = (number % 2 == 0).then(|| prost_types::Duration {
+            let grace = (number % 2 == 0).then_some(prost_types::Duration {
                 seconds: 3600,
                 nanos: 0,
             });
