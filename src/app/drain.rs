@@ -49,7 +49,7 @@ impl Running {
         info!(drain.deadline_seconds = self.deadline.as_secs_f64(), "stopping");
         // Before the health is set for good: the monitor would call it ready again.
         self.monitor.end(TIDYING).await;
-        self.health.set_ready(false).await;
+        self.health.end().await;
         self.closing.stop();
         self.health.end().await;
         let drained = timeout(self.deadline, ends(&mut self.servers)).await.is_ok();

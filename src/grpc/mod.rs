@@ -4,6 +4,7 @@ mod audit_service;
 mod authenticate;
 mod call;
 mod closing;
+mod connection;
 mod convert;
 mod faults;
 mod health;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
@@ -19,6 +20,7 @@ use super::{
     audit_service::AuditApi,
     authenticate::Authenticate,
     closing::Closing,
+    connection::Connection,
     key_service::KeyApi,
     project_service::ProjectApi,
     proto::{
@@ -43,9 +45,9 @@ pub async fn serve_verify<C: Credentials>(
 ) -> Result<(), ServeError> {
     let mut routes = open_routes(health, &[VERIFY]);
     let (closer, closing) = Closing::new();
-    let api = VerifyApi { verifier: verifier.clone(), closing };
+    let api = VerifyApi { verifier: verifier.clone(), closing: closing.clone() };
     routes = routes.add_service(VerifyServiceServer::new(api));
-    serve(listener, routes, verifier, closer.after(shutdown)).await
+    serve(listener, routes, verifier, closing, closer.after(shutdown)).await
 }
 
 /// Serves everything else, in the same way.
@@ -61,8 +63,12 @@ pub async fn serve_admin<C: Credentials>(
         .add_service(KeyServiceServer::new(KeyApi(service.clone())))
         .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
         .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(service.clone())))
-        .add_service(AuditServiceServer::new(AuditApi { service, verifier: verifier.clone(), closing }));
-    serve(listener, routes, verifier, closer.after(shutdown)).await
+        .add_service(AuditServiceServer::new(AuditApi {
+            service,
+            verifier: verifier.clone(),
+            closing: closing.clone(),
+        }));
+    serve(listener, routes, verifier, closing, closer.after(shutdown)).await
 }
 
 const VERIFY: &str = "keystile.v1.VerifyService";
@@ -87,8 +93,12 @@ async fn serve<C: Credentials>(
     listener: TcpListener,
     routes: Routes,
     verifier: Arc<Verifier<C>>,
+    closing: Closing,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let connections = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(|accepted| accepted.map(|stream| Connection::new(stream, closing.clone())));
     Server::builder()
         .timeout(LONGEST_CALL)
         .http2_keepalive_interval(Some(PING_EVERY))
@@ -99,7 +109,7 @@ async fn serve<C: Credentials>(
         .http2_max_header_list_size(LARGEST_HEADERS)
         .layer(Authenticate(verifier))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
+        .serve_with_incoming_shutdown(connections, shutdown)
         .await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    domain::key::Forbidden,
+    domain::{key::Forbidden, token::conceal},
     ports::StoreError,
     service::{Error, FieldFault},
 };
@@ -20,7 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
+        let message = conceal(&error.to_string());
         match error {
             Error::Invalid(faults) => invalid(&faults),
             Error::InvalidPageToken => {
@@ -105,14 +105,17 @@ pub(super) fn item(error: Error) -> VerifyError {
 fn invalid(faults: &[FieldFault]) -> Status {
     let mut metadata = Vec::new();
     if let [fault, ..] = faults {
-        metadata.push(("field", fault.field.clone()));
+        metadata.push(("field", conceal(&fault.field)));
         metadata.extend(fault.position.map(|position| ("position", position.to_string())));
     }
     let mut details = info(ErrorReason::InvalidArgument, metadata);
+    let mut list = Vec::new();
     for fault in faults {
-        details.add_bad_request_violation(fault.field.as_str(), fault.description.as_str());
+        // It may quote what was sent.
+        let (field, description) = (conceal(&fault.field), conceal(&fault.description));
+        list.push(format!("{field} {description}"));
+        details.add_bad_request_violation(field, description);
     }
-    let list: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.field, fault.description)).collect();
     Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
 }
 

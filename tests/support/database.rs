@@ -101,6 +101,19 @@ impl Database {
         raw.close().await.expect("it closes");
     }
 
+    /// What the server calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file, of a SQLite database.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        match &self.location {
+            Location::Sqlite(file) => Some(file),
+            Location::Server(_) => None,
+        }
+    }
+
     fn url(&self) -> String {
         match &self.location {
             Location::Sqlite(file) => format!("sqlite://{}", file.display()),
