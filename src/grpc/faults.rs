@@ -57,13 +57,15 @@ impl Faults {
             );
         }
         let mut list = Vec::with_capacity(texts.len());
+        let mut all_read = true;
         for (at, text) in texts.iter().enumerate() {
-            let value = self.read(&format!("{field}[{at}]"), text)?;
-            if !list.contains(&value) {
-                list.push(value);
+            match self.read(&format!("{field}[{at}]"), text) {
+                Some(value) if !list.contains(&value) => list.push(value),
+                Some(_) => {}
+                None => all_read = false,
             }
         }
-        Some(list)
+        all_read.then_some(list)
     }
 
     pub(super) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
