@@ -12,6 +12,7 @@ use crate::{
         key::{Key, StoredSecret},
         labels::{Customer, Metadata, Tag},
         name::{KeyName, ServiceAccountName},
+        project::Project,
         service_account::ServiceAccount,
         text::{DisplayName, ExternalId},
         time::Timestamp,
@@ -61,9 +62,10 @@ impl Service {
             return Ok(issued);
         }
         let now = self.clock.now();
-        let (head, expire_time) = self.check_new_key(new, now).await?;
+        let project = self.load_project(&new.project).await?;
+        let (head, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = Vec::new();
+        let mut expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
         let mut writes = Vec::new();
         let service_account = match &new.service_account {
             Some(id) => {
@@ -125,46 +127,6 @@ impl Service {
         })
     }
 
-    /// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
-    async fn check_new_key(
-        &self,
-        new: &NewKey,
-        now: Timestamp,
-    ) -> Result<(String, Option<Timestamp>), Error> {
-        let project = self.load_project(&new.project).await?;
-        if project.id.is_system() && !new.customers.is_empty() {
-            return Err(Error::NotYetAvailable {
-                field: "key.customers",
-            });
-        }
-        let environment = project.environments.get(&new.environment).ok_or_else(|| {
-            let known: Vec<_> = project
-                .environments
-                .iter()
-                .map(|it| it.id.as_str())
-                .collect();
-            let why = Invalid::new(format!(
-                "must be one of the project's: {}",
-                known.join(", ")
-            ));
-            FieldFault::new("key.environment", &why)
-        });
-        let expire_time = new
-            .expiry
-            .resolve(now)
-            .map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
-        match (environment, expire_time) {
-            (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
-            (environment, expire_time) => Err(Error::Invalid(
-                environment
-                    .err()
-                    .into_iter()
-                    .chain(expire_time.err())
-                    .collect(),
-            )),
-        }
-    }
-
     fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
         ServiceAccount {
             project: new.project.clone(),
@@ -201,6 +163,45 @@ impl Service {
             api_key: None,
             repeated: true,
         }))
+    }
+}
+
+/// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
+fn check_new_key(
+    project: &Project,
+    new: &NewKey,
+    now: Timestamp,
+) -> Result<(String, Option<Timestamp>), Error> {
+    if project.id.is_system() && !new.customers.is_empty() {
+        return Err(Error::NotYetAvailable {
+            field: "key.customers",
+        });
+    }
+    let environment = project.environments.get(&new.environment).ok_or_else(|| {
+        let known: Vec<_> = project
+            .environments
+            .iter()
+            .map(|it| it.id.as_str())
+            .collect();
+        let why = Invalid::new(format!(
+            "must be one of the project's: {}",
+            known.join(", ")
+        ));
+        FieldFault::new("key.environment", &why)
+    });
+    let expire_time = new
+        .expiry
+        .resolve(now)
+        .map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
+    match (environment, expire_time) {
+        (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
+        (environment, expire_time) => Err(Error::Invalid(
+            environment
+                .err()
+                .into_iter()
+                .chain(expire_time.err())
+                .collect(),
+        )),
     }
 }
 
