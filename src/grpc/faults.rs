@@ -134,10 +134,12 @@ impl Faults {
     }
 }
 
-/// A field that is present but whose capability is still to come.
-pub(super) fn not_yet(asked: &[(&'static str, bool)]) -> Result<(), Error> {
+/// A field that is present but whose capability is still to come; `path` is what it stands in.
+pub(super) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {
-        Some((field, _)) => Err(Error::NotYetAvailable { field }),
+        Some((field, _)) => Err(Error::NotYetAvailable {
+            field: format!("{path}{field}"),
+        }),
         None => Ok(()),
     }
 }

@@ -43,13 +43,14 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
 
 /// What `request` asks of the API key; `path` is where the request stands in a larger one.
 pub(super) fn question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
-    not_yet(&[
+    let asked = [
         ("permission", !request.permission.is_empty()),
         ("endpoint", request.endpoint.is_some()),
         ("costs", !request.costs.is_empty()),
         ("credits", request.credits.is_some()),
         ("tags", !request.tags.is_empty()),
-    ])?;
+    ];
+    not_yet(path, &asked)?;
     let mut faults = Faults::default();
     let environment = faults.read_optional(&format!("{path}environment"), &request.environment);
     let customer = faults.read_optional(&format!("{path}customer"), &request.customer);

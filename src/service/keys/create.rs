@@ -174,7 +174,7 @@ fn check_new_key(
 ) -> Result<(String, Option<Timestamp>), Error> {
     if project.id.is_system() && !new.customers.is_empty() {
         return Err(Error::NotYetAvailable {
-            field: "key.customers",
+            field: "key.customers".to_owned(),
         });
     }
     let environment = project.environments.get(&new.environment).ok_or_else(|| {
