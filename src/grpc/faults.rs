@@ -105,8 +105,18 @@ impl Faults {
         field: &str,
         span: &prost_types::Duration,
     ) -> Option<Duration> {
-        let read = Duration::try_from(*span).map_err(|_| Invalid::new("must not be negative"));
-        self.take(field, read)
+        // prost's own conversion overflows, and so panics, at the lowest number of seconds.
+        let seconds = u64::try_from(span.seconds).ok();
+        let nanos = u32::try_from(span.nanos)
+            .ok()
+            .filter(|it| *it < 1_000_000_000);
+        let read = seconds
+            .zip(nanos)
+            .map(|(seconds, nanos)| Duration::new(seconds, nanos));
+        self.take(
+            field,
+            read.ok_or_else(|| Invalid::new("must be a duration that is not negative")),
+        )
     }
 
     pub(super) fn filter<T>(
