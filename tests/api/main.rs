@@ -7,6 +7,7 @@ mod keys;
 mod verify;
 #[path = "../support"]
 mod support {
+    #[expect(dead_code, reason = "other suites use the rest")]
     pub(crate) mod database;
     pub(crate) mod server;
     pub(crate) mod status;

@@ -5,10 +5,7 @@ use std::time::Duration;
 use keystile::grpc::proto::{self, Key, key::Expiration};
 
 use crate::{
-    calls::{
-        DAY, TICK, assert_invalid, assert_not_found, assert_not_yet, at, creation, ends, lives,
-        texts,
-    },
+    calls::{DAY, TICK, assert_invalid, assert_not_found, at, creation, ends, lives, texts},
     support::server::Server,
 };
 
@@ -158,6 +155,9 @@ async fn the_end_lies_ahead_and_within_ten_years() {
         (ttl(-1, 0), "key.ttl"),
         (ttl(0, -1), "key.ttl"),
         (ttl(i64::MIN, 0), "key.ttl"),
+        (ttl(i64::MIN, i32::MIN), "key.ttl"),
+        (ttl(9, -1), "key.ttl"),
+        (ttl(9, 1_000_000_000), "key.ttl"),
         (ttl(i64::MAX, 0), "key.ttl"),
         (lives(3653 * DAY + TICK), "key.ttl"),
         (ends(Duration::ZERO), "key.expire_time"),
@@ -236,69 +236,4 @@ async fn nothing_is_made_under_what_does_not_exist() {
     assert_not_found(&status, nobody);
     let status = server.refused(server.create(owned_by(&foreign))).await;
     assert_invalid(&status, &["key.service_account"]);
-}
-
-#[tokio::test]
-async fn what_is_not_built_yet_is_no_silence() {
-    let server = Server::start().await;
-    server.project("acme").await;
-    for (asked, field) in not_yet() {
-        // Even though the rest is wrong as well.
-        let request = proto::CreateKeyRequest {
-            parent: String::new(),
-            ..creation(asked)
-        };
-        assert_not_yet(&server.refused(server.create(request)).await, field);
-    }
-    let request = proto::CreateKeyRequest {
-        parent: "projects/system".into(),
-        ..creation(Key {
-            customers: texts(&["projects/acme"]),
-            ..Default::default()
-        })
-    };
-    let status = server.refused(server.create(request)).await;
-    assert_not_yet(&status, "key.customers");
-}
-
-/// Keys that ask for a capability to come, each with the field.
-pub(super) fn not_yet() -> [(Key, &'static str); 5] {
-    let key = Key::default;
-    [
-        (
-            Key {
-                roles: texts(&["projects/acme/roles/viewer"]),
-                ..key()
-            },
-            "key.roles",
-        ),
-        (
-            Key {
-                permissions: texts(&["*"]),
-                ..key()
-            },
-            "key.permissions",
-        ),
-        (
-            Key {
-                plan: "projects/acme/plans/free".into(),
-                ..key()
-            },
-            "key.plan",
-        ),
-        (
-            Key {
-                limits: vec![proto::Limit::default()],
-                ..key()
-            },
-            "key.limits",
-        ),
-        (
-            Key {
-                credits: Some(proto::Credits::default()),
-                ..key()
-            },
-            "key.credits",
-        ),
-    ]
 }

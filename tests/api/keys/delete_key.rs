@@ -1,10 +1,12 @@
 //! DeleteKey: put away for the project's retention, or purged at once.
 
 use keystile::grpc::proto::{self, Code, Key, key::State};
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
     calls::{
-        DAY, HOUR, assert_not_found, at, deletion, inner, purge, revocation, span, undeletion,
+        DAY, HOUR, assert_not_found, at, deletion, inner, purge, revocation, rotation, span,
+        undeletion,
     },
     support::server::Server,
 };
@@ -121,4 +123,36 @@ async fn validate_only_deletes_and_purges_nothing() {
         assert_eq!(server.get(&key.name).await.unwrap(), key);
     }
     assert_eq!(server.code(&api_key).await, Code::Valid);
+}
+
+#[tokio::test]
+async fn a_purge_leaves_no_digest_and_no_search_term() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let asked = Key {
+        display_name: "Nightly export".into(),
+        tags: vec!["core".into()],
+        ..Default::default()
+    };
+    let (key, _) = server.key("acme", asked).await;
+    let grace = proto::RotateKeyRequest {
+        grace_period: Some(span(HOUR)),
+        ..rotation(&key.name)
+    };
+    server.rotate(grace).await.unwrap();
+    server.delete(purge(&key.name)).await.unwrap();
+    let (database, _directory) = server.stop().await;
+    let raw = database.raw().await;
+    // What is left belongs to the root key and the project's system key.
+    for (table, rows) in [("keys", 2), ("secrets", 2), ("key_terms", 3)] {
+        let sql = format!("SELECT COUNT(*) AS number FROM {table}");
+        let counted = Statement::from_string(raw.get_database_backend(), sql);
+        let counted = raw.query_one_raw(counted).await.unwrap().unwrap();
+        assert_eq!(
+            counted.try_get::<i64>("", "number").unwrap(),
+            rows,
+            "{table}"
+        );
+    }
+    raw.close().await.unwrap();
 }

@@ -59,7 +59,7 @@ async fn of_changes_at_once_with_one_etag_one_is_made() {
         .into_iter()
         .partition(Result::is_ok);
     let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
-    assert_eq!(made, [now.clone()]);
+    assert_eq!(made, std::slice::from_ref(&now));
     assert_eq!(refused.len(), 2);
     for status in refused {
         assert_stale(&status.unwrap_err(), &now);

@@ -212,6 +212,7 @@ async fn grace_is_at_most_90_days() {
         wire(-1, 0),
         wire(0, -1),
         wire(i64::MAX, 0),
+        wire(i64::MIN, 0),
         with_grace(&key.name, 90 * DAY + TICK),
     ] {
         let status = server.refused(server.rotate(bad.clone())).await;

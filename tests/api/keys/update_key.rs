@@ -61,7 +61,8 @@ async fn a_mask_changes_the_fields_that_it_names_alone() {
     let (key, _) = server.key("acme", full()).await;
     let new = other(&key.name);
     let mut expected = key.clone();
-    let steps: [(&str, fn(&mut Key)); 6] = [
+    type Change = fn(&mut Key);
+    let steps: [(&str, Change); 6] = [
         ("display_name", |key| key.display_name = "After".into()),
         ("customers", |key| {
             key.customers = texts(&["cust_3", "cust_2"])

@@ -3,11 +3,9 @@
 use keystile::grpc::proto::{self, Key, key::Expiration};
 
 use crate::{
-    calls::{DAY, HOUR, TICK, assert_invalid, assert_not_yet, ends, lives, texts},
+    calls::{DAY, HOUR, TICK, assert_invalid, ends, lives, texts},
     support::{server::Server, status::fields},
 };
-
-use super::create_key_refused::not_yet;
 
 fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
     proto::UpdateKeyRequest {
@@ -50,35 +48,6 @@ async fn a_mask_names_fields_that_can_change() {
         assert!(status.message().contains(path), "{}", status.message());
     }
     assert_eq!(server.get(&key.name).await.unwrap(), key);
-}
-
-#[tokio::test]
-async fn what_is_not_built_yet_is_no_silence() {
-    let server = Server::start().await;
-    server.project("acme").await;
-    let (key, _) = server.key("acme", Key::default()).await;
-    for path in ["roles", "permissions", "plan", "limits", "credits"] {
-        let request = masked(key.clone(), &["tags", path]);
-        assert_not_yet(&server.refused(server.update(request)).await, path);
-    }
-    for (asked, field) in not_yet() {
-        let asked = Key {
-            name: key.name.clone(),
-            ..asked
-        };
-        for paths in [&[][..], &["*"]] {
-            let request = masked(asked.clone(), paths);
-            assert_not_yet(&server.refused(server.update(request)).await, field);
-        }
-    }
-    let (system, _) = server.key("system", Key::default()).await;
-    let narrowed = Key {
-        name: system.name,
-        customers: texts(&["projects/acme"]),
-        ..Default::default()
-    };
-    let status = server.refused(server.update(masked(narrowed, &[]))).await;
-    assert_not_yet(&status, "key.customers");
 }
 
 #[tokio::test]
