@@ -118,7 +118,14 @@ impl Service {
             time: now,
         };
         writes.push(Write::InsertKey(key.clone()));
-        key.revision = self.commit(call, target, expect, writes).await?;
+        key.revision = self
+            .commit(call, target, expect, writes)
+            .await
+            .map_err(|failed| match failed {
+                // It was there a moment ago: reading again tells that it is not.
+                Failed::For(Error::OwnerGone { .. }) => Failed::Stale,
+                other => other,
+            })?;
         let api_key = (!call.validate_only).then_some(api_key);
         Ok(Issued {
             key: self.view_key(key, now).await?,
