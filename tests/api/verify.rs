@@ -7,7 +7,7 @@ pub(crate) mod refused;
 use keystile::grpc::proto::{self, Code, Key, VerifyResponse};
 
 use crate::{
-    calls::{DAY, HOUR, ends, rotation, span, texts, verify},
+    calls::{DAY, HOUR, at, ends, rotation, span, texts, verify},
     support::server::Server,
 };
 
@@ -49,7 +49,7 @@ async fn answers_with_every_field() {
         metadata: key.metadata,
         customers: texts(&["cust_2", "cust_1"]),
         tags: texts(&["team:web", "core"]),
-        expire_time: Some(crate::calls::at(DAY)),
+        expire_time: Some(at(DAY)),
         ..Default::default()
     };
     for (api_key, secret_version, secret_superseded) in [(first, 1, true), (second, 2, false)] {

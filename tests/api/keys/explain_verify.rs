@@ -8,7 +8,7 @@ use crate::{
         lives, revocation, texts, verify,
     },
     forge::{damaged, with_wrong_secret},
-    support::server::Server,
+    support::{server::Server, status::fields},
 };
 
 const ORDER: [Code; 9] = [
@@ -190,15 +190,15 @@ async fn refuses_what_it_cannot_explain() {
         ..Default::default()
     };
     let status = explain(asked(named(&key.name), wrong)).await;
-    let mut fields = crate::support::status::fields(&status);
-    fields.sort();
+    let mut told = fields(&status);
+    told.sort();
     let expected = [
         "request.client_ip",
         "request.customer",
         "request.environment",
         "request.min_revision",
     ];
-    assert_eq!(fields, expected);
+    assert_eq!(told, expected);
 
     let unknown = format!("projects/acme/keys/{FREE_ID}");
     let status = explain(asked(named(&unknown), Default::default())).await;

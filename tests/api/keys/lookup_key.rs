@@ -4,7 +4,10 @@ use keystile::grpc::proto::{self, Key, lookup_key_request::Query};
 use tonic::Code as Grpc;
 
 use crate::{
-    calls::{Answer, HOUR, assert_invalid, deletion, purge, revocation, rotation, span},
+    calls::{
+        Answer, FREE_ID, HOUR, assert_invalid, creation, deletion, purge, revocation, rotation,
+        span,
+    },
     forge::{damaged, with_wrong_secret},
     support::{server::Server, status::reason},
 };
@@ -56,13 +59,13 @@ async fn finds_a_key_by_its_hyphenated_id() {
     let server = Server::start().await;
     server.project("acme").await;
     let request = proto::CreateKeyRequest {
-        key_id: crate::calls::FREE_ID.into(),
-        ..crate::calls::creation(Key::default())
+        key_id: FREE_ID.into(),
+        ..creation(Key::default())
     };
     let key = server.create(request).await.unwrap().key.unwrap();
-    let hyphenated = Query::KeyId(crate::calls::FREE_ID.into());
+    let hyphenated = Query::KeyId(FREE_ID.into());
     assert_eq!(found(&server, hyphenated).await, (key.clone(), 0));
-    let upper_case = Query::KeyId(crate::calls::FREE_ID.to_uppercase());
+    let upper_case = Query::KeyId(FREE_ID.to_uppercase());
     assert_eq!(found(&server, upper_case).await, (key, 0));
 }
 

@@ -2,6 +2,7 @@
 
 mod count_keys;
 mod create_key;
+mod create_key_races;
 mod create_key_refused;
 mod creator;
 mod delete_key;
