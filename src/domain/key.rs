@@ -198,6 +198,11 @@ impl Key {
         Ok(self)
     }
 
+    /// Its retention is over: it is as good as purged.
+    pub fn is_due_for_purge(&self, now: Timestamp) -> bool {
+        is_past(self.deletion.map(|it| it.purge_time), now)
+    }
+
     /// A purge leaves nothing, in whatever state the key is.
     pub fn purgeable(&self) -> Result<(), Forbidden> {
         self.unprotected("deleted")

@@ -48,13 +48,15 @@ impl Faults {
             return self.take(field, Err(Invalid::new(format!("must have at most {most} entries"))));
         }
         let mut list = Vec::with_capacity(texts.len());
+        let mut all_read = true;
         for (at, text) in texts.iter().enumerate() {
-            let value = self.read(&format!("{field}[{at}]"), text)?;
-            if !list.contains(&value) {
-                list.push(value);
+            match self.read(&format!("{field}[{at}]"), text) {
+                Some(value) if !list.contains(&value) => list.push(value),
+                Some(_) => {}
+                None => all_read = false,
             }
         }
-        Some(list)
+        all_read.then_some(list)
     }
 
     pub(super) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
@@ -79,8 +81,11 @@ impl Faults {
     }
 
     pub(super) fn duration(&mut self, field: &str, span: &prost_types::Duration) -> Option<Duration> {
-        let read = Duration::try_from(*span).map_err(|_| Invalid::new("must not be negative"));
-        self.take(field, read)
+        // prost's own conversion overflows, and so panics, at the lowest number of seconds.
+        let seconds = u64::try_from(span.seconds).ok();
+        let nanos = u32::try_from(span.nanos).ok().filter(|it| *it < 1_000_000_000);
+        let read = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
+        self.take(field, read.ok_or_else(|| Invalid::new("must be a duration that is not negative")))
     }
 
     pub(super) fn not_negative(&mut self, field: &str, number: i64) -> Option<i64> {
@@ -113,10 +118,10 @@ impl Faults {
     }
 }
 
-/// A field that is present but whose capability is still to come.
-pub(super) fn not_yet(asked: &[(&'static str, bool)]) -> Result<(), Error> {
+/// A field that is present but whose capability is still to come; `path` is what it stands in.
+pub(super) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {
-        Some((field, _)) => Err(Error::NotYetAvailable { field }),
+        Some((field, _)) => Err(Error::NotYetAvailable { field: format!("{path}{field}") }),
         None => Ok(()),
     }
 }

@@ -206,7 +206,7 @@ fn name(text: &str) -> Result<KeyName, Error> {
 fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error> {
     let unset = proto::Key::default();
     let key = request.key.as_ref().unwrap_or(&unset);
-    not_yet(&key_update::not_yet_on(key))?;
+    not_yet("key.", &key_update::not_yet_on(key))?;
     let mut faults = Faults::default();
     let parent = faults.read::<ProjectName>("parent", &request.parent);
     let id = faults.read_optional("key_id", &request.key_id);

@@ -34,7 +34,7 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
         &["roles", "permissions", "plan", "limits", "credits"],
     )?;
     if !matches!(mask, Mask::Paths(_)) {
-        not_yet(&not_yet_on(key))?;
+        not_yet("key.", &not_yet_on(key))?;
     }
 
     let mut faults = Faults::default();
@@ -74,10 +74,10 @@ pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Exp
 /// The fields of a key whose capabilities are still to come, and whether they are asked for.
 pub(super) fn not_yet_on(key: &proto::Key) -> [(&'static str, bool); 5] {
     [
-        ("key.roles", !key.roles.is_empty()),
-        ("key.permissions", !key.permissions.is_empty()),
-        ("key.plan", !key.plan.is_empty()),
-        ("key.limits", !key.limits.is_empty()),
-        ("key.credits", key.credits.is_some()),
+        ("roles", !key.roles.is_empty()),
+        ("permissions", !key.permissions.is_empty()),
+        ("plan", !key.plan.is_empty()),
+        ("limits", !key.limits.is_empty()),
+        ("credits", key.credits.is_some()),
     ]
 }

@@ -29,7 +29,7 @@ impl From<Error> for Status {
                 Self::with_error_details(Code::InvalidArgument, message, details)
             }
             Error::NotYetAvailable { field } => {
-                let details = info(ErrorReason::NotYetAvailable, [("field", field.to_owned())]);
+                let details = info(ErrorReason::NotYetAvailable, [("field", field)]);
                 Self::with_error_details(Code::Unimplemented, message, details)
             }
             Error::NotFound { resource } => about(Code::NotFound, message, ErrorReason::NotFound, resource),

@@ -12,7 +12,7 @@ pub enum Error {
     #[error("the page token belongs to another listing, or was changed")]
     InvalidPageToken,
     #[error("{field} is not available yet")]
-    NotYetAvailable { field: &'static str },
+    NotYetAvailable { field: String },
     #[error("{resource} does not exist")]
     NotFound { resource: String },
     #[error("{resource} exists already")]

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         audit::Event,
         id::{ProjectId, ServiceAccountId},
-        key::{Key, State},
+        key::{Key, State, is_past},
         page::Cursor,
         service_account::ServiceAccount,
         text::DisplayName,
@@ -86,10 +86,10 @@ impl Service {
 
     pub(super) async fn view_keys(&self, keys: Vec<Key>, now: Timestamp) -> Result<Vec<KeyView>, StoreError> {
         let names = self.names_of(keys.iter().filter_map(|key| key.created_by.as_ref())).await?;
-        let view = |key: Key| KeyView {
-            state: key.state(now),
-            creator: names.creator(key.created_by.as_ref()),
-            key,
+        let view = |mut key: Key| {
+            // A secret whose grace is over stays stored until the next change of its key.
+            key.secrets.retain(|it| !is_past(it.expire_time, now));
+            KeyView { state: key.state(now), creator: names.creator(key.created_by.as_ref()), key }
         };
         Ok(keys.into_iter().map(view).collect())
     }

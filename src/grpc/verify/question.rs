@@ -21,13 +21,14 @@ pub(super) fn read(mut request: proto::VerifyRequest, patience: Duration) -> Res
 
 /// What `request` asks of the API key; `path` is where the request stands in a larger one.
 pub(in crate::grpc) fn question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
-    not_yet(&[
+    let asked = [
         ("permission", !request.permission.is_empty()),
         ("endpoint", request.endpoint.is_some()),
         ("costs", !request.costs.is_empty()),
         ("credits", request.credits.is_some()),
         ("tags", !request.tags.is_empty()),
-    ])?;
+    ];
+    not_yet(path, &asked)?;
     let plain = request.environment.is_empty()
         && request.customer.is_empty()
         && request.client_ip.is_empty()

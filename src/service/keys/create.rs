@@ -12,6 +12,7 @@ use crate::{
         key::{Key, StoredSecret},
         labels::{Customer, Metadata, Tag},
         name::{KeyName, ServiceAccountName},
+        project::Project,
         service_account::ServiceAccount,
         text::{DisplayName, ExternalId},
         time::Timestamp,
@@ -53,9 +54,10 @@ impl Service {
             return Ok(issued);
         }
         let now = self.clock.now();
-        let (head, expire_time) = self.check_new_key(new, now).await?;
+        let project = self.load_project(&new.project).await?;
+        let (head, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = Vec::new();
+        let mut expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
         let mut writes = Vec::new();
         let service_account = match &new.service_account {
             Some(id) => {
@@ -105,34 +107,13 @@ impl Service {
             time: now,
         };
         writes.push(Write::InsertKey(key.clone()));
-        key.revision = self.commit(call, target, expect, writes).await?;
+        key.revision = self.commit(call, target, expect, writes).await.map_err(|failed| match failed {
+            // It was there a moment ago: reading again tells that it is not.
+            Failed::For(Error::OwnerGone { .. }) => Failed::Stale,
+            other => other,
+        })?;
         let api_key = (!call.validate_only).then_some(api_key);
         Ok(Issued { key: self.view_key(key, now).await?, api_key, repeated: false })
-    }
-
-    /// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
-    async fn check_new_key(
-        &self,
-        new: &NewKey,
-        now: Timestamp,
-    ) -> Result<(String, Option<Timestamp>), Error> {
-        let project = self.load_project(&new.project).await?;
-        if project.id.is_system() && !new.customers.is_empty() {
-            return Err(Error::NotYetAvailable { field: "key.customers" });
-        }
-        let environment = project.environments.get(&new.environment).ok_or_else(|| {
-            let known: Vec<_> = project.environments.iter().map(|it| it.id.as_str()).collect();
-            let why = Invalid::new(format!("must be one of the project's: {}", known.join(", ")));
-            FieldFault::new("key.environment", &why)
-        });
-        let expire_time =
-            new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
-        match (environment, expire_time) {
-            (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
-            (environment, expire_time) => {
-                Err(Error::Invalid(environment.err().into_iter().chain(expire_time.err()).collect()))
-            }
-        }
     }
 
     fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
@@ -165,6 +146,29 @@ impl Service {
         let key = self.load_key(&name).await?;
         let key = self.view_key(key, self.clock.now()).await?;
         Ok(Some(Issued { key, api_key: None, repeated: true }))
+    }
+}
+
+/// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
+fn check_new_key(
+    project: &Project,
+    new: &NewKey,
+    now: Timestamp,
+) -> Result<(String, Option<Timestamp>), Error> {
+    if project.id.is_system() && !new.customers.is_empty() {
+        return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
+    }
+    let environment = project.environments.get(&new.environment).ok_or_else(|| {
+        let known: Vec<_> = project.environments.iter().map(|it| it.id.as_str()).collect();
+        let why = Invalid::new(format!("must be one of the project's: {}", known.join(", ")));
+        FieldFault::new("key.environment", &why)
+    });
+    let expire_time = new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
+    match (environment, expire_time) {
+        (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
+        (environment, expire_time) => {
+            Err(Error::Invalid(environment.err().into_iter().chain(expire_time.err()).collect()))
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl Service {
             }
             if let Some(customers) = patch.customers {
                 if key.project.is_system() && !customers.is_empty() {
-                    return Err(Error::NotYetAvailable { field: "key.customers" });
+                    return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
                 }
                 key.customers = customers;
             }
