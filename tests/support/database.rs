@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
