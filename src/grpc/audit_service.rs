@@ -69,7 +69,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         mut request: Request<proto::WatchAuditEventsRequest>,
     ) -> Result<Response<Events>, Status> {
-        let session = request.extensions_mut().remove::<Session>().ok_or_else(unauthenticated)?;
+        let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
             verifier: self.verifier.clone(),

@@ -46,15 +46,15 @@ enum Waiting {
 }
 
 enum Caller {
-    Known(Session),
-    Examined(Pin<Box<dyn Future<Output = Result<Session, Status>> + Send>>),
+    Known(Arc<Session>),
+    Examined(Pin<Box<dyn Future<Output = Result<Arc<Session>, Status>> + Send>>),
     Refused,
 }
 
 impl<C: Credentials> Answers<C> {
     pub(super) fn new(
         verifier: Arc<Verifier<C>>,
-        session: Session,
+        session: Arc<Session>,
         questions: Streaming<StreamVerifyRequest>,
         patience: Duration,
         closing: &Closing,
@@ -74,11 +74,11 @@ impl<C: Credentials> Answers<C> {
     fn poll_caller(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         loop {
             match &mut self.caller {
-                Caller::Known(session) if self.verifier.still_holds(session) => return Poll::Ready(Ok(())),
+                Caller::Known(session) if self.verifier.goes_on(session) => return Poll::Ready(Ok(())),
                 Caller::Known(session) => {
                     let (verifier, session) = (self.verifier.clone(), session.clone());
                     self.caller = Caller::Examined(Box::pin(async move {
-                        verifier.renew(session).await?.ok_or_else(unauthenticated)
+                        verifier.renew(&session).await?.map(Arc::new).ok_or_else(unauthenticated)
                     }));
                 }
                 Caller::Examined(examination) => {
