@@ -89,7 +89,7 @@ fn chain(request: &proto::VerifyAuditChainRequest) -> Result<ChainRequest, Error
     };
     let start = revision("start_revision", request.start_revision);
     let end = revision("end_revision", request.end_revision);
-    if request.end_revision != 0 && request.start_revision > request.end_revision {
+    if request.end_revision > 0 && request.start_revision > request.end_revision {
         faults.take::<()>(
             "end_revision",
             Err(Invalid::new("must not be before start_revision")),

@@ -35,7 +35,7 @@ pub(super) async fn list(
     }
     let rows = paging::page_by_one(rows, Column::Revision, page);
     let rows = rows.all(db).await.map_err(failed)?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(super) async fn from(
@@ -50,7 +50,7 @@ pub(super) async fn from(
         .all(db)
         .await
         .map_err(failed)?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {
