@@ -26,10 +26,7 @@ impl Dialect {
     pub(crate) fn table(&self, name: &'static str) -> TableCreateStatement {
         let mut table = Table::create().table(name).if_not_exists().take();
         if self.backend == DbBackend::MySql {
-            table
-                .engine("InnoDB")
-                .character_set("utf8mb4")
-                .collate(self.collation);
+            table.engine("InnoDB").character_set("utf8mb4").collate(self.collation);
         }
         table
     }

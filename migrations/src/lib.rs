@@ -19,10 +19,7 @@ impl Migrator {
 
     /// The names of the migrations that this binary knows, oldest first.
     pub fn known() -> Vec<String> {
-        Self::migrations()
-            .iter()
-            .map(|migration| migration.name().to_owned())
-            .collect()
+        Self::migrations().iter().map(|migration| migration.name().to_owned()).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds everything from the settings, and serves on given listeners until it is told to stop.
 
+mod cache;
 mod commands;
 mod database;
 mod drain;
@@ -17,6 +18,7 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    cache::Cache,
     config::{Config, create_private_dir},
     domain::digest::Peppers,
     ports::Clock,
@@ -36,6 +38,9 @@ pub use world::World;
 #[derive(Debug)]
 pub struct App {
     store: Arc<SqlStore>,
+    cache: Arc<Cache>,
+    /// How often the change log is looked at without word of a change.
+    feed_poll: Duration,
     service: Service,
     clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
@@ -53,18 +58,22 @@ impl App {
         database::migrate(&store).await?;
         let peppers = peppers::load(&config.peppers, &*store, &*world.random).await?;
         let World { clock, random } = world;
+        let cache = cache::open(&config.cache, Arc::clone(&store) as _, Arc::clone(&clock)).await?;
         let service = Service::new(
             Arc::clone(&store) as _,
             Arc::clone(&clock),
             random,
             Arc::clone(&peppers),
+            Arc::clone(&cache) as _,
         );
         peppers::check(&service).await?;
         Ok(Self {
             first_root_key: service.bootstrap().await?,
             drain_deadline: config.process.drain_deadline,
             database_kind: database::kind(&config.database),
+            feed_poll: config.cache.feed_poll,
             store,
+            cache,
             service,
             clock,
             peppers,

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use crate::{
     audit::{self, Queue},
+    cache::Follower,
     grpc::{self, Health},
     service::Verifier,
 };
@@ -48,16 +49,14 @@ impl App {
         // The database answered a moment ago.
         health.set_ready(true).await;
         let (closing, servers) = self.listen(listeners, queue, &health);
+        let follower = Follower::new(self.cache, self.store.wakeups(), self.feed_poll);
         let monitored = (Arc::clone(&self.store) as _, health.clone());
         Running {
             closing,
             servers,
-            monitor: Worker::start("readiness", |stop| {
-                readiness::monitor(monitored.0, monitored.1, stop)
-            }),
-            housekeeper: Worker::start("housekeeping", |stop| {
-                housekeeping::keep(self.service, stop)
-            }),
+            monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
+            housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
+            follower: Worker::start("follower", |stop| follower.run(stop.told())),
             writer: Worker::start("recorder", |stop| writer.run(stop.told())),
             health,
             store: self.store,
@@ -65,14 +64,9 @@ impl App {
         }
     }
 
-    fn listen(
-        &self,
-        listeners: Listeners,
-        queue: Queue,
-        health: &Health,
-    ) -> (Stopper, JoinSet<ServerEnd>) {
+    fn listen(&self, listeners: Listeners, queue: Queue, health: &Health) -> (Stopper, JoinSet<ServerEnd>) {
         let verifier = Arc::new(Verifier::new(
-            Arc::clone(&self.store),
+            Arc::clone(&self.cache),
             Arc::clone(&self.clock),
             Arc::clone(&self.peppers),
             Arc::new(queue),
@@ -90,8 +84,7 @@ impl App {
         servers.spawn({
             let (service, health) = (self.service.clone(), health.clone());
             async move {
-                let served =
-                    grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
+                let served = grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
                 ("admin", served)
             }
         });
@@ -100,10 +93,7 @@ impl App {
 }
 
 fn announce(listeners: &Listeners, database_kind: &str) -> io::Result<()> {
-    let (verify, admin) = (
-        listeners.verify.local_addr()?,
-        listeners.admin.local_addr()?,
-    );
+    let (verify, admin) = (listeners.verify.local_addr()?, listeners.admin.local_addr()?);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         listener.verify = %verify,

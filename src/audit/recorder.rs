@@ -27,17 +27,8 @@ use super::batch::{Batch, Note, PORTION};
 pub fn recorder(store: Arc<dyn Store>) -> (Queue, Writer) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
-    let queue = Queue {
-        sender,
-        dropped: Arc::clone(&dropped),
-    };
-    let writer = Writer {
-        receiver,
-        dropped,
-        store,
-        batch: Batch::default(),
-        failing: false,
-    };
+    let queue = Queue { sender, dropped: Arc::clone(&dropped) };
+    let writer = Writer { receiver, dropped, store, batch: Batch::default(), failing: false };
     (queue, writer)
 }
 
@@ -136,10 +127,7 @@ impl Writer {
     async fn flush(&mut self) {
         let dropped = self.dropped.swap(0, Relaxed) + self.batch.take_dropped();
         if dropped > 0 {
-            warn!(
-                recorder.dropped = dropped,
-                "too many uses at once: some were not recorded"
-            );
+            warn!(recorder.dropped = dropped, "too many uses at once: some were not recorded");
         }
         // Of two calls that fail, one tells enough.
         let written = self.write_uses().await;
@@ -193,10 +181,7 @@ mod tests {
     #[test]
     fn a_full_queue_drops_and_counts() {
         let (sender, mut receiver) = mpsc::channel(2);
-        let queue = Queue {
-            sender,
-            dropped: Arc::default(),
-        };
+        let queue = Queue { sender, dropped: Arc::default() };
         for micros in 0..5 {
             queue.used(usage(micros));
         }
@@ -210,10 +195,7 @@ mod tests {
     fn a_queue_without_a_writer_drops_and_counts() {
         let (sender, receiver) = mpsc::channel(2);
         drop(receiver);
-        let queue = Queue {
-            sender,
-            dropped: Arc::default(),
-        };
+        let queue = Queue { sender, dropped: Arc::default() };
         queue.used(usage(0));
         assert_eq!(queue.dropped.load(Relaxed), 1);
     }

@@ -7,7 +7,7 @@ pub(super) const CONFIG: &str = "KEYSTILE_CONFIG";
 pub(super) const TEST_PREFIX: &str = "KEYSTILE_TEST_";
 
 /// The settings, in the environment or in the file.
-pub(super) const SETTINGS: [&str; 12] = [
+pub(super) const SETTINGS: [&str; 19] = [
     "KEYSTILE_DATA_DIR",
     "KEYSTILE_DATABASE_URL",
     "KEYSTILE_DATABASE_MAX_CONNECTIONS",
@@ -17,6 +17,13 @@ pub(super) const SETTINGS: [&str; 12] = [
     "KEYSTILE_INSECURE",
     "KEYSTILE_PEPPERS",
     "KEYSTILE_PEPPERS_FILE",
+    "KEYSTILE_CACHE_CAPACITY",
+    "KEYSTILE_CACHE_TTL",
+    "KEYSTILE_CACHE_UNKNOWN_IDS",
+    "KEYSTILE_CACHE_PRELOAD",
+    "KEYSTILE_FEED_POLL",
+    "KEYSTILE_MAX_STALENESS",
+    "KEYSTILE_FAIL_OPEN",
     "KEYSTILE_DRAIN_DEADLINE",
     "KEYSTILE_LOG",
     "KEYSTILE_LOG_FORMAT",
@@ -34,22 +41,13 @@ pub(super) const NOT_YET: [&str; 6] = [
 
 /// The setting, or setting to come, with this name.
 pub(super) fn find(name: &str) -> Option<&'static str> {
-    SETTINGS
-        .into_iter()
-        .chain(NOT_YET)
-        .find(|known| *known == name)
+    SETTINGS.into_iter().chain(NOT_YET).find(|known| *known == name)
 }
 
 /// The setting that `name` was probably meant to be.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let distances = SETTINGS
-        .into_iter()
-        .chain([CONFIG])
-        .map(|known| (distance(name, known), known));
-    distances
-        .filter(|(distance, _)| *distance <= 3)
-        .min()
-        .map(|(_, known)| known)
+    let distances = SETTINGS.into_iter().chain([CONFIG]).map(|known| (distance(name, known), known));
+    distances.filter(|(distance, _)| *distance <= 3).min().map(|(_, known)| known)
 }
 
 /// How many letters must be added, dropped or changed to turn `left` into `right`.
@@ -80,10 +78,7 @@ mod tests {
 
     #[test]
     fn finds_the_nearest_setting() {
-        assert_eq!(
-            nearest("KEYSTILE_DATABSE_URL"),
-            Some("KEYSTILE_DATABASE_URL")
-        );
+        assert_eq!(nearest("KEYSTILE_DATABSE_URL"), Some("KEYSTILE_DATABASE_URL"));
         assert_eq!(nearest("KEYSTILE_LOGS"), Some("KEYSTILE_LOG"));
         assert_eq!(nearest("KEYSTILE_SOMETHING_ELSE"), None);
     }

@@ -1,5 +1,6 @@
 //! The settings, from the environment and `keystile.toml`, as plain values; all faults are told at once.
 
+mod cache;
 mod database;
 mod database_url;
 mod environment;
@@ -20,6 +21,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use cache::CacheConfig;
 pub use database::{Database, DatabaseConfig};
 pub use database_url::ServerUrl;
 pub use environment::Environment;
@@ -41,6 +43,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How to reach the database.
     pub database: DatabaseConfig,
+    /// What is kept at hand of it.
+    pub cache: CacheConfig,
     /// Where to listen.
     pub listen: ListenConfig,
     /// `KEYSTILE_PEPPERS` or `KEYSTILE_PEPPERS_FILE`: the keys for the digests of secrets.
@@ -61,13 +65,11 @@ impl Config {
     fn load_with(environment: &Environment, default_file: &Path) -> Result<Self, ConfigError> {
         let mut settings = Settings::read(environment, default_file);
         refuse_what_is_not_built(&mut settings);
-        let data_dir = settings.value(
-            "KEYSTILE_DATA_DIR",
-            PathBuf::from("./keystile-data"),
-            |text| Ok(text.into()),
-        );
+        let data_dir =
+            settings.value("KEYSTILE_DATA_DIR", PathBuf::from("./keystile-data"), |text| Ok(text.into()));
         let database = DatabaseConfig::read(&mut settings, &data_dir);
         let config = Self {
+            cache: CacheConfig::read(&mut settings),
             listen: ListenConfig::read(&mut settings),
             peppers: PepperSource::read(&mut settings, &data_dir, &database.location),
             process: ProcessConfig::read(&mut settings),

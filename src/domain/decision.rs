@@ -1,15 +1,9 @@
 //! What Verify answers and why: an ordered table of checks, the first that fails decides.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Revision,
-    digest::{Digest, Peppers},
-    id::EnvironmentId,
-    key::{Key, StoredSecret, is_past},
-    labels::Customer,
-    time::Timestamp,
-    token::{Malformed, Token},
+    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer, time::Timestamp,
 };
 
 /// The codes, in the order in which they are decided.
@@ -28,6 +22,19 @@ pub enum Code {
 }
 
 impl Code {
+    pub const ALL: [Self; 10] = [
+        Self::Valid,
+        Self::Malformed,
+        Self::NotFound,
+        Self::Revoked,
+        Self::Disabled,
+        Self::Expired,
+        Self::OwnerDisabled,
+        Self::WrongEnvironment,
+        Self::IpNotAllowed,
+        Self::WrongCustomer,
+    ];
+
     /// What a gateway should answer its own caller.
     pub fn http_status(self) -> i32 {
         match self {
@@ -58,13 +65,6 @@ impl Code {
     }
 }
 
-/// A key as Verify needs it: with what its owner adds.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    pub key: Key,
-    pub owner_disabled: bool,
-}
-
 /// What the caller of Verify wants to know of an API key.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
@@ -73,60 +73,30 @@ pub struct Question {
     pub customer: Option<Customer>,
 }
 
-/// The answer; `proof` is there when the API key was proven to be the key's.
-#[derive(Debug, Clone)]
+/// The answer.
+#[derive(Debug)]
 pub struct Decision {
     pub code: Code,
+    /// There when the API key was proven to be the key's.
     pub proof: Option<Proof>,
-    /// The state that it was decided on; unknown when nothing was looked up.
-    pub revision: Option<Revision>,
+    /// The state that it was decided on; 0 when nothing was looked up.
+    pub revision: Revision,
+    /// How long ago that state was known to be the newest.
+    pub age: Duration,
+    /// The change log could not be followed of late.
+    pub degraded: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Proof {
-    pub candidate: Candidate,
+    pub candidate: Arc<Candidate>,
     pub secret_version: i32,
 }
 
 impl Decision {
-    pub fn malformed(_why: Malformed) -> Self {
-        Self {
-            code: Code::Malformed,
-            proof: None,
-            revision: None,
-        }
+    pub fn malformed() -> Self {
+        Self { code: Code::Malformed, proof: None, revision: 0, age: Duration::ZERO, degraded: false }
     }
-
-    pub fn not_found(revision: Revision) -> Self {
-        Self {
-            code: Code::NotFound,
-            proof: None,
-            revision: Some(revision),
-        }
-    }
-}
-
-/// The living secret of `key` that `token` carries.
-///
-/// Every stored digest is compared, in constant time; a token whose prefix or environment tag is not
-/// the key's own proves nothing.
-pub fn prove<'k>(
-    key: &'k Key,
-    token: &Token<'_>,
-    peppers: &Peppers,
-    now: Timestamp,
-) -> Option<&'k StoredSecret> {
-    if token.head != key.head || key.deletion.is_some() {
-        return None;
-    }
-    let mut proven = None;
-    for secret in key.living_secrets(now) {
-        let presented = peppers.digest_with(secret.pepper, key.id, &token.secret);
-        if presented.is_some_and(|presented: Digest| presented.matches(&secret.digest)) {
-            proven = Some(secret);
-        }
-    }
-    proven
 }
 
 /// The first check that `candidate` fails, or [`Code::Valid`].
@@ -174,47 +144,23 @@ struct Check {
 
 /// Every check of a proven key, in the order of the codes.
 const CHECKS: &[Check] = &[
-    Check {
-        denies_with: Code::Revoked,
-        passes: |it, _, _| it.key.revocation.is_none(),
-    },
-    Check {
-        denies_with: Code::Disabled,
-        passes: |it, _, _| it.key.disable_time.is_none(),
-    },
-    Check {
-        denies_with: Code::Expired,
-        passes: |it, _, now| !is_past(it.key.expire_time, now),
-    },
-    Check {
-        denies_with: Code::OwnerDisabled,
-        passes: |it, _, _| !it.owner_disabled,
-    },
-    Check {
-        denies_with: Code::WrongEnvironment,
-        passes: right_environment,
-    },
-    Check {
-        denies_with: Code::IpNotAllowed,
-        passes: allowed_address,
-    },
-    Check {
-        denies_with: Code::WrongCustomer,
-        passes: right_customer,
-    },
+    Check { denies_with: Code::Revoked, passes: |it, _, _| !it.revoked },
+    Check { denies_with: Code::Disabled, passes: |it, _, _| !it.disabled },
+    Check { denies_with: Code::Expired, passes: |it, _, now| !is_past(it.expire_time, now) },
+    Check { denies_with: Code::OwnerDisabled, passes: |it, _, _| !it.owner_disabled },
+    Check { denies_with: Code::WrongEnvironment, passes: right_environment },
+    Check { denies_with: Code::IpNotAllowed, passes: allowed_address },
+    Check { denies_with: Code::WrongCustomer, passes: right_customer },
 ];
 
 fn right_environment(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    question
-        .environment
-        .as_ref()
-        .is_none_or(|asked| *asked == candidate.key.environment)
+    question.environment.as_ref().is_none_or(|asked| *asked == candidate.environment)
 }
 
 /// A key with a list of networks needs an address in one of them; an IPv4 address that is mapped into
 /// IPv6 counts as what it is.
 fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let networks = &candidate.key.allowed_cidrs;
+    let networks = &candidate.allowed_cidrs;
     networks.is_empty()
         || question.client_ip.is_some_and(|address| {
             let address = address.to_canonical();
@@ -223,17 +169,18 @@ fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) 
 }
 
 fn right_customer(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let customers = &candidate.key.customers;
-    customers.is_empty()
-        || question
-            .customer
-            .as_ref()
-            .is_some_and(|customer| customers.contains(customer))
+    let customers = &candidate.customers;
+    customers.is_empty() || question.customer.as_ref().is_some_and(|customer| customers.contains(customer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_stands_in_its_place() {
+        assert!(Code::ALL.iter().enumerate().all(|(at, code)| *code as usize == at));
+    }
 
     #[test]
     fn checks_stand_in_the_order_of_the_codes() {

@@ -105,10 +105,7 @@ pub fn account_filter(text: &str) -> Result<Filter<AccountTest>, FilterError> {
         "display_name" => equal(it, AccountTest::DisplayName(it.value.to_owned())),
         "external_id" => equal(it, AccountTest::ExternalId(it.value.to_owned())),
         "create_time" => compare(it, AccountTest::CreateTime),
-        _ => Err(unknown(
-            it.field,
-            "state, display_name, external_id, create_time",
-        )),
+        _ => Err(unknown(it.field, "state, display_name, external_id, create_time")),
     })
 }
 
@@ -125,10 +122,7 @@ pub fn event_filter(text: &str) -> Result<Filter<EventTest>, FilterError> {
         "target" => equal(it, EventTest::Target(it.value.to_owned())),
         "event_time" => compare(it, EventTest::Time),
         "revision" => compare(it, EventTest::Revision),
-        _ => Err(unknown(
-            it.field,
-            "actor, action, target, event_time, revision",
-        )),
+        _ => Err(unknown(it.field, "actor, action, target, event_time, revision")),
     })
 }
 
@@ -145,25 +139,12 @@ pub fn key_order(text: &str) -> Result<Order<KeyOrder>, Invalid> {
 }
 
 pub fn account_order(text: &str) -> Result<Order<AccountOrder>, Invalid> {
-    order(
-        text,
-        &[
-            ("create_time", AccountOrder::CreateTime),
-            ("display_name", AccountOrder::DisplayName),
-        ],
-    )
+    order(text, &[("create_time", AccountOrder::CreateTime), ("display_name", AccountOrder::DisplayName)])
 }
 
 /// Events are ordered by revision alone, the newest first unless asked otherwise.
 pub fn event_order(text: &str) -> Result<Order<()>, Invalid> {
-    order(
-        if text.is_empty() {
-            "revision desc"
-        } else {
-            text
-        },
-        &[("revision", ())],
-    )
+    order(if text.is_empty() { "revision desc" } else { text }, &[("revision", ())])
 }
 
 fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, Invalid> {
@@ -179,44 +160,27 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
         .find(|(name, _)| *name == field)
         .zip(descending)
         .filter(|_| words.next().is_none())
-        .map(|((_, by), descending)| Order {
-            by: *by,
-            descending,
-        })
+        .map(|((_, by), descending)| Order { by: *by, descending })
         .ok_or_else(|| {
             let known: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-            Invalid::new(format!(
-                "must be one of {}, and may end in \" desc\"",
-                known.join(", ")
-            ))
+            Invalid::new(format!("must be one of {}, and may end in \" desc\"", known.join(", ")))
         })
 }
 
 /// Every word of `text` must begin a word of the name.
 fn name_words(text: &str) -> Filter<KeyTest> {
-    Filter::All(
-        text::words(text)
-            .map(KeyTest::NameWord)
-            .map(Filter::Test)
-            .collect(),
-    )
+    Filter::All(text::words(text).map(KeyTest::NameWord).map(Filter::Test).collect())
 }
 
 fn equal<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
     match comparison.operator {
         Operator::Equal => Ok(Filter::Test(test)),
         Operator::NotEqual => Ok(Filter::Not(Box::new(Filter::Test(test)))),
-        _ => Err(format!(
-            "{} is compared with = or != alone",
-            comparison.field
-        )),
+        _ => Err(format!("{} is compared with = or != alone", comparison.field)),
     }
 }
 
-fn compare<V, T>(
-    comparison: Comparison<'_>,
-    test: impl Fn(Relation, V) -> T,
-) -> Result<Filter<T>, String>
+fn compare<V, T>(comparison: Comparison<'_>, test: impl Fn(Relation, V) -> T) -> Result<Filter<T>, String>
 where
     V: std::str::FromStr,
     V::Err: ToString,
@@ -225,10 +189,7 @@ where
     let relation = match comparison.operator {
         Operator::Equal => Relation::Equal,
         Operator::NotEqual => {
-            return Ok(Filter::Not(Box::new(Filter::Test(test(
-                Relation::Equal,
-                value,
-            )))));
+            return Ok(Filter::Not(Box::new(Filter::Test(test(Relation::Equal, value)))));
         }
         Operator::Less => Relation::Less,
         Operator::LessOrEqual => Relation::LessOrEqual,
@@ -243,20 +204,14 @@ fn read<V: std::str::FromStr>(text: &str) -> Result<V, String>
 where
     V::Err: ToString,
 {
-    text.parse()
-        .map_err(|why: V::Err| format!("{text:?} {}", why.to_string()))
+    text.parse().map_err(|why: V::Err| format!("{text:?} {}", why.to_string()))
 }
 
 fn state(text: &str) -> Result<State, String> {
     State::ALL
         .into_iter()
         .find(|state| state.as_str() == text)
-        .ok_or_else(|| {
-            format!(
-                "{text:?} must be one of {}",
-                State::ALL.map(State::as_str).join(", ")
-            )
-        })
+        .ok_or_else(|| format!("{text:?} must be one of {}", State::ALL.map(State::as_str).join(", ")))
 }
 
 fn unknown(field: &str, known: &str) -> String {
@@ -274,9 +229,7 @@ mod tests {
                AND expire_time < "2030-01-01T00:00:00Z""#,
         )
         .unwrap();
-        let Filter::All(parts) = filter else {
-            panic!("{filter:?}")
-        };
+        let Filter::All(parts) = filter else { panic!("{filter:?}") };
         assert_eq!(parts.len(), 5);
         assert_eq!(parts[0], Filter::Test(KeyTest::State(State::Active)));
         assert!(matches!(&parts[2], Filter::All(words) if words.len() == 2));
@@ -302,20 +255,8 @@ mod tests {
 
     #[test]
     fn orders_are_a_field_and_a_direction() {
-        assert_eq!(
-            key_order(""),
-            Ok(Order {
-                by: KeyOrder::CreateTime,
-                descending: false
-            })
-        );
-        assert_eq!(
-            key_order("expire_time desc"),
-            Ok(Order {
-                by: KeyOrder::ExpireTime,
-                descending: true
-            })
-        );
+        assert_eq!(key_order(""), Ok(Order { by: KeyOrder::CreateTime, descending: false }));
+        assert_eq!(key_order("expire_time desc"), Ok(Order { by: KeyOrder::ExpireTime, descending: true }));
         assert!(key_order("color").is_err());
         assert!(key_order("create_time down").is_err());
         assert!(event_order("").unwrap().descending);

@@ -2,6 +2,8 @@
 
 pub mod audit;
 mod base62;
+pub mod candidate;
+pub mod changed;
 pub mod decision;
 pub mod describe;
 pub mod digest;

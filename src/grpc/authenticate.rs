@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use crate::{
     domain::token::ApiKey,
     ports::Credentials,
-    service::{Caller, Verifier},
+    service::{Session, Verifier},
 };
 
 use super::status::unauthenticated;
@@ -36,10 +36,7 @@ impl<S, C> Layer<S> for Authenticate<C> {
     type Service = Authenticated<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticated {
-            inner,
-            verifier: self.0.clone(),
-        }
+        Authenticated { inner, verifier: self.0.clone() }
     }
 }
 
@@ -51,19 +48,13 @@ pub(super) struct Authenticated<S, C> {
 
 impl<S: Clone, C> Clone for Authenticated<S, C> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            verifier: self.verifier.clone(),
-        }
+        Self { inner: self.inner.clone(), verifier: self.verifier.clone() }
     }
 }
 
 impl<S, C> Service<Request<Body>> for Authenticated<S, C>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     C: Credentials,
 {
@@ -76,10 +67,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if OPEN
-            .iter()
-            .any(|open| request.uri().path().starts_with(open))
-        {
+        if OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
             return Box::pin(self.inner.call(request));
         }
         // The clone takes the place of the service that is ready.
@@ -87,9 +75,9 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let verifier = self.verifier.clone();
         Box::pin(async move {
-            match caller(&verifier, &mut request).await {
-                Ok(caller) => {
-                    request.extensions_mut().insert(caller);
+            match session(&verifier, &mut request).await {
+                Ok(session) => {
+                    request.extensions_mut().insert(session);
                     inner.call(request).await
                 }
                 Err(status) => Ok(status.into_http()),
@@ -98,22 +86,16 @@ where
     }
 }
 
-async fn caller<C: Credentials>(
+async fn session<C: Credentials>(
     verifier: &Verifier<C>,
     request: &mut Request<Body>,
-) -> Result<Caller, Status> {
-    let peer = request
-        .extensions()
-        .get::<TcpConnectInfo>()
-        .and_then(TcpConnectInfo::remote_addr);
+) -> Result<Session, Status> {
+    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
     let peer: Option<IpAddr> = peer.map(|peer| peer.ip());
     let api_key = bearer(request.headers()).ok_or_else(unauthenticated)?;
     // It has done its work: nothing further down gets to see it.
     request.headers_mut().remove(AUTHORIZATION);
-    verifier
-        .authenticate(api_key, peer)
-        .await?
-        .ok_or_else(unauthenticated)
+    verifier.authenticate(api_key, peer).await?.ok_or_else(unauthenticated)
 }
 
 /// The API key of the one authorization header.
@@ -121,7 +103,5 @@ fn bearer(headers: &HeaderMap) -> Option<ApiKey> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     let (scheme, api_key) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| ApiKey::new(api_key.trim().to_owned()))
+    scheme.eq_ignore_ascii_case("bearer").then(|| ApiKey::new(api_key.trim().to_owned()))
 }

@@ -6,24 +6,16 @@ use tonic::Request;
 
 use crate::{
     domain::{Invalid, audit::Actor},
-    service::{Call, Caller, Error, FieldFault, Repeatable},
+    service::{Call, Error, FieldFault, Repeatable, Session},
 };
 
 /// A plain change.
 pub(super) fn call<T>(request: &Request<T>) -> Call {
-    let caller = request
-        .extensions()
-        .get::<Caller>()
-        .expect("every call but health and reflection is authenticated");
+    let session =
+        request.extensions().get::<Session>().expect("every call but health and reflection is authenticated");
     Call {
-        actor: Actor::Caller {
-            service_account: caller.service_account.clone(),
-            key: caller.key,
-        },
-        peer: request
-            .remote_addr()
-            .map(|peer| peer.ip().to_canonical().to_string())
-            .unwrap_or_default(),
+        actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
+        peer: request.remote_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default(),
         repeatable: None,
         validate_only: false,
     }
@@ -31,10 +23,7 @@ pub(super) fn call<T>(request: &Request<T>) -> Call {
 
 /// A change that can be tried without making it.
 pub(super) fn trial<T>(request: &Request<T>, validate_only: bool) -> Call {
-    Call {
-        validate_only,
-        ..call(request)
-    }
+    Call { validate_only, ..call(request) }
 }
 
 /// A change that may be sent again safely when `request_id` is set.
@@ -52,8 +41,5 @@ pub(super) fn repeatable<T: Message>(
         request_id: request_id.to_owned(),
         fingerprint: Sha256::digest(request.get_ref().encode_to_vec()).into(),
     });
-    Ok(Call {
-        repeatable,
-        ..trial(request, validate_only)
-    })
+    Ok(Call { repeatable, ..trial(request, validate_only) })
 }

@@ -24,16 +24,10 @@ const EXPIRATION: [&str; 3] = ["expire_time", "ttl", "expiration"];
 pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     let unset = proto::Key::default();
     let key = request.key.as_ref().unwrap_or(&unset);
-    let mutable: Vec<_> = [
-        "display_name",
-        "customers",
-        "allowed_cidrs",
-        "metadata",
-        "tags",
-    ]
-    .into_iter()
-    .chain(EXPIRATION)
-    .collect();
+    let mutable: Vec<_> = ["display_name", "customers", "allowed_cidrs", "metadata", "tags"]
+        .into_iter()
+        .chain(EXPIRATION)
+        .collect();
     let mut faults = Faults::default();
     let mask = Mask::read(
         &mut faults,
@@ -62,20 +56,13 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     if mask.names("tags", !key.tags.is_empty()) {
         patch.tags = faults.list("key.tags", &key.tags, 32);
     }
-    if EXPIRATION
-        .iter()
-        .any(|field| mask.names(field, key.expiration.is_some()))
-    {
+    if EXPIRATION.iter().any(|field| mask.names(field, key.expiration.is_some())) {
         patch.expiry = match &key.expiration {
             Some(expiration) => expiry(&mut faults, expiration),
             None => Some(Expiry::Never),
         };
     }
-    faults.finish(name.map(|name| Update {
-        name,
-        etag: key.etag.clone(),
-        patch,
-    }))
+    faults.finish(name.map(|name| Update { name, etag: key.etag.clone(), patch }))
 }
 
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {

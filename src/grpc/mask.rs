@@ -27,13 +27,8 @@ impl Mask {
             Some(mask) if mask.paths == ["*"] => return Ok(Self::All),
             Some(mask) => &mask.paths,
         };
-        if let Some(field) = not_yet
-            .iter()
-            .find(|field| paths.iter().any(|path| path == *field))
-        {
-            return Err(Error::NotYetAvailable {
-                field: (*field).to_owned(),
-            });
+        if let Some(field) = not_yet.iter().find(|field| paths.iter().any(|path| path == *field)) {
+            return Err(Error::NotYetAvailable { field: (*field).to_owned() });
         }
         for path in paths {
             if !mutable.contains(&path.as_str()) {
@@ -81,9 +76,7 @@ mod tests {
 
     #[test]
     fn refuses_every_other_field() {
-        let Err(Error::Invalid(faults)) = read(&["state", "tags", "color"]) else {
-            panic!()
-        };
+        let Err(Error::Invalid(faults)) = read(&["state", "tags", "color"]) else { panic!() };
         assert_eq!(faults.len(), 2);
         assert!(matches!(
             read(&["roles"]),

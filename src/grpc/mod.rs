@@ -3,6 +3,8 @@
 mod audit_service;
 mod authenticate;
 mod call;
+mod closing;
+mod connection;
 mod convert;
 mod faults;
 mod health;
@@ -15,7 +17,9 @@ pub mod proto;
 mod server;
 mod service_account_service;
 mod status;
-mod verify_service;
+pub mod verify;
+mod watch;
 
 pub use health::Health;
 pub use server::{ServeError, serve_admin, serve_verify};
+pub use verify::render;

@@ -37,9 +37,7 @@ impl ProjectService for ProjectApi {
         Ok(Response::new(proto::CreateProjectResponse {
             project: Some(created.project.into()),
             system_key: Some(created.system_key.key.into()),
-            api_key: api_key
-                .map(|api_key| api_key.expose().to_owned())
-                .unwrap_or_default(),
+            api_key: api_key.map(|api_key| api_key.expose().to_owned()).unwrap_or_default(),
             api_key_already_issued: created.system_key.repeated,
         }))
     }
@@ -48,13 +46,8 @@ impl ProjectService for ProjectApi {
         &self,
         request: Request<proto::GetProjectRequest>,
     ) -> Result<Response<proto::GetProjectResponse>, Status> {
-        let project = self
-            .0
-            .get_project(&name("name", &request.get_ref().name)?)
-            .await?;
-        Ok(Response::new(proto::GetProjectResponse {
-            project: Some(project.into()),
-        }))
+        let project = self.0.get_project(&name("name", &request.get_ref().name)?).await?;
+        Ok(Response::new(proto::GetProjectResponse { project: Some(project.into()) }))
     }
 
     async fn list_projects(
@@ -62,11 +55,8 @@ impl ProjectService for ProjectApi {
         request: Request<proto::ListProjectsRequest>,
     ) -> Result<Response<proto::ListProjectsResponse>, Status> {
         let request = request.into_inner();
-        let place = Place {
-            listing: "projects".to_owned(),
-            size: request.page_size,
-            token: &request.page_token,
-        };
+        let place =
+            Place { listing: "projects".to_owned(), size: request.page_size, token: &request.page_token };
         let listing = self.0.list_projects(page(&place)?).await?;
         Ok(Response::new(proto::ListProjectsResponse {
             next_page_token: place.next(&listing),
@@ -82,13 +72,8 @@ impl ProjectService for ProjectApi {
         let project = body.project.clone().unwrap_or_default();
         let (id, patch) = patch(&project, body.update_mask.as_ref())?;
         let call = trial(&request, body.validate_only);
-        let project = self
-            .0
-            .update_project(&call, &id, &project.etag, &patch)
-            .await?;
-        Ok(Response::new(proto::UpdateProjectResponse {
-            project: Some(project.into()),
-        }))
+        let project = self.0.update_project(&call, &id, &project.etag, &patch).await?;
+        Ok(Response::new(proto::UpdateProjectResponse { project: Some(project.into()) }))
     }
 
     async fn delete_project(
@@ -97,14 +82,7 @@ impl ProjectService for ProjectApi {
     ) -> Result<Response<proto::DeleteProjectResponse>, Status> {
         let body = request.get_ref();
         let id = name("name", &body.name)?;
-        self.0
-            .delete_project(
-                &trial(&request, body.validate_only),
-                &id,
-                &body.etag,
-                body.force,
-            )
-            .await?;
+        self.0.delete_project(&trial(&request, body.validate_only), &id, &body.etag, body.force).await?;
         Ok(Response::new(proto::DeleteProjectResponse {}))
     }
 }
@@ -117,13 +95,7 @@ fn name(field: &str, text: &str) -> Result<ProjectId, Error> {
 
 fn page(place: &Place<'_>) -> Result<Page<()>, Error> {
     let mut faults = Faults::default();
-    let page = place.page(
-        &mut faults,
-        Some(Order {
-            by: (),
-            descending: false,
-        }),
-    )?;
+    let page = place.page(&mut faults, Some(Order { by: (), descending: false }))?;
     faults.finish(page)
 }
 
@@ -166,10 +138,7 @@ fn patch(
     if mask.names("environments", !project.environments.is_empty()) {
         patch.environments = environments(&mut faults, &project.environments);
     }
-    if mask.names(
-        "deleted_key_retention",
-        project.deleted_key_retention.is_some(),
-    ) {
+    if mask.names("deleted_key_retention", project.deleted_key_retention.is_some()) {
         patch.retention = retention(&mut faults, project.deleted_key_retention.as_ref());
     }
     faults.finish(name.map(|name| (name.0, patch)))

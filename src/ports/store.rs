@@ -1,13 +1,12 @@
 //! Where keys, their owners and the change log are kept.
 
-use std::{collections::HashMap, fmt::Debug, future::Future};
+use std::{collections::HashMap, fmt::Debug};
 
 use async_trait::async_trait;
 
 use crate::domain::{
     Revision,
     audit::{Change, Event, Head},
-    decision::Candidate,
     digest::PepperVersion,
     filter::Filter,
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
@@ -24,7 +23,7 @@ use crate::domain::{
 use super::recorder::{Rehash, Use};
 
 /// The store failed; what it was asked for did not happen, or is not known to have.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It does not answer now; trying again may help.
     #[error("the database does not answer: {0}")]
@@ -34,22 +33,28 @@ pub enum StoreError {
     Broken(String),
 }
 
-/// What a verification reads: the whole way of a Verify needs nothing else from the store.
-pub trait Credentials: Debug + Send + Sync + 'static {
-    /// The key `id` with what its owner adds, and the revision at which that was so. One query.
-    fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Found, StoreError>> + Send;
-}
-
+/// A key with what its owner adds, and the revision at which that was so.
 #[derive(Debug, Clone)]
-pub struct Found {
-    pub candidate: Option<Candidate>,
+pub struct Loaded {
+    pub key: Option<LoadedKey>,
     pub revision: Revision,
 }
 
-/// Everything else. Absence is `Ok(None)`; every look-up names its project.
+#[derive(Debug, Clone)]
+pub struct LoadedKey {
+    pub key: Key,
+    pub owner_disabled: bool,
+}
+
+/// Absence is `Ok(None)`; every look-up names its project, but those by a key's id alone.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What a verification needs of the key `id`, in one query, whether there is such a key or not.
+    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError>;
+    /// The ids of keys that are worth knowing before anybody asks: those that were used last.
+    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError>;
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError>;
     /// In the order of their creation.
@@ -77,8 +82,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
     /// The key wherever it is, for who may see all projects.
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
-    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>)
-    -> Result<Vec<Key>, StoreError>;
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
     /// Deleted keys whose time to be purged has come.
     async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError>;
@@ -91,6 +95,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Event>, StoreError>;
     /// Events from `start` on, in order, of every project.
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError>;
+    /// What changed after `revision`, in order.
+    async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError>;
     async fn head(&self) -> Result<Head, StoreError>;
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError>;
@@ -107,6 +113,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError>;
     /// Puts digests under a newer pepper. No change in the sense of the log.
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError>;
+}
+
+/// One entry of the change log, as far as a follower needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub revision: Revision,
+    pub target: String,
+}
+
+/// Word from the database that something changed; some may be lost.
+#[async_trait]
+pub trait Wakeups: Debug + Send {
+    /// Resolves at the next word, or never where there is none to be had.
+    async fn next(&mut self);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -159,11 +179,7 @@ pub enum Expect {
     /// The project is as it was at this revision.
     ProjectUnchanged(ProjectId, Revision),
     /// The project has no such key. Deleted keys count unless they are exempt, a system key never does.
-    NoKeys {
-        project: ProjectId,
-        of: KeysOf,
-        except_deleted: bool,
-    },
+    NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
 }

@@ -1,30 +1,31 @@
-//! Verify: is this API key good for that? And the same for Keystile's own callers.
+//! Verify: is this API key good for that?
 
-use std::{net::IpAddr, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     domain::{
         Revision,
-        decision::{Code, Decision, Proof, Question, decide, prove},
+        candidate::KnownSecret,
+        decision::{Code, Decision, Proof, Question, decide},
         digest::Peppers,
-        id::{KeyId, ServiceAccountId},
-        key::{Sealed, StoredSecret},
+        key::Sealed,
         time::Timestamp,
         token::{ApiKey, Token},
     },
     ports::{
         Clock, Credentials, Recorder,
+        credentials::Known,
         recorder::{Rehash, Use},
     },
 };
 
 use super::Error;
 
-/// The way of a Verify: nothing on it writes or waits but for one read.
+/// The way of a Verify: nothing on it writes, or waits but for the one read of a key that is not at hand.
 #[derive(Debug)]
 pub struct Verifier<C> {
-    credentials: Arc<C>,
-    clock: Arc<dyn Clock>,
+    pub(super) credentials: Arc<C>,
+    pub(super) clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
     recorder: Arc<dyn Recorder>,
 }
@@ -35,13 +36,8 @@ pub struct VerifyRequest {
     pub question: Question,
     /// The decision must rest on this state or a later one.
     pub min_revision: Revision,
-}
-
-/// Who calls Keystile: a key of the system project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub service_account: ServiceAccountId,
-    pub key: KeyId,
+    /// How long to wait for that state.
+    pub patience: Duration,
 }
 
 impl<C: Credentials> Verifier<C> {
@@ -51,83 +47,61 @@ impl<C: Credentials> Verifier<C> {
         peppers: Arc<Peppers>,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
-        Self {
-            credentials,
-            clock,
-            peppers,
-            recorder,
-        }
+        Self { credentials, clock, peppers, recorder }
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
-        let token = match Token::parse(&request.api_key) {
-            Ok(token) => token,
-            Err(why) => return Ok(Decision::malformed(why)),
-        };
-        let found = self.credentials.candidate(token.id).await?;
-        let revision = found.revision;
-        if revision < request.min_revision {
-            return Err(Error::RevisionNotReached {
-                min_revision: request.min_revision,
-                revision,
-            });
+        if request.min_revision > 0 {
+            self.reach(request.min_revision, request.patience).await?;
         }
-        let now = self.clock.now();
-        let Some(candidate) = found.candidate else {
-            return Ok(Decision::not_found(revision));
+        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
+        let known = match self.credentials.at_hand(token.id) {
+            Some(known) => known,
+            None => self.credentials.candidate(token.id).await?,
         };
-        let Some(secret) = prove(&candidate.key, &token, &self.peppers, now) else {
-            return Ok(Decision::not_found(revision));
-        };
-        let code = decide(&candidate, &request.question, now);
-        if code == Code::Valid {
-            self.record(&token, secret, now);
-        }
-        let secret_version = secret.version;
-        let proof = Some(Proof {
-            candidate,
-            secret_version,
-        });
-        Ok(Decision {
-            code,
-            proof,
-            revision: Some(revision),
-        })
+        Ok(self.judge(&token, known, &request.question).0)
     }
 
-    /// The caller that `api_key` proves, connected from `peer`; `None` when it proves none.
-    pub async fn authenticate(
+    /// The decision, if it takes no waiting.
+    pub fn verify_at_hand(&self, request: &VerifyRequest) -> Option<Decision> {
+        let Ok(token) = Token::parse(&request.api_key) else { return Some(Decision::malformed()) };
+        let known = self.credentials.at_hand(token.id)?;
+        (known.revision >= request.min_revision).then(|| self.judge(&token, known, &request.question).0)
+    }
+
+    /// The decision on a key of which `known` is known, and the end of the secret that proved it.
+    pub(super) fn judge(
         &self,
-        api_key: ApiKey,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Caller>, Error> {
-        let question = Question {
-            client_ip: peer,
-            ..Question::default()
+        token: &Token<'_>,
+        known: Known,
+        question: &Question,
+    ) -> (Decision, Option<Timestamp>) {
+        let now = self.clock.now();
+        let mut decision = Decision {
+            code: Code::NotFound,
+            proof: None,
+            revision: known.revision,
+            age: known.age,
+            degraded: known.degraded,
         };
-        let decision = self
-            .verify(&VerifyRequest {
-                api_key,
-                question,
-                min_revision: 0,
-            })
-            .await?;
-        let proof = decision.proof.filter(|_| decision.code == Code::Valid);
-        Ok(proof
-            .map(|proof| proof.candidate.key)
-            .filter(|key| key.project.is_system())
-            .map(|key| Caller {
-                service_account: key.service_account,
-                key: key.id,
-            }))
+        let Some(candidate) = known.candidate else { return (decision, None) };
+        let Some(secret) = candidate.prove(token, &self.peppers, now) else { return (decision, None) };
+        decision.code = decide(&candidate, question, now);
+        if decision.code == Code::Valid {
+            self.record(token, secret, now);
+        }
+        let (secret_version, end) = (secret.version, candidate.end_of(secret));
+        decision.proof = Some(Proof { candidate, secret_version });
+        (decision, end)
     }
 
-    fn record(&self, token: &Token<'_>, secret: &StoredSecret, now: Timestamp) {
-        self.recorder.used(Use {
-            key: token.id,
-            secret_version: secret.version,
-            time: now,
-        });
+    async fn reach(&self, min_revision: Revision, patience: Duration) -> Result<(), Error> {
+        let reached = self.credentials.reach(min_revision, patience).await;
+        reached.map_err(|revision| Error::RevisionNotReached { min_revision, revision })
+    }
+
+    fn record(&self, token: &Token<'_>, secret: &KnownSecret, now: Timestamp) {
+        self.recorder.used(Use { key: token.id, secret_version: secret.version, time: now });
         if secret.pepper != self.peppers.newest() {
             self.recorder.rehashed(Rehash {
                 key: token.id,

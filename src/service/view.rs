@@ -74,10 +74,7 @@ impl<T> Listing<T> {
     }
 
     pub(super) fn with<U>(self, items: Vec<U>) -> Listing<U> {
-        Listing {
-            items,
-            next: self.next,
-        }
+        Listing { items, next: self.next }
     }
 }
 
@@ -87,30 +84,17 @@ impl Service {
         Ok(views.remove(0))
     }
 
-    pub(super) async fn view_keys(
-        &self,
-        keys: Vec<Key>,
-        now: Timestamp,
-    ) -> Result<Vec<KeyView>, StoreError> {
-        let names = self
-            .names_of(keys.iter().filter_map(|key| key.created_by.as_ref()))
-            .await?;
+    pub(super) async fn view_keys(&self, keys: Vec<Key>, now: Timestamp) -> Result<Vec<KeyView>, StoreError> {
+        let names = self.names_of(keys.iter().filter_map(|key| key.created_by.as_ref())).await?;
         let view = |mut key: Key| {
             // A secret whose grace is over stays stored until the next change of its key.
             key.secrets.retain(|it| !is_past(it.expire_time, now));
-            KeyView {
-                state: key.state(now),
-                creator: names.creator(key.created_by.as_ref()),
-                key,
-            }
+            KeyView { state: key.state(now), creator: names.creator(key.created_by.as_ref()), key }
         };
         Ok(keys.into_iter().map(view).collect())
     }
 
-    pub(super) async fn view_account(
-        &self,
-        account: ServiceAccount,
-    ) -> Result<AccountView, StoreError> {
+    pub(super) async fn view_account(&self, account: ServiceAccount) -> Result<AccountView, StoreError> {
         let mut views = self.view_accounts(vec![account]).await?;
         Ok(views.remove(0))
     }
@@ -119,9 +103,7 @@ impl Service {
         &self,
         accounts: Vec<ServiceAccount>,
     ) -> Result<Vec<AccountView>, StoreError> {
-        let names = self
-            .names_of(accounts.iter().filter_map(|it| it.created_by.as_ref()))
-            .await?;
+        let names = self.names_of(accounts.iter().filter_map(|it| it.created_by.as_ref())).await?;
         let view = |account: ServiceAccount| AccountView {
             creator: names.creator(account.created_by.as_ref()),
             account,
@@ -129,10 +111,7 @@ impl Service {
         Ok(accounts.into_iter().map(view).collect())
     }
 
-    pub(super) async fn view_events(
-        &self,
-        events: Vec<Event>,
-    ) -> Result<Vec<EventView>, StoreError> {
+    pub(super) async fn view_events(&self, events: Vec<Event>) -> Result<Vec<EventView>, StoreError> {
         let actor = |event: &Event| event.actor_account.parse::<ServiceAccountId>().ok();
         let actors: Vec<_> = events.iter().map(actor).collect();
         let names = self.names_of(actors.iter().flatten()).await?;
@@ -153,10 +132,7 @@ impl Service {
         if ids.is_empty() {
             return Ok(Names::default());
         }
-        self.store
-            .display_names(&ProjectId::system(), &ids)
-            .await
-            .map(Names)
+        self.store.display_names(&ProjectId::system(), &ids).await.map(Names)
     }
 }
 

@@ -11,12 +11,13 @@ use crate::{
         name::Scope,
         page::Page,
     },
-    ports::StoreError,
+    ports::{StoreError, store::Step},
 };
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{
         audit_events::{Column, Entity},
         change_head,
@@ -30,10 +31,14 @@ pub(super) async fn list(
     page: &Page<()>,
 ) -> Result<Vec<Event>, StoreError> {
     let mut rows = filter::events(filter);
+    let mut index = None;
     if let Scope::Project(project) = scope {
         rows = rows.filter(Column::ProjectId.eq(project.as_str()));
+        index = Some("audit_events_by_project");
     }
-    let rows = paging::page_by_one(rows, Column::Revision, page);
+    let sort =
+        Sort { column: Column::Revision, id: None, index: index.filter(|_| *filter == Filter::everything()) };
+    let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
@@ -51,6 +56,24 @@ pub(super) async fn from(
         .await
         .map_err(failed)?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+pub(super) async fn changes_after(
+    db: &DatabaseConnection,
+    revision: Revision,
+    most: u64,
+) -> Result<Vec<Step>, StoreError> {
+    let rows: Vec<(Revision, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Revision, Column::Target])
+        .filter(Column::Revision.gt(revision))
+        .order_by_asc(Column::Revision)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+        .map_err(failed)?;
+    Ok(rows.into_iter().map(|(revision, target)| Step { revision, target }).collect())
 }
 
 pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {

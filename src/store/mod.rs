@@ -16,6 +16,7 @@ mod requests;
 mod rows;
 mod session;
 mod traces;
+mod wakeups;
 
 use std::{collections::HashMap, fmt};
 
@@ -40,9 +41,9 @@ use crate::{
         time::Timestamp,
     },
     ports::{
-        Credentials, Store, StoreError,
+        Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Commit, CommitError, Found, KeyCounts, KeyQuery, Remembered, RequestDigest},
+        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
     },
 };
 
@@ -57,16 +58,18 @@ pub struct SqlStore {
     options: Options,
 }
 
-impl Credentials for SqlStore {
-    async fn candidate(&self, id: KeyId) -> Result<Found, StoreError> {
-        candidate::find(&self.db, id).await
-    }
-}
-
 #[async_trait]
 impl Store for SqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.db.ping().await.map_err(error::failed)
+    }
+
+    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError> {
+        candidate::find(&self.db, id).await
+    }
+
+    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
+        keys::lately_used(&self.db, most).await
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
@@ -110,11 +113,7 @@ impl Store for SqlStore {
         keys::one(&self.db, None, id).await
     }
 
-    async fn keys(
-        &self,
-        query: KeyQuery<'_>,
-        page: Page<KeyOrder>,
-    ) -> Result<Vec<Key>, StoreError> {
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         keys::list(&self.db, query, &page).await
     }
 
@@ -137,6 +136,10 @@ impl Store for SqlStore {
 
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
         events::from(&self.db, start, most).await
+    }
+
+    async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
+        events::changes_after(&self.db, revision, most).await
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
@@ -170,8 +173,6 @@ impl Store for SqlStore {
 
 impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlStore")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("SqlStore").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -19,14 +19,12 @@ use crate::{
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{projects, read, service_accounts},
 };
 
-pub(super) async fn project(
-    db: &DatabaseConnection,
-    id: &ProjectId,
-) -> Result<Option<Project>, StoreError> {
+pub(super) async fn project(db: &DatabaseConnection, id: &ProjectId) -> Result<Option<Project>, StoreError> {
     projects::Entity::find_by_id(id.as_str())
         .one(db)
         .await
@@ -35,17 +33,13 @@ pub(super) async fn project(
         .transpose()
 }
 
-pub(super) async fn projects(
-    db: &DatabaseConnection,
-    page: &Page<()>,
-) -> Result<Vec<Project>, StoreError> {
-    let order = (projects::Column::CreateTime, projects::Column::Id);
-    let rows = paging::page(
-        projects::Entity::find(),
-        db.get_database_backend(),
-        order,
-        page,
-    );
+pub(super) async fn projects(db: &DatabaseConnection, page: &Page<()>) -> Result<Vec<Project>, StoreError> {
+    let sort = Sort {
+        column: projects::Column::CreateTime,
+        id: Some(projects::Column::Id),
+        index: Some("projects_by_create_time"),
+    };
+    let rows = paging::page(projects::Entity::find(), db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -71,16 +65,14 @@ pub(super) async fn service_accounts(
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     use service_accounts::Column;
 
-    let sort = match page.order.by {
-        AccountOrder::CreateTime => Column::CreateTime,
-        AccountOrder::DisplayName => Column::DisplayName,
+    let (column, index) = match page.order.by {
+        AccountOrder::CreateTime => (Column::CreateTime, "service_accounts_by_create_time"),
+        AccountOrder::DisplayName => (Column::DisplayName, "service_accounts_by_display_name"),
     };
-    let rows = paging::page(
-        filter::service_accounts(project, filter),
-        db.get_database_backend(),
-        (sort, Column::Id),
-        page,
-    );
+    let sort =
+        Sort { column, id: Some(Column::Id), index: (*filter == Filter::everything()).then_some(index) };
+    let rows =
+        paging::page(filter::service_accounts(project, filter), db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -107,10 +99,7 @@ pub(super) async fn display_names(
         .map_err(failed)?;
     rows.iter()
         .map(|(id, name)| {
-            Ok((
-                read("service_accounts.id", id)?,
-                read("service_accounts.display_name", name)?,
-            ))
+            Ok((read("service_accounts.id", id)?, read("service_accounts.display_name", name)?))
         })
         .collect()
 }

@@ -51,11 +51,7 @@ async fn without_a_valid_credential_every_rpc_is_refused_alike() {
     let head = server.head().await;
     let (admin, verify) = (channel(server.admin), channel(server.verify));
     for rpc in every_rpc(&server) {
-        let channel = if rpc.listener == server.admin {
-            &admin
-        } else {
-            &verify
-        };
+        let channel = if rpc.listener == server.admin { &admin } else { &verify };
         for (what, headers) in &bad {
             let what = format!("{what} at {}", rpc.path);
             let refused = call(channel, &rpc.path, headers.clone(), &[]).await;
@@ -79,12 +75,7 @@ async fn who_calls_is_asked_before_what_is_asked_for() {
         let told = call(&channel, &rpc.path, bearer(&server.root), &garbage).await;
         assert_eq!(told.unwrap_err().code(), Code::Internal, "{}", rpc.path);
     }
-    for path in [
-        "/keystile.v1.KeyService/Nothing",
-        "/no.Service/Nothing",
-        "/",
-        "/metrics",
-    ] {
+    for path in ["/keystile.v1.KeyService/Nothing", "/no.Service/Nothing", "/", "/metrics"] {
         for listener in [server.admin, server.verify] {
             let channel = channel(listener);
             let refused = call(&channel, path, MetadataMap::new(), &[]).await;
@@ -104,12 +95,7 @@ async fn with_a_valid_credential_every_rpc_is_served() {
         let answer = call(&channel, &rpc.path, bearer(&server.root), &[]).await;
         if let Err(status) = answer {
             // An empty request lacks what is required.
-            assert_eq!(
-                reason(&status, Code::InvalidArgument),
-                "INVALID_ARGUMENT",
-                "{}",
-                rpc.path
-            );
+            assert_eq!(reason(&status, Code::InvalidArgument), "INVALID_ARGUMENT", "{}", rpc.path);
         }
     }
     assert_eq!(server.head().await, head, "none of them changed anything");
@@ -121,10 +107,7 @@ async fn the_scheme_is_written_in_any_case() {
     let channel = channel(server.admin);
     for scheme in ["Bearer ", "bearer ", "BEARER ", "Bearer   "] {
         let headers = authorization(&format!("{scheme}{}", server.root));
-        assert!(
-            call(&channel, HARMLESS, headers, &[]).await.is_ok(),
-            "{scheme}"
-        );
+        assert!(call(&channel, HARMLESS, headers, &[]).await.is_ok(), "{scheme}");
     }
 }
 
@@ -133,25 +116,12 @@ async fn any_key_of_the_system_project_will_do() {
     let server = Server::start().await;
     let channel = channel(server.admin);
     for key in [
-        Key {
-            environment: "staging".into(),
-            ..Default::default()
-        },
-        Key {
-            allowed_cidrs: vec!["127.0.0.0/8".into()],
-            ..Default::default()
-        },
-        Key {
-            allowed_cidrs: vec!["192.0.2.7".into(), "::ffff:127.0.0.1".into()],
-            ..Default::default()
-        },
+        Key { environment: "staging".into(), ..Default::default() },
+        Key { allowed_cidrs: vec!["127.0.0.0/8".into()], ..Default::default() },
+        Key { allowed_cidrs: vec!["192.0.2.7".into(), "::ffff:127.0.0.1".into()], ..Default::default() },
     ] {
         let (_, api_key) = system_key(&server, key).await;
-        assert!(
-            call(&channel, HARMLESS, bearer(&api_key), &[])
-                .await
-                .is_ok()
-        );
+        assert!(call(&channel, HARMLESS, bearer(&api_key), &[]).await.is_ok());
     }
 }
 
@@ -163,25 +133,13 @@ async fn a_connection_gives_no_right_that_its_key_has_lost() {
     let (name, api_key) = system_key(&server, Key::default()).await;
     let mut keys = server.keys();
     for _ in 0..3 {
-        assert!(
-            call(&channel, HARMLESS, bearer(&api_key), &[])
-                .await
-                .is_ok()
-        );
+        assert!(call(&channel, HARMLESS, bearer(&api_key), &[]).await.is_ok());
         let etag = String::new();
-        let disable = DisableKeyRequest {
-            name: name.clone(),
-            etag: etag.clone(),
-        };
+        let disable = DisableKeyRequest { name: name.clone(), etag: etag.clone() };
         keys.disable_key(disable).await.unwrap();
         let refused = call(&channel, HARMLESS, bearer(&api_key), &[]).await;
         assert_same(&refused.unwrap_err(), &expected, "disabled");
-        keys.enable_key(EnableKeyRequest {
-            name: name.clone(),
-            etag,
-        })
-        .await
-        .unwrap();
+        keys.enable_key(EnableKeyRequest { name: name.clone(), etag }).await.unwrap();
     }
 }
 
@@ -192,19 +150,10 @@ async fn a_rotated_callers_grace_holds_for_it_too() {
     let (name, old) = system_key(&server, Key::default()).await;
     let rotate = RotateKeyRequest {
         name,
-        grace_period: Some(prost_types::Duration {
-            seconds: 60,
-            nanos: 0,
-        }),
+        grace_period: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
         ..Default::default()
     };
-    let new = server
-        .keys()
-        .rotate_key(rotate)
-        .await
-        .unwrap()
-        .into_inner()
-        .api_key;
+    let new = server.keys().rotate_key(rotate).await.unwrap().into_inner().api_key;
     for api_key in [&old, &new] {
         assert!(call(&channel, HARMLESS, bearer(api_key), &[]).await.is_ok());
     }

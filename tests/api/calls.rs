@@ -20,10 +20,7 @@ pub(crate) const TICK: Duration = Duration::from_micros(1);
 pub(crate) type Answer<T> = Result<T, Status>;
 
 impl Server {
-    pub(crate) async fn create(
-        &self,
-        request: proto::CreateKeyRequest,
-    ) -> Answer<proto::CreateKeyResponse> {
+    pub(crate) async fn create(&self, request: proto::CreateKeyRequest) -> Answer<proto::CreateKeyResponse> {
         inner(self.keys().create_key(request).await)
     }
 
@@ -32,10 +29,7 @@ impl Server {
         inner(self.keys().get_key(request).await).map(|it| it.key.unwrap())
     }
 
-    pub(crate) async fn list(
-        &self,
-        request: proto::ListKeysRequest,
-    ) -> Answer<proto::ListKeysResponse> {
+    pub(crate) async fn list(&self, request: proto::ListKeysRequest) -> Answer<proto::ListKeysResponse> {
         inner(self.keys().list_keys(request).await)
     }
 
@@ -51,10 +45,7 @@ impl Server {
         inner(self.keys().undelete_key(request).await).map(|it| it.key.unwrap())
     }
 
-    pub(crate) async fn rotate(
-        &self,
-        request: proto::RotateKeyRequest,
-    ) -> Answer<proto::RotateKeyResponse> {
+    pub(crate) async fn rotate(&self, request: proto::RotateKeyRequest) -> Answer<proto::RotateKeyResponse> {
         inner(self.keys().rotate_key(request).await)
     }
 
@@ -71,17 +62,11 @@ impl Server {
     }
 
     pub(crate) async fn count(&self, filter: &str) -> Answer<proto::CountKeysResponse> {
-        let request = proto::CountKeysRequest {
-            parent: "projects/acme".into(),
-            filter: filter.into(),
-        };
+        let request = proto::CountKeysRequest { parent: "projects/acme".into(), filter: filter.into() };
         inner(self.keys().count_keys(request).await)
     }
 
-    pub(crate) async fn lookup(
-        &self,
-        request: proto::LookupKeyRequest,
-    ) -> Answer<proto::LookupKeyResponse> {
+    pub(crate) async fn lookup(&self, request: proto::LookupKeyRequest) -> Answer<proto::LookupKeyResponse> {
         inner(self.keys().lookup_key(request).await)
     }
 
@@ -118,22 +103,16 @@ impl Server {
 
     /// Removes a service account and its keys.
     pub(crate) async fn remove_account(&self, name: &str) {
-        let request = proto::DeleteServiceAccountRequest {
-            name: name.into(),
-            force: true,
-            ..Default::default()
-        };
+        let request =
+            proto::DeleteServiceAccountRequest { name: name.into(), force: true, ..Default::default() };
         let removed = self.accounts().delete_service_account(request).await;
         removed.unwrap();
     }
 
     /// The position of the last change.
     pub(crate) async fn revision(&self) -> i64 {
-        let request = proto::ListAuditEventsRequest {
-            parent: "projects/-".into(),
-            page_size: 1,
-            ..Default::default()
-        };
+        let request =
+            proto::ListAuditEventsRequest { parent: "projects/-".into(), page_size: 1, ..Default::default() };
         let events = inner(self.audit().list_audit_events(request).await).unwrap();
         events.audit_events[0].revision
     }
@@ -144,11 +123,7 @@ impl Server {
         let Err(status) = call.await else {
             panic!("it was not refused");
         };
-        assert_eq!(
-            self.revision().await,
-            before,
-            "a refused call changed something"
-        );
+        assert_eq!(self.revision().await, before, "a refused call changed something");
         status
     }
 }
@@ -162,18 +137,11 @@ pub(crate) fn creation(mut key: Key) -> proto::CreateKeyRequest {
     if key.environment.is_empty() {
         key.environment = "production".into();
     }
-    proto::CreateKeyRequest {
-        parent: "projects/acme".into(),
-        key: Some(key),
-        ..Default::default()
-    }
+    proto::CreateKeyRequest { parent: "projects/acme".into(), key: Some(key), ..Default::default() }
 }
 
 pub(crate) fn verify(api_key: &str) -> proto::VerifyRequest {
-    proto::VerifyRequest {
-        api_key: api_key.into(),
-        ..Default::default()
-    }
+    proto::VerifyRequest { api_key: api_key.into(), ..Default::default() }
 }
 
 /// Just the name, for the methods that need no more.
@@ -194,10 +162,7 @@ named!(
 );
 
 pub(crate) fn purge(name: &str) -> proto::DeleteKeyRequest {
-    proto::DeleteKeyRequest {
-        purge: true,
-        ..deletion(name)
-    }
+    proto::DeleteKeyRequest { purge: true, ..deletion(name) }
 }
 
 /// The instant `span` after the test's start, as the wire has it.

@@ -34,21 +34,15 @@ macro_rules! reflection {
             use prost_types::FileDescriptorProto;
             use tonic_reflection::pb::$version::{
                 ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-                server_reflection_request::MessageRequest,
-                server_reflection_response::MessageResponse,
+                server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
             };
 
             use crate::support::server::{Server, channel};
 
             async fn ask(listener: SocketAddr, request: MessageRequest) -> MessageResponse {
-                let request = ServerReflectionRequest {
-                    host: String::new(),
-                    message_request: Some(request),
-                };
+                let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
                 let mut client = ServerReflectionClient::new(channel(listener));
-                let answers = client
-                    .server_reflection_info(tokio_stream::once(request))
-                    .await;
+                let answers = client.server_reflection_info(tokio_stream::once(request)).await;
                 let mut answers = answers.unwrap().into_inner();
                 let answer = answers.message().await.unwrap().unwrap();
                 answer.message_response.unwrap()
@@ -107,13 +101,9 @@ macro_rules! reflection {
                     MessageRequest::FileByFilename("nothing.proto".into()),
                 ] {
                     let mut client = ServerReflectionClient::new(channel(server.admin));
-                    let request = ServerReflectionRequest {
-                        host: String::new(),
-                        message_request: Some(unknown),
-                    };
-                    let answers = client
-                        .server_reflection_info(tokio_stream::once(request))
-                        .await;
+                    let request =
+                        ServerReflectionRequest { host: String::new(), message_request: Some(unknown) };
+                    let answers = client.server_reflection_info(tokio_stream::once(request)).await;
                     let refused = match answers {
                         Ok(answers) => answers.into_inner().message().await.unwrap_err(),
                         Err(refused) => refused,
@@ -133,28 +123,18 @@ reflection!(v1alpha);
 fn assert_describes(file: &FileDescriptorProto, name: &str) {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let short = name.rsplit('.').next();
-    let described = file
-        .service
-        .iter()
-        .find(|it| Some(it.name()) == short)
-        .unwrap();
+    let described = file.service.iter().find(|it| Some(it.name()) == short).unwrap();
     let files = set.file.iter().filter(|it| name.starts_with(it.package()));
-    let ours = files
-        .flat_map(|it| &it.service)
-        .find(|it| Some(it.name()) == short);
+    let ours = files.flat_map(|it| &it.service).find(|it| Some(it.name()) == short);
     if name.starts_with("keystile.") {
         assert_eq!(Some(described), ours, "{name}");
     }
 }
 
 async fn health(listener: SocketAddr, service: &str) -> Result<ServingStatus, Code> {
-    let request = HealthCheckRequest {
-        service: service.into(),
-    };
+    let request = HealthCheckRequest { service: service.into() };
     let answer = HealthClient::new(channel(listener)).check(request).await;
-    answer
-        .map(|answer| answer.into_inner().status())
-        .map_err(|status| status.code())
+    answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
 }
 
 #[tokio::test]
@@ -162,11 +142,7 @@ async fn a_node_that_serves_says_so() {
     let server = Server::start().await;
     for (listener, services) in [(server.verify, &VERIFY[1..]), (server.admin, &ADMIN[1..])] {
         for service in services.iter().copied().chain([""]) {
-            assert_eq!(
-                health(listener, service).await,
-                Ok(ServingStatus::Serving),
-                "{service}"
-            );
+            assert_eq!(health(listener, service).await, Ok(ServingStatus::Serving), "{service}");
         }
         let unknown = health(listener, "keystile.v1.Nothing").await;
         assert_eq!(unknown, Err(Code::NotFound));
@@ -207,27 +183,11 @@ async fn each_listener_serves_its_own_services_alone() {
     let root = format!("Bearer {}", server.root);
     let mut seen = BTreeSet::new();
     for rpc in every_rpc(&server) {
-        let other = if rpc.listener == server.admin {
-            server.verify
-        } else {
-            server.admin
-        };
+        let other = if rpc.listener == server.admin { server.verify } else { server.admin };
         let refused = call(&channel(other), &rpc.path, authorization(&root), &[]).await;
-        assert_eq!(
-            refused.unwrap_err().code(),
-            Code::Unimplemented,
-            "{}",
-            rpc.path
-        );
+        assert_eq!(refused.unwrap_err().code(), Code::Unimplemented, "{}", rpc.path);
         seen.insert(rpc.service);
     }
-    let named: BTreeSet<_> = ADMIN[1..]
-        .iter()
-        .chain(&VERIFY[1..])
-        .map(|it| (*it).to_owned())
-        .collect();
-    assert_eq!(
-        seen, named,
-        "every service of the contract is on a listener"
-    );
+    let named: BTreeSet<_> = ADMIN[1..].iter().chain(&VERIFY[1..]).map(|it| (*it).to_owned()).collect();
+    assert_eq!(seen, named, "every service of the contract is on a listener");
 }

@@ -29,11 +29,7 @@ pub(crate) fn sealed(content: String) -> String {
 
 /// `api_key` with another character at `at`.
 pub(crate) fn damaged(api_key: &str, at: usize) -> String {
-    let other = if api_key.as_bytes()[at] == b'a' {
-        "b"
-    } else {
-        "a"
-    };
+    let other = if api_key.as_bytes()[at] == b'a' { "b" } else { "a" };
     let mut damaged = api_key.to_owned();
     damaged.replace_range(at..=at, other);
     damaged

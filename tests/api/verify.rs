@@ -20,20 +20,13 @@ async fn answers_with_every_field() {
         environment: "staging".into(),
         customers: texts(&["cust_2", "cust_1"]),
         allowed_cidrs: texts(&["10.0.0.0/8"]),
-        metadata: [
-            ("team".into(), "web".into()),
-            ("empty".into(), String::new()),
-        ]
-        .into(),
+        metadata: [("team".into(), "web".into()), ("empty".into(), String::new())].into(),
         tags: texts(&["team:web", "core"]),
         expiration: ends(DAY),
         ..Default::default()
     };
     let (key, first) = server.key("acme", asked).await;
-    let request = proto::RotateKeyRequest {
-        grace_period: Some(span(HOUR)),
-        ..rotation(&key.name)
-    };
+    let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotation(&key.name) };
     let second = server.rotate(request).await.unwrap().api_key;
     let revision = server.revision().await;
 
@@ -72,10 +65,7 @@ async fn answers_with_every_field() {
         assert_eq!(answer, expected);
 
         // A denial describes the key just the same.
-        let denied = proto::VerifyRequest {
-            customer: String::new(),
-            ..question
-        };
+        let denied = proto::VerifyRequest { customer: String::new(), ..question };
         let denied = server.ask(denied).await.unwrap();
         let expected = VerifyResponse {
             code: Code::WrongCustomer.into(),
@@ -128,8 +118,5 @@ async fn a_root_key_verifies_as_what_it_is() {
     let server = Server::start().await;
     let answer = server.verified(&server.root).await;
     assert_eq!(answer.code(), Code::Valid);
-    assert_eq!(
-        answer.service_account,
-        "projects/system/serviceAccounts/root"
-    );
+    assert_eq!(answer.service_account, "projects/system/serviceAccounts/root");
 }

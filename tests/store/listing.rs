@@ -1,11 +1,115 @@
-//! Listing keys.
+//! Listing keys: every filter, every order, pages without gaps or repeats.
 
-use keystile::domain::{
-    key::Key,
-    listing::KeyOrder,
-    page::{Cursor, Id, SortValue},
-    time::Timestamp,
+use keystile::{
+    domain::{
+        filter::Filter,
+        id::KeyId,
+        key::Key,
+        listing::KeyOrder,
+        page::{Cursor, Id, Page, SortValue},
+        time::Timestamp,
+    },
+    ports::Store,
+    store::SqlStore,
 };
+
+use crate::{
+    database::Database,
+    sample::{at, by_creation, insert_keys, key, listed, populate, query},
+};
+
+pub(crate) fn numbers(keys: &[Key]) -> Vec<u128> {
+    let number = |key: &Key| key.id.as_uuid().as_u128() & 0xffff_ffff;
+    keys.iter().map(number).collect()
+}
+
+/// Far more keys than a page holds, with few different values to sort by.
+pub(crate) async fn keys_page_by_keyset(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let keys: Vec<Key> = (0..40)
+        .map(|n: u64| Key {
+            create_time: at(10 + i64::try_from(n % 2).unwrap()),
+            display_name: ["a", "a ", "B", "ä", "\u{1f680}"][usize::try_from(n % 5).unwrap()]
+                .parse()
+                .unwrap(),
+            last_used_time: n.is_multiple_of(3).then(|| at(50)),
+            expire_time: n.is_multiple_of(4).then(|| at(2_000_000)),
+            ..key(n)
+        })
+        .collect();
+    insert_keys(store, keys.clone()).await;
+    for (field, by) in [
+        ("create_time", KeyOrder::CreateTime),
+        ("display_name", KeyOrder::DisplayName),
+        ("last_used_time", KeyOrder::LastUsedTime),
+        ("expire_time", KeyOrder::ExpireTime),
+    ] {
+        let mut expected: Vec<_> = keys.iter().map(|key| (sort_key(key, by), key.id)).collect();
+        expected.sort();
+        let expected: Vec<KeyId> = expected.into_iter().map(|it| it.1).collect();
+        for size in [1, 7, 40, 100] {
+            let ids = ids(&listed(store, "", field, size).await);
+            assert_eq!(ids, expected, "{field}, {size} a page");
+            let mut ids = self::ids(&listed(store, "", &format!("{field} desc"), size).await);
+            ids.reverse();
+            assert_eq!(ids, expected, "{field} desc, {size} a page");
+        }
+        let some = listed(store, "NOT display_name = B", field, 3).await;
+        assert_eq!(some.len(), 32);
+    }
+}
+
+/// Rows that come and go between two pages move no others.
+pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlStore) {
+    use keystile::ports::store::Write;
+
+    populate(store).await;
+    insert_keys(store, (0..6).map(|n| key(n * 10))).await;
+    let everything = Filter::everything();
+    let first = store.keys(query(&everything), by_creation(3)).await.unwrap();
+    assert_eq!(numbers(&first), [0, 10, 20]);
+    let last = first[2].clone();
+    let purge = Write::PurgeKey { project: last.project.clone(), id: last.id, revision: last.revision };
+    crate::sample::write(store, vec![purge, Write::InsertKey(key(5))]).await;
+    let mut next = by_creation(3);
+    next.after = Some(place(&last, KeyOrder::CreateTime));
+    let second = store.keys(query(&everything), next).await.unwrap();
+    assert_eq!(numbers(&second), [30, 40, 50]);
+}
+
+/// Places that nobody was told: whoever makes one up gets nothing, and no error of the database.
+pub(crate) async fn a_place_that_does_not_fit_has_nothing_behind_it(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, [key(1), key(2)]).await;
+    let everything = Filter::everything();
+    let uuid = || Id::Uuid(0);
+    for (by, value, id) in [
+        (KeyOrder::CreateTime, SortValue::Text("a".into()), uuid()),
+        (KeyOrder::CreateTime, SortValue::Number(0), Id::Text("a".into())),
+        (KeyOrder::CreateTime, SortValue::Number(0), Id::None),
+        (KeyOrder::DisplayName, SortValue::Number(0), uuid()),
+        (KeyOrder::DisplayName, SortValue::Text("\0".into()), uuid()),
+    ] {
+        let mut page = Page { after: Some(Cursor { value, id }), ..by_creation(9) };
+        page.order.by = by;
+        let keys = store.keys(query(&everything), page).await.unwrap();
+        assert!(keys.is_empty());
+    }
+    let mut page = by_creation(9);
+    page.after = Some(Cursor { value: SortValue::Number(i64::MIN), id: Id::Uuid(u128::MAX) });
+    assert_eq!(store.keys(query(&everything), page).await.unwrap().len(), 2);
+}
+
+fn ids(keys: &[Key]) -> Vec<KeyId> {
+    keys.iter().map(|key| key.id).collect()
+}
+
+fn sort_key(key: &Key, by: KeyOrder) -> (i64, Vec<u8>) {
+    match place(key, by).value {
+        SortValue::Number(number) => (number, vec![]),
+        SortValue::Text(text) => (0, text.into_bytes()),
+    }
+}
 
 /// Where `key` stands, as the service tells it.
 pub(crate) fn place(key: &Key, by: KeyOrder) -> Cursor {
@@ -14,12 +118,8 @@ pub(crate) fn place(key: &Key, by: KeyOrder) -> Cursor {
         value: match by {
             KeyOrder::CreateTime => micros(key.create_time),
             KeyOrder::DisplayName => SortValue::Text(key.display_name.to_string()),
-            KeyOrder::LastUsedTime => {
-                SortValue::Number(key.last_used_time.map_or(0, Timestamp::as_micros))
-            }
-            KeyOrder::ExpireTime => {
-                SortValue::Number(key.expire_time.map_or(i64::MAX, Timestamp::as_micros))
-            }
+            KeyOrder::LastUsedTime => SortValue::Number(key.last_used_time.map_or(0, Timestamp::as_micros)),
+            KeyOrder::ExpireTime => SortValue::Number(key.expire_time.map_or(i64::MAX, Timestamp::as_micros)),
         },
         id: Id::Uuid(key.id.as_uuid().as_u128()),
     }

@@ -9,15 +9,15 @@ use keystile::{
         service_account::ServiceAccount,
         time::Timestamp,
     },
-    ports::{Credentials, Store, store::Write},
+    ports::{Store, store::Write},
     store::SqlStore,
 };
 
 use crate::{
     database::Database,
     sample::{
-        account, account_id, acme, at, first_page, insert_keys, key, key_id, metadata, populate,
-        project, sealed, stored, write,
+        account, account_id, acme, at, first_page, insert_keys, key, key_id, metadata, populate, project,
+        sealed, stored, write,
     },
 };
 
@@ -25,63 +25,31 @@ pub(crate) async fn a_key_reads_back_whole(_: &Database, store: &SqlStore) {
     populate(store).await;
     let full = full_key();
     insert_keys(store, [full.clone(), key(2)]).await;
-    assert_same(
-        &stored(store, full.id).await,
-        &Key {
-            revision: 2,
-            ..full
-        },
-    );
+    assert_same(&stored(store, full.id).await, &Key { revision: 2, ..full });
     let bare = stored(store, key_id(2)).await;
-    assert_same(
-        &bare,
-        &Key {
-            revision: 2,
-            ..key(2)
-        },
-    );
+    assert_same(&bare, &Key { revision: 2, ..key(2) });
     let anywhere = store.key_in_any_project(key_id(2)).await.unwrap();
     assert_same(&anywhere.unwrap(), &bare);
 }
 
 pub(crate) async fn a_project_reads_back_whole(_: &Database, store: &SqlStore) {
-    let environment = |id: &str, tag: &str| Environment {
-        id: id.parse().unwrap(),
-        tag: tag.parse().unwrap(),
-    };
+    let environment =
+        |id: &str, tag: &str| Environment { id: id.parse().unwrap(), tag: tag.parse().unwrap() };
     let full = Project {
         display_name: "Acme \u{1f680} \"Ltd\" ".parse().unwrap(),
-        environments: vec![environment("qa-2", "qa"), environment("production", "live")]
-            .try_into()
-            .unwrap(),
+        environments: vec![environment("qa-2", "qa"), environment("production", "live")].try_into().unwrap(),
         retention: std::time::Duration::from_secs(12345).try_into().unwrap(),
         ..project("acme")
     };
     write(store, vec![Write::InsertProject(full.clone())]).await;
     write(store, vec![Write::InsertProject(project("beta"))]).await;
     let found = store.project(&full.id).await.unwrap();
-    assert_eq!(
-        found,
-        Some(Project {
-            revision: 1,
-            ..full.clone()
-        })
-    );
+    assert_eq!(found, Some(Project { revision: 1, ..full.clone() }));
 
-    let renamed = Project {
-        display_name: "New".parse().unwrap(),
-        revision: 1,
-        ..full.clone()
-    };
+    let renamed = Project { display_name: "New".parse().unwrap(), revision: 1, ..full.clone() };
     write(store, vec![Write::UpdateProject(renamed.clone())]).await;
     let found = store.project(&full.id).await.unwrap();
-    assert_eq!(
-        found,
-        Some(Project {
-            revision: 3,
-            ..renamed
-        })
-    );
+    assert_eq!(found, Some(Project { revision: 3, ..renamed }));
 
     // Both were created at one instant: their ids tell them apart.
     let page = store.projects(first_page((), 1)).await.unwrap();
@@ -110,28 +78,13 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
     };
     write(store, vec![Write::InsertServiceAccount(full.clone())]).await;
     let found = store.service_account(&acme(), &full.id).await.unwrap();
-    assert_eq!(
-        found,
-        Some(ServiceAccount {
-            revision: 2,
-            ..full.clone()
-        })
-    );
+    assert_eq!(found, Some(ServiceAccount { revision: 2, ..full.clone() }));
 
-    let enabled = ServiceAccount {
-        disable_time: None,
-        last_used_time: None,
-        revision: 2,
-        ..full.clone()
-    };
+    let enabled = ServiceAccount { disable_time: None, last_used_time: None, revision: 2, ..full.clone() };
     write(store, vec![Write::UpdateServiceAccount(enabled.clone())]).await;
     let found = store.service_account(&acme(), &full.id).await.unwrap();
     // Last use is not an update's to take back.
-    let expected = ServiceAccount {
-        last_used_time: Some(at(40)),
-        revision: 3,
-        ..enabled
-    };
+    let expected = ServiceAccount { last_used_time: Some(at(40)), revision: 3, ..enabled };
     assert_eq!(found, Some(expected));
 
     let ids = [account_id("full"), account_id("gone"), account_id("ci")];
@@ -160,43 +113,33 @@ pub(crate) async fn nothing_is_found_in_another_project(_: &Database, store: &Sq
 }
 
 pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &SqlStore) {
-    let found = store.candidate(key_id(1)).await.unwrap();
-    assert!(found.candidate.is_none());
+    let found = store.load(key_id(1)).await.unwrap();
+    assert!(found.key.is_none());
     assert_eq!(found.revision, 0);
 
     populate(store).await;
     let full = full_key();
     insert_keys(store, [full.clone()]).await;
-    let found = store.candidate(full.id).await.unwrap();
+    let found = store.load(full.id).await.unwrap();
     assert_eq!(found.revision, 2);
-    let candidate = found.candidate.unwrap();
+    let candidate = found.key.unwrap();
     assert!(!candidate.owner_disabled);
-    assert_same(
-        &candidate.key,
-        &Key {
-            revision: 2,
-            ..full.clone()
-        },
-    );
+    assert_same(&candidate.key, &Key { revision: 2, ..full.clone() });
 
     let owner = store.service_account(&acme(), &account_id("ci")).await;
     let disabled = owner.unwrap().unwrap().disable(at(50)).unwrap();
     write(store, vec![Write::UpdateServiceAccount(disabled)]).await;
-    let found = store.candidate(full.id).await.unwrap();
+    let found = store.load(full.id).await.unwrap();
     assert_eq!(found.revision, 3);
-    assert!(found.candidate.unwrap().owner_disabled);
+    assert!(found.key.unwrap().owner_disabled);
 
-    let gone = Write::DeleteServiceAccount {
-        project: acme(),
-        id: account_id("ci"),
-        revision: 3,
-    };
+    let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 3 };
     write(store, vec![gone]).await;
-    let found = store.candidate(full.id).await.unwrap();
-    assert!(found.candidate.unwrap().owner_disabled);
+    let found = store.load(full.id).await.unwrap();
+    assert!(found.key.unwrap().owner_disabled);
 
-    let found = store.candidate(key_id(99)).await.unwrap();
-    assert!(found.candidate.is_none());
+    let found = store.load(key_id(99)).await.unwrap();
+    assert!(found.key.is_none());
     assert_eq!(found.revision, 4);
 }
 
@@ -208,10 +151,7 @@ pub(crate) fn full_key() -> Key {
     Key {
         display_name: "Grüße 'an' \"die\" Welt \\ %_ \u{1f511} ".parse().unwrap(),
         customers: vec!["cust_1".parse().unwrap(), "ü,\"2\"".parse().unwrap()],
-        allowed_cidrs: vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "2001:db8::/32".parse().unwrap(),
-        ],
+        allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         metadata: metadata(&[("team", "core \u{1f680}"), ("quote", "\"'\\")]),
         tags: vec!["team:core".parse().unwrap(), "Web".parse().unwrap()],
         created_by: Some(account_id("root")),
@@ -220,14 +160,8 @@ pub(crate) fn full_key() -> Key {
         expire_time: Some(Timestamp::MAX),
         last_used_time: Some(at(71)),
         disable_time: Some(at(72)),
-        revocation: Some(Revocation {
-            time: at(73),
-            reason: "leaked, 'sadly' \u{1f622}".parse().unwrap(),
-        }),
-        deletion: Some(Deletion {
-            time: at(74),
-            purge_time: at(75),
-        }),
+        revocation: Some(Revocation { time: at(73), reason: "leaked, 'sadly' \u{1f622}".parse().unwrap() }),
+        deletion: Some(Deletion { time: at(74), purge_time: at(75) }),
         protected: true,
         secrets: vec![StoredSecret::new(2, sealed(8, 65535), at(12)), old],
         ..key(1)

@@ -72,10 +72,7 @@ pub(crate) fn account(id: &str) -> ServiceAccount {
 }
 
 pub(crate) fn sealed(seed: u8, pepper: u16) -> Sealed {
-    Sealed {
-        digest: Digest::from_bytes([seed; 32]),
-        pepper,
-    }
+    Sealed { digest: Digest::from_bytes([seed; 32]), pepper }
 }
 
 /// The `n`th key of the account `ci`.
@@ -106,10 +103,8 @@ pub(crate) fn key(n: u64) -> Key {
 }
 
 pub(crate) fn metadata(entries: &[(&str, &str)]) -> Metadata {
-    let entries: BTreeMap<_, _> = entries
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let entries: BTreeMap<_, _> =
+        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     entries.try_into().unwrap()
 }
 
@@ -128,13 +123,7 @@ pub(crate) fn change(target: &str) -> Change {
 }
 
 pub(crate) fn commit(writes: Vec<Write>) -> Commit {
-    Commit {
-        expect: vec![],
-        writes,
-        change: change("projects/acme"),
-        remember: None,
-        validate_only: false,
-    }
+    Commit { expect: vec![], writes, change: change("projects/acme"), remember: None, validate_only: false }
 }
 
 /// Makes a change that must go through.
@@ -144,18 +133,12 @@ pub(crate) async fn write(store: &impl Store, writes: Vec<Write>) -> i64 {
 
 /// Makes a change that must not go through.
 pub(crate) async fn refused(store: &impl Store, writes: Vec<Write>) -> CommitError {
-    store
-        .commit(commit(writes))
-        .await
-        .expect_err("it is refused")
+    store.commit(commit(writes)).await.expect_err("it is refused")
 }
 
 /// The project `acme` with the account `ci`.
 pub(crate) async fn populate(store: &impl Store) {
-    let writes = vec![
-        Write::InsertProject(project("acme")),
-        Write::InsertServiceAccount(account("ci")),
-    ];
+    let writes = vec![Write::InsertProject(project("acme")), Write::InsertServiceAccount(account("ci"))];
     write(store, writes).await;
 }
 
@@ -172,11 +155,7 @@ pub(crate) async fn stored(store: &impl Store, id: KeyId) -> Key {
 pub(crate) async fn listed(store: &impl Store, filter: &str, order: &str, size: u64) -> Vec<Key> {
     let mut all = Vec::new();
     let filter = key_filter(filter).unwrap();
-    let mut page = Page {
-        size,
-        order: key_order(order).unwrap(),
-        after: None,
-    };
+    let mut page = Page { size, order: key_order(order).unwrap(), after: None };
     loop {
         let keys = store.keys(query(&filter), page.clone()).await.unwrap();
         assert!(keys.len() as u64 <= size);
@@ -190,23 +169,11 @@ pub(crate) async fn listed(store: &impl Store, filter: &str, order: &str, size: 
 
 pub(crate) fn query(filter: &Filter<keystile::domain::listing::KeyTest>) -> KeyQuery<'_> {
     static PROJECT: std::sync::LazyLock<ProjectId> = std::sync::LazyLock::new(acme);
-    KeyQuery {
-        project: &PROJECT,
-        filter,
-        show_deleted: false,
-        now: NOW,
-    }
+    KeyQuery { project: &PROJECT, filter, show_deleted: false, now: NOW }
 }
 
 pub(crate) fn first_page<K>(by: K, size: u64) -> Page<K> {
-    Page {
-        size,
-        order: Order {
-            by,
-            descending: false,
-        },
-        after: None,
-    }
+    Page { size, order: Order { by, descending: false }, after: None }
 }
 
 pub(crate) fn by_creation(size: u64) -> Page<KeyOrder> {

@@ -49,7 +49,11 @@ impl Database {
         let place = PLACES.acquire().await.expect("it is never closed");
         let name = unique_name();
         let create = match kind {
-            Kind::Postgres => format!("CREATE DATABASE {name} TEMPLATE template0"),
+            // With the order of a language, as most have: what Keystile compares must not depend on it.
+            Kind::Postgres => format!(
+                "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' \
+                 LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+            ),
             _ => format!("CREATE DATABASE {name}"),
         };
         on_server(kind, &create)
@@ -74,9 +78,7 @@ impl Database {
 
     pub(crate) async fn open(&self) -> SqlStore {
         let options = self.options();
-        SqlStore::open(options)
-            .await
-            .expect("the database is there")
+        SqlStore::open(options).await.expect("the database is there")
     }
 
     pub(crate) fn options(&self) -> Options {
@@ -98,6 +100,11 @@ impl Database {
         let raw = self.raw().await;
         raw.execute_unprepared(sql).await.expect("it runs");
         raw.close().await.expect("it closes");
+    }
+
+    /// What the server calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The file, of a SQLite database.
@@ -146,22 +153,18 @@ const HINT: &str = "./test.sh starts the servers that the tests need; KEYSTILE_T
 
 fn admin_url(kind: Kind) -> String {
     let (variable, default) = match kind {
-        Kind::MySql => (
-            "KEYSTILE_TEST_MYSQL_URL",
-            "mysql://root@127.0.0.1:3306/mysql",
-        ),
+        Kind::MySql => ("KEYSTILE_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/mysql"),
         _ => (
             "KEYSTILE_TEST_POSTGRES_URL",
-            "postgres://postgres@127.0.0.1:5432/postgres",
+            // Unless it is the test's matter: TLS would take most of its time.
+            "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable",
         ),
     };
     env::var(variable).unwrap_or_else(|_| default.to_owned())
 }
 
 fn with_database(url: &str, name: &str) -> String {
-    let (address, parameters) = url
-        .split_once('?')
-        .map_or((url, None), |(a, p)| (a, Some(p)));
+    let (address, parameters) = url.split_once('?').map_or((url, None), |(a, p)| (a, Some(p)));
     let (server, _) = address.rsplit_once('/').expect("the URL names a database");
     let parameters = parameters.map(|it| format!("?{it}")).unwrap_or_default();
     format!("{server}/{name}{parameters}")
@@ -173,11 +176,7 @@ fn unique_name() -> String {
     // Process ids repeat, from one machine or one day to the next.
     let random = TempDir::new().expect("a temporary directory");
     let random = random.path().file_name().expect("it has a name");
-    let random: String = random
-        .to_string_lossy()
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
+    let random: String = random.to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
     let name = format!("keystile_test_{}_{count}_{random}", std::process::id());
     name.to_lowercase()
 }
@@ -191,9 +190,6 @@ async fn on_server(kind: Kind, sql: &str) -> Result<(), DbErr> {
 
 async fn connect(url: String) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(1)
-        .connect_timeout(Duration::from_secs(10))
-        .sqlx_logging(false);
+    options.max_connections(1).connect_timeout(Duration::from_secs(10)).sqlx_logging(false);
     sea_orm::Database::connect(options).await
 }

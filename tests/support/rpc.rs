@@ -34,11 +34,7 @@ pub(crate) fn every_rpc(server: &Server) -> Vec<Rpc> {
             every.extend(service.method.iter().map(|method| Rpc {
                 path: format!("/{name}/{}", method.name()),
                 service: name.clone(),
-                listener: if service.name() == "VerifyService" {
-                    server.verify
-                } else {
-                    server.admin
-                },
+                listener: if service.name() == "VerifyService" { server.verify } else { server.admin },
             }));
         }
     }

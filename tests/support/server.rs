@@ -66,40 +66,17 @@ impl Server {
         let app = open(&database, &directory, &clock, &[]).await;
         let root = app.first_root_key().unwrap().api_key.expose().to_owned();
         let (admin, verify, running) = serve(app).await;
-        Self {
-            clock,
-            root,
-            admin,
-            verify,
-            database,
-            directory,
-            running,
-        }
+        Self { clock, root, admin, verify, database, directory, running }
     }
 
     /// Stops, and starts again on the same data with further settings.
     pub(crate) async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
-        let Self {
-            clock,
-            root,
-            database,
-            directory,
-            running,
-            ..
-        } = self;
+        let Self { clock, root, database, directory, running, .. } = self;
         running.stop().await;
         let app = open(&database, &directory, &clock, settings).await;
         assert!(app.first_root_key().is_none(), "the root key is made once");
         let (admin, verify, running) = serve(app).await;
-        Self {
-            clock,
-            root,
-            admin,
-            verify,
-            database,
-            directory,
-            running,
-        }
+        Self { clock, root, admin, verify, database, directory, running }
     }
 
     /// Stops, so that everything is written down, and leaves the database to look into.
@@ -140,22 +117,13 @@ impl Server {
 
     /// A project of this id, with the prefix `acme`.
     pub(crate) async fn project(&self, id: &str) -> proto::Project {
-        let project = proto::Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        };
+        let project = proto::Project { prefix: "acme".into(), ..Default::default() };
         let request = proto::CreateProjectRequest {
             project_id: id.into(),
             project: Some(project),
             ..Default::default()
         };
-        self.projects()
-            .create_project(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .project
-            .unwrap()
+        self.projects().create_project(request).await.unwrap().into_inner().project.unwrap()
     }
 
     /// A key of that project as asked for, in production unless it says otherwise, and its API key.
@@ -180,7 +148,7 @@ impl Server {
     }
 
     /// An account of that project with this id.
-    pub(crate) async fn account(&self, project: &str, id: &str) -> proto::ServiceAccount {
+    pub(crate) async fn service_account(&self, project: &str, id: &str) -> proto::ServiceAccount {
         let request = proto::CreateServiceAccountRequest {
             parent: format!("projects/{project}"),
             service_account_id: id.into(),
@@ -192,16 +160,8 @@ impl Server {
 
     /// What Verify answers to the bare API key.
     pub(crate) async fn code(&self, api_key: &str) -> proto::Code {
-        let request = proto::VerifyRequest {
-            api_key: api_key.into(),
-            ..Default::default()
-        };
-        self.verifier()
-            .verify(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .code()
+        let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
+        self.verifier().verify(request).await.unwrap().into_inner().code()
     }
 }
 
@@ -231,35 +191,25 @@ async fn open(
     all.extend(settings);
     let environment: Environment = all.into_iter().collect();
     let config = Config::load(&environment).unwrap();
-    let world = World {
-        clock: clock.clone(),
-        ..World::system()
-    };
+    let world = World { clock: clock.clone(), ..World::system() };
     App::open(&config, world).await.unwrap()
 }
 
 async fn serve(app: App) -> (SocketAddr, SocketAddr, Running) {
     let bind = || TcpListener::bind("127.0.0.1:0");
-    let listeners = Listeners {
-        verify: bind().await.unwrap(),
-        admin: bind().await.unwrap(),
-    };
+    let listeners = Listeners { verify: bind().await.unwrap(), admin: bind().await.unwrap() };
     let verify = listeners.verify.local_addr().unwrap();
     let admin = listeners.admin.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(async move {
         // A test that ends without stopping drops the sender, which stops as well.
-        app.serve(listeners, async { drop(stopped.await) })
-            .await
-            .unwrap();
+        app.serve(listeners, async { drop(stopped.await) }).await.unwrap();
     });
     (admin, verify, Running { stop, served })
 }
 
 pub(crate) fn channel(address: SocketAddr) -> Channel {
-    Endpoint::from_shared(format!("http://{address}"))
-        .unwrap()
-        .connect_lazy()
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 /// Sends an API key with every call.
@@ -274,9 +224,7 @@ impl Bearer {
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request
-            .metadata_mut()
-            .insert("authorization", self.0.clone());
+        request.metadata_mut().insert("authorization", self.0.clone());
         Ok(request)
     }
 }
@@ -295,5 +243,11 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        let start = u64::try_from(START.as_micros()).unwrap();
+        let now = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
+        Duration::from_micros(now - start)
     }
 }

@@ -20,12 +20,7 @@ async fn change_head(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(
         .take();
     manager.create_table(table).await?;
     let present = Query::select().column("id").from("change_head").take();
-    if manager
-        .get_connection()
-        .query_one(&present)
-        .await?
-        .is_some()
-    {
+    if manager.get_connection().query_one(&present).await?.is_some() {
         return Ok(());
     }
     let genesis = Query::insert()
@@ -55,10 +50,7 @@ async fn audit_events(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<
         .take();
     manager.create_table(table).await?;
     for (name, columns) in [
-        (
-            "audit_events_by_project",
-            &["project_id", "revision"] as &[_],
-        ),
+        ("audit_events_by_project", &["project_id", "revision"] as &[_]),
         ("audit_events_by_actor", &["actor_account", "revision"]),
         ("audit_events_by_action", &["action", "revision"]),
         ("audit_events_by_target", &["target", "revision"]),

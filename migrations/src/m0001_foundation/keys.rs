@@ -5,9 +5,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::dialect::{
-    Dialect, flag, hash, index, number, optional_number, owned_by, primary_key, uuid,
-};
+use crate::dialect::{Dialect, flag, hash, index, number, optional_number, owned_by, primary_key, uuid};
 
 pub(super) async fn up(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbErr> {
     keys(manager, dialect).await?;
@@ -41,41 +39,20 @@ async fn keys(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbEr
         .col(ColumnDef::new("lifecycle").small_integer().not_null())
         .col(flag("protected"))
         .col(number("revision"))
-        .foreign_key(&mut owned_by(
-            "keys_project",
-            ("keys", "project_id"),
-            "projects",
-        ))
+        .foreign_key(&mut owned_by("keys_project", ("keys", "project_id"), "projects"))
         .take();
     manager.create_table(table).await?;
     for (name, columns) in [
-        (
-            "keys_by_create_time",
-            &["project_id", "create_time", "id"] as &[_],
-        ),
+        ("keys_by_create_time", &["project_id", "create_time", "id"] as &[_]),
         ("keys_by_update_time", &["project_id", "update_time", "id"]),
-        (
-            "keys_by_display_name",
-            &["project_id", "display_name", "id"],
-        ),
-        (
-            "keys_by_last_used_time",
-            &["project_id", "last_used_time", "id"],
-        ),
+        ("keys_by_display_name", &["project_id", "display_name", "id"]),
+        ("keys_by_last_used_time", &["project_id", "last_used_time", "id"]),
         ("keys_by_expire_time", &["project_id", "expire_time", "id"]),
-        (
-            "keys_by_lifecycle",
-            &["project_id", "lifecycle", "expire_time", "id"],
-        ),
-        (
-            "keys_by_service_account",
-            &["project_id", "service_account_id", "create_time", "id"],
-        ),
-        (
-            "keys_by_environment",
-            &["project_id", "environment", "create_time", "id"],
-        ),
+        ("keys_by_lifecycle", &["project_id", "lifecycle", "expire_time", "id"]),
+        ("keys_by_service_account", &["project_id", "service_account_id", "create_time", "id"]),
+        ("keys_by_environment", &["project_id", "environment", "create_time", "id"]),
         ("keys_by_purge_time", &["purge_time", "id"]),
+        ("keys_lately_used", &["last_used_time"]),
     ] {
         index(manager, "keys", name, columns).await?;
     }
@@ -96,13 +73,7 @@ async fn secrets(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), D
         .foreign_key(&mut owned_by("secrets_key", ("secrets", "key_id"), "keys"))
         .take();
     manager.create_table(table).await?;
-    index(
-        manager,
-        "secrets",
-        "secrets_by_pepper_version",
-        &["pepper_version"],
-    )
-    .await
+    index(manager, "secrets", "secrets_by_pepper_version", &["pepper_version"]).await
 }
 
 async fn key_terms(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbErr> {

@@ -23,13 +23,7 @@ async fn projects(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), 
         .col(number("revision"))
         .take();
     manager.create_table(table).await?;
-    index(
-        manager,
-        "projects",
-        "projects_by_create_time",
-        &["create_time", "id"],
-    )
-    .await
+    index(manager, "projects", "projects_by_create_time", &["create_time", "id"]).await
 }
 
 async fn service_accounts(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbErr> {
@@ -61,13 +55,7 @@ async fn service_accounts(manager: &SchemaManager<'_>, dialect: &Dialect) -> Res
         ("service_accounts_by_external_id", "external_id"),
         ("service_accounts_by_disable_time", "disable_time"),
     ] {
-        index(
-            manager,
-            "service_accounts",
-            name,
-            &["project_id", column, "id"],
-        )
-        .await?;
+        index(manager, "service_accounts", name, &["project_id", column, "id"]).await?;
     }
     Ok(())
 }

@@ -28,16 +28,8 @@ impl Service {
     pub async fn verify_audit_chain(&self, request: ChainRequest) -> Result<ChainReport, Error> {
         let head = self.store.head().await?;
         let start = request.start.max(1);
-        let end = if request.end == 0 {
-            head.revision
-        } else {
-            request.end.min(head.revision)
-        };
-        let mut report = ChainReport {
-            checked: 0,
-            head,
-            fault: None,
-        };
+        let end = if request.end == 0 { head.revision } else { request.end.min(head.revision) };
+        let mut report = ChainReport { checked: 0, head, fault: None };
         if start > end.max(1) {
             return Ok(report);
         }
@@ -54,22 +46,15 @@ impl Service {
     }
 
     /// Checks each event up to `end`, and that the log ends with its head if that is where it ends.
-    async fn check(
-        &self,
-        start: Revision,
-        end: Revision,
-        report: &mut ChainReport,
-    ) -> Result<(), Error> {
+    async fn check(&self, start: Revision, end: Revision, report: &mut ChainReport) -> Result<(), Error> {
         let mut previous = self.before(start).await?;
         while previous.revision < end {
             let mut events = self.store.events_from(previous.revision + 1, BATCH).await?;
             // A gap may leave only events beyond the end.
             events.retain(|event| event.revision <= end);
             if events.is_empty() {
-                report.fault = Some(Fault {
-                    revision: previous.revision + 1,
-                    problem: "the event is missing",
-                });
+                report.fault =
+                    Some(Fault { revision: previous.revision + 1, problem: "the event is missing" });
                 return Ok(());
             }
             for event in events {
@@ -92,10 +77,9 @@ impl Service {
 
     async fn before_the_first(&self) -> Result<Option<Fault>, Error> {
         let first = self.store.events_from(Revision::MIN, 1).await?.pop();
-        Ok(first.filter(|event| event.revision < 1).map(|event| Fault {
-            revision: event.revision,
-            problem: "the event stands before the first",
-        }))
+        Ok(first
+            .filter(|event| event.revision < 1)
+            .map(|event| Fault { revision: event.revision, problem: "the event stands before the first" }))
     }
 
     /// What stands behind the head was put there by no change, unless the head has moved on meanwhile.
@@ -113,24 +97,10 @@ impl Service {
     /// What the event at `start` must follow.
     async fn before(&self, start: Revision) -> Result<Head, Error> {
         if start == 1 {
-            return Ok(Head {
-                revision: 0,
-                hash: GENESIS,
-            });
+            return Ok(Head { revision: 0, hash: GENESIS });
         }
-        let event = self
-            .store
-            .events_from(start - 1, 1)
-            .await?
-            .pop()
-            .filter(|it| it.revision == start - 1);
+        let event = self.store.events_from(start - 1, 1).await?.pop().filter(|it| it.revision == start - 1);
         // When it is missing, its successor will not follow from this.
-        Ok(event.map_or(
-            Head {
-                revision: start - 1,
-                hash: GENESIS,
-            },
-            |event| event.head(),
-        ))
+        Ok(event.map_or(Head { revision: start - 1, hash: GENESIS }, |event| event.head()))
     }
 }

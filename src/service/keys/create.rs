@@ -45,19 +45,11 @@ const ACTION: &str = "keys.create";
 impl Service {
     pub async fn create_key(&self, call: &Call, new: NewKey) -> Result<Issued, Error> {
         let id = new.id.unwrap_or_else(|| self.new_key_id(self.clock.now()));
-        let name = KeyName {
-            project: new.project.clone(),
-            key: id,
-        };
+        let name = KeyName { project: new.project.clone(), key: id };
         until_settled(&name, || self.try_create_key(call, &new, &name)).await
     }
 
-    async fn try_create_key(
-        &self,
-        call: &Call,
-        new: &NewKey,
-        name: &KeyName,
-    ) -> Result<Issued, Failed> {
+    async fn try_create_key(&self, call: &Call, new: &NewKey, name: &KeyName) -> Result<Issued, Failed> {
         if let Some(issued) = self.issued_before(call, ACTION).await? {
             return Ok(issued);
         }
@@ -69,10 +61,7 @@ impl Service {
         let mut writes = Vec::new();
         let service_account = match &new.service_account {
             Some(id) => {
-                let owner = ServiceAccountName {
-                    project: new.project.clone(),
-                    service_account: id.clone(),
-                };
+                let owner = ServiceAccountName { project: new.project.clone(), service_account: id.clone() };
                 self.load_account(&owner).await?;
                 expect.push(Expect::ServiceAccount(new.project.clone(), id.clone()));
                 id.clone()
@@ -118,20 +107,13 @@ impl Service {
             time: now,
         };
         writes.push(Write::InsertKey(key.clone()));
-        key.revision = self
-            .commit(call, target, expect, writes)
-            .await
-            .map_err(|failed| match failed {
-                // It was there a moment ago: reading again tells that it is not.
-                Failed::For(Error::OwnerGone { .. }) => Failed::Stale,
-                other => other,
-            })?;
+        key.revision = self.commit(call, target, expect, writes).await.map_err(|failed| match failed {
+            // It was there a moment ago: reading again tells that it is not.
+            Failed::For(Error::OwnerGone { .. }) => Failed::Stale,
+            other => other,
+        })?;
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(Issued {
-            key: self.view_key(key, now).await?,
-            api_key,
-            repeated: false,
-        })
+        Ok(Issued { key: self.view_key(key, now).await?, api_key, repeated: false })
     }
 
     fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
@@ -160,16 +142,10 @@ impl Service {
         let Some(target) = self.repeated(call, action).await? else {
             return Ok(None);
         };
-        let name: KeyName = target
-            .parse()
-            .map_err(|_| Error::NotFound { resource: target })?;
+        let name: KeyName = target.parse().map_err(|_| Error::NotFound { resource: target })?;
         let key = self.load_key(&name).await?;
         let key = self.view_key(key, self.clock.now()).await?;
-        Ok(Some(Issued {
-            key,
-            api_key: None,
-            repeated: true,
-        }))
+        Ok(Some(Issued { key, api_key: None, repeated: true }))
     }
 }
 
@@ -180,35 +156,19 @@ fn check_new_key(
     now: Timestamp,
 ) -> Result<(String, Option<Timestamp>), Error> {
     if project.id.is_system() && !new.customers.is_empty() {
-        return Err(Error::NotYetAvailable {
-            field: "key.customers".to_owned(),
-        });
+        return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
     }
     let environment = project.environments.get(&new.environment).ok_or_else(|| {
-        let known: Vec<_> = project
-            .environments
-            .iter()
-            .map(|it| it.id.as_str())
-            .collect();
-        let why = Invalid::new(format!(
-            "must be one of the project's: {}",
-            known.join(", ")
-        ));
+        let known: Vec<_> = project.environments.iter().map(|it| it.id.as_str()).collect();
+        let why = Invalid::new(format!("must be one of the project's: {}", known.join(", ")));
         FieldFault::new("key.environment", &why)
     });
-    let expire_time = new
-        .expiry
-        .resolve(now)
-        .map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
+    let expire_time = new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
     match (environment, expire_time) {
         (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
-        (environment, expire_time) => Err(Error::Invalid(
-            environment
-                .err()
-                .into_iter()
-                .chain(expire_time.err())
-                .collect(),
-        )),
+        (environment, expire_time) => {
+            Err(Error::Invalid(environment.err().into_iter().chain(expire_time.err()).collect()))
+        }
     }
 }
 

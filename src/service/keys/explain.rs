@@ -2,7 +2,8 @@
 
 use crate::{
     domain::{
-        decision::{Candidate, Code, Outcome, Question, checked_codes, explain, prove},
+        candidate::Candidate,
+        decision::{Code, Outcome, Question, checked_codes, explain},
         id::ProjectId,
         key::Key,
         name::KeyName,
@@ -34,44 +35,34 @@ pub struct Explanation {
 impl Service {
     pub async fn explain_verify(&self, request: &ExplainVerify) -> Result<Explanation, Error> {
         self.load_project(&request.project).await?;
-        let key = match &request.subject {
-            Subject::Key(name) => self.load_key(name).await?,
-            Subject::ApiKey(api_key) => match self.proven_key(&request.project, api_key).await? {
-                Ok(key) => key,
-                Err(code) => return Ok(Explanation::ends_at(code)),
+        let token = match &request.subject {
+            Subject::Key(_) => None,
+            Subject::ApiKey(api_key) => match Token::parse(api_key) {
+                Ok(token) => Some(token),
+                Err(_) => return Ok(Explanation::ends_at(Code::Malformed)),
             },
         };
-        if key.deletion.is_some() {
+        let key = match (&request.subject, &token) {
+            (Subject::Key(name), _) => Some(self.load_key(name).await?),
+            (_, Some(token)) => self.store.key(&request.project, token.id).await?,
+            (_, None) => None,
+        };
+        let now = self.clock.now();
+        let Some(candidate) = self.candidate(key).await? else {
+            return Ok(Explanation::ends_at(Code::NotFound));
+        };
+        if token.is_some_and(|token| candidate.prove(&token, &self.peppers, now).is_none()) {
             return Ok(Explanation::ends_at(Code::NotFound));
         }
-        let owner = self
-            .store
-            .service_account(&key.project, &key.service_account)
-            .await?;
-        let candidate = Candidate {
-            key,
-            owner_disabled: owner.is_none_or(|it| it.disable_time.is_some()),
-        };
-        Ok(Explanation::of(&explain(
-            &candidate,
-            &request.question,
-            self.clock.now(),
-        )))
+        Ok(Explanation::of(&explain(&candidate, &request.question, now)))
     }
 
-    /// The key of `project` that `api_key` proves, or the code that a Verify would answer.
-    async fn proven_key(
-        &self,
-        project: &ProjectId,
-        api_key: &ApiKey,
-    ) -> Result<Result<Key, Code>, Error> {
-        let Ok(token) = Token::parse(api_key) else {
-            return Ok(Err(Code::Malformed));
-        };
-        let key = self.store.key(project, token.id).await?;
-        let proven =
-            key.filter(|key| prove(key, &token, &self.peppers, self.clock.now()).is_some());
-        Ok(proven.ok_or(Code::NotFound))
+    /// `key` as a Verify would see it now.
+    async fn candidate(&self, key: Option<Key>) -> Result<Option<Candidate>, Error> {
+        let Some(key) = key else { return Ok(None) };
+        let owner = self.store.service_account(&key.project, &key.service_account).await?;
+        let owner_disabled = owner.is_none_or(|it| it.disable_time.is_some());
+        Ok(Candidate::new(&key, owner_disabled, Box::default()))
     }
 }
 
@@ -80,9 +71,7 @@ const IDENTITY: [Code; 2] = [Code::Malformed, Code::NotFound];
 
 impl Explanation {
     fn of(checks: &[(Code, Outcome)]) -> Self {
-        let failed = checks
-            .iter()
-            .find(|(_, outcome)| *outcome == Outcome::Failed);
+        let failed = checks.iter().find(|(_, outcome)| *outcome == Outcome::Failed);
         let identity = IDENTITY.map(|code| (code, Outcome::Passed));
         Self {
             code: failed.map_or(Code::Valid, |(code, _)| *code),
@@ -98,11 +87,7 @@ impl Explanation {
         };
         Self {
             code,
-            checks: IDENTITY
-                .into_iter()
-                .chain(checked_codes())
-                .map(|it| (it, outcome(it)))
-                .collect(),
+            checks: IDENTITY.into_iter().chain(checked_codes()).map(|it| (it, outcome(it))).collect(),
         }
     }
 }

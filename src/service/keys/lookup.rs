@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Invalid,
-        decision::prove,
+        candidate::Candidate,
         id::KeyId,
         name::Scope,
         token::{ApiKey, Token, unmask},
@@ -51,14 +51,11 @@ impl Service {
             Scope::All => self.store.key_in_any_project(id).await?,
             Scope::Project(project) => self.store.key(project, id).await?,
         };
-        let key = key.ok_or_else(|| Error::NotFound {
-            resource: format!("key {id}"),
-        })?;
-        let secret_version = token
-            .and_then(|token| prove(&key, &token, &self.peppers, now).map(|secret| secret.version));
-        Ok(Found {
-            key: self.view_key(key, now).await?,
-            secret_version,
-        })
+        let key = key.ok_or_else(|| Error::NotFound { resource: format!("key {id}") })?;
+        let secret_version = token.and_then(|token| {
+            let candidate = Candidate::new(&key, false, Box::default())?;
+            candidate.prove(&token, &self.peppers, now).map(|secret| secret.version)
+        });
+        Ok(Found { key: self.view_key(key, now).await?, secret_version })
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use keystile::grpc::proto::{
-    Actor, CreateServiceAccountRequest, DeleteKeyRequest, DeleteServiceAccountRequest, Key,
-    ServiceAccount, UpdateServiceAccountRequest,
+    Actor, CreateServiceAccountRequest, DeleteKeyRequest, DeleteServiceAccountRequest, Key, ServiceAccount,
+    UpdateServiceAccountRequest,
 };
 
 use crate::support::server::Server;
@@ -18,21 +18,11 @@ async fn ops(server: &Server) -> (Key, String) {
     let request = CreateServiceAccountRequest {
         parent: "projects/system".into(),
         service_account_id: "ops".into(),
-        service_account: Some(ServiceAccount {
-            display_name: "Operations".into(),
-            ..Default::default()
-        }),
+        service_account: Some(ServiceAccount { display_name: "Operations".into(), ..Default::default() }),
         ..Default::default()
     };
-    server
-        .accounts()
-        .create_service_account(request)
-        .await
-        .unwrap();
-    let key = Key {
-        service_account: OPS.into(),
-        ..Default::default()
-    };
+    server.accounts().create_service_account(request).await.unwrap();
+    let key = Key { service_account: OPS.into(), ..Default::default() };
     server.key("system", key).await
 }
 
@@ -51,10 +41,7 @@ async fn the_first_start_is_nobodys() {
     let server = Server::start().await;
     let first = log(&server).await.remove(0);
     assert_eq!((first.revision, first.actor), (1, None));
-    assert_eq!(
-        (first.action.as_str(), first.target.as_str()),
-        ("projects.create", "projects/system")
-    );
+    assert_eq!((first.action.as_str(), first.target.as_str()), ("projects.create", "projects/system"));
     assert_eq!((first.peer.as_str(), first.request_id.as_str()), ("", ""));
     assert_eq!(first.previous_hash, [0; 32]);
 }
@@ -64,14 +51,10 @@ async fn each_caller_is_told_by_account_and_key() {
     let server = Server::start().await;
     let (key, api_key) = ops(&server).await;
     create_as(&server, &api_key, "one").await;
-    let expected = Actor {
-        service_account: OPS.into(),
-        display_name: "Operations".into(),
-        key: key.name,
-    };
+    let expected = Actor { service_account: OPS.into(), display_name: "Operations".into(), key: key.name };
     assert_eq!(newest(&server).await.actor, Some(expected.clone()));
 
-    server.account("system", "two").await;
+    server.service_account("system", "two").await;
     let root = newest(&server).await.actor.unwrap();
     assert_eq!(root.service_account, ROOT);
     assert_ne!(root.key, expected.key);
@@ -83,20 +66,10 @@ async fn an_account_goes_by_the_name_that_it_has_now() {
     let (key, api_key) = ops(&server).await;
     create_as(&server, &api_key, "one").await;
     let revision = server.head().await;
-    let renamed = ServiceAccount {
-        name: OPS.into(),
-        display_name: "Reliability".into(),
-        ..Default::default()
-    };
-    let request = UpdateServiceAccountRequest {
-        service_account: Some(renamed),
-        ..Default::default()
-    };
-    server
-        .accounts()
-        .update_service_account(request)
-        .await
-        .unwrap();
+    let renamed =
+        ServiceAccount { name: OPS.into(), display_name: "Reliability".into(), ..Default::default() };
+    let request = UpdateServiceAccountRequest { service_account: Some(renamed), ..Default::default() };
+    server.accounts().update_service_account(request).await.unwrap();
     let display_name = async || {
         let log = log(&server).await;
         let event = log.into_iter().find(|event| event.revision == revision);
@@ -104,21 +77,9 @@ async fn an_account_goes_by_the_name_that_it_has_now() {
     };
     assert_eq!(display_name().await.display_name, "Reliability");
 
-    let request = DeleteServiceAccountRequest {
-        name: OPS.into(),
-        force: true,
-        ..Default::default()
-    };
-    server
-        .accounts()
-        .delete_service_account(request)
-        .await
-        .unwrap();
-    let gone = Actor {
-        service_account: OPS.into(),
-        display_name: "Deleted user".into(),
-        key: key.name,
-    };
+    let request = DeleteServiceAccountRequest { name: OPS.into(), force: true, ..Default::default() };
+    server.accounts().delete_service_account(request).await.unwrap();
+    let gone = Actor { service_account: OPS.into(), display_name: "Deleted user".into(), key: key.name };
     assert_eq!(display_name().await, gone);
 }
 
@@ -127,10 +88,7 @@ async fn housekeeping_is_nobodys() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
-    let delete = DeleteKeyRequest {
-        name: key.name.clone(),
-        ..Default::default()
-    };
+    let delete = DeleteKeyRequest { name: key.name.clone(), ..Default::default() };
     server.keys().delete_key(delete).await.unwrap();
     let before = server.head().await;
     server.clock.advance(Duration::from_secs(31 * 86_400));
@@ -142,13 +100,8 @@ async fn housekeeping_is_nobodys() {
         }
         newest(&server).await
     };
-    let purged = tokio::time::timeout(Duration::from_secs(30), purged)
-        .await
-        .unwrap();
-    assert_eq!(
-        (purged.action, purged.target),
-        ("keys.purge".to_owned(), key.name)
-    );
+    let purged = tokio::time::timeout(Duration::from_secs(30), purged).await.unwrap();
+    assert_eq!((purged.action, purged.target), ("keys.purge".to_owned(), key.name));
     assert_eq!((purged.actor, purged.peer.as_str()), (None, ""));
     assert_eq!(purged.revision, before + 1);
 }

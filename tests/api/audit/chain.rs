@@ -10,11 +10,7 @@ use crate::support::server::Server;
 
 use super::{as_hashed, check, log, six_changes};
 
-on_every_database!(
-    anybody_can_recompute_the_hashes,
-    the_rules_find_no_fault,
-    the_check_finds_no_fault
-);
+on_every_database!(anybody_can_recompute_the_hashes, the_rules_find_no_fault, the_check_finds_no_fault);
 
 async fn anybody_can_recompute_the_hashes(server: Server) {
     six_changes(&server).await;
@@ -32,10 +28,7 @@ async fn anybody_can_recompute_the_hashes(server: Server) {
 fn hash(event: &AuditEvent) -> Vec<u8> {
     let time = event.event_time.unwrap();
     let micros = time.seconds * 1_000_000 + i64::from(time.nanos) / 1000;
-    let id = |name: &str| {
-        name.rsplit_once('/')
-            .map_or(String::new(), |(_, id)| id.to_owned())
-    };
+    let id = |name: &str| name.rsplit_once('/').map_or(String::new(), |(_, id)| id.to_owned());
     let actor = event.actor.clone().unwrap_or_default();
     let mut content = b"keystile.v1.audit".to_vec();
     content.extend(&event.previous_hash);
@@ -60,10 +53,7 @@ fn hash(event: &AuditEvent) -> Vec<u8> {
 
 async fn the_rules_find_no_fault(server: Server) {
     six_changes(&server).await;
-    let mut previous = Head {
-        revision: 0,
-        hash: GENESIS,
-    };
+    let mut previous = Head { revision: 0, hash: GENESIS };
     for event in log(&server).await {
         let event = as_hashed(&event);
         assert_eq!(event.fault_after(&previous), None, "{event:?}");
@@ -77,9 +67,6 @@ async fn the_check_finds_no_fault(server: Server) {
     let report = check(&server).await;
     assert!(report.intact, "{}", report.problem);
     assert_eq!((report.checked_events, report.head_revision), (6, 6));
-    assert_eq!(
-        (report.first_broken_revision, report.problem.as_str()),
-        (0, "")
-    );
+    assert_eq!((report.first_broken_revision, report.problem.as_str()), (0, ""));
     assert_eq!(report.head_hash, log(&server).await[5].hash);
 }

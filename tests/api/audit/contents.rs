@@ -22,42 +22,25 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 async fn reads_leave_no_event() {
     let server = Server::start().await;
     server.project("acme").await;
-    server.account("acme", "ci").await;
+    server.service_account("acme", "ci").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     let before = server.head().await;
 
     let (parent, name) = (ACME.to_owned(), ACME.to_owned());
     let mut projects = server.projects();
-    projects
-        .get_project(GetProjectRequest { name })
-        .await
-        .unwrap();
-    projects
-        .list_projects(ListProjectsRequest::default())
-        .await
-        .unwrap();
+    projects.get_project(GetProjectRequest { name }).await.unwrap();
+    projects.list_projects(ListProjectsRequest::default()).await.unwrap();
     let mut accounts = server.accounts();
     let get = GetServiceAccountRequest { name: CI.into() };
     accounts.get_service_account(get).await.unwrap();
-    let list = ListServiceAccountsRequest {
-        parent: parent.clone(),
-        ..Default::default()
-    };
+    let list = ListServiceAccountsRequest { parent: parent.clone(), ..Default::default() };
     accounts.list_service_accounts(list).await.unwrap();
     let mut keys = server.keys();
     let name = key.name;
-    keys.get_key(GetKeyRequest { name: name.clone() })
-        .await
-        .unwrap();
-    let list = ListKeysRequest {
-        parent: parent.clone(),
-        ..Default::default()
-    };
+    keys.get_key(GetKeyRequest { name: name.clone() }).await.unwrap();
+    let list = ListKeysRequest { parent: parent.clone(), ..Default::default() };
     keys.list_keys(list).await.unwrap();
-    let count = CountKeysRequest {
-        parent: parent.clone(),
-        ..Default::default()
-    };
+    let count = CountKeysRequest { parent: parent.clone(), ..Default::default() };
     keys.count_keys(count).await.unwrap();
     let lookup = LookupKeyRequest {
         parent: parent.clone(),
@@ -71,6 +54,15 @@ async fn reads_leave_no_event() {
     };
     keys.explain_verify(explain).await.unwrap();
     assert_eq!(server.code(&api_key).await, proto::Code::Valid);
+    let verify = proto::VerifyRequest { api_key, ..Default::default() };
+    let batch = proto::BatchVerifyRequest { requests: vec![verify.clone()] };
+    server.verifier().batch_verify(batch).await.unwrap();
+    let verify = proto::StreamVerifyRequest { request: Some(verify) };
+    let answers = server.verifier().stream_verify(tokio_stream::once(verify)).await;
+    assert!(answers.unwrap().into_inner().message().await.unwrap().is_some());
+    let watch = proto::WatchAuditEventsRequest { parent: "projects/-".into(), ..Default::default() };
+    let watch = server.audit().watch_audit_events(watch).await.unwrap();
+    drop(watch);
     check(&server).await;
     assert_eq!(i64::try_from(log(&server).await.len()).unwrap(), before);
 }
@@ -79,7 +71,7 @@ async fn reads_leave_no_event() {
 async fn trials_leave_no_event() {
     let server = Server::start().await;
     server.project("acme").await;
-    server.account("acme", "ci").await;
+    server.service_account("acme", "ci").await;
     let (key, _) = server.key("acme", Key::default()).await;
     let before = server.head().await;
     let validate_only = true;
@@ -98,79 +90,39 @@ async fn trials_leave_no_event() {
         ..Default::default()
     };
     projects.create_project(create).await.unwrap();
-    let update = UpdateProjectRequest {
-        project: Some(project),
-        validate_only,
-        ..Default::default()
-    };
+    let update = UpdateProjectRequest { project: Some(project), validate_only, ..Default::default() };
     projects.update_project(update).await.unwrap();
-    let delete = DeleteProjectRequest {
-        name: ACME.into(),
-        force: true,
-        validate_only,
-        ..Default::default()
-    };
+    let delete = DeleteProjectRequest { name: ACME.into(), force: true, validate_only, ..Default::default() };
     projects.delete_project(delete).await.unwrap();
 
     let mut accounts = server.accounts();
-    let create = CreateServiceAccountRequest {
-        parent: ACME.into(),
-        validate_only,
-        ..Default::default()
-    };
+    let create = CreateServiceAccountRequest { parent: ACME.into(), validate_only, ..Default::default() };
     accounts.create_service_account(create).await.unwrap();
-    let account = ServiceAccount {
-        name: CI.into(),
-        display_name: "CI".into(),
-        ..Default::default()
-    };
-    let update = UpdateServiceAccountRequest {
-        service_account: Some(account),
-        validate_only,
-        ..Default::default()
-    };
+    let account = ServiceAccount { name: CI.into(), display_name: "CI".into(), ..Default::default() };
+    let update =
+        UpdateServiceAccountRequest { service_account: Some(account), validate_only, ..Default::default() };
     accounts.update_service_account(update).await.unwrap();
-    let delete = DeleteServiceAccountRequest {
-        name: CI.into(),
-        validate_only,
-        ..Default::default()
-    };
+    let delete = DeleteServiceAccountRequest { name: CI.into(), validate_only, ..Default::default() };
     accounts.delete_service_account(delete).await.unwrap();
 
     let mut keys = server.keys();
     let create = proto::CreateKeyRequest {
         parent: ACME.into(),
-        key: Some(Key {
-            environment: "staging".into(),
-            ..Default::default()
-        }),
+        key: Some(Key { environment: "staging".into(), ..Default::default() }),
         validate_only,
         ..Default::default()
     };
     keys.create_key(create).await.unwrap();
     let update = UpdateKeyRequest {
-        key: Some(Key {
-            name: key.name.clone(),
-            display_name: "Other".into(),
-            ..Default::default()
-        }),
+        key: Some(Key { name: key.name.clone(), display_name: "Other".into(), ..Default::default() }),
         validate_only,
         ..Default::default()
     };
     keys.update_key(update).await.unwrap();
-    let rotate = RotateKeyRequest {
-        name: key.name.clone(),
-        validate_only,
-        ..Default::default()
-    };
+    let rotate = RotateKeyRequest { name: key.name.clone(), validate_only, ..Default::default() };
     keys.rotate_key(rotate).await.unwrap();
     for purge in [false, true] {
-        let delete = DeleteKeyRequest {
-            name: key.name.clone(),
-            purge,
-            validate_only,
-            ..Default::default()
-        };
+        let delete = DeleteKeyRequest { name: key.name.clone(), purge, validate_only, ..Default::default() };
         keys.delete_key(delete).await.unwrap();
     }
     assert_eq!(i64::try_from(log(&server).await.len()).unwrap(), before);
@@ -182,25 +134,14 @@ async fn no_event_holds_a_secret_or_its_digest() {
     let server = Server::start().await;
     let project = CreateProjectRequest {
         project_id: "acme".into(),
-        project: Some(Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        }),
+        project: Some(Project { prefix: "acme".into(), ..Default::default() }),
         ..Default::default()
     };
-    let created = server
-        .projects()
-        .create_project(project)
-        .await
-        .unwrap()
-        .into_inner();
+    let created = server.projects().create_project(project).await.unwrap().into_inner();
     let (key, api_key) = server.key("acme", Key::default()).await;
     let rotate = RotateKeyRequest {
         name: key.name.clone(),
-        grace_period: Some(prost_types::Duration {
-            seconds: 60,
-            nanos: 0,
-        }),
+        grace_period: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
         ..Default::default()
     };
     let rotated = server.keys().rotate_key(rotate).await.unwrap().into_inner();
@@ -208,11 +149,7 @@ async fn no_event_holds_a_secret_or_its_digest() {
     let digests = digests(&server).await;
     assert_eq!(digests.len(), api_keys.len());
 
-    let delete = DeleteKeyRequest {
-        name: key.name,
-        purge: true,
-        ..Default::default()
-    };
+    let delete = DeleteKeyRequest { name: key.name, purge: true, ..Default::default() };
     server.keys().delete_key(delete).await.unwrap();
     let log = log(&server).await;
     assert_eq!(log.len(), 5);
@@ -240,7 +177,5 @@ async fn digests(server: &Server) -> Vec<Vec<u8>> {
     let query = Statement::from_string(raw.get_database_backend(), "SELECT digest FROM secrets");
     let rows = raw.query_all_raw(query).await.unwrap();
     raw.close().await.unwrap();
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }

@@ -22,7 +22,7 @@ async fn with_events() -> (Server, String) {
     server.clock.advance(second);
     server.project("acme").await;
     server.clock.advance(second);
-    server.account("acme", "ci").await;
+    server.service_account("acme", "ci").await;
     server.clock.advance(second);
     let (key, api_key) = server.key("system", Key::default()).await;
     server.clock.advance(second);
@@ -39,16 +39,9 @@ async fn with_events() -> (Server, String) {
 }
 
 async fn revisions(server: &Server, filter: &str) -> Vec<i64> {
-    let request = ListAuditEventsRequest {
-        filter: filter.into(),
-        ..everything()
-    };
+    let request = ListAuditEventsRequest { filter: filter.into(), ..everything() };
     let listed = list(server, request).await.unwrap();
-    listed
-        .audit_events
-        .iter()
-        .map(|event| event.revision)
-        .collect()
+    listed.audit_events.iter().map(|event| event.revision).collect()
 }
 
 #[tokio::test]
@@ -66,29 +59,16 @@ async fn filters_choose() {
         ("action = projects".into(), &[]),
         ("target = projects/acme".into(), &[2]),
         ("target = \"projects/acme/serviceAccounts/ci\"".into(), &[3]),
-        (
-            "target != projects/acme AND action = projects.create".into(),
-            &[1, 6],
-        ),
+        ("target != projects/acme AND action = projects.create".into(), &[1, 6]),
         (format!("event_time = \"{}\"", at(2)), &[3]),
         (format!("event_time < \"{}\"", at(2)), &[1, 2]),
-        (
-            format!(
-                "event_time >= \"{}\" AND event_time <= \"{}\"",
-                at(2),
-                at(4)
-            ),
-            &[3, 4, 5],
-        ),
+        (format!("event_time >= \"{}\" AND event_time <= \"{}\"", at(2), at(4)), &[3, 4, 5]),
         (format!("event_time > \"{}\"", at(5)), &[]),
         ("revision > 4".into(), &[5, 6]),
         ("revision >= 2 AND revision < 4".into(), &[2, 3]),
         ("revision = 3 OR revision = 5".into(), &[3, 5]),
         ("NOT (revision <= 5)".into(), &[6]),
-        (
-            "revision != 1 AND NOT action = projects.create".into(),
-            &[3, 4, 5],
-        ),
+        ("revision != 1 AND NOT action = projects.create".into(), &[3, 4, 5]),
         (format!("revision > {}", i64::MIN), &[1, 2, 3, 4, 5, 6]),
         ("target = \"' OR 1=1 --\"".into(), &[]),
         ("target = \"a\0b\"".into(), &[]),
@@ -130,10 +110,7 @@ async fn pages_of_a_filter_lose_and_repeat_nothing() {
     let first = list(&server, request.clone()).await.unwrap();
     // What comes meanwhile belongs before the first page.
     server.project("later").await;
-    let next = ListAuditEventsRequest {
-        page_token: first.next_page_token,
-        ..request
-    };
+    let next = ListAuditEventsRequest { page_token: first.next_page_token, ..request };
     let rest = list(&server, next).await.unwrap();
     assert_eq!(rest.next_page_token, "");
     let both = first.audit_events.iter().chain(&rest.audit_events);
@@ -165,21 +142,10 @@ async fn a_filter_that_does_not_parse_says_where() {
         (&long, "2001"),
         (&deep, "21"),
     ] {
-        let request = ListAuditEventsRequest {
-            filter: filter.into(),
-            ..everything()
-        };
+        let request = ListAuditEventsRequest { filter: filter.into(), ..everything() };
         let refused = list(&server, request).await.unwrap_err();
         assert_wrong(&refused, &["filter"]);
-        assert_eq!(
-            metadata(&refused, "position").as_deref(),
-            Some(position),
-            "{filter}"
-        );
-        assert!(
-            refused
-                .message()
-                .contains(&format!("at character {position}"))
-        );
+        assert_eq!(metadata(&refused, "position").as_deref(), Some(position), "{filter}");
+        assert!(refused.message().contains(&format!("at character {position}")));
     }
 }

@@ -11,25 +11,17 @@ use crate::support::{
 use super::{everything, list, six_changes};
 
 fn revisions(page: &ListAuditEventsResponse) -> Vec<i64> {
-    page.audit_events
-        .iter()
-        .map(|event| event.revision)
-        .collect()
+    page.audit_events.iter().map(|event| event.revision).collect()
 }
 
 #[tokio::test]
 async fn events_come_newest_first_unless_asked_otherwise() {
     let server = Server::start().await;
     six_changes(&server).await;
-    for (order_by, expected) in [
-        ("", [6, 5, 4, 3, 2, 1]),
-        ("revision desc", [6, 5, 4, 3, 2, 1]),
-        ("revision", [1, 2, 3, 4, 5, 6]),
-    ] {
-        let request = ListAuditEventsRequest {
-            order_by: order_by.into(),
-            ..everything()
-        };
+    for (order_by, expected) in
+        [("", [6, 5, 4, 3, 2, 1]), ("revision desc", [6, 5, 4, 3, 2, 1]), ("revision", [1, 2, 3, 4, 5, 6])]
+    {
+        let request = ListAuditEventsRequest { order_by: order_by.into(), ..everything() };
         let page = list(&server, request).await.unwrap();
         assert_eq!(revisions(&page), expected, "{order_by}");
     }
@@ -46,10 +38,7 @@ async fn a_project_shows_its_own_events_alone() {
         ("projects/other", &[6]),
         ("projects/acm", &[]),
     ] {
-        let request = ListAuditEventsRequest {
-            parent: parent.into(),
-            ..everything()
-        };
+        let request = ListAuditEventsRequest { parent: parent.into(), ..everything() };
         let page = list(&server, request).await.unwrap();
         assert_eq!(revisions(&page), expected, "{parent}");
         assert_eq!(page.next_page_token, "");
@@ -64,12 +53,8 @@ async fn pages_follow_each_other() {
         let mut seen = Vec::new();
         let mut page_token = String::new();
         for (page_size, more) in [(1, true), (3, true), (2, false)] {
-            let request = ListAuditEventsRequest {
-                page_size,
-                page_token,
-                order_by: order_by.into(),
-                ..everything()
-            };
+            let request =
+                ListAuditEventsRequest { page_size, page_token, order_by: order_by.into(), ..everything() };
             let page = list(&server, request).await.unwrap();
             seen.extend(revisions(&page));
             page_token = page.next_page_token;
@@ -86,33 +71,15 @@ async fn pages_follow_each_other() {
 async fn a_token_serves_its_own_listing_alone() {
     let server = Server::start().await;
     six_changes(&server).await;
-    let first = ListAuditEventsRequest {
-        page_size: 2,
-        filter: "revision > 1".into(),
-        ..everything()
-    };
+    let first = ListAuditEventsRequest { page_size: 2, filter: "revision > 1".into(), ..everything() };
     let page_token = list(&server, first.clone()).await.unwrap().next_page_token;
-    let next = ListAuditEventsRequest {
-        page_token,
-        ..first
-    };
-    let with_token = |page_token: &str| ListAuditEventsRequest {
-        page_token: page_token.into(),
-        ..next.clone()
-    };
+    let next = ListAuditEventsRequest { page_token, ..first };
+    let with_token =
+        |page_token: &str| ListAuditEventsRequest { page_token: page_token.into(), ..next.clone() };
     let changed = [
-        ListAuditEventsRequest {
-            parent: "projects/acme".into(),
-            ..next.clone()
-        },
-        ListAuditEventsRequest {
-            filter: "revision > 2".into(),
-            ..next.clone()
-        },
-        ListAuditEventsRequest {
-            order_by: "revision desc".into(),
-            ..next.clone()
-        },
+        ListAuditEventsRequest { parent: "projects/acme".into(), ..next.clone() },
+        ListAuditEventsRequest { filter: "revision > 2".into(), ..next.clone() },
+        ListAuditEventsRequest { order_by: "revision desc".into(), ..next.clone() },
         with_token("4"),
         with_token("%%%"),
         with_token(&next.page_token[2..]),
@@ -120,10 +87,7 @@ async fn a_token_serves_its_own_listing_alone() {
     ];
     for request in changed {
         let refused = list(&server, request).await.unwrap_err();
-        assert_eq!(
-            reason(&refused, Code::InvalidArgument),
-            "INVALID_PAGE_TOKEN"
-        );
+        assert_eq!(reason(&refused, Code::InvalidArgument), "INVALID_PAGE_TOKEN");
         assert_eq!(metadata(&refused, "field").as_deref(), Some("page_token"));
     }
     assert_eq!(revisions(&list(&server, next).await.unwrap()), [4, 5]);
@@ -142,10 +106,7 @@ async fn every_wrong_field_is_told_at_once() {
     let refused = list(&server, request).await.unwrap_err();
     assert_wrong(&refused, &["parent", "filter", "order_by", "page_size"]);
     for parent in ["", "projects/", "projects/*", "projects/acme/keys/-", "-"] {
-        let request = ListAuditEventsRequest {
-            parent: parent.into(),
-            ..Default::default()
-        };
+        let request = ListAuditEventsRequest { parent: parent.into(), ..Default::default() };
         assert_wrong(&list(&server, request).await.unwrap_err(), &["parent"]);
     }
 }

@@ -86,18 +86,12 @@ async fn the_check_reads_it_to_its_end() {
 async fn a_page_has_a_thousand_at_most() {
     let server = with_long_log().await;
     for page_size in [1000, 1001, i32::MAX] {
-        let request = ListAuditEventsRequest {
-            page_size,
-            ..everything()
-        };
+        let request = ListAuditEventsRequest { page_size, ..everything() };
         let page = list(&server, request).await.unwrap();
         assert_eq!(page.audit_events.len(), 1000);
         assert_ne!(page.next_page_token, "");
     }
-    let unasked = ListAuditEventsRequest {
-        page_size: 0,
-        ..everything()
-    };
+    let unasked = ListAuditEventsRequest { page_size: 0, ..everything() };
     let page = list(&server, unasked).await.unwrap();
     assert_eq!(page.audit_events.len(), 50);
 }

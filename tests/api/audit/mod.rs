@@ -53,10 +53,7 @@ fn everything() -> ListAuditEventsRequest {
     }
 }
 
-async fn list(
-    server: &Server,
-    request: ListAuditEventsRequest,
-) -> Result<ListAuditEventsResponse, Status> {
+async fn list(server: &Server, request: ListAuditEventsRequest) -> Result<ListAuditEventsResponse, Status> {
     let listed = server.audit().list_audit_events(request).await;
     listed.map(|listed| listed.into_inner())
 }
@@ -66,11 +63,7 @@ async fn log(server: &Server) -> Vec<AuditEvent> {
 }
 
 async fn newest(server: &Server) -> AuditEvent {
-    let request = ListAuditEventsRequest {
-        page_size: 1,
-        order_by: String::new(),
-        ..everything()
-    };
+    let request = ListAuditEventsRequest { page_size: 1, order_by: String::new(), ..everything() };
     list(server, request).await.unwrap().audit_events.remove(0)
 }
 
@@ -84,10 +77,7 @@ async fn check_range(
     start_revision: i64,
     end_revision: i64,
 ) -> Result<VerifyAuditChainResponse, Status> {
-    let request = VerifyAuditChainRequest {
-        start_revision,
-        end_revision,
-    };
+    let request = VerifyAuditChainRequest { start_revision, end_revision };
     let checked = server.audit().verify_audit_chain(request).await;
     checked.map(|checked| checked.into_inner())
 }
@@ -95,13 +85,10 @@ async fn check_range(
 /// Six changes, the first of which is the first start's own.
 async fn six_changes(server: &Server) {
     server.project("acme").await;
-    server.account("acme", "ci").await;
-    let named = Key {
-        display_name: "Grüße, 世界 🦀 \"quoted\" \\".into(),
-        ..Default::default()
-    };
+    server.service_account("acme", "ci").await;
+    let named = Key { display_name: "Grüße, 世界 🦀 \"quoted\" \\".into(), ..Default::default() };
     server.key("acme", named).await;
-    server.account("acme", "cd").await;
+    server.service_account("acme", "cd").await;
     server.project("other").await;
     assert_eq!(server.head().await, 6);
 }

@@ -164,13 +164,8 @@ async fn a_cut_tail_shows_even_if_the_head_was_moved(server: Server) {
     let log = Log::of(server).await;
     let kept = super::log(&log.server).await;
     let database = &log.server.database;
-    database
-        .execute("DELETE FROM audit_events WHERE revision > 4")
-        .await;
-    let to_four = format!(
-        "UPDATE change_head SET revision = 4, hash = {}",
-        log.bytes(&kept[3].hash)
-    );
+    database.execute("DELETE FROM audit_events WHERE revision > 4").await;
+    let to_four = format!("UPDATE change_head SET revision = 4, hash = {}", log.bytes(&kept[3].hash));
     database.execute(&to_four).await;
     let report = check(&log.server).await;
     // What remains is whole; only the head that was kept elsewhere tells that there was more.
@@ -178,8 +173,8 @@ async fn a_cut_tail_shows_even_if_the_head_was_moved(server: Server) {
     assert!(report.head_revision < log.honest.head_revision);
 
     // And whatever comes in place of the tail has another hash.
-    log.server.account("acme", "x").await;
-    log.server.account("acme", "y").await;
+    log.server.service_account("acme", "x").await;
+    log.server.service_account("acme", "y").await;
     let report = check(&log.server).await;
     assert!(report.intact);
     assert_eq!(report.head_revision, log.honest.head_revision);

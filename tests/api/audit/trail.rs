@@ -27,19 +27,10 @@ impl Trail {
         self.seen = event.revision;
         self.actions.insert(action.to_owned());
 
-        assert_eq!(
-            (event.action.as_str(), event.target.as_str()),
-            (action, target)
-        );
-        assert_eq!(
-            event.project,
-            target.split('/').take(2).collect::<Vec<_>>().join("/")
-        );
+        assert_eq!((event.action.as_str(), event.target.as_str()), (action, target));
+        assert_eq!(event.project, target.split('/').take(2).collect::<Vec<_>>().join("/"));
         let actor = event.actor.clone().unwrap();
-        assert_eq!(
-            (actor.service_account.as_str(), actor.display_name.as_str()),
-            (ROOT, "Root")
-        );
+        assert_eq!((actor.service_account.as_str(), actor.display_name.as_str()), (ROOT, "Root"));
         assert!(actor.key.starts_with("projects/system/keys/"));
         assert_eq!(event.peer, "127.0.0.1");
         let time = event.event_time.unwrap();
@@ -74,11 +65,7 @@ fn difference(event: &AuditEvent) -> Vec<String> {
 async fn every_change_leaves_one_event() {
     let server = Server::start().await;
     let seen = server.head().await;
-    let mut trail = Trail {
-        server,
-        seen,
-        actions: BTreeSet::new(),
-    };
+    let mut trail = Trail { server, seen, actions: BTreeSet::new() };
     projects(&mut trail).await;
     accounts(&mut trail).await;
     keys(&mut trail).await;
@@ -94,23 +81,10 @@ async fn projects(trail: &mut Trail) {
     let event = trail.step("projects.create", "projects/acme", &[]).await;
     assert_eq!(event.revision, acme.revision);
     assert_eq!(event.request_id, "");
-    let project = proto::Project {
-        display_name: "Acme".into(),
-        ..acme
-    };
-    let request = proto::UpdateProjectRequest {
-        project: Some(project),
-        ..Default::default()
-    };
-    trail
-        .server
-        .projects()
-        .update_project(request)
-        .await
-        .unwrap();
-    trail
-        .step("projects.update", "projects/acme", &["display_name"])
-        .await;
+    let project = proto::Project { display_name: "Acme".into(), ..acme };
+    let request = proto::UpdateProjectRequest { project: Some(project), ..Default::default() };
+    trail.server.projects().update_project(request).await.unwrap();
+    trail.step("projects.update", "projects/acme", &["display_name"]).await;
 }
 
 async fn accounts(trail: &mut Trail) {
@@ -126,31 +100,14 @@ async fn accounts(trail: &mut Trail) {
     let event = trail.step("serviceAccounts.create", name, &[]).await;
     assert_eq!(event.request_id, "deploy-42");
 
-    let account = proto::ServiceAccount {
-        name: name.into(),
-        external_id: "42".into(),
-        ..Default::default()
-    };
-    let request = proto::UpdateServiceAccountRequest {
-        service_account: Some(account),
-        ..Default::default()
-    };
+    let account = proto::ServiceAccount { name: name.into(), external_id: "42".into(), ..Default::default() };
+    let request = proto::UpdateServiceAccountRequest { service_account: Some(account), ..Default::default() };
     accounts.update_service_account(request).await.unwrap();
-    trail
-        .step("serviceAccounts.update", name, &["external_id"])
-        .await;
-    let request = proto::DisableServiceAccountRequest {
-        name: name.into(),
-        ..Default::default()
-    };
+    trail.step("serviceAccounts.update", name, &["external_id"]).await;
+    let request = proto::DisableServiceAccountRequest { name: name.into(), ..Default::default() };
     accounts.disable_service_account(request).await.unwrap();
-    trail
-        .step("serviceAccounts.disable", name, &["state"])
-        .await;
-    let request = proto::EnableServiceAccountRequest {
-        name: name.into(),
-        ..Default::default()
-    };
+    trail.step("serviceAccounts.disable", name, &["state"]).await;
+    let request = proto::EnableServiceAccountRequest { name: name.into(), ..Default::default() };
     accounts.enable_service_account(request).await.unwrap();
     trail.step("serviceAccounts.enable", name, &["state"]).await;
 }
@@ -158,10 +115,7 @@ async fn accounts(trail: &mut Trail) {
 /// A request that names a key and asks for nothing else.
 macro_rules! on {
     ($request:ident, $name:expr) => {
-        proto::$request {
-            name: $name.to_owned(),
-            ..Default::default()
-        }
+        proto::$request { name: $name.to_owned(), ..Default::default() }
     };
 }
 
@@ -171,100 +125,57 @@ async fn keys(trail: &mut Trail) {
     let name = key.name.as_str();
     trail.step("keys.create", name, &[]).await;
 
-    let tagged = proto::Key {
-        tags: vec!["core".into()],
-        ..key.clone()
-    };
+    let tagged = proto::Key { tags: vec!["core".into()], ..key.clone() };
     let request = proto::UpdateKeyRequest {
-        key: Some(proto::Key {
-            etag: String::new(),
-            ..tagged
-        }),
+        key: Some(proto::Key { etag: String::new(), ..tagged }),
         ..Default::default()
     };
     keys.update_key(request).await.unwrap();
     trail.step("keys.update", name, &["tags"]).await;
-    let request = proto::RotateKeyRequest {
-        request_id: "rotate-1".into(),
-        ..on!(RotateKeyRequest, name)
-    };
+    let request = proto::RotateKeyRequest { request_id: "rotate-1".into(), ..on!(RotateKeyRequest, name) };
     keys.rotate_key(request).await.unwrap();
     let event = trail.step("keys.rotate", name, &["secrets"]).await;
     assert_eq!(event.request_id, "rotate-1");
-    keys.disable_key(on!(DisableKeyRequest, name))
-        .await
-        .unwrap();
+    keys.disable_key(on!(DisableKeyRequest, name)).await.unwrap();
     trail.step("keys.disable", name, &["disable_time"]).await;
     keys.enable_key(on!(EnableKeyRequest, name)).await.unwrap();
     trail.step("keys.enable", name, &["disable_time"]).await;
     keys.delete_key(on!(DeleteKeyRequest, name)).await.unwrap();
-    trail
-        .step("keys.delete", name, &["delete_time", "purge_time"])
-        .await;
-    keys.undelete_key(on!(UndeleteKeyRequest, name))
-        .await
-        .unwrap();
-    trail
-        .step("keys.undelete", name, &["delete_time", "purge_time"])
-        .await;
-    let request = proto::RevokeKeyRequest {
-        reason: "leaked".into(),
-        ..on!(RevokeKeyRequest, name)
-    };
+    trail.step("keys.delete", name, &["delete_time", "purge_time"]).await;
+    keys.undelete_key(on!(UndeleteKeyRequest, name)).await.unwrap();
+    trail.step("keys.undelete", name, &["delete_time", "purge_time"]).await;
+    let request = proto::RevokeKeyRequest { reason: "leaked".into(), ..on!(RevokeKeyRequest, name) };
     keys.revoke_key(request).await.unwrap();
-    let event = trail
-        .step("keys.revoke", name, &["revoke_reason", "revoke_time"])
-        .await;
+    let event = trail.step("keys.revoke", name, &["revoke_reason", "revoke_time"]).await;
     assert_eq!(object(&event.after)["revoke_reason"], "leaked");
-    let request = proto::DeleteKeyRequest {
-        purge: true,
-        ..on!(DeleteKeyRequest, name)
-    };
+    let request = proto::DeleteKeyRequest { purge: true, ..on!(DeleteKeyRequest, name) };
     keys.delete_key(request).await.unwrap();
     trail.step("keys.purge", name, &[]).await;
 }
 
 async fn the_end(trail: &mut Trail) {
     let name = "projects/acme/serviceAccounts/ci";
-    let key = proto::Key {
-        service_account: name.into(),
-        ..Default::default()
-    };
+    let key = proto::Key { service_account: name.into(), ..Default::default() };
     let (key, _) = trail.server.key("acme", key).await;
     trail.step("keys.create", &key.name, &[]).await;
-    let request = proto::DeleteServiceAccountRequest {
-        force: true,
-        ..on!(DeleteServiceAccountRequest, name)
-    };
-    trail
-        .server
-        .accounts()
-        .delete_service_account(request)
-        .await
-        .unwrap();
+    let request =
+        proto::DeleteServiceAccountRequest { force: true, ..on!(DeleteServiceAccountRequest, name) };
+    trail.server.accounts().delete_service_account(request).await.unwrap();
     trail.step("serviceAccounts.delete", name, &[]).await;
-    let request = proto::DeleteProjectRequest {
-        force: true,
-        ..on!(DeleteProjectRequest, "projects/acme")
-    };
-    trail
-        .server
-        .projects()
-        .delete_project(request)
-        .await
-        .unwrap();
+    let request = proto::DeleteProjectRequest { force: true, ..on!(DeleteProjectRequest, "projects/acme") };
+    trail.server.projects().delete_project(request).await.unwrap();
     trail.step("projects.delete", "projects/acme", &[]).await;
 }
 
 /// What the methods that change something are called in the log: `keys.create` for CreateKey.
 fn actions_of_the_contract() -> BTreeSet<String> {
-    const READS: [&str; 6] = ["Get", "List", "Count", "Lookup", "Explain", "Verify"];
+    const READS: [&str; 9] =
+        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let methods = set.file.iter().flat_map(|file| &file.service);
     let methods = methods.flat_map(|service| &service.method);
-    let changes = methods
-        .map(|method| method.name())
-        .filter(|name| !READS.iter().any(|read| name.starts_with(read)));
+    let changes =
+        methods.map(|method| method.name()).filter(|name| !READS.iter().any(|read| name.starts_with(read)));
     changes.map(action).collect()
 }
 

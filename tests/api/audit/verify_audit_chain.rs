@@ -50,13 +50,7 @@ async fn only_the_edited_part_is_found_broken() {
     six_changes(&server).await;
     let edit = "UPDATE audit_events SET target = 'projects/none' WHERE revision = 3";
     server.database.execute(edit).await;
-    for (start, end, intact) in [
-        (0, 2, true),
-        (4, 0, true),
-        (3, 3, false),
-        (1, 3, false),
-        (2, 0, false),
-    ] {
+    for (start, end, intact) in [(0, 2, true), (4, 0, true), (3, 3, false), (1, 3, false), (2, 0, false)] {
         let report = check_range(&server, start, end).await.unwrap();
         assert_eq!(report.intact, intact, "{start} to {end}");
         assert_eq!(report.first_broken_revision, if intact { 0 } else { 3 });
@@ -75,10 +69,7 @@ async fn wrong_ranges_are_told() {
         (0, i64::MIN, &["end_revision"]),
         (3, 2, &["end_revision"]),
     ] {
-        let request = VerifyAuditChainRequest {
-            start_revision,
-            end_revision,
-        };
+        let request = VerifyAuditChainRequest { start_revision, end_revision };
         let refused = server.audit().verify_audit_chain(request).await;
         assert_wrong(&refused.unwrap_err(), wrong);
     }
@@ -90,17 +81,13 @@ async fn the_chain_holds_while_changes_come() {
     server.project("acme").await;
     let changes = async {
         for n in 0..30 {
-            server.account("acme", &format!("a{n}")).await;
+            server.service_account("acme", &format!("a{n}")).await;
         }
     };
     let checks = async {
         for _ in 0..30 {
             let report = check(&server).await;
-            assert!(
-                report.intact,
-                "{}: {}",
-                report.first_broken_revision, report.problem
-            );
+            assert!(report.intact, "{}: {}", report.first_broken_revision, report.problem);
         }
     };
     tokio::join!(changes, checks);

@@ -62,61 +62,28 @@ async fn keys_that_are_not_valid(server: &Server) -> Vec<(&'static str, String)>
     let (name, revoked) = system_key(server, Key::default()).await;
     let reason = String::new();
     let etag = String::new();
-    keys.revoke_key(RevokeKeyRequest {
-        name,
-        reason,
-        etag: etag.clone(),
-    })
-    .await
-    .unwrap();
+    keys.revoke_key(RevokeKeyRequest { name, reason, etag: etag.clone() }).await.unwrap();
     let (name, disabled) = system_key(server, Key::default()).await;
-    keys.disable_key(DisableKeyRequest {
-        name,
-        etag: etag.clone(),
-    })
-    .await
-    .unwrap();
+    keys.disable_key(DisableKeyRequest { name, etag: etag.clone() }).await.unwrap();
     let (name, deleted) = system_key(server, Key::default()).await;
-    let delete = |purge| DeleteKeyRequest {
-        name: name.clone(),
-        purge,
-        ..Default::default()
-    };
+    let delete = |purge| DeleteKeyRequest { name: name.clone(), purge, ..Default::default() };
     keys.delete_key(delete(false)).await.unwrap();
     let (name, purged) = system_key(server, Key::default()).await;
-    let purge = DeleteKeyRequest {
-        name,
-        ..delete(true)
-    };
+    let purge = DeleteKeyRequest { name, ..delete(true) };
     keys.delete_key(purge).await.unwrap();
     let (name, rotated) = system_key(server, Key::default()).await;
-    let rotate = RotateKeyRequest {
-        name,
-        ..Default::default()
-    };
+    let rotate = RotateKeyRequest { name, ..Default::default() };
     keys.rotate_key(rotate).await.unwrap();
-    let owner = server.account("system", "ops").await.name;
-    let owned = Key {
-        service_account: owner.clone(),
-        ..Default::default()
-    };
+    let owner = server.service_account("system", "ops").await.name;
+    let owned = Key { service_account: owner.clone(), ..Default::default() };
     let (_, owner_disabled) = system_key(server, owned).await;
     let disable = DisableServiceAccountRequest { name: owner, etag };
-    server
-        .accounts()
-        .disable_service_account(disable)
-        .await
-        .unwrap();
-    let elsewhere = Key {
-        allowed_cidrs: vec!["192.0.2.0/24".into(), "2001:db8::/32".into()],
-        ..Default::default()
-    };
+    server.accounts().disable_service_account(disable).await.unwrap();
+    let elsewhere =
+        Key { allowed_cidrs: vec!["192.0.2.0/24".into(), "2001:db8::/32".into()], ..Default::default() };
     let (_, from_elsewhere) = system_key(server, elsewhere).await;
     let short = Key {
-        expiration: Some(Expiration::Ttl(prost_types::Duration {
-            seconds: 1,
-            nanos: 0,
-        })),
+        expiration: Some(Expiration::Ttl(prost_types::Duration { seconds: 1, nanos: 0 })),
         ..Default::default()
     };
     let (_, expired) = system_key(server, short).await;

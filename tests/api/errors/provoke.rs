@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use keystile::grpc::proto::{
-    self, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
-    DeleteProjectRequest, DeleteServiceAccountRequest, DisableServiceAccountRequest,
-    EnableServiceAccountRequest, GetProjectRequest, Key, ListProjectsRequest,
-    ListServiceAccountsRequest, Project, UndeleteKeyRequest, UpdateProjectRequest,
+    self, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest, DeleteProjectRequest,
+    DeleteServiceAccountRequest, DisableServiceAccountRequest, EnableServiceAccountRequest,
+    GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
+    UpdateProjectRequest,
 };
 use tonic::{Code, Status};
 
@@ -38,10 +38,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
             let name = ACME.into();
-            let got = server
-                .projects()
-                .get_project(GetProjectRequest { name })
-                .await;
+            let got = server.projects().get_project(GetProjectRequest { name }).await;
             got.unwrap_err()
         }
         unknown => panic!("no call here provokes {unknown}"),
@@ -61,17 +58,11 @@ async fn reading(server: &Server, reason: &str) -> Status {
         }
         "NOT_FOUND" => {
             let name = "projects/none".into();
-            let got = server
-                .projects()
-                .get_project(GetProjectRequest { name })
-                .await;
+            let got = server.projects().get_project(GetProjectRequest { name }).await;
             got.unwrap_err()
         }
         _ => {
-            let request = ListProjectsRequest {
-                page_token: "x".into(),
-                ..Default::default()
-            };
+            let request = ListProjectsRequest { page_token: "x".into(), ..Default::default() };
             server.projects().list_projects(request).await.unwrap_err()
         }
     }
@@ -81,47 +72,25 @@ async fn projects(server: &Server, reason: &str) -> Status {
     let mut projects = server.projects();
     let create = |id: &str, request_id: &str| CreateProjectRequest {
         project_id: id.into(),
-        project: Some(Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        }),
+        project: Some(Project { prefix: "acme".into(), ..Default::default() }),
         request_id: request_id.into(),
         ..Default::default()
     };
-    let delete = |name: &str| DeleteProjectRequest {
-        name: name.into(),
-        ..Default::default()
-    };
+    let delete = |name: &str| DeleteProjectRequest { name: name.into(), ..Default::default() };
     match reason {
-        "ALREADY_EXISTS" => projects
-            .create_project(create("acme", ""))
-            .await
-            .unwrap_err(),
+        "ALREADY_EXISTS" => projects.create_project(create("acme", "")).await.unwrap_err(),
         "REQUEST_ID_REUSED" => {
-            projects
-                .create_project(create("one", "deploy-42"))
-                .await
-                .unwrap();
-            projects
-                .create_project(create("two", "deploy-42"))
-                .await
-                .unwrap_err()
+            projects.create_project(create("one", "deploy-42")).await.unwrap();
+            projects.create_project(create("two", "deploy-42")).await.unwrap_err()
         }
         "ETAG_MISMATCH" => {
             let request = UpdateProjectRequest {
-                project: Some(Project {
-                    name: ACME.into(),
-                    etag: "stale".into(),
-                    ..Default::default()
-                }),
+                project: Some(Project { name: ACME.into(), etag: "stale".into(), ..Default::default() }),
                 ..Default::default()
             };
             projects.update_project(request).await.unwrap_err()
         }
-        "PROTECTED" => projects
-            .delete_project(delete("projects/system"))
-            .await
-            .unwrap_err(),
+        "PROTECTED" => projects.delete_project(delete("projects/system")).await.unwrap_err(),
         _ => projects.delete_project(delete(ACME)).await.unwrap_err(),
     }
 }
@@ -134,8 +103,7 @@ async fn accounts(server: &Server, reason: &str) -> Status {
         return accounts.enable_service_account(enable).await.unwrap_err();
     }
     // As if another change always came first.
-    let trigger =
-        "CREATE TRIGGER busy BEFORE UPDATE ON service_accounts BEGIN SELECT RAISE(IGNORE); END";
+    let trigger = "CREATE TRIGGER busy BEFORE UPDATE ON service_accounts BEGIN SELECT RAISE(IGNORE); END";
     server.database.execute(trigger).await;
     let head = server.head().await;
     let disable = DisableServiceAccountRequest { name, etag };
@@ -151,40 +119,20 @@ async fn keys(server: &Server, reason: &str) -> Status {
         "NOT_YET_AVAILABLE" => {
             let request = proto::CreateKeyRequest {
                 parent: ACME.into(),
-                key: Some(Key {
-                    roles: vec!["projects/acme/roles/viewer".into()],
-                    ..Default::default()
-                }),
+                key: Some(Key { roles: vec!["projects/acme/roles/viewer".into()], ..Default::default() }),
                 ..Default::default()
             };
             server.keys().create_key(request).await.unwrap_err()
         }
         "OWNER_GONE" => {
-            let key = Key {
-                service_account: CI.into(),
-                ..Default::default()
-            };
+            let key = Key { service_account: CI.into(), ..Default::default() };
             let name = server.key("acme", key).await.0.name;
-            let delete = DeleteKeyRequest {
-                name: name.clone(),
-                ..Default::default()
-            };
+            let delete = DeleteKeyRequest { name: name.clone(), ..Default::default() };
             server.keys().delete_key(delete).await.unwrap();
-            let delete = DeleteServiceAccountRequest {
-                name: CI.into(),
-                ..Default::default()
-            };
-            server
-                .accounts()
-                .delete_service_account(delete)
-                .await
-                .unwrap();
+            let delete = DeleteServiceAccountRequest { name: CI.into(), ..Default::default() };
+            server.accounts().delete_service_account(delete).await.unwrap();
             let etag = String::new();
-            server
-                .keys()
-                .undelete_key(UndeleteKeyRequest { name, etag })
-                .await
-                .unwrap_err()
+            server.keys().undelete_key(UndeleteKeyRequest { name, etag }).await.unwrap_err()
         }
         _ => {
             let request = proto::VerifyRequest {
@@ -208,10 +156,7 @@ async fn without_database() -> Status {
         ..Default::default()
     };
     let mut accounts = server.accounts();
-    let refused = accounts
-        .create_service_account(request())
-        .await
-        .unwrap_err();
+    let refused = accounts.create_service_account(request()).await.unwrap_err();
     read_only(&server, "RESET default_transaction_read_only").await;
     let healed = async {
         loop {
@@ -221,9 +166,7 @@ async fn without_database() -> Status {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), healed)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(60), healed).await.unwrap();
     refused
 }
 

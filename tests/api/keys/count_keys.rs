@@ -4,26 +4,13 @@ use keystile::grpc::proto::{self, Key};
 
 use crate::{
     calls::{
-        HOUR, assert_invalid, assert_not_found, deletion, disabling, inner, lives, purge,
-        revocation, texts,
+        HOUR, assert_invalid, assert_not_found, deletion, disabling, inner, lives, purge, revocation, texts,
     },
     support::{server::Server, status::metadata},
 };
 
-fn counts(
-    active: i64,
-    disabled: i64,
-    revoked: i64,
-    expired: i64,
-    deleted: i64,
-) -> proto::CountKeysResponse {
-    proto::CountKeysResponse {
-        active,
-        disabled,
-        revoked,
-        expired,
-        deleted,
-    }
+fn counts(active: i64, disabled: i64, revoked: i64, expired: i64, deleted: i64) -> proto::CountKeysResponse {
+    proto::CountKeysResponse { active, disabled, revoked, expired, deleted }
 }
 
 #[tokio::test]
@@ -32,20 +19,12 @@ async fn each_key_counts_in_exactly_one_state() {
     server.project("acme").await;
     server.project("other").await;
     server.key("other", Key::default()).await;
-    assert_eq!(
-        server.count("").await.unwrap(),
-        counts(1, 0, 0, 0, 0),
-        "the system key"
-    );
+    assert_eq!(server.count("").await.unwrap(), counts(1, 0, 0, 0, 0), "the system key");
 
     let mut made = Vec::new();
     for n in 0..10 {
         let key = Key {
-            tags: if n % 2 == 0 {
-                texts(&["even"])
-            } else {
-                Vec::new()
-            },
+            tags: if n % 2 == 0 { texts(&["even"]) } else { Vec::new() },
             expiration: if n < 4 { lives(HOUR) } else { None },
             ..Default::default()
         };
@@ -82,10 +61,7 @@ async fn refuses_what_it_cannot_count() {
     assert_invalid(&status, &["filter"]);
     assert_eq!(metadata(&status, "position").as_deref(), Some("21"));
     let count = async |parent: &str, filter: &str| {
-        let request = proto::CountKeysRequest {
-            parent: parent.into(),
-            filter: filter.into(),
-        };
+        let request = proto::CountKeysRequest { parent: parent.into(), filter: filter.into() };
         inner(server.keys().count_keys(request).await).unwrap_err()
     };
     assert_invalid(&count("acme", "x").await, &["parent", "filter"]);

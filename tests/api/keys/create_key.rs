@@ -4,9 +4,7 @@ use keystile::grpc::proto::{self, Code, Key, key::State};
 use tonic::Code as Grpc;
 
 use crate::{
-    calls::{
-        DAY, FREE_ID, HOUR, assert_not_found, at, creation, deletion, ends, lives, purge, texts,
-    },
+    calls::{DAY, FREE_ID, HOUR, assert_not_found, at, creation, deletion, ends, lives, purge, texts},
     support::{
         server::Server,
         status::{metadata, reason},
@@ -24,11 +22,7 @@ async fn answers_with_every_field() {
         environment: "staging".into(),
         customers: texts(&["cust_2", "cust_1", "cust_2"]),
         allowed_cidrs: texts(&["10.1.2.3/8", "192.0.2.7", "2001:db8::1", "10.0.0.0/8"]),
-        metadata: [
-            ("team/eu".into(), "a b".into()),
-            ("empty".into(), String::new()),
-        ]
-        .into(),
+        metadata: [("team/eu".into(), "a b".into()), ("empty".into(), String::new())].into(),
         tags: texts(&["team:web", "core", "team:web"]),
         expiration: ends(DAY),
         ..Default::default()
@@ -59,11 +53,7 @@ async fn answers_with_every_field() {
         }),
         create_time: Some(at(HOUR)),
         update_time: Some(at(HOUR)),
-        secrets: vec![proto::Secret {
-            version: 1,
-            create_time: Some(at(HOUR)),
-            ..Default::default()
-        }],
+        secrets: vec![proto::Secret { version: 1, create_time: Some(at(HOUR)), ..Default::default() }],
         etag: key.etag.clone(),
         revision: server.revision().await,
         ..asked
@@ -77,41 +67,21 @@ async fn a_service_account_comes_with_a_key_that_names_none() {
     let server = Server::start().await;
     server.project("acme").await;
     let before = server.revision().await;
-    let asked = Key {
-        display_name: "Nightly export".into(),
-        ..Default::default()
-    };
+    let asked = Key { display_name: "Nightly export".into(), ..Default::default() };
     let (key, api_key) = server.key("acme", asked).await;
-    assert_eq!(
-        server.revision().await,
-        before + 1,
-        "one transaction, one change"
-    );
+    assert_eq!(server.revision().await, before + 1, "one transaction, one change");
     assert_eq!(server.code(&api_key).await, Code::Valid);
 
-    let request = proto::GetServiceAccountRequest {
-        name: key.service_account.clone(),
-    };
-    let account = server
-        .accounts()
-        .get_service_account(request)
-        .await
-        .unwrap();
+    let request = proto::GetServiceAccountRequest { name: key.service_account.clone() };
+    let account = server.accounts().get_service_account(request).await.unwrap();
     let account = account.into_inner().service_account.unwrap();
     assert_eq!(account.display_name, "Nightly export");
     assert_eq!(account.created_by, key.created_by);
     assert_eq!(account.revision, key.revision);
     assert!(!account.protected);
 
-    let (second, _) = server
-        .key(
-            "acme",
-            Key {
-                service_account: key.service_account.clone(),
-                ..Default::default()
-            },
-        )
-        .await;
+    let (second, _) =
+        server.key("acme", Key { service_account: key.service_account.clone(), ..Default::default() }).await;
     assert_eq!(second.service_account, key.service_account);
     let (other, _) = server.key("acme", Key::default()).await;
     assert_ne!(other.service_account, key.service_account);
@@ -121,21 +91,11 @@ async fn a_service_account_comes_with_a_key_that_names_none() {
 async fn the_environment_shows_in_the_api_key() {
     let server = Server::start().await;
     server.project("acme").await;
-    for (environment, tag) in [
-        ("production", "live"),
-        ("staging", "stage"),
-        ("development", "dev"),
-    ] {
-        let asked = Key {
-            environment: environment.into(),
-            ..Default::default()
-        };
+    for (environment, tag) in [("production", "live"), ("staging", "stage"), ("development", "dev")] {
+        let asked = Key { environment: environment.into(), ..Default::default() };
         let (key, api_key) = server.key("acme", asked).await;
         assert_eq!(key.environment, environment);
-        assert!(
-            api_key.starts_with(&format!("acme_{tag}_")),
-            "{environment}"
-        );
+        assert!(api_key.starts_with(&format!("acme_{tag}_")), "{environment}");
         assert_eq!(server.code(&api_key).await, Code::Valid);
     }
 }
@@ -146,10 +106,7 @@ async fn a_ttl_becomes_an_expire_time() {
     server.project("acme").await;
     // From 2030 to 2040 there are three leap days.
     for ttl in [std::time::Duration::from_micros(1), HOUR, 3653 * DAY] {
-        let asked = Key {
-            expiration: lives(ttl),
-            ..Default::default()
-        };
+        let asked = Key { expiration: lives(ttl), ..Default::default() };
         let (key, _) = server.key("acme", asked).await;
         assert_eq!(key.expiration, ends(ttl));
     }
@@ -161,10 +118,7 @@ async fn a_ttl_becomes_an_expire_time() {
 async fn an_id_of_ones_own_in_either_form() {
     let server = Server::start().await;
     server.project("acme").await;
-    let hyphenated = proto::CreateKeyRequest {
-        key_id: FREE_ID.into(),
-        ..creation(Key::default())
-    };
+    let hyphenated = proto::CreateKeyRequest { key_id: FREE_ID.into(), ..creation(Key::default()) };
     let created = server.create(hyphenated.clone()).await.unwrap();
     let name = created.key.unwrap().name;
     let id = name.strip_prefix("projects/acme/keys/").unwrap();
@@ -173,10 +127,7 @@ async fn an_id_of_ones_own_in_either_form() {
     let long_name = format!("projects/acme/keys/{FREE_ID}");
     assert_eq!(server.get(&long_name).await.unwrap().name, name);
 
-    let base62 = proto::CreateKeyRequest {
-        key_id: id.into(),
-        ..creation(Key::default())
-    };
+    let base62 = proto::CreateKeyRequest { key_id: id.into(), ..creation(Key::default()) };
     let taken = |status: tonic::Status| {
         assert_eq!(reason(&status, Grpc::AlreadyExists), "ALREADY_EXISTS");
         assert_eq!(metadata(&status, "resource").as_ref(), Some(&name));
@@ -237,10 +188,7 @@ async fn validate_only_makes_and_issues_nothing() {
         key_id: FREE_ID.into(),
         request_id: "first".into(),
         validate_only: true,
-        ..creation(Key {
-            display_name: "Trial".into(),
-            ..Default::default()
-        })
+        ..creation(Key { display_name: "Trial".into(), ..Default::default() })
     };
     let before = server.revision().await;
     for _ in 0..2 {
@@ -251,17 +199,12 @@ async fn validate_only_makes_and_issues_nothing() {
         assert_eq!(key.display_name, "Trial");
         assert_eq!(server.revision().await, before);
         assert_not_found(&server.get(&key.name).await.unwrap_err(), &key.name);
-        let account = proto::GetServiceAccountRequest {
-            name: key.service_account.clone(),
-        };
+        let account = proto::GetServiceAccountRequest { name: key.service_account.clone() };
         let account = server.accounts().get_service_account(account).await;
         assert_not_found(&account.unwrap_err(), &key.service_account);
     }
 
-    let real = proto::CreateKeyRequest {
-        validate_only: false,
-        ..trial.clone()
-    };
+    let real = proto::CreateKeyRequest { validate_only: false, ..trial.clone() };
     let made = server.create(real).await.unwrap();
     assert!(!made.api_key_already_issued, "a trial is not remembered");
     assert_eq!(server.code(&made.api_key).await, Code::Valid);

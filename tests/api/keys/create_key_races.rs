@@ -9,10 +9,7 @@ use crate::{
 };
 
 fn project(environments: &[(&str, &str)]) -> proto::UpdateProjectRequest {
-    let environment = |&(id, tag): &(&str, &str)| proto::Environment {
-        id: id.into(),
-        tag: tag.into(),
-    };
+    let environment = |&(id, tag): &(&str, &str)| proto::Environment { id: id.into(), tag: tag.into() };
     proto::UpdateProjectRequest {
         project: Some(proto::Project {
             name: "projects/acme".into(),
@@ -32,15 +29,10 @@ async fn no_key_is_left_without_its_environment() {
     for _ in 0..16 {
         let set = server.projects().update_project(project(&both)).await;
         set.unwrap();
-        let asked = Key {
-            environment: "staging".into(),
-            ..Default::default()
-        };
+        let asked = Key { environment: "staging".into(), ..Default::default() };
         let mut projects = server.projects();
-        let (created, removed) = tokio::join!(
-            server.create(creation(asked)),
-            projects.update_project(project(&both[..1])),
-        );
+        let (created, removed) =
+            tokio::join!(server.create(creation(asked)), projects.update_project(project(&both[..1])),);
         match (created, inner(removed)) {
             (Ok(created), Err(refused)) => {
                 assert_eq!(refused.code(), Grpc::FailedPrecondition);
@@ -61,19 +53,11 @@ async fn no_key_is_left_without_its_owner() {
     server.project("acme").await;
     for round in 0..16 {
         let owner = server.account("acme", &format!("ci-{round}"), "CI").await;
-        let asked = Key {
-            service_account: owner.clone(),
-            ..Default::default()
-        };
-        let delete = proto::DeleteServiceAccountRequest {
-            name: owner.clone(),
-            ..Default::default()
-        };
+        let asked = Key { service_account: owner.clone(), ..Default::default() };
+        let delete = proto::DeleteServiceAccountRequest { name: owner.clone(), ..Default::default() };
         let mut accounts = server.accounts();
-        let (created, removed) = tokio::join!(
-            server.create(creation(asked)),
-            accounts.delete_service_account(delete),
-        );
+        let (created, removed) =
+            tokio::join!(server.create(creation(asked)), accounts.delete_service_account(delete),);
         match (created, inner(removed)) {
             (Ok(created), Err(refused)) => {
                 assert_eq!(refused.code(), Grpc::FailedPrecondition);

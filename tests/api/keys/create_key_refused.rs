@@ -24,10 +24,7 @@ async fn every_wrong_field_is_told_at_once() {
             allowed_cidrs: texts(&["10.0.0.0/33", "10.0.0.0/8", "example.com"]),
             metadata: [("two words".into(), String::new())].into(),
             tags: texts(&["a,b", "fine", "ü"]),
-            expiration: Some(Expiration::Ttl(prost_types::Duration {
-                seconds: -1,
-                nanos: 0,
-            })),
+            expiration: Some(Expiration::Ttl(prost_types::Duration { seconds: -1, nanos: 0 })),
             ..Default::default()
         }),
         ..Default::default()
@@ -59,10 +56,7 @@ async fn every_wrong_field_is_told_at_once() {
 async fn every_bound_holds_to_the_last_character() {
     let server = Server::start().await;
     server.project("acme").await;
-    let named = |length| Key {
-        display_name: "é".repeat(length),
-        ..Default::default()
-    };
+    let named = |length| Key { display_name: "é".repeat(length), ..Default::default() };
     let tagged = |number: usize, length| Key {
         tags: (0..number).map(|n| format!("{n:0length$}")).collect(),
         ..Default::default()
@@ -76,25 +70,15 @@ async fn every_bound_holds_to_the_last_character() {
         ..Default::default()
     };
     let described = |number: usize, name: usize, value| Key {
-        metadata: (0..number)
-            .map(|n| (format!("{n:0name$}"), "x".repeat(value)))
-            .collect(),
+        metadata: (0..number).map(|n| (format!("{n:0name$}"), "x".repeat(value))).collect(),
         ..Default::default()
     };
     let cases = [
         (named(200), named(201), "key.display_name"),
         (tagged(32, 2), tagged(33, 2), "key.tags"),
         (tagged(1, 64), tagged(1, 65), "key.tags[0]"),
-        (
-            for_customers(100, 3),
-            for_customers(101, 3),
-            "key.customers",
-        ),
-        (
-            for_customers(1, 128),
-            for_customers(1, 129),
-            "key.customers[0]",
-        ),
+        (for_customers(100, 3), for_customers(101, 3), "key.customers"),
+        (for_customers(1, 128), for_customers(1, 129), "key.customers[0]"),
         (from_networks(100), from_networks(101), "key.allowed_cidrs"),
         (described(64, 2, 9), described(65, 2, 9), "key.metadata"),
         (described(1, 64, 9), described(1, 65, 9), "key.metadata"),
@@ -128,12 +112,7 @@ async fn text_has_no_control_characters() {
             ..Default::default()
         };
         let status = server.refused(server.create(creation(asked))).await;
-        let fields = [
-            "key.display_name",
-            "key.customers[0]",
-            "key.metadata",
-            "key.tags[0]",
-        ];
+        let fields = ["key.display_name", "key.customers[0]", "key.metadata", "key.tags[0]"];
         assert_invalid(&status, &fields);
     }
 }
@@ -143,12 +122,7 @@ async fn the_end_lies_ahead_and_within_ten_years() {
     let server = Server::start().await;
     server.project("acme").await;
     let ttl = |seconds, nanos| Some(Expiration::Ttl(prost_types::Duration { seconds, nanos }));
-    let time = |seconds, nanos| {
-        Some(Expiration::ExpireTime(prost_types::Timestamp {
-            seconds,
-            nanos,
-        }))
-    };
+    let time = |seconds, nanos| Some(Expiration::ExpireTime(prost_types::Timestamp { seconds, nanos }));
     let start = at(Duration::ZERO).seconds;
     let cases = [
         (ttl(0, 0), "key.ttl"),
@@ -170,24 +144,14 @@ async fn the_end_lies_ahead_and_within_ten_years() {
         (time(i64::MIN, 0), "key.expire_time"),
     ];
     for (expiration, field) in cases {
-        let asked = Key {
-            expiration,
-            ..Default::default()
-        };
+        let asked = Key { expiration, ..Default::default() };
         let status = server.refused(server.create(creation(asked))).await;
         assert_invalid(&status, &[field]);
     }
-    let both = Key {
-        environment: "moon".into(),
-        expiration: ttl(0, 0),
-        ..Default::default()
-    };
+    let both = Key { environment: "moon".into(), expiration: ttl(0, 0), ..Default::default() };
     let status = server.refused(server.create(creation(both))).await;
     assert_invalid(&status, &["key.environment", "key.ttl"]);
-    assert!(
-        status.message().contains("production"),
-        "it tells which there are"
-    );
+    assert!(status.message().contains("production"), "it tells which there are");
 }
 
 #[tokio::test]
@@ -203,10 +167,7 @@ async fn ids_are_uuids_of_version_7() {
         "0000000000000000000000",
         "01890a5d-ac96-774b-bcce-b302099a805g",
     ] {
-        let request = proto::CreateKeyRequest {
-            key_id: key_id.into(),
-            ..creation(Key::default())
-        };
+        let request = proto::CreateKeyRequest { key_id: key_id.into(), ..creation(Key::default()) };
         assert_invalid(&server.refused(server.create(request)).await, &["key_id"]);
     }
 }
@@ -218,19 +179,11 @@ async fn nothing_is_made_under_what_does_not_exist() {
     server.project("other").await;
     let foreign = server.account("other", "ci", "CI").await;
 
-    let unknown = proto::CreateKeyRequest {
-        parent: "projects/nowhere".into(),
-        ..creation(Key::default())
-    };
+    let unknown = proto::CreateKeyRequest { parent: "projects/nowhere".into(), ..creation(Key::default()) };
     let status = server.refused(server.create(unknown)).await;
     assert_not_found(&status, "projects/nowhere");
 
-    let owned_by = |account: &str| {
-        creation(Key {
-            service_account: account.into(),
-            ..Default::default()
-        })
-    };
+    let owned_by = |account: &str| creation(Key { service_account: account.into(), ..Default::default() });
     let nobody = "projects/acme/serviceAccounts/nobody";
     let status = server.refused(server.create(owned_by(nobody))).await;
     assert_not_found(&status, nobody);

@@ -5,18 +5,14 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
     calls::{
-        DAY, HOUR, assert_not_found, at, deletion, inner, purge, revocation, rotation, span,
-        undeletion,
+        DAY, HOUR, assert_not_found, at, deletion, inner, purge, revocation, rotation, span, undeletion,
     },
     support::server::Server,
 };
 
 async fn listed(server: &Server, show_deleted: bool) -> Vec<String> {
-    let request = proto::ListKeysRequest {
-        parent: "projects/acme".into(),
-        show_deleted,
-        ..Default::default()
-    };
+    let request =
+        proto::ListKeysRequest { parent: "projects/acme".into(), show_deleted, ..Default::default() };
     let keys = server.list(request).await.unwrap().keys;
     keys.into_iter().map(|key| key.name).collect()
 }
@@ -87,15 +83,10 @@ async fn a_purged_key_is_gone_whatever_it_was() {
             assert_not_found(&gone, name);
         }
         let counted = server.count("").await.unwrap();
-        assert_eq!(
-            (counted.active, counted.revoked, counted.deleted),
-            (1, 0, 0)
-        );
+        assert_eq!((counted.active, counted.revoked, counted.deleted), (1, 0, 0));
 
         // Its owner is not purged with it.
-        let account = proto::GetServiceAccountRequest {
-            name: before.service_account,
-        };
+        let account = proto::GetServiceAccountRequest { name: before.service_account };
         inner(server.accounts().get_service_account(account).await).unwrap();
     }
 }
@@ -108,16 +99,9 @@ async fn validate_only_deletes_and_purges_nothing() {
     let before = server.revision().await;
     for request in [deletion(&key.name), purge(&key.name)] {
         let purging = request.purge;
-        let trial = proto::DeleteKeyRequest {
-            validate_only: true,
-            ..request
-        };
+        let trial = proto::DeleteKeyRequest { validate_only: true, ..request };
         let would_be = server.delete(trial).await.unwrap();
-        let expected = if purging {
-            State::Active
-        } else {
-            State::Deleted
-        };
+        let expected = if purging { State::Active } else { State::Deleted };
         assert_eq!(would_be.state(), expected);
         assert_eq!(server.revision().await, before);
         assert_eq!(server.get(&key.name).await.unwrap(), key);
@@ -129,16 +113,10 @@ async fn validate_only_deletes_and_purges_nothing() {
 async fn a_purge_leaves_no_digest_and_no_search_term() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        display_name: "Nightly export".into(),
-        tags: vec!["core".into()],
-        ..Default::default()
-    };
+    let asked =
+        Key { display_name: "Nightly export".into(), tags: vec!["core".into()], ..Default::default() };
     let (key, _) = server.key("acme", asked).await;
-    let grace = proto::RotateKeyRequest {
-        grace_period: Some(span(HOUR)),
-        ..rotation(&key.name)
-    };
+    let grace = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotation(&key.name) };
     server.rotate(grace).await.unwrap();
     server.delete(purge(&key.name)).await.unwrap();
     let (database, _directory) = server.stop().await;
@@ -148,11 +126,7 @@ async fn a_purge_leaves_no_digest_and_no_search_term() {
         let sql = format!("SELECT COUNT(*) AS number FROM {table}");
         let counted = Statement::from_string(raw.get_database_backend(), sql);
         let counted = raw.query_one_raw(counted).await.unwrap().unwrap();
-        assert_eq!(
-            counted.try_get::<i64>("", "number").unwrap(),
-            rows,
-            "{table}"
-        );
+        assert_eq!(counted.try_get::<i64>("", "number").unwrap(), rows, "{table}");
     }
     raw.close().await.unwrap();
 }

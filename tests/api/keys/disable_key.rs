@@ -45,17 +45,11 @@ async fn a_disabled_key_is_denied_until_it_is_enabled() {
 async fn a_key_that_expired_meanwhile_is_enabled_into_expired() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        expiration: lives(DAY),
-        ..Default::default()
-    };
+    let asked = Key { expiration: lives(DAY), ..Default::default() };
     let (key, api_key) = server.key("acme", asked).await;
     server.disable(disabling(&key.name)).await.unwrap();
     server.clock.advance(DAY);
-    assert_eq!(
-        server.get(&key.name).await.unwrap().state(),
-        State::Disabled
-    );
+    assert_eq!(server.get(&key.name).await.unwrap().state(), State::Disabled);
     assert_eq!(server.code(&api_key).await, Code::Disabled);
     let enabled = server.enable(enabling(&key.name)).await.unwrap();
     assert_eq!(enabled.state(), State::Expired);

@@ -18,29 +18,17 @@ async fn a_stale_etag_is_told_the_one_in_force() {
         let second = match operation {
             Operation::Enable => server.disable(disabling(&first.name)).await.unwrap(),
             Operation::Undelete => server.delete(deletion(&first.name)).await.unwrap(),
-            _ => Operation::Update
-                .run(&server, &first.name, "")
-                .await
-                .unwrap(),
+            _ => Operation::Update.run(&server, &first.name, "").await.unwrap(),
         };
         assert_ne!(first.etag, second.etag);
         for stale in [first.etag.as_str(), "0", "W/\"x\""] {
-            let status = server
-                .refused(operation.run(&server, &first.name, stale))
-                .await;
+            let status = server.refused(operation.run(&server, &first.name, stale)).await;
             assert_stale(&status, &second);
         }
         assert_eq!(server.get(&first.name).await.unwrap(), second);
-        let third = operation
-            .run(&server, &first.name, &second.etag)
-            .await
-            .unwrap();
+        let third = operation.run(&server, &first.name, &second.etag).await.unwrap();
         // A purge answers with the key as it last was.
-        assert_eq!(
-            third.etag == second.etag,
-            operation == Operation::Purge,
-            "{operation:?}"
-        );
+        assert_eq!(third.etag == second.etag, operation == Operation::Purge, "{operation:?}");
     }
 }
 
@@ -55,9 +43,7 @@ async fn of_changes_at_once_with_one_etag_one_is_made() {
         Operation::Disable.run(&server, &key.name, &key.etag),
     );
     let now = server.get(&key.name).await.unwrap();
-    let (made, refused): (Vec<_>, Vec<_>) = [updated, rotated, disabled]
-        .into_iter()
-        .partition(Result::is_ok);
+    let (made, refused): (Vec<_>, Vec<_>) = [updated, rotated, disabled].into_iter().partition(Result::is_ok);
     let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
     assert_eq!(made, std::slice::from_ref(&now));
     assert_eq!(refused.len(), 2);

@@ -36,36 +36,21 @@ async fn assert_everywhere(server: &Server, key: &Key, api_key: &str, state: Sta
 async fn a_key_expires_everywhere_at_the_same_instant() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        expiration: lives(HOUR),
-        ..Default::default()
-    };
+    let asked = Key { expiration: lives(HOUR), ..Default::default() };
     let (key, api_key) = server.key("acme", asked).await;
     let before = server.revision().await;
     server.clock.advance(HOUR - TICK);
     assert_everywhere(&server, &key, &api_key, State::Active, Code::Valid).await;
     server.clock.advance(TICK);
     assert_everywhere(&server, &key, &api_key, State::Expired, Code::Expired).await;
-    assert_eq!(
-        server.revision().await,
-        before,
-        "nothing has to happen for it"
-    );
+    assert_eq!(server.revision().await, before, "nothing has to happen for it");
 
     let told = server.verified(&api_key).await;
-    assert_eq!(
-        told.expire_time.map(|it| it.seconds),
-        Some(START.as_micros() / 1_000_000 + 3600)
-    );
+    assert_eq!(told.expire_time.map(|it| it.seconds), Some(START.as_micros() / 1_000_000 + 3600));
 
     let unending = proto::UpdateKeyRequest {
-        key: Some(Key {
-            name: key.name.clone(),
-            ..Default::default()
-        }),
-        update_mask: Some(prost_types::FieldMask {
-            paths: vec!["expire_time".into()],
-        }),
+        key: Some(Key { name: key.name.clone(), ..Default::default() }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["expire_time".into()] }),
         ..Default::default()
     };
     server.update(unending).await.unwrap();

@@ -4,8 +4,8 @@ use keystile::grpc::proto::{self, Code, Key, check::Outcome, explain_verify_requ
 
 use crate::{
     calls::{
-        FREE_ID, HOUR, assert_invalid, assert_not_found, assert_not_yet, deletion, disabling,
-        lives, revocation, texts, verify,
+        FREE_ID, HOUR, assert_invalid, assert_not_found, assert_not_yet, deletion, disabling, lives,
+        revocation, texts, verify,
     },
     forge::{damaged, with_wrong_secret},
     support::{server::Server, status::fields},
@@ -37,10 +37,7 @@ fn assert_explains(answer: &proto::ExplainVerifyResponse, code: Code) {
     assert_eq!(answer.code(), code);
     let codes: Vec<_> = answer.checks.iter().map(proto::Check::code).collect();
     assert_eq!(codes, ORDER);
-    let fails_at = ORDER
-        .iter()
-        .position(|it| *it == code)
-        .unwrap_or(ORDER.len());
+    let fails_at = ORDER.iter().position(|it| *it == code).unwrap_or(ORDER.len());
     for (at, check) in answer.checks.iter().enumerate() {
         let expected = match at.cmp(&fails_at) {
             std::cmp::Ordering::Less => Outcome::Passed,
@@ -59,20 +56,11 @@ async fn assert_agrees(
     question: proto::VerifyRequest,
     code: Code,
 ) {
-    for subject in [
-        Subject::ApiKey(api_key.clone()),
-        Subject::Name(key.name.clone()),
-    ] {
-        let answer = server
-            .explain(asked(subject, question.clone()))
-            .await
-            .unwrap();
+    for subject in [Subject::ApiKey(api_key.clone()), Subject::Name(key.name.clone())] {
+        let answer = server.explain(asked(subject, question.clone())).await.unwrap();
         assert_explains(&answer, code);
     }
-    let verified = proto::VerifyRequest {
-        api_key: api_key.clone(),
-        ..question
-    };
+    let verified = proto::VerifyRequest { api_key: api_key.clone(), ..question };
     assert_eq!(server.ask(verified).await.unwrap().code(), code);
 }
 
@@ -97,11 +85,7 @@ async fn every_code_is_explained_as_verify_decides_it() {
         name: "projects/acme/serviceAccounts/off".into(),
         ..Default::default()
     };
-    server
-        .accounts()
-        .disable_service_account(disable)
-        .await
-        .unwrap();
+    server.accounts().disable_service_account(disable).await.unwrap();
 
     let right = proto::VerifyRequest {
         environment: "production".into(),
@@ -120,15 +104,9 @@ async fn every_code_is_explained_as_verify_decides_it() {
     assert_agrees(&server, &of_disabled, wrong.clone(), Code::OwnerDisabled).await;
     server.clock.advance(HOUR);
     assert_agrees(&server, &of_disabled, wrong.clone(), Code::Expired).await;
-    server
-        .disable(disabling(&of_disabled.0.name))
-        .await
-        .unwrap();
+    server.disable(disabling(&of_disabled.0.name)).await.unwrap();
     assert_agrees(&server, &of_disabled, wrong.clone(), Code::Disabled).await;
-    server
-        .revoke(revocation(&of_disabled.0.name))
-        .await
-        .unwrap();
+    server.revoke(revocation(&of_disabled.0.name)).await.unwrap();
     assert_agrees(&server, &of_disabled, wrong.clone(), Code::Revoked).await;
     server.delete(deletion(&of_disabled.0.name)).await.unwrap();
     assert_agrees(&server, &of_disabled, wrong, Code::NotFound).await;
@@ -157,10 +135,8 @@ async fn without_a_request_only_the_key_counts() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
-    let request = proto::ExplainVerifyRequest {
-        request: None,
-        ..asked(Subject::Name(key.name), Default::default())
-    };
+    let request =
+        proto::ExplainVerifyRequest { request: None, ..asked(Subject::Name(key.name), Default::default()) };
     assert_explains(&server.explain(request).await.unwrap(), Code::Valid);
 }
 
@@ -192,12 +168,7 @@ async fn refuses_what_it_cannot_explain() {
     let status = explain(asked(named(&key.name), wrong)).await;
     let mut told = fields(&status);
     told.sort();
-    let expected = [
-        "request.client_ip",
-        "request.customer",
-        "request.environment",
-        "request.min_revision",
-    ];
+    let expected = ["request.client_ip", "request.customer", "request.environment", "request.min_revision"];
     assert_eq!(told, expected);
 
     let unknown = format!("projects/acme/keys/{FREE_ID}");

@@ -3,9 +3,7 @@
 use keystile::grpc::proto::{Key, key::State};
 
 use crate::{
-    calls::{
-        FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found, deletion, purge, revocation,
-    },
+    calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found, deletion, purge, revocation},
     support::server::Server,
 };
 

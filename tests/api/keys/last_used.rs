@@ -14,10 +14,7 @@ async fn each_secret_s_last_success_is_kept() {
     let (key, old) = server.key("acme", Key::default()).await;
     assert_eq!(key.last_used_time, None);
     let (unused, _) = server.key("acme", Key::default()).await;
-    let request = proto::RotateKeyRequest {
-        grace_period: Some(span(HOUR * 24)),
-        ..rotation(&key.name)
-    };
+    let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR * 24)), ..rotation(&key.name) };
     let new = server.rotate(request).await.unwrap().api_key;
     // By the hour: who was used.
     for api_key in [&new, &old, &old, &new] {
@@ -33,14 +30,9 @@ async fn each_secret_s_last_success_is_kept() {
     assert_eq!(times, [Some(at(4 * HOUR)), Some(at(3 * HOUR))]);
     assert_eq!(after.etag, before.etag, "being used is no change");
     assert_eq!(after.update_time, before.update_time);
-    let account = proto::GetServiceAccountRequest {
-        name: key.service_account,
-    };
+    let account = proto::GetServiceAccountRequest { name: key.service_account };
     let account = inner(server.accounts().get_service_account(account).await).unwrap();
-    assert_eq!(
-        account.service_account.unwrap().last_used_time,
-        Some(at(4 * HOUR))
-    );
+    assert_eq!(account.service_account.unwrap().last_used_time, Some(at(4 * HOUR)));
     assert_eq!(server.get(&unused.name).await.unwrap(), unused);
 }
 
@@ -64,19 +56,11 @@ async fn a_denial_or_an_explanation_is_no_use() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
-    let elsewhere = proto::VerifyRequest {
-        environment: "staging".into(),
-        ..verify(&api_key)
-    };
-    assert_eq!(
-        server.ask(elsewhere).await.unwrap().code(),
-        Code::WrongEnvironment
-    );
+    let elsewhere = proto::VerifyRequest { environment: "staging".into(), ..verify(&api_key) };
+    assert_eq!(server.ask(elsewhere).await.unwrap().code(), Code::WrongEnvironment);
     let explain = proto::ExplainVerifyRequest {
         parent: "projects/acme".into(),
-        subject: Some(proto::explain_verify_request::Subject::ApiKey(
-            api_key.clone(),
-        )),
+        subject: Some(proto::explain_verify_request::Subject::ApiKey(api_key.clone())),
         ..Default::default()
     };
     assert_eq!(server.explain(explain).await.unwrap().code(), Code::Valid);

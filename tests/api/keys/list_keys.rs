@@ -3,9 +3,7 @@
 use keystile::grpc::proto::{self, Key};
 
 use crate::{
-    calls::{
-        DAY, HOUR, assert_invalid, assert_not_found, deletion, disabling, lives, revocation, texts,
-    },
+    calls::{DAY, HOUR, assert_invalid, assert_not_found, deletion, disabling, lives, revocation, texts},
     support::server::Server,
 };
 
@@ -22,11 +20,7 @@ pub(super) fn asked(filter: &str, order_by: &str) -> proto::ListKeysRequest {
 pub(super) async fn names(server: &Server, request: proto::ListKeysRequest) -> Vec<String> {
     let listed = server.list(request).await.unwrap();
     assert_eq!(listed.next_page_token, "");
-    listed
-        .keys
-        .into_iter()
-        .map(|key| key.display_name)
-        .collect()
+    listed.keys.into_iter().map(|key| key.display_name).collect()
 }
 
 /// Five keys beside the system key, made by the hour, and one that is deleted:
@@ -48,14 +42,8 @@ pub(super) async fn populated() -> (Server, Vec<Key>) {
         },
         key("billing-worker (EU)", "staging", &["team:web"]),
         key("Search", "development", &["core"]),
-        Key {
-            expiration: lives(HOUR),
-            ..key("Ärger \"quoted\"", "production", &[])
-        },
-        Key {
-            expiration: lives(9 * DAY),
-            ..key("Tester", "production", &["team"])
-        },
+        Key { expiration: lives(HOUR), ..key("Ärger \"quoted\"", "production", &[]) },
+        Key { expiration: lives(9 * DAY), ..key("Tester", "production", &["team"]) },
         key("Deleted", "production", &["core"]),
     ];
     let mut made = Vec::new();
@@ -77,28 +65,16 @@ pub(super) async fn populated() -> (Server, Vec<Key>) {
     (server.restart_with(&[]).await, made)
 }
 
-pub(super) const ALL: [&str; 6] = [
-    "System key",
-    "Billing service",
-    "billing-worker (EU)",
-    "Search",
-    "Ärger \"quoted\"",
-    "Tester",
-];
+pub(super) const ALL: [&str; 6] =
+    ["System key", "Billing service", "billing-worker (EU)", "Search", "Ärger \"quoted\"", "Tester"];
 
 #[tokio::test]
 async fn deleted_keys_show_when_asked_for_alone() {
     let (server, made) = populated().await;
-    let shown = |filter: &str| proto::ListKeysRequest {
-        show_deleted: true,
-        ..asked(filter, "")
-    };
+    let shown = |filter: &str| proto::ListKeysRequest { show_deleted: true, ..asked(filter, "") };
     assert_eq!(names(&server, shown("")).await.len(), ALL.len() + 1);
     assert_eq!(names(&server, shown("state = DELETED")).await, ["Deleted"]);
-    assert_eq!(
-        names(&server, shown("tags:core AND NOT state = REVOKED")).await,
-        [ALL[1], "Deleted"]
-    );
+    assert_eq!(names(&server, shown("tags:core AND NOT state = REVOKED")).await, [ALL[1], "Deleted"]);
     let listed = server.list(shown("state = DELETED")).await.unwrap().keys;
     assert_eq!(listed, [server.get(&made[5].name).await.unwrap()]);
 }
@@ -107,24 +83,13 @@ async fn deleted_keys_show_when_asked_for_alone() {
 async fn each_order_goes_both_ways() {
     let (server, _) = populated().await;
     let [system, billing, worker, search, anger, tester] = ALL;
-    let orders: [(&str, [&str; 6]); 2] = [
-        ("create_time", ALL),
-        (
-            "display_name",
-            [billing, search, system, tester, worker, anger],
-        ),
-    ];
+    let orders: [(&str, [&str; 6]); 2] =
+        [("create_time", ALL), ("display_name", [billing, search, system, tester, worker, anger])];
     for (order, mut expected) in orders {
         assert_eq!(names(&server, asked("", order)).await, expected);
-        assert_eq!(
-            names(&server, asked("", &format!("{order} asc"))).await,
-            expected
-        );
+        assert_eq!(names(&server, asked("", &format!("{order} asc"))).await, expected);
         expected.reverse();
-        assert_eq!(
-            names(&server, asked("", &format!("{order} desc"))).await,
-            expected
-        );
+        assert_eq!(names(&server, asked("", &format!("{order} desc"))).await, expected);
     }
     assert_eq!(names(&server, asked("", "")).await, ALL);
 
@@ -143,13 +108,7 @@ async fn each_order_goes_both_ways() {
 async fn every_wrong_field_is_told_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
-    for order in [
-        "color",
-        "create_time down",
-        "create_time desc asc",
-        "Create_time",
-        "create_time,name",
-    ] {
+    for order in ["color", "create_time down", "create_time desc asc", "Create_time", "create_time,name"] {
         let status = server.list(asked("", order)).await.unwrap_err();
         assert_invalid(&status, &["order_by"]);
     }
@@ -160,9 +119,6 @@ async fn every_wrong_field_is_told_at_once() {
     };
     let status = server.list(request).await.unwrap_err();
     assert_invalid(&status, &["parent", "filter", "order_by", "page_size"]);
-    let request = proto::ListKeysRequest {
-        parent: "projects/nowhere".into(),
-        ..Default::default()
-    };
+    let request = proto::ListKeysRequest { parent: "projects/nowhere".into(), ..Default::default() };
     assert_not_found(&server.list(request).await.unwrap_err(), "projects/nowhere");
 }

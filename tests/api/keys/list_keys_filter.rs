@@ -32,18 +32,9 @@ async fn each_field_filters() {
         ("environment = staging".into(), &[worker]),
         ("environment != \"production\"".into(), &[worker, search]),
         ("environment = nowhere".into(), &[]),
-        (
-            "service_account = projects/acme/serviceAccounts/billing".into(),
-            &[billing],
-        ),
-        (
-            "service_account = 'projects/acme/serviceAccounts/nobody'".into(),
-            &[],
-        ),
-        (
-            "service_account = projects/other/serviceAccounts/billing".into(),
-            &[],
-        ),
+        ("service_account = projects/acme/serviceAccounts/billing".into(), &[billing]),
+        ("service_account = 'projects/acme/serviceAccounts/nobody'".into(), &[]),
+        ("service_account = projects/other/serviceAccounts/billing".into(), &[]),
         ("display_name = \"Search\"".into(), &[search]),
         ("display_name = search".into(), &[]),
         ("display_name = \"Ärger \\\"quoted\\\"\"".into(), &[anger]),
@@ -59,32 +50,19 @@ async fn each_field_filters() {
         ("NOT tags:core".into(), &[system, worker, anger, tester]),
         (format!("create_time = \"{}\"", noon(2)), &[worker]),
         (format!("create_time < \"{}\"", noon(2)), &[system, billing]),
-        (
-            format!("create_time <= \"{}\"", noon(1)),
-            &[system, billing],
-        ),
+        (format!("create_time <= \"{}\"", noon(1)), &[system, billing]),
         (format!("create_time > \"{}\"", noon(4)), &[tester]),
         (format!("create_time >= \"{}\"", noon(4)), &[anger, tester]),
-        (
-            format!("create_time != \"{}\"", noon(2)),
-            &[system, billing, search, anger, tester],
-        ),
+        (format!("create_time != \"{}\"", noon(2)), &[system, billing, search, anger, tester]),
         (format!("update_time = \"{}\"", noon(6)), &[worker, search]),
         (format!("expire_time = \"{}\"", noon(5)), &[anger]),
-        (
-            format!("expire_time < \"{}\"", noon(9999)),
-            &[anger, tester],
-        ),
+        (format!("expire_time < \"{}\"", noon(9999)), &[anger, tester]),
         (format!("last_used_time = \"{}\"", noon(6)), &[tester]),
         (format!("last_used_time > \"{}\"", noon(6)), &[]),
         (format!("last_used_time >= \"{}\"", noon(6)), &[tester]),
     ];
     for (filter, expected) in cases {
-        assert_eq!(
-            names(&server, asked(filter, "")).await,
-            *expected,
-            "{filter}"
-        );
+        assert_eq!(names(&server, asked(filter, "")).await, *expected, "{filter}");
     }
 }
 
@@ -94,14 +72,8 @@ async fn filters_combine() {
     let [system, billing, worker, search, _, tester] = ALL;
     let cases: &[(&str, &[&str])] = &[
         // OR binds tighter than AND.
-        (
-            "environment = production AND tags:core OR tags:team",
-            &[billing, tester],
-        ),
-        (
-            "(environment = production AND tags:core) OR tags:team",
-            &[billing, tester],
-        ),
+        ("environment = production AND tags:core OR tags:team", &[billing, tester]),
+        ("(environment = production AND tags:core) OR tags:team", &[billing, tester]),
         ("tags:team OR tags:core AND state = REVOKED", &[search]),
         ("NOT (state = ACTIVE OR state = EXPIRED)", &[worker, search]),
         ("NOT NOT state = DISABLED", &[worker]),
@@ -111,11 +83,7 @@ async fn filters_combine() {
         ),
     ];
     for (filter, expected) in cases {
-        assert_eq!(
-            names(&server, asked(filter, "")).await,
-            *expected,
-            "{filter}"
-        );
+        assert_eq!(names(&server, asked(filter, "")).await, *expected, "{filter}");
     }
 }
 
@@ -124,24 +92,11 @@ async fn a_filter_sees_a_change_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
-    assert!(
-        names(&server, asked("display_name:upd", ""))
-            .await
-            .is_empty()
-    );
+    assert!(names(&server, asked("display_name:upd", "")).await.is_empty());
     Operation::Update.run(&server, &key.name, "").await.unwrap();
-    assert_eq!(
-        names(&server, asked("display_name:upd", "")).await,
-        ["Updated"]
-    );
-    Operation::Disable
-        .run(&server, &key.name, "")
-        .await
-        .unwrap();
-    assert_eq!(
-        names(&server, asked("state = DISABLED", "")).await,
-        ["Updated"]
-    );
+    assert_eq!(names(&server, asked("display_name:upd", "")).await, ["Updated"]);
+    Operation::Disable.run(&server, &key.name, "").await.unwrap();
+    assert_eq!(names(&server, asked("state = DISABLED", "")).await, ["Updated"]);
 }
 
 #[tokio::test]
@@ -177,11 +132,6 @@ async fn a_filter_that_does_not_parse_is_pointed_at() {
         let status = server.list(asked(filter, "")).await.unwrap_err();
         assert_invalid(&status, &["filter"]);
         let told = metadata(&status, "position");
-        assert_eq!(
-            told,
-            Some(position.to_string()),
-            "{filter}: {}",
-            status.message()
-        );
+        assert_eq!(told, Some(position.to_string()), "{filter}: {}", status.message());
     }
 }

@@ -56,12 +56,7 @@ async fn pages(server: &Server, mut request: proto::ListKeysRequest) -> Vec<Vec<
 #[tokio::test]
 async fn pages_make_up_the_whole_in_every_order() {
     let server = with_keys(26).await;
-    for order in [
-        "create_time",
-        "display_name",
-        "last_used_time",
-        "expire_time",
-    ] {
+    for order in ["create_time", "display_name", "last_used_time", "expire_time"] {
         for direction in ["", " desc"] {
             let order = format!("{order}{direction}");
             let whole = pages(&server, asked(&order, 1000)).await.concat();
@@ -78,17 +73,8 @@ async fn pages_make_up_the_whole_in_every_order() {
 #[tokio::test]
 async fn keys_that_come_and_go_leave_no_gap_and_no_repeat() {
     let server = with_keys(26).await;
-    for order in [
-        "create_time",
-        "create_time desc",
-        "display_name",
-        "expire_time desc",
-    ] {
-        let before: BTreeSet<_> = pages(&server, asked(order, 100))
-            .await
-            .concat()
-            .into_iter()
-            .collect();
+    for order in ["create_time", "create_time desc", "display_name", "expire_time desc"] {
+        let before: BTreeSet<_> = pages(&server, asked(order, 100)).await.concat().into_iter().collect();
         let (doomed, _) = server.key("acme", Key::default()).await;
         let mut request = asked(order, 7);
         let mut seen = Vec::new();
@@ -100,11 +86,7 @@ async fn keys_that_come_and_go_leave_no_gap_and_no_repeat() {
             }
             request.page_token = page.next_page_token;
             for name in ["aa", "key 2", "zz"] {
-                let key = Key {
-                    display_name: name.into(),
-                    expiration: lives(HOUR),
-                    ..Default::default()
-                };
+                let key = Key { display_name: name.into(), expiration: lives(HOUR), ..Default::default() };
                 server.key("acme", key).await;
             }
             // The row that the next page begins behind may be the one that goes.
@@ -122,10 +104,7 @@ async fn the_row_before_a_page_may_be_gone() {
     let whole = pages(&server, asked("", 1000)).await.concat();
     let first = server.list(asked("", 2)).await.unwrap();
     server.delete(deletion(&first.keys[1].name)).await.unwrap();
-    let next = proto::ListKeysRequest {
-        page_token: first.next_page_token,
-        ..asked("", 100)
-    };
+    let next = proto::ListKeysRequest { page_token: first.next_page_token, ..asked("", 100) };
     let next = server.list(next).await.unwrap().keys;
     let names: Vec<_> = next.into_iter().map(|key| key.name).collect();
     assert_eq!(names, whole[2..]);
@@ -160,31 +139,13 @@ async fn a_token_continues_its_own_listing_alone() {
     let server = with_keys(5).await;
     server.project("other").await;
     let token = server.list(asked("", 2)).await.unwrap().next_page_token;
-    let with_token = proto::ListKeysRequest {
-        page_token: token.clone(),
-        ..asked("", 2)
-    };
+    let with_token = proto::ListKeysRequest { page_token: token.clone(), ..asked("", 2) };
     let others = [
-        proto::ListKeysRequest {
-            parent: "projects/other".into(),
-            ..with_token.clone()
-        },
-        proto::ListKeysRequest {
-            filter: "state = ACTIVE".into(),
-            ..with_token.clone()
-        },
-        proto::ListKeysRequest {
-            order_by: "display_name".into(),
-            ..with_token.clone()
-        },
-        proto::ListKeysRequest {
-            order_by: "create_time desc".into(),
-            ..with_token.clone()
-        },
-        proto::ListKeysRequest {
-            show_deleted: true,
-            ..with_token.clone()
-        },
+        proto::ListKeysRequest { parent: "projects/other".into(), ..with_token.clone() },
+        proto::ListKeysRequest { filter: "state = ACTIVE".into(), ..with_token.clone() },
+        proto::ListKeysRequest { order_by: "display_name".into(), ..with_token.clone() },
+        proto::ListKeysRequest { order_by: "create_time desc".into(), ..with_token.clone() },
+        proto::ListKeysRequest { show_deleted: true, ..with_token.clone() },
     ];
     for other in others {
         assert_bad_token(&server.list(other).await.unwrap_err());
@@ -195,10 +156,7 @@ async fn a_token_continues_its_own_listing_alone() {
         ..Default::default()
     };
     let accounts = inner(server.accounts().list_service_accounts(accounts).await).unwrap();
-    let foreign = proto::ListKeysRequest {
-        page_token: accounts.next_page_token.clone(),
-        ..asked("", 2)
-    };
+    let foreign = proto::ListKeysRequest { page_token: accounts.next_page_token.clone(), ..asked("", 2) };
     assert!(!accounts.next_page_token.is_empty());
     assert_bad_token(&server.list(foreign).await.unwrap_err());
     server.list(with_token).await.unwrap();
@@ -217,20 +175,13 @@ async fn an_edited_token_is_refused() {
         token.repeat(2),
     ];
     for at in 0..token.len() {
-        let other = if token.as_bytes()[at] == b'A' {
-            "B"
-        } else {
-            "A"
-        };
+        let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
         let mut changed = token.clone();
         changed.replace_range(at..=at, other);
         edited.push(changed);
     }
     for page_token in edited {
-        let request = proto::ListKeysRequest {
-            page_token,
-            ..asked("", 2)
-        };
+        let request = proto::ListKeysRequest { page_token, ..asked("", 2) };
         assert_bad_token(&server.list(request).await.unwrap_err());
     }
 }

@@ -4,19 +4,13 @@ use keystile::grpc::proto::{self, Key, lookup_key_request::Query};
 use tonic::Code as Grpc;
 
 use crate::{
-    calls::{
-        Answer, FREE_ID, HOUR, assert_invalid, creation, deletion, purge, revocation, rotation,
-        span,
-    },
+    calls::{Answer, FREE_ID, HOUR, assert_invalid, creation, deletion, purge, revocation, rotation, span},
     forge::{damaged, with_wrong_secret},
     support::{server::Server, status::reason},
 };
 
 async fn look(server: &Server, parent: &str, query: Query) -> Answer<proto::LookupKeyResponse> {
-    let request = proto::LookupKeyRequest {
-        parent: parent.into(),
-        query: Some(query),
-    };
+    let request = proto::LookupKeyRequest { parent: parent.into(), query: Some(query) };
     server.lookup(request).await
 }
 
@@ -39,16 +33,10 @@ async fn finds_a_key_by_whatever_is_at_hand() {
     let (key, api_key) = server.key("acme", Key::default()).await;
     server.key("acme", Key::default()).await;
 
-    assert_eq!(
-        found(&server, Query::ApiKey(api_key.clone())).await,
-        (key.clone(), 1)
-    );
+    assert_eq!(found(&server, Query::ApiKey(api_key.clone())).await, (key.clone(), 1));
     let masked = Query::MaskedApiKey(key.masked_api_key.clone());
     assert_eq!(found(&server, masked).await, (key.clone(), 0));
-    assert_eq!(
-        found(&server, Query::KeyId(id(&key))).await,
-        (key.clone(), 0)
-    );
+    assert_eq!(found(&server, Query::KeyId(id(&key))).await, (key.clone(), 0));
     // Its secret is no proof, but the key is found all the same.
     let wrong = with_wrong_secret(&api_key);
     assert_eq!(found(&server, Query::ApiKey(wrong)).await, (key, 0));
@@ -58,10 +46,7 @@ async fn finds_a_key_by_whatever_is_at_hand() {
 async fn finds_a_key_by_its_hyphenated_id() {
     let server = Server::start().await;
     server.project("acme").await;
-    let request = proto::CreateKeyRequest {
-        key_id: FREE_ID.into(),
-        ..creation(Key::default())
-    };
+    let request = proto::CreateKeyRequest { key_id: FREE_ID.into(), ..creation(Key::default()) };
     let key = server.create(request).await.unwrap().key.unwrap();
     let hyphenated = Query::KeyId(FREE_ID.into());
     assert_eq!(found(&server, hyphenated).await, (key.clone(), 0));
@@ -74,10 +59,7 @@ async fn tells_which_living_secret_it_is() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, first) = server.key("acme", Key::default()).await;
-    let request = proto::RotateKeyRequest {
-        grace_period: Some(span(HOUR)),
-        ..rotation(&key.name)
-    };
+    let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotation(&key.name) };
     let second = server.rotate(request).await.unwrap().api_key;
     let version = async |api_key: &String| found(&server, Query::ApiKey(api_key.clone())).await.1;
     assert_eq!(version(&first).await, 1);
@@ -95,11 +77,8 @@ async fn finds_deleted_keys_until_they_are_purged() {
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     let deleted = server.delete(deletion(&key.name)).await.unwrap();
-    let queries = [
-        Query::ApiKey(api_key),
-        Query::MaskedApiKey(key.masked_api_key.clone()),
-        Query::KeyId(id(&key)),
-    ];
+    let queries =
+        [Query::ApiKey(api_key), Query::MaskedApiKey(key.masked_api_key.clone()), Query::KeyId(id(&key))];
     for query in queries.clone() {
         assert_eq!(found(&server, query).await.0, deleted);
     }
@@ -140,40 +119,23 @@ async fn a_text_of_the_wrong_form_is_invalid() {
     for (query, field) in [
         (Query::ApiKey(String::new()), "api_key"),
         (Query::ApiKey(damaged(&api_key, 40)), "api_key"),
-        (
-            Query::ApiKey(api_key[..api_key.len() - 1].into()),
-            "api_key",
-        ),
+        (Query::ApiKey(api_key[..api_key.len() - 1].into()), "api_key"),
         (Query::ApiKey(format!(" {api_key}")), "api_key"),
         (Query::ApiKey(masked.clone()), "api_key"),
         (Query::MaskedApiKey(String::new()), "masked_api_key"),
-        (
-            Query::MaskedApiKey(masked.replace('*', "")),
-            "masked_api_key",
-        ),
-        (
-            Query::MaskedApiKey(masked.replace("****", "***")),
-            "masked_api_key",
-        ),
+        (Query::MaskedApiKey(masked.replace('*', "")), "masked_api_key"),
+        (Query::MaskedApiKey(masked.replace("****", "***")), "masked_api_key"),
         (Query::MaskedApiKey(id(&key)), "masked_api_key"),
         (Query::MaskedApiKey(api_key.clone()), "masked_api_key"),
         (Query::KeyId(String::new()), "key_id"),
         (Query::KeyId(key.name.clone()), "key_id"),
-        (
-            Query::KeyId("01890a5d-ac96-474b-bcce-b302099a8057".into()),
-            "key_id",
-        ),
+        (Query::KeyId("01890a5d-ac96-474b-bcce-b302099a8057".into()), "key_id"),
     ] {
         let status = look(&server, "projects/acme", query).await.unwrap_err();
         assert_invalid(&status, &[field]);
-        assert!(
-            !status.message().contains(&api_key[33..]),
-            "nothing of it is repeated"
-        );
+        assert!(!status.message().contains(&api_key[33..]), "nothing of it is repeated");
     }
-    let status = look(&server, "acme", Query::KeyId("1".into()))
-        .await
-        .unwrap_err();
+    let status = look(&server, "acme", Query::KeyId("1".into())).await.unwrap_err();
     assert_invalid(&status, &["parent", "key_id"]);
     let status = server.lookup(Default::default()).await.unwrap_err();
     assert_invalid(&status, &["parent", "query"]);

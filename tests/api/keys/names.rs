@@ -27,12 +27,7 @@ async fn a_key_is_found_in_its_own_project_alone() {
     server.project("acme").await;
     server.project("other").await;
     let (key, _) = server.key("acme", Key::default()).await;
-    let base62 = server
-        .key("acme", Key::default())
-        .await
-        .0
-        .name
-        .replace("projects/acme", "projects/nowhere");
+    let base62 = server.key("acme", Key::default()).await.0.name.replace("projects/acme", "projects/nowhere");
     for operation in Operation::ALL {
         let foreign = key.name.replace("projects/acme", "projects/other");
         for name in [&foreign, &base62] {

@@ -11,41 +11,11 @@ use crate::{
 fn not_yet() -> [(Key, &'static str); 5] {
     let key = Key::default;
     [
-        (
-            Key {
-                roles: texts(&["projects/acme/roles/viewer"]),
-                ..key()
-            },
-            "key.roles",
-        ),
-        (
-            Key {
-                permissions: texts(&["*"]),
-                ..key()
-            },
-            "key.permissions",
-        ),
-        (
-            Key {
-                plan: "projects/acme/plans/free".into(),
-                ..key()
-            },
-            "key.plan",
-        ),
-        (
-            Key {
-                limits: vec![proto::Limit::default()],
-                ..key()
-            },
-            "key.limits",
-        ),
-        (
-            Key {
-                credits: Some(proto::Credits::default()),
-                ..key()
-            },
-            "key.credits",
-        ),
+        (Key { roles: texts(&["projects/acme/roles/viewer"]), ..key() }, "key.roles"),
+        (Key { permissions: texts(&["*"]), ..key() }, "key.permissions"),
+        (Key { plan: "projects/acme/plans/free".into(), ..key() }, "key.plan"),
+        (Key { limits: vec![proto::Limit::default()], ..key() }, "key.limits"),
+        (Key { credits: Some(proto::Credits::default()), ..key() }, "key.credits"),
     ]
 }
 
@@ -55,18 +25,12 @@ async fn create_key_refuses_it() {
     server.project("acme").await;
     for (asked, field) in not_yet() {
         // Even though the rest is wrong as well.
-        let request = proto::CreateKeyRequest {
-            parent: String::new(),
-            ..creation(asked)
-        };
+        let request = proto::CreateKeyRequest { parent: String::new(), ..creation(asked) };
         assert_not_yet(&server.refused(server.create(request)).await, field);
     }
     let request = proto::CreateKeyRequest {
         parent: "projects/system".into(),
-        ..creation(Key {
-            customers: texts(&["projects/acme"]),
-            ..Default::default()
-        })
+        ..creation(Key { customers: texts(&["projects/acme"]), ..Default::default() })
     };
     let status = server.refused(server.create(request)).await;
     assert_not_yet(&status, "key.customers");
@@ -75,9 +39,7 @@ async fn create_key_refuses_it() {
 fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
     proto::UpdateKeyRequest {
         key: Some(key),
-        update_mask: Some(prost_types::FieldMask {
-            paths: texts(paths),
-        }),
+        update_mask: Some(prost_types::FieldMask { paths: texts(paths) }),
         ..Default::default()
     }
 }
@@ -92,21 +54,14 @@ async fn update_key_refuses_it() {
         assert_not_yet(&server.refused(server.update(request)).await, path);
     }
     for (asked, field) in not_yet() {
-        let asked = Key {
-            name: key.name.clone(),
-            ..asked
-        };
+        let asked = Key { name: key.name.clone(), ..asked };
         for paths in [&[][..], &["*"]] {
             let request = masked(asked.clone(), paths);
             assert_not_yet(&server.refused(server.update(request)).await, field);
         }
     }
     let (system, _) = server.key("system", Key::default()).await;
-    let narrowed = Key {
-        name: system.name,
-        customers: texts(&["projects/acme"]),
-        ..Default::default()
-    };
+    let narrowed = Key { name: system.name, customers: texts(&["projects/acme"]), ..Default::default() };
     let status = server.refused(server.update(masked(narrowed, &[]))).await;
     assert_not_yet(&status, "key.customers");
 }

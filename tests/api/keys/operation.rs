@@ -36,35 +36,22 @@ impl Operation {
         let etag = etag.into();
         match self {
             Self::Update => {
-                let key = Key {
-                    name: name.into(),
-                    display_name: "Updated".into(),
-                    etag,
-                    ..Default::default()
-                };
-                let request = proto::UpdateKeyRequest {
-                    key: Some(key),
-                    ..Default::default()
-                };
+                let key =
+                    Key { name: name.into(), display_name: "Updated".into(), etag, ..Default::default() };
+                let request = proto::UpdateKeyRequest { key: Some(key), ..Default::default() };
                 server.update(request).await
             }
             Self::Delete => {
                 let request = deletion(name);
-                server
-                    .delete(proto::DeleteKeyRequest { etag, ..request })
-                    .await
+                server.delete(proto::DeleteKeyRequest { etag, ..request }).await
             }
             Self::Purge => {
                 let request = purge(name);
-                server
-                    .delete(proto::DeleteKeyRequest { etag, ..request })
-                    .await
+                server.delete(proto::DeleteKeyRequest { etag, ..request }).await
             }
             Self::Undelete => {
                 let request = undeletion(name);
-                server
-                    .undelete(proto::UndeleteKeyRequest { etag, ..request })
-                    .await
+                server.undelete(proto::UndeleteKeyRequest { etag, ..request }).await
             }
             Self::Rotate => {
                 let request = rotation(name);
@@ -73,21 +60,15 @@ impl Operation {
             }
             Self::Revoke => {
                 let request = revocation(name);
-                server
-                    .revoke(proto::RevokeKeyRequest { etag, ..request })
-                    .await
+                server.revoke(proto::RevokeKeyRequest { etag, ..request }).await
             }
             Self::Disable => {
                 let request = disabling(name);
-                server
-                    .disable(proto::DisableKeyRequest { etag, ..request })
-                    .await
+                server.disable(proto::DisableKeyRequest { etag, ..request }).await
             }
             Self::Enable => {
                 let request = enabling(name);
-                server
-                    .enable(proto::EnableKeyRequest { etag, ..request })
-                    .await
+                server.enable(proto::EnableKeyRequest { etag, ..request }).await
             }
         }
     }

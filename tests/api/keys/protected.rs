@@ -16,18 +16,10 @@ use super::operation::Operation;
 #[tokio::test]
 async fn a_system_key_cannot_be_ended() {
     let server = Server::start().await;
-    for name in [
-        server.project("acme").await.system_key,
-        system_key(&server, "system").await,
-    ] {
+    for name in [server.project("acme").await.system_key, system_key(&server, "system").await] {
         let before = server.get(&name).await.unwrap();
         assert!(before.protected);
-        for operation in [
-            Operation::Delete,
-            Operation::Purge,
-            Operation::Revoke,
-            Operation::Disable,
-        ] {
+        for operation in [Operation::Delete, Operation::Purge, Operation::Revoke, Operation::Disable] {
             let status = server.refused(operation.run(&server, &name, "")).await;
             assert_eq!(reason(&status, Grpc::FailedPrecondition), "PROTECTED");
             assert_eq!(metadata(&status, "resource").as_ref(), Some(&name));
@@ -37,11 +29,7 @@ async fn a_system_key_cannot_be_ended() {
             assert_eq!(reason(&status, Grpc::FailedPrecondition), "STATE_FORBIDS");
         }
         let expiring = proto::UpdateKeyRequest {
-            key: Some(Key {
-                name: name.clone(),
-                expiration: lives(HOUR),
-                ..Default::default()
-            }),
+            key: Some(Key { name: name.clone(), expiration: lives(HOUR), ..Default::default() }),
             ..Default::default()
         };
         let status = server.refused(server.update(expiring)).await;
@@ -66,14 +54,8 @@ async fn a_system_key_is_rotated_and_described() {
         ..Default::default()
     };
     let updated = server.update(request).await.unwrap();
-    assert_eq!(
-        (updated.display_name.as_str(), updated.protected),
-        ("Ours", true)
-    );
-    let request = proto::RotateKeyRequest {
-        name: name.clone(),
-        ..Default::default()
-    };
+    assert_eq!((updated.display_name.as_str(), updated.protected), ("Ours", true));
+    let request = proto::RotateKeyRequest { name: name.clone(), ..Default::default() };
     let rotated = server.rotate(request).await.unwrap();
     assert_eq!(server.code(&rotated.api_key).await, Code::Valid);
     assert!(rotated.key.unwrap().protected);
@@ -84,10 +66,7 @@ async fn a_system_key_is_rotated_and_described() {
 async fn a_rotated_root_key_authenticates_no_more() {
     let mut server = Server::start().await;
     let name = system_key(&server, "system").await;
-    let request = proto::RotateKeyRequest {
-        name: name.clone(),
-        ..Default::default()
-    };
+    let request = proto::RotateKeyRequest { name: name.clone(), ..Default::default() };
     let rotated = server.rotate(request).await.unwrap();
     let status = server.get(&name).await.unwrap_err();
     assert_eq!(reason(&status, Grpc::Unauthenticated), "UNAUTHENTICATED");
@@ -96,9 +75,7 @@ async fn a_rotated_root_key_authenticates_no_more() {
 }
 
 async fn system_key(server: &Server, project: &str) -> String {
-    let request = proto::GetProjectRequest {
-        name: format!("projects/{project}"),
-    };
+    let request = proto::GetProjectRequest { name: format!("projects/{project}") };
     let got = inner(server.projects().get_project(request).await).unwrap();
     got.project.unwrap().system_key
 }

@@ -13,25 +13,16 @@ use crate::{
 };
 
 fn create(request_id: &str) -> proto::CreateKeyRequest {
-    proto::CreateKeyRequest {
-        request_id: request_id.into(),
-        ..creation(Key::default())
-    }
+    proto::CreateKeyRequest { request_id: request_id.into(), ..creation(Key::default()) }
 }
 
 fn rotate(name: &str, request_id: &str) -> proto::RotateKeyRequest {
-    proto::RotateKeyRequest {
-        request_id: request_id.into(),
-        ..rotation(name)
-    }
+    proto::RotateKeyRequest { request_id: request_id.into(), ..rotation(name) }
 }
 
 #[track_caller]
 fn assert_reused(status: &Status, request_id: &str) {
-    assert_eq!(
-        reason(status, Grpc::FailedPrecondition),
-        "REQUEST_ID_REUSED"
-    );
+    assert_eq!(reason(status, Grpc::FailedPrecondition), "REQUEST_ID_REUSED");
     assert_eq!(metadata(status, "request_id").as_deref(), Some(request_id));
 }
 
@@ -81,10 +72,7 @@ async fn a_repeat_is_safe_with_the_etag_of_the_first() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
-    let request = proto::RotateKeyRequest {
-        etag: key.etag.clone(),
-        ..rotate(&key.name, "turn-1")
-    };
+    let request = proto::RotateKeyRequest { etag: key.etag.clone(), ..rotate(&key.name, "turn-1") };
     let first = server.rotate(request.clone()).await.unwrap();
     let repeat = server.rotate(request).await.unwrap();
     assert_eq!(repeat.key, first.key);
@@ -98,16 +86,10 @@ async fn another_request_under_the_same_id_is_refused() {
     let made = server.create(create("x")).await.unwrap().key.unwrap();
     let others = [
         proto::CreateKeyRequest {
-            key: Some(Key {
-                environment: "staging".into(),
-                ..Default::default()
-            }),
+            key: Some(Key { environment: "staging".into(), ..Default::default() }),
             ..create("x")
         },
-        proto::CreateKeyRequest {
-            key_id: made.name.rsplit('/').next().unwrap().into(),
-            ..create("x")
-        },
+        proto::CreateKeyRequest { key_id: made.name.rsplit('/').next().unwrap().into(), ..create("x") },
     ];
     for other in others {
         assert_reused(&server.refused(server.create(other)).await, "x");
@@ -115,10 +97,7 @@ async fn another_request_under_the_same_id_is_refused() {
 
     // Ids of different methods have nothing to do with each other.
     server.rotate(rotate(&made.name, "x")).await.unwrap();
-    let with_grace = proto::RotateKeyRequest {
-        grace_period: Some(span(HOUR)),
-        ..rotate(&made.name, "x")
-    };
+    let with_grace = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotate(&made.name, "x") };
     assert_reused(&server.refused(server.rotate(with_grace)).await, "x");
     let (another, _) = server.key("acme", Key::default()).await;
     let elsewhere = rotate(&another.name, "x");
@@ -210,10 +189,7 @@ async fn an_id_is_printable_and_at_most_64_characters() {
 async fn a_refused_request_is_not_remembered() {
     let server = Server::start().await;
     server.project("acme").await;
-    let wrong = proto::CreateKeyRequest {
-        parent: "projects/late".into(),
-        ..create("x")
-    };
+    let wrong = proto::CreateKeyRequest { parent: "projects/late".into(), ..create("x") };
     server.refused(server.create(wrong.clone())).await;
     server.project("late").await;
     let made = server.create(wrong).await.unwrap();
@@ -222,10 +198,7 @@ async fn a_refused_request_is_not_remembered() {
     // A repeat whose key is gone has nothing to answer with, and makes no other.
     let name = made.key.unwrap().name;
     server.delete(purge(&name)).await.unwrap();
-    let again = proto::CreateKeyRequest {
-        parent: "projects/late".into(),
-        ..create("x")
-    };
+    let again = proto::CreateKeyRequest { parent: "projects/late".into(), ..create("x") };
     let status = server.refused(server.create(again)).await;
     assert_eq!(reason(&status, Grpc::NotFound), "NOT_FOUND");
     assert_eq!(metadata(&status, "resource"), Some(name));

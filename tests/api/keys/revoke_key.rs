@@ -15,10 +15,8 @@ async fn a_revoked_key_stays_revoked_whatever_comes() {
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     server.clock.advance(HOUR);
-    let request = proto::RevokeKeyRequest {
-        reason: "found in a public repository".into(),
-        ..revocation(&key.name)
-    };
+    let request =
+        proto::RevokeKeyRequest { reason: "found in a public repository".into(), ..revocation(&key.name) };
     let revoked = server.revoke(request).await.unwrap();
     let expected = Key {
         state: State::Revoked.into(),
@@ -51,10 +49,7 @@ async fn both_secrets_of_a_grace_period_are_revoked() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
-    let request = proto::RotateKeyRequest {
-        grace_period: Some(span(HOUR)),
-        ..rotation(&key.name)
-    };
+    let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotation(&key.name) };
     let new = server.rotate(request).await.unwrap().api_key;
     server.revoke(revocation(&key.name)).await.unwrap();
     assert_eq!(server.code(&old).await, Code::Revoked);
@@ -66,28 +61,17 @@ async fn a_reason_is_plain_text_of_at_most_500_characters() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
-    let because = |name: &str, reason: String| proto::RevokeKeyRequest {
-        reason,
-        ..revocation(name)
-    };
+    let because = |name: &str, reason: String| proto::RevokeKeyRequest { reason, ..revocation(name) };
     for bad in ["é".repeat(501), "a\nb".into()] {
-        let status = server
-            .refused(server.revoke(because(&key.name, bad.clone())))
-            .await;
+        let status = server.refused(server.revoke(because(&key.name, bad.clone()))).await;
         assert_invalid(&status, &["reason"]);
         let status = server.refused(server.revoke(because("key", bad))).await;
         assert_invalid(&status, &["name", "reason"]);
     }
     assert_eq!(server.code(&api_key).await, Code::Valid);
-    let revoked = server
-        .revoke(because(&key.name, "é".repeat(500)))
-        .await
-        .unwrap();
+    let revoked = server.revoke(because(&key.name, "é".repeat(500))).await.unwrap();
     assert_eq!(revoked.revoke_reason, "é".repeat(500));
     let (key, _) = server.key("acme", Key::default()).await;
-    let revoked = server
-        .revoke(because(&key.name, String::new()))
-        .await
-        .unwrap();
+    let revoked = server.revoke(because(&key.name, String::new())).await.unwrap();
     assert_eq!(revoked.revoke_reason, "");
 }

@@ -10,10 +10,7 @@ use crate::{
 };
 
 fn with_grace(name: &str, grace: Duration) -> proto::RotateKeyRequest {
-    proto::RotateKeyRequest {
-        grace_period: Some(span(grace)),
-        ..rotation(name)
-    }
+    proto::RotateKeyRequest { grace_period: Some(span(grace)), ..rotation(name) }
 }
 
 /// The code, the secret's version, and whether it was superseded.
@@ -47,11 +44,7 @@ async fn the_old_secret_ends_at_once_without_grace() {
     let after = rotated.key.unwrap();
     let expected = Key {
         update_time: Some(at(HOUR)),
-        secrets: vec![Secret {
-            version: 2,
-            create_time: Some(at(HOUR)),
-            ..Default::default()
-        }],
+        secrets: vec![Secret { version: 2, create_time: Some(at(HOUR)), ..Default::default() }],
         etag: after.etag.clone(),
         revision: server.revision().await,
         ..key
@@ -76,24 +69,15 @@ async fn the_old_secret_verifies_to_the_last_instant_of_its_grace() {
 
     server.clock.advance(HOUR - TICK);
     assert_eq!(seen(&server, &old).await, (Code::Valid, 1, true));
-    assert_eq!(
-        seen(&server, &rotated.api_key).await,
-        (Code::Valid, 2, false)
-    );
+    assert_eq!(seen(&server, &rotated.api_key).await, (Code::Valid, 2, false));
     assert_eq!(server.get(&key.name).await.unwrap().secrets.len(), 2);
 
     server.clock.advance(TICK);
     assert_eq!(seen(&server, &old).await, GONE);
-    assert_eq!(
-        seen(&server, &rotated.api_key).await,
-        (Code::Valid, 2, false)
-    );
+    assert_eq!(seen(&server, &rotated.api_key).await, (Code::Valid, 2, false));
     let living = server.get(&key.name).await.unwrap().secrets;
     assert_eq!(living.iter().map(|it| it.version).collect::<Vec<_>>(), [2]);
-    let request = proto::ListKeysRequest {
-        parent: "projects/acme".into(),
-        ..Default::default()
-    };
+    let request = proto::ListKeysRequest { parent: "projects/acme".into(), ..Default::default() };
     let listed = server.list(request).await.unwrap().keys;
     assert!(listed.iter().all(|key| key.secrets.len() == 1));
 }
@@ -102,10 +86,7 @@ async fn the_old_secret_verifies_to_the_last_instant_of_its_grace() {
 async fn grace_never_outlives_the_key() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        expiration: lives(HOUR),
-        ..Default::default()
-    };
+    let asked = Key { expiration: lives(HOUR), ..Default::default() };
     let (key, old) = server.key("acme", asked).await;
     let rotated = server.rotate(with_grace(&key.name, DAY)).await.unwrap();
     let after = rotated.key.unwrap();
@@ -120,11 +101,7 @@ async fn grace_never_outlives_the_key() {
 
     // Nor does it come back when the key is given more time.
     let longer = proto::UpdateKeyRequest {
-        key: Some(Key {
-            name: key.name.clone(),
-            expiration: ends(2 * DAY),
-            ..Default::default()
-        }),
+        key: Some(Key { name: key.name.clone(), expiration: ends(2 * DAY), ..Default::default() }),
         ..Default::default()
     };
     server.update(longer).await.unwrap();
@@ -137,17 +114,9 @@ async fn a_key_that_is_shortened_within_grace_ends_for_both_secrets() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
-    let new = server
-        .rotate(with_grace(&key.name, DAY))
-        .await
-        .unwrap()
-        .api_key;
+    let new = server.rotate(with_grace(&key.name, DAY)).await.unwrap().api_key;
     let shorter = proto::UpdateKeyRequest {
-        key: Some(Key {
-            name: key.name.clone(),
-            expiration: ends(HOUR),
-            ..Default::default()
-        }),
+        key: Some(Key { name: key.name.clone(), expiration: ends(HOUR), ..Default::default() }),
         ..Default::default()
     };
     server.update(shorter).await.unwrap();
@@ -163,19 +132,12 @@ async fn a_second_rotation_ends_the_oldest_secret() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, first) = server.key("acme", Key::default()).await;
-    let second = server
-        .rotate(with_grace(&key.name, DAY))
-        .await
-        .unwrap()
-        .api_key;
+    let second = server.rotate(with_grace(&key.name, DAY)).await.unwrap().api_key;
     server.clock.advance(HOUR);
     let rotated = server.rotate(with_grace(&key.name, HOUR)).await.unwrap();
     let third = rotated.api_key;
     let secrets = rotated.key.unwrap().secrets;
-    assert_eq!(
-        secrets.iter().map(|it| it.version).collect::<Vec<_>>(),
-        [3, 2]
-    );
+    assert_eq!(secrets.iter().map(|it| it.version).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(secrets[1].expire_time, Some(at(2 * HOUR)));
     assert_eq!(seen(&server, &first).await, GONE);
     assert_eq!(seen(&server, &second).await, (Code::Valid, 2, true));
@@ -217,10 +179,7 @@ async fn grace_is_at_most_90_days() {
     ] {
         let status = server.refused(server.rotate(bad.clone())).await;
         assert_invalid(&status, &["grace_period"]);
-        let nameless = proto::RotateKeyRequest {
-            name: "key".into(),
-            ..bad
-        };
+        let nameless = proto::RotateKeyRequest { name: "key".into(), ..bad };
         let status = server.refused(server.rotate(nameless)).await;
         assert_invalid(&status, &["name", "grace_period"]);
     }
@@ -228,10 +187,7 @@ async fn grace_is_at_most_90_days() {
     let longest = with_grace(&key.name, 90 * DAY);
     let rotated = server.rotate(longest).await.unwrap().key.unwrap();
     assert_eq!(rotated.secrets[1].expire_time, Some(at(90 * DAY)));
-    let zero = server
-        .rotate(with_grace(&key.name, Duration::ZERO))
-        .await
-        .unwrap();
+    let zero = server.rotate(with_grace(&key.name, Duration::ZERO)).await.unwrap();
     assert_eq!(zero.key.unwrap().secrets.len(), 1);
 }
 
@@ -240,27 +196,17 @@ async fn validate_only_rotates_and_issues_nothing() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
-    let trial = proto::RotateKeyRequest {
-        validate_only: true,
-        request_id: "turn".into(),
-        ..rotation(&key.name)
-    };
+    let trial =
+        proto::RotateKeyRequest { validate_only: true, request_id: "turn".into(), ..rotation(&key.name) };
     let answer = server.rotate(trial.clone()).await.unwrap();
     assert_eq!(answer.api_key, "");
     assert!(!answer.api_key_already_issued);
-    assert_eq!(
-        answer.key.unwrap().secrets[0].version,
-        2,
-        "the key as it would be"
-    );
+    assert_eq!(answer.key.unwrap().secrets[0].version, 2, "the key as it would be");
     assert_eq!(server.revision().await, key.revision);
     assert_eq!(server.get(&key.name).await.unwrap(), key);
     assert_eq!(server.code(&old).await, Code::Valid);
 
-    let real = proto::RotateKeyRequest {
-        validate_only: false,
-        ..trial
-    };
+    let real = proto::RotateKeyRequest { validate_only: false, ..trial };
     let rotated = server.rotate(real).await.unwrap();
     assert!(!rotated.api_key_already_issued, "a trial is not remembered");
     assert_eq!(server.code(&rotated.api_key).await, Code::Valid);

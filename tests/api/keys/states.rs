@@ -13,13 +13,7 @@ use crate::{
 
 use super::operation::Operation;
 
-const STATES: [State; 5] = [
-    State::Active,
-    State::Disabled,
-    State::Revoked,
-    State::Expired,
-    State::Deleted,
-];
+const STATES: [State; 5] = [State::Active, State::Disabled, State::Revoked, State::Expired, State::Deleted];
 
 /// The state afterwards, unless the state before forbids it.
 fn outcome(state: State, operation: Operation) -> Option<State> {
@@ -51,10 +45,7 @@ async fn put(server: &Server, state: State) -> (Key, String) {
 }
 
 async fn put_to_expire(server: &Server) -> (Key, String) {
-    let key = Key {
-        expiration: lives(HOUR),
-        ..Default::default()
-    };
+    let key = Key { expiration: lives(HOUR), ..Default::default() };
     server.key("acme", key).await
 }
 
@@ -145,11 +136,7 @@ async fn the_strongest_state_shows() {
             (State::Deleted, counted.deleted),
         ];
         for (which, count) in counts {
-            assert_eq!(
-                count,
-                i64::from(which == state),
-                "{which:?} while {state:?}"
-            );
+            assert_eq!(count, i64::from(which == state), "{which:?} while {state:?}");
         }
     }
 }

@@ -4,9 +4,7 @@ use keystile::grpc::proto::{Code, Key, key::State};
 use tonic::Code as Grpc;
 
 use crate::{
-    calls::{
-        DAY, HOUR, TICK, assert_not_found, at, deletion, disabling, lives, revocation, undeletion,
-    },
+    calls::{DAY, HOUR, TICK, assert_not_found, at, deletion, disabling, lives, revocation, undeletion},
     support::{
         server::Server,
         status::{metadata, reason},
@@ -17,10 +15,7 @@ use crate::{
 async fn a_key_comes_back_in_the_state_that_it_had() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        expiration: lives(HOUR),
-        ..Default::default()
-    };
+    let asked = Key { expiration: lives(HOUR), ..Default::default() };
     let expiring = server.key("acme", asked).await;
     server.clock.advance(HOUR);
     for (state, code) in [
@@ -77,10 +72,7 @@ async fn a_key_whose_owner_is_gone_does_not_come_back() {
     let server = Server::start().await;
     server.project("acme").await;
     let owner = server.account("acme", "ci", "CI").await;
-    let asked = Key {
-        service_account: owner.clone(),
-        ..Default::default()
-    };
+    let asked = Key { service_account: owner.clone(), ..Default::default() };
     let (early, _) = server.key("acme", asked.clone()).await;
     let (late, api_key) = server.key("acme", asked).await;
     server.delete(deletion(&early.name)).await.unwrap();

@@ -10,9 +10,7 @@ use crate::{
 fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
     proto::UpdateKeyRequest {
         key: Some(key),
-        update_mask: Some(prost_types::FieldMask {
-            paths: texts(paths),
-        }),
+        update_mask: Some(prost_types::FieldMask { paths: texts(paths) }),
         ..Default::default()
     }
 }
@@ -36,9 +34,7 @@ async fn a_mask_names_fields_that_can_change() {
         "Tags",
         "display_name,tags",
     ] {
-        let status = server
-            .refused(server.update(masked(key.clone(), &[path])))
-            .await;
+        let status = server.refused(server.update(masked(key.clone(), &[path]))).await;
         assert_invalid(&status, &["update_mask"]);
     }
     let several = masked(key.clone(), &["color", "tags", "state", "*"]);
@@ -62,10 +58,7 @@ async fn every_wrong_field_that_the_mask_names_is_told_at_once() {
         allowed_cidrs: texts(&["10.0.0.0/33", "::/129"]),
         metadata: [("name".into(), "x".repeat(1025))].into(),
         tags: texts(&["fine", "a b"]),
-        expiration: Some(Expiration::Ttl(prost_types::Duration {
-            seconds: 0,
-            nanos: -1,
-        })),
+        expiration: Some(Expiration::Ttl(prost_types::Duration { seconds: 0, nanos: -1 })),
         ..Default::default()
     };
     let all = [
@@ -79,18 +72,11 @@ async fn every_wrong_field_that_the_mask_names_is_told_at_once() {
         "key.ttl",
     ];
     for paths in [&[][..], &["*"]] {
-        let status = server
-            .refused(server.update(masked(wrong.clone(), paths)))
-            .await;
+        let status = server.refused(server.update(masked(wrong.clone(), paths))).await;
         assert_invalid(&status, &all);
     }
-    let named = Key {
-        name: key.name.clone(),
-        ..wrong
-    };
-    let status = server
-        .refused(server.update(masked(named, &["tags"])))
-        .await;
+    let named = Key { name: key.name.clone(), ..wrong };
+    let status = server.refused(server.update(masked(named, &["tags"]))).await;
     assert_invalid(&status, &["key.tags[1]"]);
     let status = server.refused(server.update(Default::default())).await;
     assert_invalid(&status, &["key.name"]);
@@ -110,11 +96,7 @@ async fn the_new_end_lies_ahead_and_within_ten_years() {
         (lives(std::time::Duration::ZERO), "key.ttl"),
         (lives(3653 * DAY + TICK), "key.ttl"),
     ] {
-        let asked = Key {
-            name: key.name.clone(),
-            expiration,
-            ..Default::default()
-        };
+        let asked = Key { name: key.name.clone(), expiration, ..Default::default() };
         let status = server.refused(server.update(masked(asked, &["ttl"]))).await;
         assert_invalid(&status, &[field]);
     }

@@ -14,10 +14,7 @@ use super::{create, days, environment, get};
 fn acme() -> CreateProjectRequest {
     CreateProjectRequest {
         project_id: "acme".into(),
-        project: Some(Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        }),
+        project: Some(Project { prefix: "acme".into(), ..Default::default() }),
         ..Default::default()
     }
 }
@@ -38,10 +35,7 @@ async fn a_project_is_born_with_a_protected_system_key() {
     ];
     assert_eq!(project.environments, environments);
     assert_eq!(project.deleted_key_retention, Some(days(30)));
-    let born = prost_types::Timestamp {
-        seconds: START.as_micros() / 1_000_000,
-        nanos: 0,
-    };
+    let born = prost_types::Timestamp { seconds: START.as_micros() / 1_000_000, nanos: 0 };
     assert_eq!(project.create_time, Some(born));
     assert_eq!(project.update_time, Some(born));
     assert_eq!(project.revision, server.head().await);
@@ -53,10 +47,7 @@ async fn a_project_is_born_with_a_protected_system_key() {
     assert_eq!(key.environment, "production");
     assert_eq!(key.service_account, "projects/acme/serviceAccounts/system");
     assert_eq!(key.revision, project.revision);
-    assert_eq!(
-        key.created_by.unwrap().service_account,
-        "projects/system/serviceAccounts/root"
-    );
+    assert_eq!(key.created_by.unwrap().service_account, "projects/system/serviceAccounts/root");
 
     assert!(created.api_key.starts_with("acme_live_"));
     assert!(!created.api_key_already_issued);
@@ -74,15 +65,9 @@ async fn a_project_is_as_it_was_asked_for() {
         deleted_key_retention: Some(days(0)),
         ..Default::default()
     };
-    let request = CreateProjectRequest {
-        project: Some(project.clone()),
-        ..acme()
-    };
+    let request = CreateProjectRequest { project: Some(project.clone()), ..acme() };
     let created = create(&server, request).await.unwrap();
-    assert!(
-        created.api_key.starts_with("a1_qa_"),
-        "the first is its own"
-    );
+    assert!(created.api_key.starts_with("a1_qa_"), "the first is its own");
     let made = created.project.unwrap();
     assert_eq!(made.display_name, project.display_name);
     assert_eq!(made.environments, project.environments);
@@ -117,11 +102,7 @@ async fn a_taken_id_is_told() {
     let before = server.head().await;
     for id in ["acme", "system"] {
         for validate_only in [false, true] {
-            let request = CreateProjectRequest {
-                project_id: id.into(),
-                validate_only,
-                ..acme()
-            };
+            let request = CreateProjectRequest { project_id: id.into(), validate_only, ..acme() };
             let refused = create(&server, request).await.unwrap_err();
             assert_exists(&refused, &format!("projects/{id}"));
         }
@@ -132,32 +113,20 @@ async fn a_taken_id_is_told() {
 #[tokio::test]
 async fn a_repeat_answers_with_the_same_project_and_no_api_key() {
     let server = Server::start().await;
-    let request = CreateProjectRequest {
-        request_id: "deploy-42".into(),
-        ..acme()
-    };
+    let request = CreateProjectRequest { request_id: "deploy-42".into(), ..acme() };
     let first = create(&server, request.clone()).await.unwrap();
     let after_first = server.head().await;
     let again = create(&server, request.clone()).await.unwrap();
     assert_eq!(again.project, first.project);
-    assert_eq!(
-        again.system_key.unwrap().name,
-        first.system_key.unwrap().name
-    );
+    assert_eq!(again.system_key.unwrap().name, first.system_key.unwrap().name);
     assert_eq!(again.api_key, "");
     assert!(again.api_key_already_issued && !first.api_key_already_issued);
     assert_eq!(server.head().await, after_first);
     assert_eq!(server.code(&first.api_key).await, Code::Valid);
 
-    let other = CreateProjectRequest {
-        project_id: "other".into(),
-        ..request
-    };
+    let other = CreateProjectRequest { project_id: "other".into(), ..request };
     let refused = create(&server, other).await.unwrap_err();
-    assert_eq!(
-        reason(&refused, Grpc::FailedPrecondition),
-        "REQUEST_ID_REUSED"
-    );
+    assert_eq!(reason(&refused, Grpc::FailedPrecondition), "REQUEST_ID_REUSED");
     assert_eq!(metadata(&refused, "request_id").unwrap(), "deploy-42");
     assert_not_found(&get(&server, "other").await.unwrap_err(), "projects/other");
 }
@@ -166,16 +135,11 @@ async fn a_repeat_answers_with_the_same_project_and_no_api_key() {
 async fn a_request_id_is_its_callers_own() {
     let server = Server::start().await;
     let (_, api_key) = server.key("system", proto::Key::default()).await;
-    let request = CreateProjectRequest {
-        request_id: "1".into(),
-        ..acme()
-    };
+    let request = CreateProjectRequest { request_id: "1".into(), ..acme() };
     create(&server, request.clone()).await.unwrap();
     let caller = Bearer::new(&api_key);
-    let mut other = proto::project_service_client::ProjectServiceClient::with_interceptor(
-        channel(server.admin),
-        caller,
-    );
+    let mut other =
+        proto::project_service_client::ProjectServiceClient::with_interceptor(channel(server.admin), caller);
     let refused = other.create_project(request).await.unwrap_err();
     assert_exists(&refused, "projects/acme");
 }
@@ -186,23 +150,14 @@ async fn repeats_that_come_together_create_once() {
     let before = server.head().await;
     let mut calls = JoinSet::new();
     for _ in 0..8 {
-        let request = CreateProjectRequest {
-            request_id: "together".into(),
-            ..acme()
-        };
+        let request = CreateProjectRequest { request_id: "together".into(), ..acme() };
         let mut projects = server.projects();
         calls.spawn(async move { projects.create_project(request).await });
     }
     let answers = calls.join_all().await;
-    let answers: Vec<_> = answers
-        .into_iter()
-        .map(|it| it.unwrap().into_inner())
-        .collect();
+    let answers: Vec<_> = answers.into_iter().map(|it| it.unwrap().into_inner()).collect();
     let fresh = answers.iter().filter(|it| !it.api_key.is_empty()).count();
-    let repeats = answers
-        .iter()
-        .filter(|it| it.api_key_already_issued)
-        .count();
+    let repeats = answers.iter().filter(|it| it.api_key_already_issued).count();
     assert_eq!((fresh, repeats), (1, 7));
     assert!(answers.iter().all(|it| it.project == answers[0].project));
     assert_eq!(server.head().await, before + 1);
@@ -217,8 +172,7 @@ async fn of_many_who_want_an_id_one_gets_it() {
         let mut projects = server.projects();
         calls.spawn(async move { projects.create_project(acme()).await });
     }
-    let (made, refused): (Vec<_>, Vec<_>) =
-        calls.join_all().await.into_iter().partition(Result::is_ok);
+    let (made, refused): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((made.len(), refused.len()), (1, 7));
     for refused in refused {
         assert_exists(&refused.unwrap_err(), "projects/acme");
@@ -230,11 +184,7 @@ async fn of_many_who_want_an_id_one_gets_it() {
 async fn a_trial_changes_nothing() {
     let server = Server::start().await;
     let before = server.head().await;
-    let request = CreateProjectRequest {
-        request_id: "trial".into(),
-        validate_only: true,
-        ..acme()
-    };
+    let request = CreateProjectRequest { request_id: "trial".into(), validate_only: true, ..acme() };
     let tried = create(&server, request.clone()).await.unwrap();
     assert_eq!(tried.api_key, "");
     assert!(!tried.api_key_already_issued);
@@ -242,10 +192,7 @@ async fn a_trial_changes_nothing() {
     assert_eq!(server.head().await, before);
     assert_not_found(&get(&server, "acme").await.unwrap_err(), "projects/acme");
 
-    let in_earnest = CreateProjectRequest {
-        validate_only: false,
-        ..request
-    };
+    let in_earnest = CreateProjectRequest { validate_only: false, ..request };
     let made = create(&server, in_earnest).await.unwrap();
     assert!(!made.api_key.is_empty(), "the trial's request id is free");
 }

@@ -7,18 +7,11 @@ use crate::support::{server::Server, status::assert_wrong};
 use super::{create, days, environment};
 
 fn acme(project: Project) -> CreateProjectRequest {
-    CreateProjectRequest {
-        project_id: "acme".into(),
-        project: Some(project),
-        ..Default::default()
-    }
+    CreateProjectRequest { project_id: "acme".into(), project: Some(project), ..Default::default() }
 }
 
 fn plain() -> Project {
-    Project {
-        prefix: "acme".into(),
-        ..Default::default()
-    }
+    Project { prefix: "acme".into(), ..Default::default() }
 }
 
 #[tokio::test]
@@ -65,26 +58,15 @@ async fn ids_are_as_documented() {
     let server = Server::start().await;
     let long = "a".repeat(63);
     for (at, id) in ["7", "a-b", "x--y", long.as_str()].into_iter().enumerate() {
-        let request = CreateProjectRequest {
-            project_id: id.into(),
-            validate_only: at % 2 == 0,
-            ..acme(plain())
-        };
+        let request =
+            CreateProjectRequest { project_id: id.into(), validate_only: at % 2 == 0, ..acme(plain()) };
         let made = create(&server, request).await.unwrap().project.unwrap();
         assert_eq!(made.name, format!("projects/{id}"));
     }
     let too_long = "a".repeat(64);
-    for id in [
-        "", "-", "a-", "-a", "Acme", "a_b", "a/b", "a.b", "a b", "é", "a\n", "a\0", &too_long,
-    ] {
-        let request = CreateProjectRequest {
-            project_id: id.into(),
-            ..acme(plain())
-        };
-        assert_wrong(
-            &create(&server, request).await.unwrap_err(),
-            &["project_id"],
-        );
+    for id in ["", "-", "a-", "-a", "Acme", "a_b", "a/b", "a.b", "a b", "é", "a\n", "a\0", &too_long] {
+        let request = CreateProjectRequest { project_id: id.into(), ..acme(plain()) };
+        assert_wrong(&create(&server, request).await.unwrap_err(), &["project_id"]);
     }
 }
 
@@ -93,24 +75,12 @@ async fn prefixes_are_as_documented() {
     let server = Server::start().await;
     let tried = |prefix: &str| CreateProjectRequest {
         validate_only: true,
-        ..acme(Project {
-            prefix: prefix.into(),
-            ..Default::default()
-        })
+        ..acme(Project { prefix: prefix.into(), ..Default::default() })
     };
     for prefix in ["ab", "a1", "abcdefghijklmnop"] {
         create(&server, tried(prefix)).await.unwrap();
     }
-    for prefix in [
-        "",
-        "a",
-        "1a",
-        "Acme",
-        "a_b",
-        "a-b",
-        "é1",
-        "abcdefghijklmnopq",
-    ] {
+    for prefix in ["", "a", "1a", "Acme", "a_b", "a-b", "é1", "abcdefghijklmnopq"] {
         let refused = create(&server, tried(prefix)).await.unwrap_err();
         assert_wrong(&refused, &["project.prefix"]);
     }
@@ -121,10 +91,7 @@ async fn display_names_are_as_documented() {
     let server = Server::start().await;
     let tried = |name: &str| CreateProjectRequest {
         validate_only: true,
-        ..acme(Project {
-            display_name: name.into(),
-            ..plain()
-        })
+        ..acme(Project { display_name: name.into(), ..plain() })
     };
     let most = "é".repeat(200);
     create(&server, tried(&most)).await.unwrap();
@@ -139,10 +106,7 @@ async fn environments_are_as_documented() {
     let server = Server::start().await;
     let tried = |environments: Vec<Environment>| CreateProjectRequest {
         validate_only: true,
-        ..acme(Project {
-            environments,
-            ..plain()
-        })
+        ..acme(Project { environments, ..plain() })
     };
     let numbered = |count: u32| {
         let environment = |n| environment(&format!("e-{n}"), &format!("t{n}"));
@@ -160,17 +124,11 @@ async fn environments_are_as_documented() {
         (vec![environment("", "x")], "project.environments[0].id"),
         (vec![environment("1a", "x")], "project.environments[0].id"),
         (vec![environment("a_b", "x")], "project.environments[0].id"),
-        (
-            vec![environment(&"a".repeat(32), "x")],
-            "project.environments[0].id",
-        ),
+        (vec![environment(&"a".repeat(32), "x")], "project.environments[0].id"),
         (vec![environment("a", "")], "project.environments[0].tag"),
         (vec![environment("a", "1")], "project.environments[0].tag"),
         (vec![environment("a", "X")], "project.environments[0].tag"),
-        (
-            vec![environment("a", &"x".repeat(11))],
-            "project.environments[0].tag",
-        ),
+        (vec![environment("a", &"x".repeat(11))], "project.environments[0].tag"),
     ] {
         let refused = create(&server, tried(bad)).await.unwrap_err();
         assert_wrong(&refused, &[field]);
@@ -182,10 +140,7 @@ async fn retention_is_at_most_ten_years() {
     let server = Server::start().await;
     let tried = |retention: prost_types::Duration| CreateProjectRequest {
         validate_only: true,
-        ..acme(Project {
-            deleted_key_retention: Some(retention),
-            ..plain()
-        })
+        ..acme(Project { deleted_key_retention: Some(retention), ..plain() })
     };
     for good in [days(0), days(1), days(3650)] {
         let made = create(&server, tried(good)).await.unwrap();
@@ -210,21 +165,12 @@ async fn request_ids_are_as_documented() {
     let server = Server::start().await;
     let most = "~".repeat(64);
     for (at, good) in ["!", "0b9c-42", &most].into_iter().enumerate() {
-        let request = CreateProjectRequest {
-            project_id: format!("p{at}"),
-            request_id: good.into(),
-            ..acme(plain())
-        };
+        let request =
+            CreateProjectRequest { project_id: format!("p{at}"), request_id: good.into(), ..acme(plain()) };
         create(&server, request).await.unwrap();
     }
     for bad in [" ", "a b", "é", "a\n", "\u{7f}", &"x".repeat(65)] {
-        let request = CreateProjectRequest {
-            request_id: bad.into(),
-            ..acme(plain())
-        };
-        assert_wrong(
-            &create(&server, request).await.unwrap_err(),
-            &["request_id"],
-        );
+        let request = CreateProjectRequest { request_id: bad.into(), ..acme(plain()) };
+        assert_wrong(&create(&server, request).await.unwrap_err(), &["request_id"]);
     }
 }

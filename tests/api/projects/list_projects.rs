@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{
-    ListProjectsRequest, ListProjectsResponse, ListServiceAccountsRequest,
-};
+use keystile::grpc::proto::{ListProjectsRequest, ListProjectsResponse, ListServiceAccountsRequest};
 use tonic::{Code, Status};
 
 use crate::support::{
@@ -13,10 +11,7 @@ use crate::support::{
 };
 
 async fn page(server: &Server, size: i32, token: &str) -> Result<ListProjectsResponse, Status> {
-    let request = ListProjectsRequest {
-        page_size: size,
-        page_token: token.into(),
-    };
+    let request = ListProjectsRequest { page_size: size, page_token: token.into() };
     let listed = server.projects().list_projects(request).await;
     listed.map(|listed| listed.into_inner())
 }
@@ -33,15 +28,7 @@ async fn projects_come_oldest_first() {
         server.project(id).await;
     }
     let all = page(&server, 0, "").await.unwrap();
-    assert_eq!(
-        names(&all),
-        [
-            "projects/system",
-            "projects/zulu",
-            "projects/mike",
-            "projects/alpha"
-        ]
-    );
+    assert_eq!(names(&all), ["projects/system", "projects/zulu", "projects/mike", "projects/alpha"]);
     assert_eq!(all.next_page_token, "");
 }
 
@@ -85,10 +72,7 @@ async fn fifty_come_unless_asked_otherwise() {
     assert_eq!(first.projects.len(), 50);
     let rest = page(&server, 0, &first.next_page_token).await.unwrap();
     assert_eq!(rest.projects.len(), 1);
-    assert_eq!(
-        page(&server, i32::MAX, "").await.unwrap().projects.len(),
-        51
-    );
+    assert_eq!(page(&server, i32::MAX, "").await.unwrap().projects.len(), 51);
 }
 
 #[tokio::test]
@@ -98,10 +82,8 @@ async fn a_page_outlives_the_project_that_it_ended_with() {
         server.project(id).await;
     }
     let first = page(&server, 2, "").await.unwrap();
-    let delete = keystile::grpc::proto::DeleteProjectRequest {
-        name: "projects/b".into(),
-        ..Default::default()
-    };
+    let delete =
+        keystile::grpc::proto::DeleteProjectRequest { name: "projects/b".into(), ..Default::default() };
     server.projects().delete_project(delete).await.unwrap();
     let rest = page(&server, 2, &first.next_page_token).await.unwrap();
     assert_eq!(names(&rest), ["projects/c", "projects/system"]);
@@ -112,32 +94,19 @@ async fn a_token_that_is_not_ours_is_refused() {
     let server = Server::start().await;
     for id in ["acme", "other"] {
         server.project(id).await;
-        server.account(id, "ci").await;
+        server.service_account(id, "ci").await;
     }
     let token = page(&server, 1, "").await.unwrap().next_page_token;
-    let accounts = ListServiceAccountsRequest {
-        parent: "projects/acme".into(),
-        page_size: 1,
-        ..Default::default()
-    };
+    let accounts =
+        ListServiceAccountsRequest { parent: "projects/acme".into(), page_size: 1, ..Default::default() };
     let accounts = server.accounts().list_service_accounts(accounts).await;
     let foreign = accounts.unwrap().into_inner().next_page_token;
     let mut edited = token.clone();
     let last = if edited.pop() == Some('A') { 'B' } else { 'A' };
     edited.push(last);
-    for bad in [
-        "2",
-        "é",
-        &token[1..],
-        &foreign,
-        &edited,
-        &format!("{token}="),
-    ] {
+    for bad in ["2", "é", &token[1..], &foreign, &edited, &format!("{token}=")] {
         let refused = page(&server, 1, bad).await.unwrap_err();
-        assert_eq!(
-            reason(&refused, Code::InvalidArgument),
-            "INVALID_PAGE_TOKEN"
-        );
+        assert_eq!(reason(&refused, Code::InvalidArgument), "INVALID_PAGE_TOKEN");
         assert_eq!(metadata(&refused, "field").as_deref(), Some("page_token"));
     }
     assert!(page(&server, 1, &token).await.is_ok());

@@ -14,17 +14,11 @@ use tonic::Status;
 use crate::support::server::Server;
 
 fn environment(id: &str, tag: &str) -> proto::Environment {
-    proto::Environment {
-        id: id.into(),
-        tag: tag.into(),
-    }
+    proto::Environment { id: id.into(), tag: tag.into() }
 }
 
 fn days(days: i64) -> prost_types::Duration {
-    prost_types::Duration {
-        seconds: days * 24 * 60 * 60,
-        nanos: 0,
-    }
+    prost_types::Duration { seconds: days * 24 * 60 * 60, nanos: 0 }
 }
 
 async fn create(
@@ -48,9 +42,7 @@ async fn update(server: &Server, project: Project, mask: &[&str]) -> Result<Proj
 }
 
 async fn get(server: &Server, id: &str) -> Result<Project, Status> {
-    let request = proto::GetProjectRequest {
-        name: format!("projects/{id}"),
-    };
+    let request = proto::GetProjectRequest { name: format!("projects/{id}") };
     let got = server.projects().get_project(request).await;
     got.map(|got| got.into_inner().project.unwrap())
 }

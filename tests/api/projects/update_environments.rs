@@ -12,19 +12,13 @@ use super::{create, environment, get, update};
 fn only(environments: &[(&str, &str)]) -> Project {
     Project {
         name: "projects/acme".into(),
-        environments: environments
-            .iter()
-            .map(|(id, tag)| environment(id, tag))
-            .collect(),
+        environments: environments.iter().map(|(id, tag)| environment(id, tag)).collect(),
         ..Default::default()
     }
 }
 
 async fn key_in(server: &Server, environment: &str) -> (Key, String) {
-    let key = Key {
-        environment: environment.into(),
-        ..Default::default()
-    };
+    let key = Key { environment: environment.into(), ..Default::default() };
     server.key("acme", key).await
 }
 
@@ -38,11 +32,7 @@ async fn an_environment_that_keys_belong_to_is_not_removed() {
     assert_refused(&refused, "IN_USE", "projects/acme");
     assert!(metadata(&refused, "used_by").unwrap().contains("keys"));
 
-    let tried = UpdateProjectRequest {
-        project: Some(without),
-        validate_only: true,
-        ..Default::default()
-    };
+    let tried = UpdateProjectRequest { project: Some(without), validate_only: true, ..Default::default() };
     let refused = server.projects().update_project(tried).await.unwrap_err();
     assert_refused(&refused, "IN_USE", "projects/acme");
     let retagged = only(&[("production", "live"), ("staging", "test")]);
@@ -62,11 +52,7 @@ async fn a_key_in_whatever_state_holds_its_environment_until_it_is_purged() {
     for purge in [false, true] {
         let refused = update(&server, without.clone(), &[]).await.unwrap_err();
         assert_refused(&refused, "IN_USE", "projects/acme");
-        let delete = DeleteKeyRequest {
-            name: key.name.clone(),
-            purge,
-            ..Default::default()
-        };
+        let delete = DeleteKeyRequest { name: key.name.clone(), purge, ..Default::default() };
         server.keys().delete_key(delete).await.unwrap();
     }
     update(&server, without, &[]).await.unwrap();
@@ -77,22 +63,14 @@ async fn the_system_key_holds_no_environment_and_works_on_without() {
     let server = Server::start().await;
     let project = proto::CreateProjectRequest {
         project_id: "acme".into(),
-        project: Some(Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        }),
+        project: Some(Project { prefix: "acme".into(), ..Default::default() }),
         ..Default::default()
     };
     let created = create(&server, project).await.unwrap();
-    update(&server, only(&[("staging", "stage")]), &[])
-        .await
-        .unwrap();
+    update(&server, only(&[("staging", "stage")]), &[]).await.unwrap();
     assert_eq!(server.code(&created.api_key).await, Code::Valid);
 
-    let rotate = proto::RotateKeyRequest {
-        name: created.system_key.unwrap().name,
-        ..Default::default()
-    };
+    let rotate = proto::RotateKeyRequest { name: created.system_key.unwrap().name, ..Default::default() };
     let rotated = server.keys().rotate_key(rotate).await.unwrap().into_inner();
     assert_eq!(server.code(&rotated.api_key).await, Code::Valid);
 }
@@ -109,10 +87,7 @@ async fn free_environments_come_and_go() {
     assert!(api_key.starts_with("acme_test_"));
     let gone = proto::CreateKeyRequest {
         parent: "projects/acme".into(),
-        key: Some(Key {
-            environment: "development".into(),
-            ..Default::default()
-        }),
+        key: Some(Key { environment: "development".into(), ..Default::default() }),
         ..Default::default()
     };
     let refused = server.keys().create_key(gone).await.unwrap_err();
@@ -134,16 +109,11 @@ async fn environments_may_change_places_while_keys_use_them() {
 async fn a_key_that_comes_while_its_environment_goes_is_never_left_without() {
     let server = Server::start().await;
     server.project("acme").await;
-    let without = UpdateProjectRequest {
-        project: Some(only(&[("production", "live")])),
-        ..Default::default()
-    };
+    let without =
+        UpdateProjectRequest { project: Some(only(&[("production", "live")])), ..Default::default() };
     let key = proto::CreateKeyRequest {
         parent: "projects/acme".into(),
-        key: Some(Key {
-            environment: "staging".into(),
-            ..Default::default()
-        }),
+        key: Some(Key { environment: "staging".into(), ..Default::default() }),
         ..Default::default()
     };
     let (mut projects, mut keys) = (server.projects(), server.keys());

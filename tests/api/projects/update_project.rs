@@ -13,10 +13,7 @@ use crate::support::{
 use super::{days, environment, get, update};
 
 fn acme() -> Project {
-    Project {
-        name: "projects/acme".into(),
-        ..Default::default()
-    }
+    Project { name: "projects/acme".into(), ..Default::default() }
 }
 
 /// Differs from a fresh project in all that can be changed.
@@ -55,14 +52,8 @@ async fn a_mask_names_what_changes() {
 async fn without_a_mask_what_is_set_changes() {
     let server = Server::start().await;
     let before = server.project("acme").await;
-    let set = Project {
-        deleted_key_retention: Some(days(7)),
-        ..acme()
-    };
-    let request = UpdateProjectRequest {
-        project: Some(set),
-        ..Default::default()
-    };
+    let set = Project { deleted_key_retention: Some(days(7)), ..acme() };
+    let request = UpdateProjectRequest { project: Some(set), ..Default::default() };
     let updated = server.projects().update_project(request).await.unwrap();
     let updated = updated.into_inner().project.unwrap();
     assert_eq!(updated.deleted_key_retention, Some(days(7)));
@@ -78,10 +69,7 @@ async fn a_star_changes_everything() {
     let server = Server::start().await;
     server.project("acme").await;
     update(&server, changed(), &["*"]).await.unwrap();
-    let bare = Project {
-        environments: vec![environment("production", "live")],
-        ..acme()
-    };
+    let bare = Project { environments: vec![environment("production", "live")], ..acme() };
     let updated = update(&server, bare, &["*"]).await.unwrap();
     assert_eq!(updated.display_name, "", "it was unset");
     assert_eq!(updated.deleted_key_retention, Some(days(30)), "the default");
@@ -152,12 +140,7 @@ async fn every_wrong_field_is_told_at_once() {
     assert_wrong(&refused, &wrong);
     let masked = ["color", "display_name", "size"];
     let refused = update(&server, project, &masked).await.unwrap_err();
-    let wrong = [
-        "update_mask",
-        "update_mask",
-        "project.name",
-        "project.display_name",
-    ];
+    let wrong = ["update_mask", "update_mask", "project.name", "project.display_name"];
     assert_wrong(&refused, &wrong);
 
     let empty = UpdateProjectRequest::default();
@@ -176,22 +159,15 @@ async fn an_unknown_project_is_not_found() {
 async fn a_stale_etag_is_refused_with_the_one_in_force() {
     let server = Server::start().await;
     let first = server.project("acme").await;
-    let with_etag = |etag: &str, name: &str| Project {
-        etag: etag.into(),
-        display_name: name.into(),
-        ..acme()
-    };
-    let second = update(&server, with_etag(&first.etag, "One"), &[])
-        .await
-        .unwrap();
+    let with_etag =
+        |etag: &str, name: &str| Project { etag: etag.into(), display_name: name.into(), ..acme() };
+    let second = update(&server, with_etag(&first.etag, "One"), &[]).await.unwrap();
     for stale in [first.etag.as_str(), "never"] {
         let refused = update(&server, with_etag(stale, "Two"), &[]).await;
         assert_stale(&refused.unwrap_err(), "projects/acme", &second.etag);
     }
     assert_eq!(get(&server, "acme").await.unwrap(), second);
-    let third = update(&server, with_etag(&second.etag, "Two"), &[])
-        .await
-        .unwrap();
+    let third = update(&server, with_etag(&second.etag, "Two"), &[]).await.unwrap();
     assert_eq!(third.display_name, "Two");
 }
 
@@ -201,20 +177,12 @@ async fn of_many_with_one_etag_one_changes_it() {
     let etag = server.project("acme").await.etag;
     let mut calls = JoinSet::new();
     for n in 0..8 {
-        let project = Project {
-            etag: etag.clone(),
-            display_name: n.to_string(),
-            ..acme()
-        };
-        let request = UpdateProjectRequest {
-            project: Some(project),
-            ..Default::default()
-        };
+        let project = Project { etag: etag.clone(), display_name: n.to_string(), ..acme() };
+        let request = UpdateProjectRequest { project: Some(project), ..Default::default() };
         let mut projects = server.projects();
         calls.spawn(async move { projects.update_project(request).await });
     }
-    let (made, refused): (Vec<_>, Vec<_>) =
-        calls.join_all().await.into_iter().partition(Result::is_ok);
+    let (made, refused): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((made.len(), refused.len()), (1, 7));
     let now = get(&server, "acme").await.unwrap();
     for refused in refused {
@@ -226,11 +194,8 @@ async fn of_many_with_one_etag_one_changes_it() {
 async fn a_trial_answers_what_would_be_and_changes_nothing() {
     let server = Server::start().await;
     let before = server.project("acme").await;
-    let request = UpdateProjectRequest {
-        project: Some(changed()),
-        validate_only: true,
-        ..Default::default()
-    };
+    let request =
+        UpdateProjectRequest { project: Some(changed()), validate_only: true, ..Default::default() };
     let tried = server.projects().update_project(request).await.unwrap();
     let tried = tried.into_inner().project.unwrap();
     assert_eq!(tried.display_name, "Acme");
@@ -246,17 +211,12 @@ async fn a_new_retention_holds_for_keys_that_are_deleted_later() {
     let (one, _) = server.key("acme", Key::default()).await;
     let (two, _) = server.key("acme", Key::default()).await;
     let delete = async |key: &Key| {
-        let request = DeleteKeyRequest {
-            name: key.name.clone(),
-            ..Default::default()
-        };
+        let request = DeleteKeyRequest { name: key.name.clone(), ..Default::default() };
         let deleted = server.keys().delete_key(request).await.unwrap();
         let deleted = deleted.into_inner().key.unwrap();
         deleted.purge_time.unwrap().seconds - deleted.delete_time.unwrap().seconds
     };
     assert_eq!(delete(&one).await, 30 * 86_400);
-    update(&server, changed(), &["deleted_key_retention"])
-        .await
-        .unwrap();
+    update(&server, changed(), &["deleted_key_retention"]).await.unwrap();
     assert_eq!(delete(&two).await, 7 * 86_400);
 }

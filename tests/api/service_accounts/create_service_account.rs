@@ -32,10 +32,7 @@ async fn an_account_is_as_it_was_asked_for() {
     assert_eq!((made.disable_time, made.last_used_time), (None, None));
     assert_eq!(made.revision, server.head().await);
     let creator = made.created_by.clone().unwrap();
-    assert_eq!(
-        creator.service_account,
-        "projects/system/serviceAccounts/root"
-    );
+    assert_eq!(creator.service_account, "projects/system/serviceAccounts/root");
     assert_eq!(creator.display_name, "Root");
     assert_eq!(get(&server, CI).await.unwrap(), made);
 }
@@ -43,10 +40,7 @@ async fn an_account_is_as_it_was_asked_for() {
 #[tokio::test]
 async fn without_an_id_each_gets_its_own() {
     let server = with_project().await;
-    let request = CreateServiceAccountRequest {
-        parent: "projects/acme".into(),
-        ..Default::default()
-    };
+    let request = CreateServiceAccountRequest { parent: "projects/acme".into(), ..Default::default() };
     let one = create(&server, request.clone()).await.unwrap();
     let two = create(&server, request).await.unwrap();
     assert_ne!(one.name, two.name);
@@ -80,15 +74,9 @@ async fn ids_are_unique_in_their_project() {
     let made = create(&server, new_ci()).await.unwrap();
     let refused = create(&server, new_ci()).await.unwrap_err();
     assert_exists(&refused, CI);
-    let system = CreateServiceAccountRequest {
-        service_account_id: "system".into(),
-        ..new_ci()
-    };
+    let system = CreateServiceAccountRequest { service_account_id: "system".into(), ..new_ci() };
     assert_exists(&create(&server, system).await.unwrap_err(), SYSTEM);
-    let elsewhere = CreateServiceAccountRequest {
-        parent: "projects/other".into(),
-        ..new_ci()
-    };
+    let elsewhere = CreateServiceAccountRequest { parent: "projects/other".into(), ..new_ci() };
     create(&server, elsewhere).await.unwrap();
     assert_eq!(get(&server, CI).await.unwrap(), made);
 }
@@ -113,15 +101,9 @@ async fn a_repeat_answers_with_the_same_account() {
     assert_eq!(create(&server, request.clone()).await.unwrap(), first);
     assert_eq!(server.head().await, after_first);
 
-    let other = CreateServiceAccountRequest {
-        service_account: None,
-        ..request
-    };
+    let other = CreateServiceAccountRequest { service_account: None, ..request };
     let refused = create(&server, other).await.unwrap_err();
-    assert_eq!(
-        reason(&refused, Code::FailedPrecondition),
-        "REQUEST_ID_REUSED"
-    );
+    assert_eq!(reason(&refused, Code::FailedPrecondition), "REQUEST_ID_REUSED");
     assert_eq!(metadata(&refused, "request_id").unwrap(), "deploy-42");
 }
 
@@ -140,10 +122,8 @@ async fn repeats_that_come_together_create_once() {
         calls.spawn(async move { accounts.create_service_account(request).await });
     }
     let answers = calls.join_all().await;
-    let names: Vec<_> = answers
-        .into_iter()
-        .map(|it| it.unwrap().into_inner().service_account.unwrap().name)
-        .collect();
+    let names: Vec<_> =
+        answers.into_iter().map(|it| it.unwrap().into_inner().service_account.unwrap().name).collect();
     assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
     assert_eq!(server.head().await, before + 1);
 }
@@ -153,18 +133,12 @@ async fn a_request_id_serves_each_method_by_itself() {
     let server = Server::start().await;
     let project = keystile::grpc::proto::CreateProjectRequest {
         project_id: "acme".into(),
-        project: Some(keystile::grpc::proto::Project {
-            prefix: "acme".into(),
-            ..Default::default()
-        }),
+        project: Some(keystile::grpc::proto::Project { prefix: "acme".into(), ..Default::default() }),
         request_id: "1".into(),
         ..Default::default()
     };
     server.projects().create_project(project).await.unwrap();
-    let account = CreateServiceAccountRequest {
-        request_id: "1".into(),
-        ..new_ci()
-    };
+    let account = CreateServiceAccountRequest { request_id: "1".into(), ..new_ci() };
     assert_eq!(create(&server, account).await.unwrap().name, CI);
 }
 
@@ -172,20 +146,13 @@ async fn a_request_id_serves_each_method_by_itself() {
 async fn a_trial_changes_nothing() {
     let server = with_project().await;
     let before = server.head().await;
-    let request = CreateServiceAccountRequest {
-        validate_only: true,
-        request_id: "trial".into(),
-        ..new_ci()
-    };
+    let request = CreateServiceAccountRequest { validate_only: true, request_id: "trial".into(), ..new_ci() };
     let tried = create(&server, request.clone()).await.unwrap();
     assert_eq!(tried.name, CI);
     assert_eq!(tried.metadata, new_ci().service_account.unwrap().metadata);
     assert_not_found(&get(&server, CI).await.unwrap_err(), CI);
     assert_eq!(server.head().await, before);
 
-    let in_earnest = CreateServiceAccountRequest {
-        validate_only: false,
-        ..request
-    };
+    let in_earnest = CreateServiceAccountRequest { validate_only: false, ..request };
     create(&server, in_earnest).await.unwrap();
 }

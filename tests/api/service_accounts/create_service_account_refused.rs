@@ -51,16 +51,12 @@ fn entries(list: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String,
 async fn metadata_is_bounded_in_every_direction() {
     let server = with_project().await;
     let tried = |metadata: BTreeMap<String, String>| CreateServiceAccountRequest {
-        service_account: Some(ServiceAccount {
-            metadata,
-            ..Default::default()
-        }),
+        service_account: Some(ServiceAccount { metadata, ..Default::default() }),
         validate_only: true,
         ..new_ci()
     };
-    let numbered = |count: u32, value: &str| {
-        entries((0..count).map(|n| (format!("k{n:03}"), value.to_owned())))
-    };
+    let numbered =
+        |count: u32, value: &str| entries((0..count).map(|n| (format!("k{n:03}"), value.to_owned())));
     let full = numbered(8, &"x".repeat(1020));
     for good in [
         numbered(64, ""),

@@ -1,8 +1,7 @@
 //! DeleteServiceAccount.
 
 use keystile::grpc::proto::{
-    Code, DeleteKeyRequest, DeleteServiceAccountRequest, GetKeyRequest, Key, UndeleteKeyRequest,
-    key,
+    Code, DeleteKeyRequest, DeleteServiceAccountRequest, GetKeyRequest, Key, UndeleteKeyRequest, key,
 };
 use tonic::Status;
 
@@ -14,17 +13,11 @@ use crate::support::{
 use super::{CI, MALFORMED, SYSTEM, disable, get, key_of, with_account};
 
 fn ci() -> DeleteServiceAccountRequest {
-    DeleteServiceAccountRequest {
-        name: CI.into(),
-        ..Default::default()
-    }
+    DeleteServiceAccountRequest { name: CI.into(), ..Default::default() }
 }
 
 fn forced() -> DeleteServiceAccountRequest {
-    DeleteServiceAccountRequest {
-        force: true,
-        ..ci()
-    }
+    DeleteServiceAccountRequest { force: true, ..ci() }
 }
 
 async fn delete(server: &Server, request: DeleteServiceAccountRequest) -> Result<(), Status> {
@@ -33,18 +26,12 @@ async fn delete(server: &Server, request: DeleteServiceAccountRequest) -> Result
 }
 
 async fn delete_key(server: &Server, key: &Key) {
-    let request = DeleteKeyRequest {
-        name: key.name.clone(),
-        ..Default::default()
-    };
+    let request = DeleteKeyRequest { name: key.name.clone(), ..Default::default() };
     server.keys().delete_key(request).await.unwrap();
 }
 
 async fn undelete(server: &Server, key: &Key) -> Result<(), Status> {
-    let request = UndeleteKeyRequest {
-        name: key.name.clone(),
-        ..Default::default()
-    };
+    let request = UndeleteKeyRequest { name: key.name.clone(), ..Default::default() };
     server.keys().undelete_key(request).await.map(drop)
 }
 
@@ -60,7 +47,7 @@ async fn an_account_without_keys_goes_and_its_id_is_free() {
     delete(&server, ci()).await.unwrap();
     assert_not_found(&get(&server, CI).await.unwrap_err(), CI);
     assert_not_found(&delete(&server, ci()).await.unwrap_err(), CI);
-    server.account("acme", "ci").await;
+    server.service_account("acme", "ci").await;
 }
 
 #[tokio::test]
@@ -76,10 +63,7 @@ async fn an_account_with_keys_is_in_use() {
     let (_, api_key) = key_of(&server, CI).await;
     let before = server.head().await;
     for validate_only in [false, true] {
-        let request = DeleteServiceAccountRequest {
-            validate_only,
-            ..ci()
-        };
+        let request = DeleteServiceAccountRequest { validate_only, ..ci() };
         let refused = delete(&server, request).await.unwrap_err();
         assert_refused(&refused, "IN_USE", CI);
         assert!(metadata(&refused, "used_by").unwrap().contains("keys"));
@@ -131,11 +115,7 @@ async fn the_owner_of_a_system_key_stays() {
     let (server, _) = with_account().await;
     for name in [SYSTEM, "projects/system/serviceAccounts/root"] {
         for force in [false, true] {
-            let request = DeleteServiceAccountRequest {
-                name: name.into(),
-                force,
-                ..Default::default()
-            };
+            let request = DeleteServiceAccountRequest { name: name.into(), force, ..Default::default() };
             let refused = delete(&server, request).await.unwrap_err();
             assert_refused(&refused, "PROTECTED", name);
         }
@@ -149,12 +129,9 @@ async fn what_it_created_says_deleted_user() {
     let root = "projects/system/serviceAccounts/root";
     assert_eq!(creator(&server, CI).await, (root.into(), "Root".into()));
 
-    server.account("system", "ops").await;
+    server.service_account("system", "ops").await;
     let ops = "projects/system/serviceAccounts/ops";
-    let key = Key {
-        service_account: ops.into(),
-        ..Default::default()
-    };
+    let key = Key { service_account: ops.into(), ..Default::default() };
     let (_, api_key) = server.key("system", key).await;
     let made = super::proto::CreateServiceAccountRequest {
         parent: "projects/acme".into(),
@@ -163,17 +140,10 @@ async fn what_it_created_says_deleted_user() {
     };
     let mut as_ops = server.accounts_as(&api_key);
     as_ops.create_service_account(made).await.unwrap();
-    let request = DeleteServiceAccountRequest {
-        name: ops.into(),
-        force: true,
-        ..Default::default()
-    };
+    let request = DeleteServiceAccountRequest { name: ops.into(), force: true, ..Default::default() };
     delete(&server, request).await.unwrap();
     let made = "projects/acme/serviceAccounts/made";
-    assert_eq!(
-        creator(&server, made).await,
-        (ops.into(), "Deleted user".into())
-    );
+    assert_eq!(creator(&server, made).await, (ops.into(), "Deleted user".into()));
 }
 
 async fn creator(server: &Server, account: &str) -> (String, String) {
@@ -185,10 +155,7 @@ async fn creator(server: &Server, account: &str) -> (String, String) {
 async fn a_stale_etag_is_refused_with_the_one_in_force() {
     let (server, account) = with_account().await;
     let disabled = disable(&server, CI, "").await.unwrap();
-    let with_etag = |etag: &str| DeleteServiceAccountRequest {
-        etag: etag.into(),
-        ..forced()
-    };
+    let with_etag = |etag: &str| DeleteServiceAccountRequest { etag: etag.into(), ..forced() };
     let refused = delete(&server, with_etag(&account.etag)).await.unwrap_err();
     assert_stale(&refused, CI, &disabled.etag);
     delete(&server, with_etag(&disabled.etag)).await.unwrap();
@@ -199,10 +166,7 @@ async fn a_trial_changes_nothing() {
     let (server, account) = with_account().await;
     let (_, api_key) = key_of(&server, CI).await;
     let before = server.head().await;
-    let request = DeleteServiceAccountRequest {
-        validate_only: true,
-        ..forced()
-    };
+    let request = DeleteServiceAccountRequest { validate_only: true, ..forced() };
     delete(&server, request).await.unwrap();
     assert_eq!(get(&server, CI).await.unwrap(), account);
     assert_eq!(server.code(&api_key).await, Code::Valid);
@@ -213,10 +177,7 @@ async fn a_trial_changes_nothing() {
 async fn names_are_checked_and_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
-        let request = DeleteServiceAccountRequest {
-            name: name.into(),
-            ..Default::default()
-        };
+        let request = DeleteServiceAccountRequest { name: name.into(), ..Default::default() };
         assert_wrong(&delete(&server, request).await.unwrap_err(), &["name"]);
     }
 }

@@ -2,9 +2,7 @@
 
 use keystile::grpc::proto::{Code, DisableKeyRequest, service_account::State};
 
-use crate::support::status::{
-    assert_not_found, assert_refused, assert_stale, assert_wrong, metadata,
-};
+use crate::support::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
 
 use super::{CI, MALFORMED, SYSTEM, disable, enable, get, key_of, with_account};
 
@@ -13,10 +11,7 @@ async fn its_keys_stand_as_before() {
     let (server, _) = with_account().await;
     let (_, active) = key_of(&server, CI).await;
     let (key, disabled) = key_of(&server, CI).await;
-    let request = DisableKeyRequest {
-        name: key.name,
-        ..Default::default()
-    };
+    let request = DisableKeyRequest { name: key.name, ..Default::default() };
     server.keys().disable_key(request).await.unwrap();
     disable(&server, CI, "").await.unwrap();
     assert_eq!(server.code(&active).await, Code::OwnerDisabled);

@@ -16,10 +16,7 @@ async fn an_account_is_read_by_its_name() {
 async fn the_system_keys_owner_is_protected() {
     let (server, _) = with_account().await;
     let name = "projects/acme".into();
-    let project = server
-        .projects()
-        .get_project(GetProjectRequest { name })
-        .await;
+    let project = server.projects().get_project(GetProjectRequest { name }).await;
     let born = project.unwrap().into_inner().project.unwrap().create_time;
     let owner = get(&server, SYSTEM).await.unwrap();
     assert!(owner.protected);

@@ -5,8 +5,7 @@ use std::time::Duration;
 use keystile::{
     domain::time::Timestamp,
     grpc::proto::{
-        CreateServiceAccountRequest, ListServiceAccountsRequest, ListServiceAccountsResponse,
-        ServiceAccount,
+        CreateServiceAccountRequest, ListServiceAccountsRequest, ListServiceAccountsResponse, ServiceAccount,
     },
 };
 use tonic::{Code, Status};
@@ -19,10 +18,7 @@ use crate::support::{
 use super::{SYSTEM, disable};
 
 fn acme() -> ListServiceAccountsRequest {
-    ListServiceAccountsRequest {
-        parent: "projects/acme".into(),
-        ..Default::default()
-    }
+    ListServiceAccountsRequest { parent: "projects/acme".into(), ..Default::default() }
 }
 
 async fn list(
@@ -43,13 +39,8 @@ async fn with_accounts() -> Server {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
-    server.account("other", "x").await;
-    for (id, name) in [
-        ("a", "delta"),
-        ("b", "charlie"),
-        ("c", "Bravo"),
-        ("d", "alpha"),
-    ] {
+    server.service_account("other", "x").await;
+    for (id, name) in [("a", "delta"), ("b", "charlie"), ("c", "Bravo"), ("d", "alpha")] {
         server.clock.advance(Duration::from_secs(1));
         let request = CreateServiceAccountRequest {
             parent: "projects/acme".into(),
@@ -61,11 +52,7 @@ async fn with_accounts() -> Server {
             }),
             ..Default::default()
         };
-        server
-            .accounts()
-            .create_service_account(request)
-            .await
-            .unwrap();
+        server.accounts().create_service_account(request).await.unwrap();
     }
     server
 }
@@ -82,10 +69,7 @@ async fn accounts_come_in_the_order_asked_for() {
         ("display_name desc", ["a", "b", "d", "system", "c"]),
         ("  display_name   desc ", ["a", "b", "d", "system", "c"]),
     ] {
-        let request = ListServiceAccountsRequest {
-            order_by: order_by.into(),
-            ..acme()
-        };
+        let request = ListServiceAccountsRequest { order_by: order_by.into(), ..acme() };
         let listed = list(&server, request).await.unwrap();
         assert_eq!(ids(&listed.service_accounts), expected, "{order_by}");
         assert_eq!(listed.next_page_token, "");
@@ -95,9 +79,7 @@ async fn accounts_come_in_the_order_asked_for() {
 #[tokio::test]
 async fn filters_choose() {
     let server = with_accounts().await;
-    disable(&server, "projects/acme/serviceAccounts/b", "")
-        .await
-        .unwrap();
+    disable(&server, "projects/acme/serviceAccounts/b", "").await.unwrap();
     let second = Timestamp::from_micros(START.as_micros() + 2_000_000);
     let from_b = format!("create_time >= \"{second}\"");
     let before_b = format!("create_time < \"{second}\" AND NOT display_name = \"System key\"");
@@ -115,10 +97,7 @@ async fn filters_choose() {
         ("display_name = \"x' OR '1'='1\"", &[]),
         ("display_name = \"a\0b\"", &[]),
     ] {
-        let request = ListServiceAccountsRequest {
-            filter: filter.into(),
-            ..acme()
-        };
+        let request = ListServiceAccountsRequest { filter: filter.into(), ..acme() };
         let listed = list(&server, request).await.unwrap();
         assert_eq!(ids(&listed.service_accounts), expected, "{filter}");
     }
@@ -140,42 +119,23 @@ async fn a_filter_that_does_not_parse_says_where() {
         ("AND", "4"),
         (&long, "2001"),
     ] {
-        let request = ListServiceAccountsRequest {
-            filter: filter.into(),
-            ..acme()
-        };
+        let request = ListServiceAccountsRequest { filter: filter.into(), ..acme() };
         let refused = list(&server, request).await.unwrap_err();
         assert_wrong(&refused, &["filter"]);
-        assert_eq!(
-            metadata(&refused, "position").as_deref(),
-            Some(position),
-            "{filter}"
-        );
+        assert_eq!(metadata(&refused, "position").as_deref(), Some(position), "{filter}");
     }
 }
 
 #[tokio::test]
 async fn pages_lose_and_repeat_nothing_in_any_order() {
     let server = with_accounts().await;
-    for order_by in [
-        "create_time",
-        "create_time desc",
-        "display_name",
-        "display_name desc",
-    ] {
-        let request = ListServiceAccountsRequest {
-            order_by: order_by.into(),
-            ..acme()
-        };
+    for order_by in ["create_time", "create_time desc", "display_name", "display_name desc"] {
+        let request = ListServiceAccountsRequest { order_by: order_by.into(), ..acme() };
         let whole = list(&server, request.clone()).await.unwrap();
         let mut seen = Vec::new();
         let mut page_token = String::new();
         for page_size in [1, 2, 2] {
-            let request = ListServiceAccountsRequest {
-                page_size,
-                page_token,
-                ..request.clone()
-            };
+            let request = ListServiceAccountsRequest { page_size, page_token, ..request.clone() };
             let page = list(&server, request).await.unwrap();
             seen.extend(page.service_accounts);
             page_token = page.next_page_token;
@@ -188,54 +148,22 @@ async fn pages_lose_and_repeat_nothing_in_any_order() {
 #[tokio::test]
 async fn a_token_serves_its_own_listing_alone() {
     let server = with_accounts().await;
-    let first = ListServiceAccountsRequest {
-        page_size: 1,
-        filter: "state = ACTIVE".into(),
-        ..acme()
-    };
+    let first = ListServiceAccountsRequest { page_size: 1, filter: "state = ACTIVE".into(), ..acme() };
     let page_token = list(&server, first.clone()).await.unwrap().next_page_token;
-    let next = ListServiceAccountsRequest {
-        page_token: page_token.clone(),
-        ..first
-    };
+    let next = ListServiceAccountsRequest { page_token: page_token.clone(), ..first };
     let changed = [
-        ListServiceAccountsRequest {
-            parent: "projects/other".into(),
-            ..next.clone()
-        },
-        ListServiceAccountsRequest {
-            filter: String::new(),
-            ..next.clone()
-        },
-        ListServiceAccountsRequest {
-            order_by: "create_time desc".into(),
-            ..next.clone()
-        },
-        ListServiceAccountsRequest {
-            page_token: page_token.to_lowercase(),
-            ..next.clone()
-        },
-        ListServiceAccountsRequest {
-            page_token: page_token[..page_token.len() - 4].into(),
-            ..next.clone()
-        },
+        ListServiceAccountsRequest { parent: "projects/other".into(), ..next.clone() },
+        ListServiceAccountsRequest { filter: String::new(), ..next.clone() },
+        ListServiceAccountsRequest { order_by: "create_time desc".into(), ..next.clone() },
+        ListServiceAccountsRequest { page_token: page_token.to_lowercase(), ..next.clone() },
+        ListServiceAccountsRequest { page_token: page_token[..page_token.len() - 4].into(), ..next.clone() },
     ];
     for request in changed {
         let refused = list(&server, request).await.unwrap_err();
-        assert_eq!(
-            reason(&refused, Code::InvalidArgument),
-            "INVALID_PAGE_TOKEN"
-        );
+        assert_eq!(reason(&refused, Code::InvalidArgument), "INVALID_PAGE_TOKEN");
         assert_eq!(metadata(&refused, "field").as_deref(), Some("page_token"));
     }
-    let page = list(
-        &server,
-        ListServiceAccountsRequest {
-            page_size: 2,
-            ..next
-        },
-    )
-    .await;
+    let page = list(&server, ListServiceAccountsRequest { page_size: 2, ..next }).await;
     assert_eq!(ids(&page.unwrap().service_accounts), ["a", "b"]);
 }
 
@@ -251,21 +179,11 @@ async fn every_wrong_field_is_told_at_once() {
     };
     let refused = list(&server, request).await.unwrap_err();
     assert_wrong(&refused, &["parent", "filter", "order_by", "page_size"]);
-    for order_by in [
-        "create_time down",
-        "create_time desc desc",
-        "create_time,display_name",
-    ] {
-        let request = ListServiceAccountsRequest {
-            order_by: order_by.into(),
-            ..acme()
-        };
+    for order_by in ["create_time down", "create_time desc desc", "create_time,display_name"] {
+        let request = ListServiceAccountsRequest { order_by: order_by.into(), ..acme() };
         assert_wrong(&list(&server, request).await.unwrap_err(), &["order_by"]);
     }
-    let request = ListServiceAccountsRequest {
-        parent: "projects/-".into(),
-        ..Default::default()
-    };
+    let request = ListServiceAccountsRequest { parent: "projects/-".into(), ..Default::default() };
     assert_wrong(&list(&server, request).await.unwrap_err(), &["parent"]);
 }
 

@@ -22,7 +22,7 @@ const SYSTEM: &str = "projects/acme/serviceAccounts/system";
 async fn with_account() -> (Server, ServiceAccount) {
     let server = Server::start().await;
     server.project("acme").await;
-    let account = server.account("acme", "ci").await;
+    let account = server.service_account("acme", "ci").await;
     (server, account)
 }
 
@@ -41,10 +41,7 @@ fn new_ci() -> CreateServiceAccountRequest {
     }
 }
 
-async fn create(
-    server: &Server,
-    request: CreateServiceAccountRequest,
-) -> Result<ServiceAccount, Status> {
+async fn create(server: &Server, request: CreateServiceAccountRequest) -> Result<ServiceAccount, Status> {
     let created = server.accounts().create_service_account(request).await;
     created.map(|created| created.into_inner().service_account.unwrap())
 }
@@ -56,29 +53,20 @@ async fn get(server: &Server, name: &str) -> Result<ServiceAccount, Status> {
 }
 
 async fn disable(server: &Server, name: &str, etag: &str) -> Result<ServiceAccount, Status> {
-    let request = proto::DisableServiceAccountRequest {
-        name: name.into(),
-        etag: etag.into(),
-    };
+    let request = proto::DisableServiceAccountRequest { name: name.into(), etag: etag.into() };
     let disabled = server.accounts().disable_service_account(request).await;
     disabled.map(|disabled| disabled.into_inner().service_account.unwrap())
 }
 
 async fn enable(server: &Server, name: &str, etag: &str) -> Result<ServiceAccount, Status> {
-    let request = proto::EnableServiceAccountRequest {
-        name: name.into(),
-        etag: etag.into(),
-    };
+    let request = proto::EnableServiceAccountRequest { name: name.into(), etag: etag.into() };
     let enabled = server.accounts().enable_service_account(request).await;
     enabled.map(|enabled| enabled.into_inner().service_account.unwrap())
 }
 
 /// A key that the account owns, and its API key.
 async fn key_of(server: &Server, account: &str) -> (proto::Key, String) {
-    let key = proto::Key {
-        service_account: account.into(),
-        ..Default::default()
-    };
+    let key = proto::Key { service_account: account.into(), ..Default::default() };
     server.key("acme", key).await
 }
 

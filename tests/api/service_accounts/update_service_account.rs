@@ -14,10 +14,7 @@ use crate::support::{
 use super::{CI, MALFORMED, SYSTEM, disable, get, with_account};
 
 fn ci() -> ServiceAccount {
-    ServiceAccount {
-        name: CI.into(),
-        ..Default::default()
-    }
+    ServiceAccount { name: CI.into(), ..Default::default() }
 }
 
 /// Differs from a fresh account in all that can be changed.
@@ -30,11 +27,7 @@ fn changed() -> ServiceAccount {
     }
 }
 
-async fn update(
-    server: &Server,
-    account: ServiceAccount,
-    mask: &[&str],
-) -> Result<ServiceAccount, Status> {
+async fn update(server: &Server, account: ServiceAccount, mask: &[&str]) -> Result<ServiceAccount, Status> {
     let paths = mask.iter().map(|path| (*path).to_owned()).collect();
     let request = UpdateServiceAccountRequest {
         service_account: Some(account),
@@ -54,10 +47,7 @@ async fn a_mask_names_what_changes() {
     assert_eq!(named.display_name, "");
     assert!(named.metadata.is_empty());
     assert_eq!(named.create_time, before.create_time);
-    assert_eq!(
-        named.update_time.unwrap().seconds,
-        before.update_time.unwrap().seconds + 1
-    );
+    assert_eq!(named.update_time.unwrap().seconds, before.update_time.unwrap().seconds + 1);
     assert_eq!(named.revision, before.revision + 1);
     assert_ne!(named.etag, before.etag);
 
@@ -73,14 +63,8 @@ async fn a_mask_names_what_changes() {
 async fn without_a_mask_what_is_set_changes() {
     let (server, _) = with_account().await;
     update(&server, changed(), &[]).await.unwrap();
-    let renamed = ServiceAccount {
-        display_name: "Builds".into(),
-        ..ci()
-    };
-    let request = UpdateServiceAccountRequest {
-        service_account: Some(renamed),
-        ..Default::default()
-    };
+    let renamed = ServiceAccount { display_name: "Builds".into(), ..ci() };
+    let request = UpdateServiceAccountRequest { service_account: Some(renamed), ..Default::default() };
     let updated = server.accounts().update_service_account(request).await;
     let updated = updated.unwrap().into_inner().service_account.unwrap();
     assert_eq!(updated.display_name, "Builds");
@@ -109,15 +93,7 @@ async fn state_and_output_only_fields_stay() {
     let updated = update(&server, other, &[]).await.unwrap();
     assert_eq!(updated.state(), State::Active);
     assert!(!updated.protected);
-    for path in [
-        "",
-        "state",
-        "name",
-        "protected",
-        "created_by",
-        "metadata.team",
-        "color",
-    ] {
+    for path in ["", "state", "name", "protected", "created_by", "metadata.team", "color"] {
         let refused = update(&server, changed(), &[path]).await.unwrap_err();
         assert_wrong(&refused, &["update_mask"]);
     }
@@ -128,10 +104,7 @@ async fn state_and_output_only_fields_stay() {
 #[tokio::test]
 async fn a_protected_or_disabled_account_can_be_described() {
     let (server, _) = with_account().await;
-    let system = ServiceAccount {
-        name: SYSTEM.into(),
-        ..changed()
-    };
+    let system = ServiceAccount { name: SYSTEM.into(), ..changed() };
     let updated = update(&server, system, &[]).await.unwrap();
     assert_eq!(updated.display_name, "Deploys");
     disable(&server, CI, "").await.unwrap();
@@ -160,19 +133,9 @@ async fn every_wrong_field_is_told_at_once() {
         ],
     );
     let refused = update(&server, wrong, &["state", "metadata"]).await;
-    assert_wrong(
-        &refused.unwrap_err(),
-        &[
-            "update_mask",
-            "service_account.name",
-            "service_account.metadata",
-        ],
-    );
+    assert_wrong(&refused.unwrap_err(), &["update_mask", "service_account.name", "service_account.metadata"]);
     for name in MALFORMED {
-        let account = ServiceAccount {
-            name: name.into(),
-            ..changed()
-        };
+        let account = ServiceAccount { name: name.into(), ..changed() };
         let refused = update(&server, account, &[]).await.unwrap_err();
         assert_wrong(&refused, &["service_account.name"]);
     }
@@ -190,16 +153,11 @@ async fn an_unknown_account_is_not_found() {
 async fn a_stale_etag_is_refused_with_the_one_in_force() {
     let (server, first) = with_account().await;
     let second = update(&server, changed(), &[]).await.unwrap();
-    let with_etag = |etag: &str| ServiceAccount {
-        etag: etag.into(),
-        ..ci()
-    };
+    let with_etag = |etag: &str| ServiceAccount { etag: etag.into(), ..ci() };
     let refused = update(&server, with_etag(&first.etag), &["*"]).await;
     assert_stale(&refused.unwrap_err(), CI, &second.etag);
     assert_eq!(get(&server, CI).await.unwrap(), second);
-    update(&server, with_etag(&second.etag), &["*"])
-        .await
-        .unwrap();
+    update(&server, with_etag(&second.etag), &["*"]).await.unwrap();
 }
 
 #[tokio::test]
@@ -209,9 +167,7 @@ async fn changes_that_come_together_are_all_made() {
     for path in ["display_name", "external_id", "metadata"] {
         let request = UpdateServiceAccountRequest {
             service_account: Some(changed()),
-            update_mask: Some(prost_types::FieldMask {
-                paths: vec![path.into()],
-            }),
+            update_mask: Some(prost_types::FieldMask { paths: vec![path.into()] }),
             ..Default::default()
         };
         let mut accounts = server.accounts();

@@ -7,8 +7,8 @@ use crate::support::server::Server;
 use super::{
     VERIFY, assert_others_are_served,
     wire::{
-        CANCEL, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM,
-        SETTINGS, frame, header_block,
+        CANCEL, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
+        frame, header_block,
     },
 };
 

@@ -12,8 +12,8 @@ use crate::support::{
 use super::{
     VERIFY, assert_others_are_served,
     wire::{
-        CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM,
-        frame, header_block, message,
+        CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame,
+        header_block, message,
     },
 };
 
@@ -25,10 +25,7 @@ fn bearer(server: &Server) -> String {
 
 /// A request of exactly so many bytes.
 fn of_size(size: usize) -> Vec<u8> {
-    let request = |length: usize| VerifyRequest {
-        api_key: "x".repeat(length),
-        ..Default::default()
-    };
+    let request = |length: usize| VerifyRequest { api_key: "x".repeat(length), ..Default::default() };
     let overhead = request(size).encoded_len() - size;
     let request = request(size - overhead).encode_to_vec();
     assert_eq!(request.len(), size);
@@ -60,10 +57,7 @@ async fn strangers_get_no_megabytes_read() {
     let begin = frame(HEADERS, END_HEADERS, 1, &header_block(VERIFY, &[]));
     stranger.send(&begin).await.unwrap();
     let answer = stranger.rest_of(1).await;
-    assert!(
-        answer.iter().any(|it| it.kind == HEADERS),
-        "before any body: {answer:?}"
-    );
+    assert!(answer.iter().any(|it| it.kind == HEADERS), "before any body: {answer:?}");
 
     let body = of_size(8 * FOUR_MEBIBYTES);
     let refused = call(&channel(server.verify), VERIFY, MetadataMap::new(), &body).await;
@@ -97,17 +91,9 @@ async fn a_hundred_kibibytes_of_headers_harm_nobody() {
         hostile.send(&begin).await.unwrap();
         while let Some(chunk) = chunks.next() {
             assert_others_are_served(&server).await;
-            let flags = if chunks.peek().is_none() {
-                END_HEADERS
-            } else {
-                0
-            };
+            let flags = if chunks.peek().is_none() { END_HEADERS } else { 0 };
             // It may have had enough before the end.
-            if hostile
-                .send(&frame(CONTINUATION, flags, 1, chunk))
-                .await
-                .is_err()
-            {
+            if hostile.send(&frame(CONTINUATION, flags, 1, chunk)).await.is_err() {
                 break;
             }
         }
@@ -142,10 +128,7 @@ async fn a_call_made_by_hand_is_answered() {
     let server = Server::start().await;
     let mut connection = Connection::open(server.verify).await;
     let block = header_block(VERIFY, &[("authorization", &bearer(&server))]);
-    let request = VerifyRequest {
-        api_key: server.root.clone(),
-        ..Default::default()
-    };
+    let request = VerifyRequest { api_key: server.root.clone(), ..Default::default() };
     let mut call = frame(HEADERS, END_HEADERS, 1, &block);
     let body = message(&request.encode_to_vec());
     call.extend(frame(DATA, END_STREAM, 1, &body));

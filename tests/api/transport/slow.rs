@@ -8,8 +8,7 @@ use crate::support::server::Server;
 use super::{
     VERIFY, assert_others_are_served,
     wire::{
-        Connection, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, header_block,
-        message,
+        Connection, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, header_block, message,
     },
 };
 
@@ -25,10 +24,7 @@ async fn a_body_that_comes_drop_by_drop_keeps_nobody_else_waiting() {
         connection.send(&begin).await.unwrap();
         slow.push(connection);
     }
-    let request = VerifyRequest {
-        api_key: "drop".into(),
-        ..Default::default()
-    };
+    let request = VerifyRequest { api_key: "drop".into(), ..Default::default() };
     let body = message(&request.encode_to_vec());
     for (at, byte) in body.iter().enumerate() {
         let flags = if at + 1 == body.len() { END_STREAM } else { 0 };

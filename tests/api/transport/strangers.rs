@@ -25,10 +25,7 @@ async fn whoever_does_not_speak_http_2_is_hung_up_on() {
             stranger.send(hello).await.unwrap();
             assert_others_are_served(&server).await;
             let answer = stranger.ends().await;
-            assert!(
-                !answer.starts_with(b"HTTP/1.1"),
-                "it was taken for a friend"
-            );
+            assert!(!answer.starts_with(b"HTTP/1.1"), "it was taken for a friend");
         }
     }
 }

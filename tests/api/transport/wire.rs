@@ -135,8 +135,7 @@ impl Connection {
         let mut frames = Vec::new();
         while let Some(frame) = self.receive().await {
             let ends = frame.kind == GOAWAY
-                || frame.stream == stream
-                    && (frame.kind == RST_STREAM || frame.flags & END_STREAM != 0);
+                || frame.stream == stream && (frame.kind == RST_STREAM || frame.flags & END_STREAM != 0);
             if frame.stream == stream || frame.kind == GOAWAY {
                 frames.push(frame);
             }
@@ -151,9 +150,7 @@ impl Connection {
     pub(super) async fn ends(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         // A reset ends it just as well.
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest))
-            .await
-            .expect("the server does not hang up");
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("the server does not hang up");
         rest
     }
 

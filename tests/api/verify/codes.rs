@@ -17,10 +17,7 @@ async fn decided(server: &Server, question: proto::VerifyRequest) -> (Code, i32)
 async fn a_key_works_in_its_environment() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        environment: "staging".into(),
-        ..Default::default()
-    };
+    let asked = Key { environment: "staging".into(), ..Default::default() };
     let (_, api_key) = server.key("acme", asked).await;
     for (environment, expected) in [
         ("", (Code::Valid, 200)),
@@ -29,10 +26,7 @@ async fn a_key_works_in_its_environment() {
         ("stage", (Code::WrongEnvironment, 403)),
         ("nowhere", (Code::WrongEnvironment, 403)),
     ] {
-        let question = proto::VerifyRequest {
-            environment: environment.into(),
-            ..verify(&api_key)
-        };
+        let question = proto::VerifyRequest { environment: environment.into(), ..verify(&api_key) };
         assert_eq!(decided(&server, question).await, expected, "{environment}");
     }
 }
@@ -42,12 +36,7 @@ async fn a_key_works_from_its_networks() {
     let server = Server::start().await;
     server.project("acme").await;
     let asked = Key {
-        allowed_cidrs: texts(&[
-            "10.1.0.0/16",
-            "192.0.2.7",
-            "2001:db8::/32",
-            "::ffff:198.51.100.0/120",
-        ]),
+        allowed_cidrs: texts(&["10.1.0.0/16", "192.0.2.7", "2001:db8::/32", "::ffff:198.51.100.0/120"]),
         ..Default::default()
     };
     let (_, api_key) = server.key("acme", asked).await;
@@ -69,15 +58,8 @@ async fn a_key_works_from_its_networks() {
         ("198.51.100.255", true),
         ("198.51.101.0", false),
     ] {
-        let question = proto::VerifyRequest {
-            client_ip: client_ip.into(),
-            ..verify(&api_key)
-        };
-        let expected = if allowed {
-            (Code::Valid, 200)
-        } else {
-            (Code::IpNotAllowed, 403)
-        };
+        let question = proto::VerifyRequest { client_ip: client_ip.into(), ..verify(&api_key) };
+        let expected = if allowed { (Code::Valid, 200) } else { (Code::IpNotAllowed, 403) };
         assert_eq!(decided(&server, question).await, expected, "{client_ip}");
     }
 }
@@ -101,10 +83,7 @@ async fn a_key_without_networks_or_customers_works_for_all() {
 async fn a_key_works_for_its_customers() {
     let server = Server::start().await;
     server.project("acme").await;
-    let asked = Key {
-        customers: texts(&["cust_1", "kund:é"]),
-        ..Default::default()
-    };
+    let asked = Key { customers: texts(&["cust_1", "kund:é"]), ..Default::default() };
     let (_, api_key) = server.key("acme", asked).await;
     for (customer, allowed) in [
         ("cust_1", true),
@@ -115,15 +94,8 @@ async fn a_key_works_for_its_customers() {
         ("cust_", false),
         ("cust_11", false),
     ] {
-        let question = proto::VerifyRequest {
-            customer: customer.into(),
-            ..verify(&api_key)
-        };
-        let expected = if allowed {
-            (Code::Valid, 200)
-        } else {
-            (Code::WrongCustomer, 403)
-        };
+        let question = proto::VerifyRequest { customer: customer.into(), ..verify(&api_key) };
+        let expected = if allowed { (Code::Valid, 200) } else { (Code::WrongCustomer, 403) };
         assert_eq!(decided(&server, question).await, expected, "{customer}");
     }
 }
@@ -133,40 +105,17 @@ async fn all_keys_of_a_disabled_owner_are_denied() {
     let server = Server::start().await;
     server.project("acme").await;
     let owner = server.account("acme", "ci", "CI").await;
-    let asked = Key {
-        service_account: owner.clone(),
-        ..Default::default()
-    };
-    let keys = [
-        server.key("acme", asked.clone()).await.1,
-        server.key("acme", asked).await.1,
-    ];
+    let asked = Key { service_account: owner.clone(), ..Default::default() };
+    let keys = [server.key("acme", asked.clone()).await.1, server.key("acme", asked).await.1];
     let (_, of_another) = server.key("acme", Key::default()).await;
-    let disable = proto::DisableServiceAccountRequest {
-        name: owner.clone(),
-        ..Default::default()
-    };
-    server
-        .accounts()
-        .disable_service_account(disable)
-        .await
-        .unwrap();
+    let disable = proto::DisableServiceAccountRequest { name: owner.clone(), ..Default::default() };
+    server.accounts().disable_service_account(disable).await.unwrap();
     for api_key in &keys {
-        assert_eq!(
-            decided(&server, verify(api_key)).await,
-            (Code::OwnerDisabled, 401)
-        );
+        assert_eq!(decided(&server, verify(api_key)).await, (Code::OwnerDisabled, 401));
     }
     assert_eq!(server.code(&of_another).await, Code::Valid);
-    let enable = proto::EnableServiceAccountRequest {
-        name: owner,
-        ..Default::default()
-    };
-    server
-        .accounts()
-        .enable_service_account(enable)
-        .await
-        .unwrap();
+    let enable = proto::EnableServiceAccountRequest { name: owner, ..Default::default() };
+    server.accounts().enable_service_account(enable).await.unwrap();
     for api_key in &keys {
         assert_eq!(server.code(api_key).await, Code::Valid);
     }
@@ -202,61 +151,27 @@ async fn the_first_code_that_applies_is_the_answer() {
 
     question.customer = right.customer.clone();
     question.client_ip = right.client_ip.clone();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::WrongEnvironment, 403)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::WrongEnvironment, 403));
     question.environment = right.environment;
     assert_eq!(decided(&server, question.clone()).await, (Code::Valid, 200));
     question.customer = "cust_2".into();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::WrongCustomer, 403)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::WrongCustomer, 403));
     question.client_ip = "192.0.2.1".into();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::IpNotAllowed, 403)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::IpNotAllowed, 403));
     question.environment = "staging".into();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::WrongEnvironment, 403)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::WrongEnvironment, 403));
 
-    let disable = proto::DisableServiceAccountRequest {
-        name: owner,
-        ..Default::default()
-    };
-    server
-        .accounts()
-        .disable_service_account(disable)
-        .await
-        .unwrap();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::OwnerDisabled, 401)
-    );
+    let disable = proto::DisableServiceAccountRequest { name: owner, ..Default::default() };
+    server.accounts().disable_service_account(disable).await.unwrap();
+    assert_eq!(decided(&server, question.clone()).await, (Code::OwnerDisabled, 401));
     server.clock.advance(HOUR);
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::Expired, 401)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::Expired, 401));
     server.disable(disabling(&key.name)).await.unwrap();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::Disabled, 401)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::Disabled, 401));
     server.revoke(revocation(&key.name)).await.unwrap();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::Revoked, 401)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::Revoked, 401));
     server.delete(deletion(&key.name)).await.unwrap();
-    assert_eq!(
-        decided(&server, question.clone()).await,
-        (Code::NotFound, 401)
-    );
+    assert_eq!(decided(&server, question.clone()).await, (Code::NotFound, 401));
     question.api_key.push('0');
     assert_eq!(decided(&server, question).await, (Code::Malformed, 401));
 }

@@ -88,19 +88,13 @@ async fn what_does_not_fit_is_never_told() {
     let (purged, of_purged) = server.key("acme", Key::default()).await;
     let (rotated, of_rotated) = server.key("acme", Key::default()).await;
     let (revoked, of_revoked) = server.key("acme", Key::default()).await;
-    let trial = proto::CreateKeyRequest {
-        validate_only: true,
-        ..creation(Key::default())
-    };
+    let trial = proto::CreateKeyRequest { validate_only: true, ..creation(Key::default()) };
     let never = server.create(trial).await.unwrap().key.unwrap().name;
     let (_, other) = server.key("other", Key::default()).await;
     server.delete(deletion(&deleted.name)).await.unwrap();
     server.delete(purge(&purged.name)).await.unwrap();
     server.rotate(rotation(&rotated.name)).await.unwrap();
-    let revoke = proto::RevokeKeyRequest {
-        name: revoked.name,
-        ..Default::default()
-    };
+    let revoke = proto::RevokeKeyRequest { name: revoked.name, ..Default::default() };
     server.revoke(revoke).await.unwrap();
 
     let id = &good["acme_live_".len()..][..22];
@@ -137,10 +131,7 @@ async fn what_does_not_fit_is_never_told() {
     for answer in &mut answers {
         assert!(answer.decision_age.take().is_some());
     }
-    assert!(
-        answers.windows(2).all(|two| two[0] == two[1]),
-        "{answers:?}"
-    );
+    assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:?}");
     assert_eq!(server.code(&good).await, Code::Valid);
     assert_eq!(server.code(&of_revoked).await, Code::Revoked);
 }

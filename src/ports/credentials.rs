@@ -1,0 +1,38 @@
+//! What a verification reads.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use crate::domain::{Revision, candidate::Candidate, id::KeyId};
+
+use super::StoreError;
+
+/// Keys as they are now, from wherever that is known soonest.
+pub trait Credentials: Debug + Send + Sync + 'static {
+    /// What is known of the key without asking anybody.
+    fn at_hand(&self, id: KeyId) -> Option<Known>;
+
+    fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Known, StoreError>> + Send;
+
+    /// The newest change that may alter an answer.
+    fn newest_change(&self) -> Revision;
+
+    /// Waits until no answer is older than `revision`, but no longer than `patience`; the error is how far
+    /// it is by then.
+    fn reach(
+        &self,
+        revision: Revision,
+        patience: Duration,
+    ) -> impl Future<Output = Result<(), Revision>> + Send;
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub candidate: Option<Arc<Candidate>>,
+    /// All changes up to this one are in it.
+    pub revision: Revision,
+    /// How long ago it was known to be the newest state.
+    pub age: Duration,
+    /// The change log could not be followed of late.
+    pub degraded: bool,
+}

@@ -1,0 +1,165 @@
+//! A change goes through whole, in its place in the order of changes, or leaves nothing.
+
+use keystile::{
+    domain::{audit::GENESIS, key::Key, project::Project, service_account::ServiceAccount},
+    ports::{
+        Store,
+        store::{Commit, CommitError, Existing, Expect, Remembered, Write},
+    },
+    store::SqlStore,
+};
+
+use crate::{
+    database::Database,
+    sample::{
+        account, account_id, acme, at, change, commit, insert_keys, key, key_id, populate, project, refused,
+        stored, write,
+    },
+};
+
+pub(crate) async fn the_log_begins_at_its_genesis(_: &Database, store: &SqlStore) {
+    let head = store.head().await.unwrap();
+    assert_eq!((head.revision, head.hash), (0, GENESIS));
+    assert!(store.events_from(1, 10).await.unwrap().is_empty());
+    store.ping().await.unwrap();
+}
+
+pub(crate) async fn what_exists_is_told_apart(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, [key(1)]).await;
+    let mut request = commit(vec![]);
+    request.remember = Some(remembered(1));
+    store.commit(request).await.unwrap();
+
+    let elsewhere = Key { project: "other".parse().unwrap(), ..key(1) };
+    write(store, vec![Write::InsertProject(project("other"))]).await;
+    for (attempt, expected) in [
+        (Write::InsertProject(project("acme")), Existing::Project),
+        (Write::InsertServiceAccount(account("ci")), Existing::ServiceAccount),
+        (Write::InsertKey(key(1)), Existing::Key),
+        (Write::InsertKey(elsewhere), Existing::Key),
+    ] {
+        let error = refused(store, vec![attempt]).await;
+        assert!(matches!(error, CommitError::Exists(existing) if existing == expected), "{error:?}");
+    }
+    // A request that runs twice is known as such, whatever else it collides with.
+    let mut request = commit(vec![Write::InsertKey(key(1))]);
+    request.remember = Some(remembered(1));
+    let error = store.commit(request).await.unwrap_err();
+    assert!(matches!(error, CommitError::Exists(Existing::Request)), "{error:?}");
+}
+
+pub(crate) async fn a_stale_revision_is_a_conflict(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, [key(1)]).await;
+    let read = stored(store, key_id(1)).await;
+    write(store, vec![Write::UpdateKey(read.clone())]).await;
+    let stale = vec![
+        Write::UpdateKey(read.clone()),
+        Write::PurgeKey { project: acme(), id: read.id, revision: read.revision },
+        Write::UpdateKey(Key {
+            project: "other".parse().unwrap(),
+            revision: read.revision + 1,
+            ..read.clone()
+        }),
+        Write::UpdateKey(Key { revision: 1, ..key(2) }),
+        Write::UpdateProject(Project { revision: 9, ..project("acme") }),
+        Write::DeleteProject { id: acme(), revision: 9 },
+        Write::UpdateServiceAccount(ServiceAccount { revision: 9, ..account("ci") }),
+        Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 9 },
+    ];
+    for attempt in stale {
+        let error = refused(store, vec![attempt]).await;
+        assert!(matches!(error, CommitError::Conflict), "{error:?}");
+    }
+    assert_eq!(store.head().await.unwrap().revision, 3);
+}
+
+pub(crate) async fn a_refused_change_leaves_nothing(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let before = store.head().await.unwrap();
+    let change = Commit {
+        writes: vec![
+            Write::InsertServiceAccount(account("new")),
+            Write::InsertKey(key(1)),
+            Write::InsertKey(key(2)),
+            Write::InsertKey(key(1)),
+        ],
+        remember: Some(remembered(1)),
+        ..commit(vec![])
+    };
+    store.commit(change).await.expect_err("one key is there twice");
+    nothing_happened(store).await;
+    assert_eq!(store.head().await.unwrap(), before);
+    assert_eq!(write(store, vec![]).await, before.revision + 1);
+}
+
+pub(crate) async fn a_trial_leaves_nothing(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let before = store.head().await.unwrap();
+    let trial = |writes| Commit { remember: Some(remembered(1)), validate_only: true, ..commit(writes) };
+    let insert = || vec![Write::InsertServiceAccount(account("new")), Write::InsertKey(key(1))];
+    store.commit(trial(insert())).await.unwrap();
+    nothing_happened(store).await;
+    assert_eq!(store.head().await.unwrap(), before);
+
+    let again = vec![Write::InsertServiceAccount(account("ci"))];
+    let error = store.commit(trial(again)).await.unwrap_err();
+    assert!(matches!(error, CommitError::Exists(Existing::ServiceAccount)));
+}
+
+async fn nothing_happened(store: &SqlStore) {
+    let account = store.service_account(&acme(), &account_id("new")).await;
+    assert!(account.unwrap().is_none());
+    for n in [1, 2] {
+        assert!(store.key(&acme(), key_id(n)).await.unwrap().is_none());
+    }
+    assert!(store.remembered(&[1; 32]).await.unwrap().is_none());
+    assert!(store.pepper_usage().await.unwrap().is_empty());
+    assert_eq!(store.events_from(1, 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn expectations_are_checked_in_the_change(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let expect = async |expect: Vec<Expect>| {
+        let change = Commit { expect, ..commit(vec![]) };
+        store.commit(change).await
+    };
+
+    expect(vec![Expect::ServiceAccount(acme(), account_id("ci"))]).await.unwrap();
+    let gone = expect(vec![Expect::ServiceAccount(acme(), account_id("gone"))]).await;
+    assert!(matches!(gone, Err(CommitError::OwnerGone)));
+    let foreign = Expect::ServiceAccount("other".parse().unwrap(), account_id("ci"));
+    assert!(matches!(expect(vec![foreign]).await, Err(CommitError::OwnerGone)));
+
+    expect(vec![Expect::ProjectUnchanged(acme(), 1)]).await.unwrap();
+    for stale in [Expect::ProjectUnchanged(acme(), 2), Expect::ProjectUnchanged("other".parse().unwrap(), 1)]
+    {
+        assert!(matches!(expect(vec![stale]).await, Err(CommitError::Conflict)));
+    }
+
+    let in_use = expect(vec![Expect::NoServiceAccounts(acme())]).await;
+    assert!(matches!(in_use, Err(CommitError::InUse)));
+    let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 };
+    let system = ServiceAccount { protected: true, ..account("system") };
+    write(store, vec![gone, Write::InsertServiceAccount(system)]).await;
+    expect(vec![Expect::NoServiceAccounts(acme())]).await.unwrap();
+}
+
+pub(crate) async fn requests_are_remembered_for_a_while(_: &Database, store: &SqlStore) {
+    for (n, time) in [(1, at(10)), (2, at(20))] {
+        let mut request = commit(vec![]);
+        request.remember = Some(Remembered { time, ..remembered(n) });
+        request.change = change("projects/acme/keys/1");
+        store.commit(request).await.unwrap();
+    }
+    let found = store.remembered(&[1; 32]).await.unwrap();
+    assert_eq!(found, Some(Remembered { time: at(10), ..remembered(1) }));
+    store.forget_requests(at(20)).await.unwrap();
+    assert!(store.remembered(&[1; 32]).await.unwrap().is_none());
+    assert!(store.remembered(&[2; 32]).await.unwrap().is_some());
+}
+
+fn remembered(n: u8) -> Remembered {
+    Remembered { id: [n; 32], fingerprint: [n + 100; 32], target: "projects/acme/keys/1".into(), time: at(1) }
+}

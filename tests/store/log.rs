@@ -1,0 +1,138 @@
+//! The change log reads back as it was written, and is filtered.
+
+use keystile::{
+    domain::{
+        audit::{Actor, Change, Event, Head},
+        listing::{event_filter, event_order},
+        name::Scope,
+        page::{Cursor, Id, Page, SortValue},
+    },
+    ports::{Store, store::Commit},
+    store::SqlStore,
+};
+use serde_json::json;
+
+use crate::{
+    database::{Database, Kind},
+    sample::{account_id, acme, at, change, commit, key_id},
+};
+
+pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
+    let full = Change {
+        time: keystile::domain::time::Timestamp::from_micros(1_234_567_890_123_456),
+        actor: Actor::Caller { service_account: account_id("root"), key: key_id(1) },
+        request_id: "r-\u{1f680} ".into(),
+        peer: "[2001:db8::1%eth0]:65535".into(),
+        before: Some(json!({ "name": "Grüße 'an' \"die\" \\ Welt\u{1f511}", "n": 0.1 })),
+        after: Some(json!({ "long": "x".repeat(100_000) })),
+        ..change("projects/acme/keys/1 ")
+    };
+    let mut head = store.head().await.unwrap();
+    let mut expected = Vec::new();
+    for made in [full, change("projects/acme")] {
+        let event = head.next(&made);
+        let change = Commit { change: made, ..commit(vec![]) };
+        store.commit(change).await.unwrap();
+        head = event.head();
+        expected.push(event);
+    }
+    assert_eq!(store.events_from(1, 10).await.unwrap(), expected);
+    assert_eq!(store.events_from(2, 10).await.unwrap(), expected[1..]);
+    assert_eq!(store.events_from(1, 1).await.unwrap(), expected[..1]);
+    assert!(store.events_from(3, 10).await.unwrap().is_empty());
+    let Head { revision, hash } = store.head().await.unwrap();
+    assert_eq!((revision, hash), (2, expected[1].hash));
+}
+
+pub(crate) async fn changes_are_followed_by_revision(_: &Database, store: &SqlStore) {
+    assert!(store.changes_after(0, 10).await.unwrap().is_empty());
+    for n in 1..=5 {
+        let change = Commit { change: change(&format!("projects/acme/keys/{n}")), ..commit(vec![]) };
+        store.commit(change).await.unwrap();
+    }
+    let steps = store.changes_after(2, 2).await.unwrap();
+    let steps: Vec<_> = steps.iter().map(|it| (it.revision, it.target.as_str())).collect();
+    assert_eq!(steps, [(3, "projects/acme/keys/3"), (4, "projects/acme/keys/4")]);
+    assert_eq!(store.changes_after(4, 10).await.unwrap().len(), 1);
+    assert!(store.changes_after(5, 10).await.unwrap().is_empty());
+}
+
+/// Whichever process made the change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_tells_of_changes() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    let elsewhere = database.open().await;
+    let mut wakeups = elsewhere.wakeups();
+    // The first word is that it listens from here on.
+    wakeups.next().await;
+    let word = tokio::spawn(async move { wakeups.next().await });
+    store.commit(commit(vec![])).await.unwrap();
+    word.await.unwrap();
+    assert_eq!(elsewhere.changes_after(0, 10).await.unwrap().len(), 1);
+    elsewhere.close().await;
+    store.close().await;
+}
+
+pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
+    let caller = |id| Actor::Caller { service_account: account_id(id), key: key_id(1) };
+    let changes = [
+        Change { actor: caller("root"), time: at(10), ..change("projects/acme") },
+        Change { actor: caller("ci"), action: "keys.revoke", time: at(20), ..change("projects/acme") },
+        Change {
+            actor: caller("root"),
+            project: "other".parse().unwrap(),
+            time: at(20),
+            ..change("projects/other")
+        },
+        Change { time: at(30), ..change("projects/acme/keys/1") },
+    ];
+    for change in changes {
+        let change = Commit { change, ..commit(vec![]) };
+        store.commit(change).await.unwrap();
+    }
+    let acme = Scope::Project(acme());
+    for (scope, filter, expected) in [
+        (&Scope::All, "", &[4_i64, 3, 2, 1] as &[_]),
+        (&acme, "", &[4, 2, 1]),
+        (&Scope::Project("none".parse().unwrap()), "", &[]),
+        (&Scope::All, "actor = projects/system/serviceAccounts/root", &[3, 1]),
+        (&acme, "actor = projects/system/serviceAccounts/root", &[1]),
+        (&acme, "actor != projects/system/serviceAccounts/root", &[4, 2]),
+        (&Scope::All, "action = keys.revoke", &[2]),
+        (&Scope::All, "action = Keys.revoke", &[]),
+        (&Scope::All, "action = \"keys.revoke \"", &[]),
+        (&Scope::All, "action = \"keys.revoke\u{0}\"", &[]),
+        (&Scope::All, "target = projects/acme", &[2, 1]),
+        (&Scope::All, "target = \"projects/acme \"", &[]),
+        (&Scope::All, "event_time >= \"1970-01-01T00:00:20Z\"", &[4, 3, 2]),
+        (&Scope::All, "revision > 1 AND revision <= 3", &[3, 2]),
+        (&Scope::All, "revision = 2 OR target = projects/acme/keys/1", &[4, 2]),
+    ] {
+        for size in [1, 3, 9] {
+            let found = revisions(&listed(store, scope, filter, "", size).await);
+            assert_eq!(found, expected, "{filter}");
+            let mut found = revisions(&listed(store, scope, filter, "revision", size).await);
+            found.reverse();
+            assert_eq!(found, expected, "{filter}");
+        }
+    }
+}
+
+fn revisions(events: &[Event]) -> Vec<i64> {
+    events.iter().map(|event| event.revision).collect()
+}
+
+async fn listed(store: &SqlStore, scope: &Scope, filter: &str, order: &str, size: u64) -> Vec<Event> {
+    let filter = event_filter(filter).unwrap();
+    let mut page = Page { size, order: event_order(order).unwrap(), after: None };
+    let mut all: Vec<Event> = Vec::new();
+    loop {
+        let events = store.events(scope, &filter, page.clone()).await.unwrap();
+        assert!(events.len() as u64 <= size);
+        let Some(last) = events.last() else {
+            return all;
+        };
+        page.after = Some(Cursor { value: SortValue::Number(last.revision), id: Id::None });
+        all.extend(events);
+    }
+}

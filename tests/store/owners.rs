@@ -1,0 +1,126 @@
+//! Listing service accounts and projects.
+
+use keystile::{
+    domain::{
+        listing::{AccountOrder, account_filter, account_order},
+        page::{Cursor, Id, Page, SortValue},
+        service_account::ServiceAccount,
+    },
+    ports::{Store, store::Write},
+    store::SqlStore,
+};
+
+use crate::{
+    database::Database,
+    sample::{account, acme, at, project, write},
+};
+
+pub(crate) async fn accounts_are_filtered(_: &Database, store: &SqlStore) {
+    let accounts = [
+        ServiceAccount { external_id: "X-1".parse().unwrap(), create_time: at(10), ..account("a") },
+        ServiceAccount {
+            disable_time: Some(at(50)),
+            create_time: at(20),
+            display_name: "Named ".parse().unwrap(),
+            ..account("b")
+        },
+        ServiceAccount {
+            external_id: "x-1".parse().unwrap(),
+            create_time: at(30),
+            display_name: "Named".parse().unwrap(),
+            ..account("c")
+        },
+    ];
+    insert(store, accounts).await;
+    for (filter, expected) in [
+        ("", "abc"),
+        ("state = ACTIVE", "ac"),
+        ("state = DISABLED", "b"),
+        ("state != DISABLED", "ac"),
+        ("external_id = X-1", "a"),
+        ("external_id = x-1", "c"),
+        ("external_id = \"x-1 \"", ""),
+        ("external_id = \"\"", "b"),
+        ("display_name = Named", "c"),
+        ("display_name = \"Named \"", "b"),
+        ("display_name = \"Named\u{0}\"", ""),
+        ("create_time > \"1970-01-01T00:00:10Z\"", "bc"),
+        ("create_time > \"1970-01-01T00:00:10Z\" AND state = ACTIVE", "c"),
+    ] {
+        assert_eq!(listed(store, filter, "", 100).await, expected, "{filter}");
+    }
+}
+
+pub(crate) async fn accounts_page_by_keyset(_: &Database, store: &SqlStore) {
+    let accounts = ["d", "a", "c", "b", "e"].map(|id| ServiceAccount {
+        create_time: at(if "ab".contains(id) { 20 } else { 10 }),
+        display_name: if "ace".contains(id) { "Z" } else { "a" }.parse().unwrap(),
+        ..account(id)
+    });
+    insert(store, accounts).await;
+    for size in [1, 2, 5, 9] {
+        assert_eq!(listed(store, "", "create_time", size).await, "cdeab");
+        assert_eq!(listed(store, "", "create_time desc", size).await, "baedc");
+        assert_eq!(listed(store, "", "display_name", size).await, "acebd");
+        assert_eq!(listed(store, "", "display_name desc", size).await, "dbeca");
+    }
+}
+
+pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: &SqlStore) {
+    let projects = [("d", 2), ("a", 2), ("c", 1), ("b", 1), ("e", 3)].map(|(id, time)| {
+        Write::InsertProject(keystile::domain::project::Project { create_time: at(time), ..project(id) })
+    });
+    write(store, projects.into()).await;
+    for (descending, expected) in [(false, "bcade"), (true, "edacb")] {
+        for size in [1, 2, 5, 9] {
+            let mut page = crate::sample::first_page((), size);
+            page.order.descending = descending;
+            let mut ids = String::new();
+            loop {
+                let projects = store.projects(page.clone()).await.unwrap();
+                let Some(last) = projects.last() else { break };
+                page.after = Some(Cursor {
+                    value: SortValue::Number(last.create_time.as_micros()),
+                    id: Id::Text(last.id.to_string()),
+                });
+                ids.extend(projects.iter().map(|it| it.id.as_str()));
+            }
+            assert_eq!(ids, expected);
+        }
+    }
+}
+
+async fn insert(store: &SqlStore, accounts: impl IntoIterator<Item = ServiceAccount>) {
+    let mut writes = vec![
+        Write::InsertProject(project("acme")),
+        Write::InsertProject(project("other")),
+        Write::InsertServiceAccount(ServiceAccount {
+            project: "other".parse().unwrap(),
+            ..account("foreign")
+        }),
+    ];
+    writes.extend(accounts.into_iter().map(Write::InsertServiceAccount));
+    write(store, writes).await;
+}
+
+/// The ids of all that pass, page by page, run together.
+async fn listed(store: &SqlStore, filter: &str, order: &str, size: u64) -> String {
+    let filter = account_filter(filter).unwrap();
+    let mut page = Page { size, order: account_order(order).unwrap(), after: None };
+    let mut ids = String::new();
+    loop {
+        let accounts = store.service_accounts(&acme(), &filter, page.clone()).await;
+        let accounts = accounts.unwrap();
+        let Some(last) = accounts.last() else {
+            return ids;
+        };
+        page.after = Some(Cursor {
+            value: match page.order.by {
+                AccountOrder::CreateTime => SortValue::Number(last.create_time.as_micros()),
+                AccountOrder::DisplayName => SortValue::Text(last.display_name.to_string()),
+            },
+            id: Id::Text(last.id.to_string()),
+        });
+        ids.extend(accounts.iter().map(|account| account.id.as_str()));
+    }
+}

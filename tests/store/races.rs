@@ -1,0 +1,115 @@
+//! Changes at the same time: one order, no gaps, nothing lost.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use keystile::{
+    domain::audit::{GENESIS, Head},
+    ports::{
+        Store,
+        recorder::Use,
+        store::{Commit, CommitError, Write},
+    },
+    store::SqlStore,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    database::Database,
+    sample::{acme, at, change, commit, insert_keys, key, key_id, populate, sealed, stored},
+};
+
+/// Half of the changes come from another process.
+pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Database, store: &SqlStore) {
+    const CHANGES: u64 = 32;
+
+    populate(store).await;
+    let pools = [Arc::new(database.open().await), Arc::new(database.open().await)];
+    let mut changes = JoinSet::new();
+    for n in 0..CHANGES {
+        let pool = pools[usize::try_from(n % 2).unwrap()].clone();
+        changes.spawn(async move {
+            let change = Commit {
+                change: change(&format!("projects/acme/keys/{n}")),
+                ..commit(vec![Write::InsertKey(key(n))])
+            };
+            (pool.commit(change).await.unwrap(), n)
+        });
+    }
+    let revisions: BTreeSet<(i64, u64)> = changes.join_all().await.into_iter().collect();
+    let expected: Vec<i64> = (2..34).collect();
+    assert_eq!(revisions.iter().map(|it| it.0).collect::<Vec<_>>(), expected);
+
+    let events = store.events_from(1, 1000).await.unwrap();
+    let mut head = Head { revision: 0, hash: GENESIS };
+    for event in &events {
+        assert_eq!(event.fault_after(&head), None);
+        head = event.head();
+    }
+    assert_eq!(store.head().await.unwrap(), head);
+    for (revision, n) in revisions {
+        assert_eq!(stored(store, key_id(n)).await.revision, revision);
+        let event = &events[usize::try_from(revision).unwrap() - 1];
+        assert_eq!(event.target, format!("projects/acme/keys/{n}"));
+    }
+    for pool in pools {
+        pool.close().await;
+    }
+}
+
+pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, [key(1)]).await;
+    let read = stored(store, key_id(1)).await;
+    let pool = Arc::new(database.open().await);
+    let mut changes = JoinSet::new();
+    for seed in 0..8 {
+        let (pool, read) = (pool.clone(), read.clone());
+        changes.spawn(async move {
+            let rotated = read.rotate(sealed(seed, 1), std::time::Duration::ZERO, at(50));
+            let rotated = rotated.unwrap();
+            pool.commit(commit(vec![Write::UpdateKey(rotated)])).await
+        });
+    }
+    let outcomes = changes.join_all().await;
+    assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 1);
+    let conflict = |it: &&Result<_, _>| matches!(it, Err(CommitError::Conflict));
+    assert_eq!(outcomes.iter().filter(conflict).count(), 7);
+    assert_eq!(stored(store, key_id(1)).await.newest_secret(), 2);
+    pool.close().await;
+}
+
+/// Verifications leave their traces while the keys that they used change.
+pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, (0..20).map(key)).await;
+    let pool = Arc::new(database.open().await);
+    let mut tasks = JoinSet::new();
+    for round in 0..8 {
+        let traces = pool.clone();
+        tasks.spawn(async move {
+            let uses: Vec<Use> = (0..20)
+                .map(|n| Use { key: key_id((n * 7 + round) % 20), secret_version: 1, time: at(60) })
+                .collect();
+            traces.record_uses(&uses).await.unwrap();
+        });
+        let changes = pool.clone();
+        tasks.spawn(async move {
+            let writes = (0..20).filter(|n| n % 8 == round);
+            for n in writes {
+                let key = changes.key(&acme(), key_id(n)).await.unwrap().unwrap();
+                let change = commit(vec![Write::UpdateKey(key.disable(at(61)).unwrap())]);
+                changes.commit(change).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    for n in 0..20 {
+        let key = stored(store, key_id(n)).await;
+        assert_eq!(key.last_used_time, Some(at(60)));
+        assert_eq!(key.secrets[0].last_used_time, Some(at(60)));
+        assert_eq!(key.disable_time, Some(at(61)));
+    }
+    let events = store.events_from(1, 100).await.unwrap();
+    assert_eq!(events.len(), 22);
+    pool.close().await;
+}
