@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use protox::prost::Message;
+use protox::{prost::Message, prost_reflect::prost_types::FileDescriptorSet};
 
 const FILES: [&str; 6] = [
     "keystile/v1/audit_service.proto",
@@ -32,9 +32,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("keystile.v1.binpb");
     fs::write(&descriptors, compiler.encode_file_descriptor_set())?;
 
-    let files = protox::prost_reflect::prost_types::FileDescriptorSet::decode(
-        compiler.encode_file_descriptor_set().as_slice(),
-    )?;
+    let files = FileDescriptorSet::decode(compiler.encode_file_descriptor_set().as_slice())?;
+    serve_answers(files.clone())?;
     tonic_prost_build::configure().btree_map(".").skip_debug(SECRET).compile_fds(files)?;
     Ok(())
 }
+
+/// The server of `VerifyService` once more, with answers that are put together from encoded parts in the
+/// place of the message that is built and encoded anew for every call.
+fn serve_answers(mut files: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
+    const SHARED: [&str; 8] = [
+        "BatchVerifyRequest",
+        "Code",
+        "Cost",
+        "Endpoint",
+        "LimitState",
+        "StreamVerifyRequest",
+        "VerifyError",
+        "VerifyRequest",
+    ];
+    let folder = PathBuf::from(env::var("OUT_DIR")?).join("answers");
+    fs::create_dir_all(&folder)?;
+    files.file.retain(|file| !file.name().starts_with("keystile/") || file.name() == VERIFY);
+    let mut config = tonic_prost_build::configure()
+        .build_client(false)
+        .out_dir(folder)
+        .extern_path(".keystile.v1.VerifyResponse", "crate::grpc::verify::Answer");
+    for name in SHARED {
+        config = config.extern_path(format!(".keystile.v1.{name}"), format!("crate::grpc::proto::{name}"));
+    }
+    config.compile_fds(files)?;
+    Ok(())
+}
+
+const VERIFY: &str = "keystile/v1/verify_service.proto";

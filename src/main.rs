@@ -21,9 +21,6 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let arguments = Arguments::of_process();
     let config = Config::load(&Environment::from_process())?;
-    telemetry::init(
-        &config.log.filter,
-        config.log.format.is_json(stderr().is_terminal()),
-    );
+    telemetry::init(&config.log.filter, config.log.format.is_json(stderr().is_terminal()));
     arguments.run(&config)
 }

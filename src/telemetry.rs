@@ -17,12 +17,7 @@ pub fn init(filter: &str, json: bool) {
     let _ = logging.try_init();
 }
 
-fn subscriber<W>(
-    filter: &str,
-    json: bool,
-    terminal: bool,
-    writer: W,
-) -> impl Subscriber + Send + Sync
+fn subscriber<W>(filter: &str, json: bool, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
@@ -31,13 +26,7 @@ where
         true => fmt::layer().with_writer(writer.clone()),
         false => fmt::layer().with_writer(writer.clone()).with_ansi(false),
     };
-    let lines = || {
-        fmt::layer()
-            .with_writer(writer.clone())
-            .with_ansi(false)
-            .json()
-            .flatten_event(true)
-    };
+    let lines = || fmt::layer().with_writer(writer.clone()).with_ansi(false).json().flatten_event(true);
     tracing_subscriber::registry()
         .with(EnvFilter::new(filter))
         .with(json.then(lines))
@@ -68,13 +57,10 @@ mod tests {
     fn logged(filter: &str, json: bool) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        tracing::subscriber::with_default(
-            subscriber(filter, json, false, move || writer.clone()),
-            || {
-                tracing::info!(key.id = 7, "key created");
-                tracing::debug!("detail");
-            },
-        );
+        tracing::subscriber::with_default(subscriber(filter, json, false, move || writer.clone()), || {
+            tracing::info!(key.id = 7, "key created");
+            tracing::debug!("detail");
+        });
         let bytes = lines.0.lock().expect("lines").clone();
         String::from_utf8(bytes).expect("text")
     }
@@ -84,19 +70,13 @@ mod tests {
         let line = logged("info", true);
         assert_eq!(line.lines().count(), 1, "{line}");
         assert!(line.starts_with('{') && line.ends_with("}\n"), "{line}");
-        assert!(
-            line.contains(r#""level":"INFO","message":"key created","key.id":7,"#),
-            "{line}"
-        );
+        assert!(line.contains(r#""level":"INFO","message":"key created","key.id":7,"#), "{line}");
     }
 
     #[test]
     fn text_has_no_colours_away_from_a_terminal() {
         let line = logged("info", false);
-        assert!(
-            line.contains("key created key.id=7") && !line.contains('\u{1b}'),
-            "{line}"
-        );
+        assert!(line.contains("key created key.id=7") && !line.contains('\u{1b}'), "{line}");
     }
 
     #[test]

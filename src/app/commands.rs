@@ -25,13 +25,7 @@ pub async fn pepper_usage(config: &Config, world: World) -> Result<Vec<PepperUsa
     database::migrate(&store).await?;
     let World { clock, random } = world;
     let peppers = peppers::load(&config.peppers, &*store, &*random).await?;
-    let service = Service::new(
-        Arc::clone(&store) as _,
-        clock,
-        random,
-        peppers,
-        Arc::new(()),
-    );
+    let service = Service::new(Arc::clone(&store) as _, clock, random, peppers, Arc::new(()));
     let usage = service.pepper_usage().await;
     store.close().await;
     Ok(usage?)

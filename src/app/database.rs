@@ -18,15 +18,8 @@ pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, Start
     let mut refused = None;
     match timeout(PATIENCE, try_on(config, &mut refused)).await {
         Ok(Ok(store)) => Ok(Arc::new(store)),
-        Ok(Err(source)) => Err(StartError::DatabaseRefused {
-            database: describe(config),
-            source,
-        }),
-        Err(_) => Err(StartError::NoDatabase {
-            database: describe(config),
-            patience: PATIENCE,
-            refused,
-        }),
+        Ok(Err(source)) => Err(StartError::DatabaseRefused { database: describe(config), source }),
+        Err(_) => Err(StartError::NoDatabase { database: describe(config), patience: PATIENCE, refused }),
     }
 }
 
@@ -63,10 +56,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Tries until the database answers or fails for good; `refused` holds the latest reason why it does not answer.
-async fn try_on(
-    config: &DatabaseConfig,
-    refused: &mut Option<StoreError>,
-) -> Result<SqlStore, StoreError> {
+async fn try_on(config: &DatabaseConfig, refused: &mut Option<StoreError>) -> Result<SqlStore, StoreError> {
     let mut pause = FIRST_PAUSE;
     loop {
         match open_once(config).await {

@@ -46,17 +46,13 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) async fn stop(mut self) -> Stopped {
-        info!(
-            drain.deadline_seconds = self.deadline.as_secs_f64(),
-            "stopping"
-        );
+        info!(drain.deadline_seconds = self.deadline.as_secs_f64(), "stopping");
         // Before the health is set for good: the monitor would call it ready again.
         self.monitor.end(TIDYING).await;
-        self.health.set_ready(false).await;
+        self.health.end().await;
         self.closing.stop();
-        let drained = timeout(self.deadline, ends(&mut self.servers))
-            .await
-            .is_ok();
+        self.health.end().await;
+        let drained = timeout(self.deadline, ends(&mut self.servers)).await.is_ok();
         if !drained {
             warn!("the drain deadline has passed: calls under way are cut off");
             self.servers.shutdown().await;
@@ -73,15 +69,8 @@ impl Running {
         if timeout(TIDYING, self.store.close()).await.is_err() {
             warn!("connections to the database are still in use: left as they are");
         }
-        let stopped = Stopped {
-            drained,
-            recorded: unsaved == Some(Unsaved(0)),
-        };
-        info!(
-            drain.complete = stopped.drained,
-            recorder.complete = stopped.recorded,
-            "stopped"
-        );
+        let stopped = Stopped { drained, recorded: unsaved == Some(Unsaved(0)) };
+        info!(drain.complete = stopped.drained, recorder.complete = stopped.recorded, "stopped");
         stopped
     }
 }

@@ -22,7 +22,7 @@ pub enum StartError {
     PepperFile(#[from] PepperFileError),
     /// The generated file is gone, and the database still holds secrets that need it.
     #[error(
-        "{file} is gone, and {secrets} stored secrets need the pepper in it: bring it back from a backup, with mode 600; \
+        "{file} is gone, and stored secrets ({secrets}) need the pepper in it: bring it back from a backup, with mode 600; \
          without it no API key will ever verify again", file = .file.display()
     )]
     PepperFileLost { file: PathBuf, secrets: u64 },
@@ -43,10 +43,7 @@ pub enum StartError {
     },
     /// It answered, and would not let Keystile in.
     #[error("KEYSTILE_DATABASE_URL: {database}: {source}")]
-    DatabaseRefused {
-        database: String,
-        source: StoreError,
-    },
+    DatabaseRefused { database: String, source: StoreError },
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
@@ -93,11 +90,7 @@ pub struct Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.secrets == 1 { "" } else { "s" };
-        write!(
-            f,
-            "version {} ({} secret{plural})",
-            self.version, self.secrets
-        )
+        write!(f, "version {} ({} secret{plural})", self.version, self.secrets)
     }
 }
 
@@ -105,10 +98,7 @@ impl fmt::Display for Missing {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("the {listener} listener failed: {source}")]
-    Listener {
-        listener: &'static str,
-        source: grpc::ServeError,
-    },
+    Listener { listener: &'static str, source: grpc::ServeError },
     #[error("the {listener} listener ended by itself")]
     Ended { listener: &'static str },
     #[error("a listener failed: {0}")]
@@ -124,9 +114,7 @@ fn list(missing: &[Missing]) -> String {
 }
 
 fn because(refused: Option<&StoreError>) -> String {
-    refused
-        .map(|error| format!(" ({error})"))
-        .unwrap_or_default()
+    refused.map(|error| format!(" ({error})")).unwrap_or_default()
 }
 
 #[cfg(test)]

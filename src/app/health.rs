@@ -20,11 +20,7 @@ pub async fn check_health(listen: &ListenConfig) -> Result<(), Unhealthy> {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
-        answer.map_err(|why| Unhealthy {
-            listener,
-            address,
-            why,
-        })?;
+        answer.map_err(|why| Unhealthy { listener, address, why })?;
     }
     Ok(())
 }
@@ -42,13 +38,9 @@ pub struct Unhealthy {
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 async fn ask(address: SocketAddr) -> Result<(), String> {
-    let endpoint =
-        Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
     // The transport's own words are "transport error"; the cause is what helps.
-    let channel = endpoint
-        .connect()
-        .await
-        .map_err(|error| root_cause(&error))?;
+    let channel = endpoint.connect().await.map_err(|error| root_cause(&error))?;
     let answer = HealthClient::new(channel)
         .check(HealthCheckRequest::default())
         .await

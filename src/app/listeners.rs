@@ -46,11 +46,7 @@ pub fn reachable(listener: SocketAddr) -> SocketAddr {
 
 async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
     let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| BindError {
-        variable,
-        address,
-        source,
-    })
+    bound.map_err(|source| BindError { variable, address, source })
 }
 
 #[cfg(test)]
@@ -59,11 +55,9 @@ mod tests {
 
     #[test]
     fn every_address_is_reached_through_loopback() {
-        for (listener, reached) in [
-            ("0.0.0.0:1", "127.0.0.1:1"),
-            ("[::]:1", "[::1]:1"),
-            ("10.0.0.7:1", "10.0.0.7:1"),
-        ] {
+        for (listener, reached) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.7:1", "10.0.0.7:1")]
+        {
             let listener: SocketAddr = listener.parse().unwrap();
             assert_eq!(reachable(listener).to_string(), reached);
         }
@@ -73,11 +67,7 @@ mod tests {
     async fn a_taken_port_is_told_with_its_variable() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let free = "127.0.0.1:0".parse().unwrap();
-        let config = ListenConfig {
-            verify: free,
-            admin: taken.local_addr().unwrap(),
-            insecure: false,
-        };
+        let config = ListenConfig { verify: free, admin: taken.local_addr().unwrap(), insecure: false };
         let fault = Listeners::bind(&config).await.unwrap_err().to_string();
         let start = format!("KEYSTILE_ADMIN_LISTEN: cannot listen on {}: ", config.admin);
         assert!(fault.starts_with(&start), "{fault}");

@@ -35,16 +35,9 @@ pub(super) async fn check(service: &Service) -> Result<(), StartError> {
     let missing: Vec<_> = usage
         .iter()
         .filter(|it| it.secrets > 0 && !it.configured)
-        .map(|it| Missing {
-            version: it.version,
-            secrets: it.secrets,
-        })
+        .map(|it| Missing { version: it.version, secrets: it.secrets })
         .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(StartError::PeppersMissing(missing))
-    }
+    if missing.is_empty() { Ok(()) } else { Err(StartError::PeppersMissing(missing)) }
 }
 
 /// A new pepper would bear the version of the lost one, and every API key would seem to be wrong.
@@ -53,10 +46,7 @@ async fn refuse_to_replace(file: &Path, store: &dyn Store) -> Result<(), StartEr
     let secrets = usage.iter().map(|(_, secrets)| secrets).sum();
     // A path that cannot be looked at is told by the loader.
     if secrets > 0 && file.try_exists().is_ok_and(|exists| !exists) {
-        return Err(StartError::PepperFileLost {
-            file: file.to_owned(),
-            secrets,
-        });
+        return Err(StartError::PepperFileLost { file: file.to_owned(), secrets });
     }
     Ok(())
 }

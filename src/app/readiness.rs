@@ -32,10 +32,7 @@ pub(super) async fn monitor(store: Arc<dyn Store>, health: Health, stop: Stop) {
         };
         match outage.note(answer.is_err()) {
             Some(Turn::Began) => {
-                warn!(
-                    error = answer.err(),
-                    "not ready: the database does not answer"
-                );
+                warn!(error = answer.err(), "not ready: the database does not answer");
                 health.set_ready(false).await;
             }
             Some(Turn::Ended) => {

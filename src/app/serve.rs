@@ -54,12 +54,8 @@ impl App {
         Running {
             closing,
             servers,
-            monitor: Worker::start("readiness", |stop| {
-                readiness::monitor(monitored.0, monitored.1, stop)
-            }),
-            housekeeper: Worker::start("housekeeping", |stop| {
-                housekeeping::keep(self.service, stop)
-            }),
+            monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
+            housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
             follower: Worker::start("follower", |stop| follower.run(stop.told())),
             writer: Worker::start("recorder", |stop| writer.run(stop.told())),
             health,
@@ -68,12 +64,7 @@ impl App {
         }
     }
 
-    fn listen(
-        &self,
-        listeners: Listeners,
-        queue: Queue,
-        health: &Health,
-    ) -> (Stopper, JoinSet<ServerEnd>) {
+    fn listen(&self, listeners: Listeners, queue: Queue, health: &Health) -> (Stopper, JoinSet<ServerEnd>) {
         let verifier = Arc::new(Verifier::new(
             Arc::clone(&self.cache),
             Arc::clone(&self.clock),
@@ -93,8 +84,7 @@ impl App {
         servers.spawn({
             let (service, health) = (self.service.clone(), health.clone());
             async move {
-                let served =
-                    grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
+                let served = grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
                 ("admin", served)
             }
         });
@@ -103,10 +93,7 @@ impl App {
 }
 
 fn announce(listeners: &Listeners, database_kind: &str) -> io::Result<()> {
-    let (verify, admin) = (
-        listeners.verify.local_addr()?,
-        listeners.admin.local_addr()?,
-    );
+    let (verify, admin) = (listeners.verify.local_addr()?, listeners.admin.local_addr()?);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         listener.verify = %verify,

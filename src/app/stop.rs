@@ -27,11 +27,7 @@ impl<T: Send + 'static> Worker<T> {
         F: Future<Output = T> + Send + 'static,
     {
         let (stopper, stop) = Stopper::new();
-        Self {
-            name,
-            stopper,
-            task: tokio::spawn(work(stop)),
-        }
+        Self { name, stopper, task: tokio::spawn(work(stop)) }
     }
 
     /// Tells it to stop, and waits until it has, at most for `patience`; `None` when it did not.

@@ -20,10 +20,7 @@ pub struct World {
 impl World {
     /// The clock and the random source of the operating system.
     pub fn system() -> Self {
-        Self {
-            clock: Arc::new(SystemClock::new()),
-            random: Arc::new(OsRandom),
-        }
+        Self { clock: Arc::new(SystemClock::new()), random: Arc::new(OsRandom) }
     }
 }
 
@@ -35,18 +32,14 @@ struct SystemClock {
 impl SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn new() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 }
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> Timestamp {
-        let micros = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_micros());
+        let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
         Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX)).min(Timestamp::MAX)
     }
 

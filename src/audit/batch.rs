@@ -63,11 +63,7 @@ impl Batch {
             .uses
             .iter()
             .take(PORTION)
-            .map(|(&(key, secret_version), &time)| Use {
-                key,
-                secret_version,
-                time,
-            })
+            .map(|(&(key, secret_version), &time)| Use { key, secret_version, time })
             .collect();
         // Replicas that lock rows in one order do not lock each other out.
         uses.sort_unstable_by_key(|it| (it.key, it.secret_version));
@@ -119,18 +115,11 @@ mod tests {
 
     fn key(seed: u16) -> KeyId {
         let [high, low] = seed.to_be_bytes();
-        KeyId::new(
-            Timestamp::from_micros(0),
-            [high, low, 0, 0, 0, 0, 0, 0, high, low],
-        )
+        KeyId::new(Timestamp::from_micros(0), [high, low, 0, 0, 0, 0, 0, 0, high, low])
     }
 
     fn used(seed: u16, secret_version: i32, micros: i64) -> Note {
-        Note::Used(Use {
-            key: key(seed),
-            secret_version,
-            time: Timestamp::from_micros(micros),
-        })
+        Note::Used(Use { key: key(seed), secret_version, time: Timestamp::from_micros(micros) })
     }
 
     fn rehashed(seed: u16, pepper: u16) -> Note {
@@ -138,29 +127,17 @@ mod tests {
             key: key(seed),
             secret_version: 1,
             replaces: 1,
-            sealed: Sealed {
-                digest: Digest::from_bytes([0; 32]),
-                pepper,
-            },
+            sealed: Sealed { digest: Digest::from_bytes([0; 32]), pepper },
         })
     }
 
     #[test]
     fn keeps_the_latest_use_of_each_secret() {
         let mut batch = Batch::default();
-        for note in [
-            used(1, 1, 20),
-            used(1, 1, 30),
-            used(1, 1, 10),
-            used(1, 2, 5),
-        ] {
+        for note in [used(1, 1, 20), used(1, 1, 30), used(1, 1, 10), used(1, 2, 5)] {
             batch.add(note);
         }
-        let times: Vec<_> = batch
-            .uses()
-            .iter()
-            .map(|it| (it.secret_version, it.time.as_micros()))
-            .collect();
+        let times: Vec<_> = batch.uses().iter().map(|it| (it.secret_version, it.time.as_micros())).collect();
         assert_eq!(times, [(1, 30), (2, 5)]);
     }
 
@@ -207,11 +184,7 @@ mod tests {
         }
         batch.add(used(0, 1, 9));
         assert_eq!(batch.len(), MOST);
-        assert_eq!(
-            batch.take_dropped(),
-            2,
-            "one that is known is no secret more"
-        );
+        assert_eq!(batch.take_dropped(), 2, "one that is known is no secret more");
         assert_eq!(batch.take_dropped(), 0);
     }
 }

@@ -30,12 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Follower {
     pub fn new(cache: Arc<Cache>, wakeups: Box<dyn Wakeups>, poll: Duration) -> Self {
-        Self {
-            cache,
-            wakeups,
-            poll,
-            failing: false,
-        }
+        Self { cache, wakeups, poll, failing: false }
     }
 
     /// Follows until `stop` resolves.
@@ -61,8 +56,7 @@ impl Follower {
 
     async fn follow(&mut self) {
         let followed = timeout(PATIENCE, self.cache.catch_up()).await;
-        let followed =
-            followed.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())));
+        let followed = followed.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())));
         match &followed {
             Err(error) if !self.failing => {
                 warn!(error = %error, "the change log cannot be followed");
@@ -95,8 +89,7 @@ impl Cache {
                 }
             }
             for step in &steps {
-                self.freshness
-                    .made(step.revision, &Changed::by_name(&step.target));
+                self.freshness.made(step.revision, &Changed::by_name(&step.target));
             }
             self.move_to(last);
         }

@@ -23,11 +23,7 @@ impl<T: Clone> Loading<T> {
         F: Future<Output = Result<T, StoreError>>,
     {
         let cell = self.lock().entry(id).or_default().clone();
-        let waiting = Waiting {
-            reads: self,
-            id,
-            cell,
-        };
+        let waiting = Waiting { reads: self, id, cell };
         waiting.cell.get_or_init(read).await.clone()
     }
 
@@ -62,9 +58,7 @@ impl<T: Clone> Drop for Waiting<'_, T> {
         let mut reads = self.reads.lock();
         let alone = Arc::strong_count(&self.cell) <= 2;
         if (self.cell.initialized() || alone)
-            && reads
-                .get(&self.id)
-                .is_some_and(|listed| Arc::ptr_eq(listed, &self.cell))
+            && reads.get(&self.id).is_some_and(|listed| Arc::ptr_eq(listed, &self.cell))
         {
             reads.remove(&self.id);
         }

@@ -4,6 +4,8 @@ mod follower;
 mod freshness;
 mod loading;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -14,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -21,8 +24,7 @@ use tokio::{
 
 use crate::{
     domain::{
-        Revision, candidate::Candidate, changed::Changed, id::KeyId, key::Key,
-        name::ServiceAccountName,
+        Revision, candidate::Candidate, changed::Changed, id::KeyId, key::Key, name::ServiceAccountName,
     },
     ports::{Changes, Clock, Credentials, Store, StoreError, credentials::Known, store::LoadedKey},
 };
@@ -134,18 +136,10 @@ impl Cache {
         Ok(ids.len())
     }
 
-    /// Tells how far the change log was followed, again and again.
-    pub fn positions(&self) -> watch::Receiver<Revision> {
-        self.position.subscribe()
-    }
-
     /// What is remembered of `id`, if nothing that it was made of changed since.
     fn remembered(&self, id: KeyId) -> Option<Arc<Entry>> {
         let current = |entry: &Arc<Entry>| self.freshness.is_current(&entry.places, entry.revision);
-        self.keys
-            .get(&id)
-            .filter(current)
-            .or_else(|| self.unknown.get(&id).filter(current))
+        self.keys.get(&id).filter(current).or_else(|| self.unknown.get(&id).filter(current))
     }
 
     /// Reads `id` from the store, together with whoever else asks for it now.
@@ -158,27 +152,20 @@ impl Cache {
                 return Ok(entry);
             }
         }
-        Err(StoreError::Unavailable(
-            "it is behind its own change log".into(),
-        ))
+        Err(StoreError::Unavailable("it is behind its own change log".into()))
     }
 
     async fn read(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
         if self.down.load(Relaxed) {
-            return Err(StoreError::Unavailable(
-                "it did not answer a moment ago".into(),
-            ));
+            return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
         let loaded_at = self.uptime();
         let loaded = self.store.load(id).await?;
         let owners = loaded.key.as_ref().map(owners);
-        let candidate = loaded
-            .key
-            .and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
+        let candidate =
+            loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
         let entry = Arc::new(Entry {
-            places: self
-                .freshness
-                .places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
+            places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
             revision: loaded.revision,
             loaded_at,
@@ -231,23 +218,33 @@ impl Cache {
 }
 
 impl Credentials for Cache {
-    async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
+    fn at_hand(&self, id: KeyId) -> Option<Known> {
         // Read before the entry is checked, so that all up to it is in the entry.
-        let position = *self.position.borrow();
-        let remembered = self.remembered(id);
-        if let Some(entry) = &remembered {
-            let age = self.age(entry);
-            if age <= self.limits.max_staleness {
-                return Ok(self.known(entry, position, age));
-            }
+        let position = self.position();
+        let entry = self.remembered(id)?;
+        let age = self.age(&entry);
+        (age <= self.limits.max_staleness).then(|| self.known(&entry, position, age))
+    }
+
+    async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
+        if let Some(known) = self.at_hand(id) {
+            return Ok(known);
         }
-        match (self.load(id).await, remembered) {
-            (Ok(entry), _) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
-            (Err(StoreError::Unavailable(_)), Some(entry)) if self.limits.fail_open => {
+        let position = self.position();
+        match self.load(id).await {
+            Ok(entry) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
+            Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
+                let entry = self.remembered(id).ok_or(StoreError::Unavailable(why))?;
                 Ok(self.known(&entry, position, self.age(&entry)))
             }
-            (Err(error), _) => Err(error),
+            Err(error) => Err(error),
         }
+    }
+
+    fn newest_change(&self) -> Option<Revision> {
+        let confirmed = self.confirmed.load(Relaxed);
+        let age = Duration::from_micros(self.uptime().saturating_sub(confirmed));
+        (age <= self.limits.max_staleness).then(|| self.freshness.newest())
     }
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
@@ -256,22 +253,28 @@ impl Credentials for Cache {
             return Ok(());
         }
         self.behind.notify_one();
-        let reached = timeout(
-            patience,
-            positions.wait_for(|position| *position >= revision),
-        )
-        .await;
+        let reached = timeout(patience, positions.wait_for(|position| *position >= revision)).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(*self.position.borrow()),
+            _ => Err(self.position()),
         }
     }
 }
 
+#[async_trait]
 impl Changes for Cache {
     fn made(&self, revision: Revision, target: &str) {
         self.freshness.made(revision, &Changed::by_name(target));
         self.behind.notify_one();
+    }
+
+    fn position(&self) -> Revision {
+        *self.position.borrow()
+    }
+
+    async fn beyond(&self, revision: Revision) {
+        // The sender is ours, so it is there as long as we are.
+        let _ = self.position.subscribe().wait_for(|position| *position > revision).await;
     }
 }
 
@@ -286,19 +289,14 @@ impl Entry {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Cache").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
 fn owners(loaded: &LoadedKey) -> [Changed; 2] {
     let project = loaded.key.project.clone();
     let service_account = loaded.key.service_account.clone();
-    let account = ServiceAccountName {
-        project: project.clone(),
-        service_account,
-    };
+    let account = ServiceAccountName { project: project.clone(), service_account };
     [Changed::ServiceAccount(account), Changed::Project(project)]
 }
 

@@ -35,10 +35,7 @@ impl Failure {
     }
 
     fn with(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 }
 
@@ -99,10 +96,7 @@ mod tests {
             refused: None,
         };
         assert_eq!(Failure::from(no_database).code, Code::DatabaseUnavailable);
-        let lost = StartError::PepperFileLost {
-            file: PathBuf::from("peppers"),
-            secrets: 3,
-        };
+        let lost = StartError::PepperFileLost { file: PathBuf::from("peppers"), secrets: 3 };
         assert_eq!(Failure::from(lost).code, Code::Misconfigured);
     }
 }

@@ -13,10 +13,7 @@ fn report(applied: &[String]) -> String {
     if applied.is_empty() {
         return "the database is up to date\n".to_owned();
     }
-    applied
-        .iter()
-        .map(|name| format!("applied {name}\n"))
-        .collect()
+    applied.iter().map(|name| format!("applied {name}\n")).collect()
 }
 
 #[cfg(test)]
@@ -26,9 +23,6 @@ mod tests {
     #[test]
     fn says_what_it_did() {
         assert_eq!(report(&[]), "the database is up to date\n");
-        assert_eq!(
-            report(&["a".to_owned(), "b".to_owned()]),
-            "applied a\napplied b\n"
-        );
+        assert_eq!(report(&["a".to_owned(), "b".to_owned()]), "applied a\napplied b\n");
     }
 }

@@ -34,14 +34,8 @@ fn hints(usage: &[PepperUsage]) -> String {
     let missing: Vec<_> = usage.iter().filter(|it| !it.configured).collect();
     let mut text = String::new();
     for (peppers, hint) in [
-        (
-            &missing,
-            "MISSING: API keys under it do not verify; add it behind the newest",
-        ),
-        (
-            &needed,
-            "still needed; a secret moves to the newest when it next verifies",
-        ),
+        (&missing, "MISSING: API keys under it do not verify; add it behind the newest"),
+        (&needed, "still needed; a secret moves to the newest when it next verifies"),
         (&idle, "can be removed, once every replica has the newest"),
     ] {
         for it in peppers {
@@ -59,20 +53,12 @@ mod tests {
     use super::*;
 
     fn usage(version: u16, secrets: u64, configured: bool) -> PepperUsage {
-        PepperUsage {
-            version,
-            secrets,
-            configured,
-        }
+        PepperUsage { version, secrets, configured }
     }
 
     #[test]
     fn the_table_is_aligned() {
-        let usage = [
-            usage(12, 1_234_567, true),
-            usage(2, 8, true),
-            usage(1, 1, false),
-        ];
+        let usage = [usage(12, 1_234_567, true), usage(2, 8, true), usage(1, 1, false)];
         assert_eq!(
             table(&usage),
             "VERSION   SECRETS  STATUS\n     12   1234567  newest\n      2         8  configured\n      1         1  MISSING\n"
@@ -81,16 +67,8 @@ mod tests {
 
     #[test]
     fn hints_say_what_to_do_with_each() {
-        assert_eq!(
-            hints(&[usage(1, 5, true)]),
-            "the newest pepper is the only one: none can be removed\n"
-        );
-        let all = [
-            usage(4, 0, true),
-            usage(3, 7, true),
-            usage(2, 0, true),
-            usage(1, 1, false),
-        ];
+        assert_eq!(hints(&[usage(1, 5, true)]), "the newest pepper is the only one: none can be removed\n");
+        let all = [usage(4, 0, true), usage(3, 7, true), usage(2, 0, true), usage(1, 1, false)];
         let hints = hints(&all);
         let lines: Vec<_> = hints.lines().collect();
         assert!(lines[0].starts_with("pepper 1: MISSING"), "{hints}");

@@ -41,14 +41,9 @@ fn told(stopped: Stopped) -> Result<(), Failure> {
     } else {
         "calls under way were cut off at the drain deadline (KEYSTILE_DRAIN_DEADLINE)"
     };
-    let notes = if stopped.recorded {
-        "every last-used time is stored"
-    } else {
-        "some last-used times are lost"
-    };
-    Err(Failure::new(format!(
-        "stopped, but not cleanly: {calls}; {notes}"
-    )))
+    let notes =
+        if stopped.recorded { "every last-used time is stored" } else { "some last-used times are lost" };
+    Err(Failure::new(format!("stopped, but not cleanly: {calls}; {notes}")))
 }
 
 #[cfg(test)]
@@ -57,12 +52,9 @@ mod tests {
 
     #[test]
     fn an_unclean_stop_is_a_failure() {
-        for (drained, recorded, clean) in [
-            (true, true, true),
-            (false, true, false),
-            (true, false, false),
-            (false, false, false),
-        ] {
+        for (drained, recorded, clean) in
+            [(true, true, true), (false, true, false), (true, false, false), (false, false, false)]
+        {
             assert_eq!(told(Stopped { drained, recorded }).is_ok(), clean);
         }
     }

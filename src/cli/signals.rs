@@ -10,10 +10,8 @@ use tracing::{info, warn};
 
 /// Takes both signals over, and resolves at the first.
 pub(super) fn first() -> io::Result<impl Future<Output = ()>> {
-    let mut signals = Signals {
-        terminate: signal(SignalKind::terminate())?,
-        interrupt: signal(SignalKind::interrupt())?,
-    };
+    let mut signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
     let (sender, told) = oneshot::channel();
     tokio::spawn(async move {
         let kind = signals.next().await;
@@ -21,10 +19,7 @@ pub(super) fn first() -> io::Result<impl Future<Output = ()>> {
         // Nobody listens any more when the process is ending anyway.
         let _ = sender.send(());
         let kind = signals.next().await;
-        warn!(
-            signal.number = kind.as_raw_value(),
-            "asked again: ending at once"
-        );
+        warn!(signal.number = kind.as_raw_value(), "asked again: ending at once");
         process::exit(128 + kind.as_raw_value());
     });
     Ok(async move {

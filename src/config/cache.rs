@@ -30,24 +30,17 @@ impl CacheConfig {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         let seconds = Duration::from_secs;
         Self {
-            capacity_mib: settings.value("KEYSTILE_CACHE_CAPACITY", 256, |text| {
-                integer(text, 1..=1_048_576)
-            }),
-            time_to_live: settings.value("KEYSTILE_CACHE_TTL", seconds(600), |text| {
-                duration(text, seconds(1)..=hours(24))
-            }),
-            unknown_ids: settings.value("KEYSTILE_CACHE_UNKNOWN_IDS", 100_000, |text| {
-                integer(text, 0..=10_000_000)
-            }),
-            preload: settings.value("KEYSTILE_CACHE_PRELOAD", 0, |text| {
-                integer(text, 0..=10_000_000)
-            }),
+            capacity_mib: settings.value("KEYSTILE_CACHE_CAPACITY", 256, |text| integer(text, 1..=1_048_576)),
+            time_to_live: settings
+                .value("KEYSTILE_CACHE_TTL", seconds(600), |text| duration(text, seconds(1)..=hours(24))),
+            unknown_ids: settings
+                .value("KEYSTILE_CACHE_UNKNOWN_IDS", 100_000, |text| integer(text, 0..=10_000_000)),
+            preload: settings.value("KEYSTILE_CACHE_PRELOAD", 0, |text| integer(text, 0..=10_000_000)),
             feed_poll: settings.value("KEYSTILE_FEED_POLL", Duration::from_millis(100), |text| {
                 duration(text, Duration::from_millis(10)..=seconds(60))
             }),
-            max_staleness: settings.value("KEYSTILE_MAX_STALENESS", seconds(30), |text| {
-                duration(text, seconds(0)..=hours(24))
-            }),
+            max_staleness: settings
+                .value("KEYSTILE_MAX_STALENESS", seconds(30), |text| duration(text, seconds(0)..=hours(24))),
             fail_open: settings.value("KEYSTILE_FAIL_OPEN", false, super::values::boolean),
         }
     }

@@ -35,19 +35,14 @@ pub enum Database {
 
 impl DatabaseConfig {
     pub(super) fn read(settings: &mut Settings, data_dir: &Path) -> Self {
-        let embedded = Database::Embedded {
-            file: data_dir.join("keystile.db"),
-        };
+        let embedded = Database::Embedded { file: data_dir.join("keystile.db") };
         Self {
             location: settings.value("KEYSTILE_DATABASE_URL", embedded, parse),
-            max_connections: settings.value("KEYSTILE_DATABASE_MAX_CONNECTIONS", 16, |text| {
-                integer(text, 2..=1000)
+            max_connections: settings
+                .value("KEYSTILE_DATABASE_MAX_CONNECTIONS", 16, |text| integer(text, 2..=1000)),
+            timeout: settings.value("KEYSTILE_DATABASE_TIMEOUT", Duration::from_secs(5), |text| {
+                duration(text, Duration::from_millis(1)..=Duration::from_secs(600))
             }),
-            timeout: settings.value(
-                "KEYSTILE_DATABASE_TIMEOUT",
-                Duration::from_secs(5),
-                |text| duration(text, Duration::from_millis(1)..=Duration::from_secs(600)),
-            ),
         }
     }
 }
@@ -55,8 +50,6 @@ impl DatabaseConfig {
 fn parse(text: &str) -> Result<Database, String> {
     match sqlite_file(text) {
         Some(file) => Ok(Database::Embedded { file: file? }),
-        None => Ok(Database::Server {
-            url: ServerUrl::parse(text)?,
-        }),
+        None => Ok(Database::Server { url: ServerUrl::parse(text)? }),
     }
 }

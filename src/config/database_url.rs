@@ -26,23 +26,16 @@ impl ServerUrl {
             "mysql" | "mariadb" => "mysql",
             _ => return Err(SCHEMES.to_owned()),
         };
-        if rest
-            .chars()
-            .any(|c| c == '#' || c == '\\' || c.is_whitespace() || c.is_control())
-        {
+        if rest.chars().any(|c| c == '#' || c == '\\' || c.is_whitespace() || c.is_control()) {
             return Err(format!("has a space, `#` or `\\` in it: {ENCODE}"));
         }
-        let (address, parameters) = rest
-            .split_once('?')
-            .map_or((rest, None), |(a, p)| (a, Some(p)));
+        let (address, parameters) = rest.split_once('?').map_or((rest, None), |(a, p)| (a, Some(p)));
         let (authority, database) = address.split_once('/').unwrap_or((address, ""));
         // A password with a bare `/` or `?` would end the authority early, and its tail would pass for a harmless part.
         if rest[authority.len()..].contains('@') {
             return Err(format!("has an `@` behind the host: {ENCODE}"));
         }
-        let (credentials, host) = authority
-            .rsplit_once('@')
-            .map_or((None, authority), |(c, h)| (Some(c), h));
+        let (credentials, host) = authority.rsplit_once('@').map_or((None, authority), |(c, h)| (Some(c), h));
         check_host(host, parameters)?;
         if database.is_empty() || database.contains('/') {
             return Err("names no database: end it with `/` and the database's name".to_owned());
@@ -77,9 +70,7 @@ pub(super) fn sqlite_file(text: &str) -> Option<Result<PathBuf, String>> {
     let (scheme, path) = text.split_once("://")?;
     scheme.eq_ignore_ascii_case("sqlite").then(|| match path {
         "" => Err("names no file: write sqlite:///var/lib/keystile/keystile.db".to_owned()),
-        _ if path.starts_with(":memory:") => {
-            Err("would lose every key at the end: name a file".to_owned())
-        }
+        _ if path.starts_with(":memory:") => Err("would lose every key at the end: name a file".to_owned()),
         _ if path.contains('?') => {
             Err("has parameters: Keystile sets its own, so end it with the file's name".to_owned())
         }
@@ -87,10 +78,8 @@ pub(super) fn sqlite_file(text: &str) -> Option<Result<PathBuf, String>> {
     })
 }
 
-const SCHEMES: &str =
-    "must begin with sqlite://, postgres://, postgresql://, mysql:// or mariadb://";
-const ENCODE: &str =
-    "percent-encode special characters of the user name and password, such as %40 for `@`";
+const SCHEMES: &str = "must begin with sqlite://, postgres://, postgresql://, mysql:// or mariadb://";
+const ENCODE: &str = "percent-encode special characters of the user name and password, such as %40 for `@`";
 
 fn check_host(host: &str, parameters: Option<&str>) -> Result<(), String> {
     // Port digits stand behind the last colon that is not part of an IPv6 address in brackets.
@@ -101,15 +90,11 @@ fn check_host(host: &str, parameters: Option<&str>) -> Result<(), String> {
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
         // The text is not told: without an `@`, what stands here may be a password.
         return Err(
-            "has no valid port behind its host: write postgres://user:password@host:5432/database"
-                .to_owned(),
+            "has no valid port behind its host: write postgres://user:password@host:5432/database".to_owned()
         );
     }
-    let socket = |parameters: &str| {
-        parameters
-            .split('&')
-            .any(|p| p.starts_with("host=") || p.starts_with("socket="))
-    };
+    let socket =
+        |parameters: &str| parameters.split('&').any(|p| p.starts_with("host=") || p.starts_with("socket="));
     if name.is_empty() && !parameters.is_some_and(socket) {
         return Err("names no host: write postgres://user:password@host:5432/database".to_owned());
     }
@@ -122,17 +107,10 @@ mod tests {
 
     #[test]
     fn the_password_is_for_the_driver_alone() {
-        let url = ServerUrl::parse("postgres://ann:hunter2@db:5432/keys?password=hunter2")
-            .expect("a url");
-        assert_eq!(
-            url.expose(),
-            "postgres://ann:hunter2@db:5432/keys?password=hunter2"
-        );
+        let url = ServerUrl::parse("postgres://ann:hunter2@db:5432/keys?password=hunter2").expect("a url");
+        assert_eq!(url.expose(), "postgres://ann:hunter2@db:5432/keys?password=hunter2");
         assert_eq!(url.to_string(), "postgres://ann:***@db:5432/keys?***");
-        assert_eq!(
-            format!("{url:?}"),
-            "ServerUrl(postgres://ann:***@db:5432/keys?***)"
-        );
+        assert_eq!(format!("{url:?}"), "ServerUrl(postgres://ann:***@db:5432/keys?***)");
     }
 
     #[test]
@@ -141,18 +119,13 @@ mod tests {
             ("postgresql://db/keys", "postgres://db/keys"),
             ("mariadb://ann@db/keys", "mysql://ann@db/keys"),
             ("MySQL://[::1]:3306/keys", "mysql://[::1]:3306/keys"),
-            (
-                "postgres:///keys?host=/run/postgresql",
-                "postgres:///keys?host=/run/postgresql",
-            ),
+            ("postgres:///keys?host=/run/postgresql", "postgres:///keys?host=/run/postgresql"),
             ("postgres://ann:a@b@db/keys", "postgres://ann:a@b@db/keys"),
         ] {
             assert_eq!(ServerUrl::parse(given).expect("a url").expose(), exposed);
         }
         assert_eq!(
-            ServerUrl::parse("mysql://a:hunter2@x@db/k")
-                .expect("a url")
-                .to_string(),
+            ServerUrl::parse("mysql://a:hunter2@x@db/k").expect("a url").to_string(),
             "mysql://a:***@db/k"
         );
     }
@@ -182,26 +155,14 @@ mod tests {
     #[test]
     fn sqlite_names_a_file() {
         assert_eq!(sqlite_file("postgres://db/keys"), None);
-        assert_eq!(
-            sqlite_file("sqlite:///var/k.db"),
-            Some(Ok(PathBuf::from("/var/k.db")))
-        );
-        assert_eq!(
-            sqlite_file("sqlite://k.db"),
-            Some(Ok(PathBuf::from("k.db")))
-        );
+        assert_eq!(sqlite_file("sqlite:///var/k.db"), Some(Ok(PathBuf::from("/var/k.db"))));
+        assert_eq!(sqlite_file("sqlite://k.db"), Some(Ok(PathBuf::from("k.db"))));
         for (wrong, message) in [
             ("sqlite://", "names no file"),
             ("sqlite://:memory:", "would lose every key"),
             ("sqlite://k.db?mode=rwc", "has parameters"),
         ] {
-            assert!(
-                sqlite_file(wrong)
-                    .expect("sqlite")
-                    .expect_err(wrong)
-                    .contains(message),
-                "{wrong}"
-            );
+            assert!(sqlite_file(wrong).expect("sqlite").expect_err(wrong).contains(message), "{wrong}");
         }
     }
 }

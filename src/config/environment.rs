@@ -15,15 +15,11 @@ impl Environment {
     /// The variables of this process.
     pub fn from_process() -> Self {
         // A name of ours is ASCII, so one that is not Unicode cannot be ours.
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .collect()
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &OsStr)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_os_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_os_str()))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
@@ -33,14 +29,8 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        let variables = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Self(
-            variables
-                .filter(|(name, _)| name.starts_with(PREFIX))
-                .collect(),
-        )
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(variables.filter(|(name, _)| name.starts_with(PREFIX)).collect())
     }
 }
 

@@ -28,9 +28,7 @@ impl fmt::Display for ConfigError {
             1 => write!(f, "one setting is wrong:")?,
             count => write!(f, "{count} settings are wrong:")?,
         }
-        self.faults
-            .iter()
-            .try_for_each(|fault| write!(f, "\n  {fault}"))
+        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }
 
@@ -67,10 +65,7 @@ impl fmt::Display for Fault {
 
 /// The key in the file that means the same as the variable.
 pub(super) fn file_key(variable: &str) -> String {
-    variable
-        .strip_prefix(PREFIX)
-        .unwrap_or(variable)
-        .to_ascii_lowercase()
+    variable.strip_prefix(PREFIX).unwrap_or(variable).to_ascii_lowercase()
 }
 
 /// The variable that means the same as the key in the file.
@@ -86,10 +81,7 @@ mod tests {
     fn each_fault_stands_on_its_own_line() {
         let fault = |setting: &str, key: Option<&str>| Fault {
             setting: setting.to_owned(),
-            place: key.map(|key| FileKey {
-                path: PathBuf::from("k.toml"),
-                key: key.to_owned(),
-            }),
+            place: key.map(|key| FileKey { path: PathBuf::from("k.toml"), key: key.to_owned() }),
             message: "is wrong".to_owned(),
         };
         let faults = vec![

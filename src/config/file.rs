@@ -11,9 +11,7 @@ pub(super) type Entry = (String, Result<Zeroizing<String>, String>);
 /// The entries of the file; none when there is no file and it `may_be_missing`.
 pub(super) fn read(path: &Path, may_be_missing: bool) -> Result<Vec<Entry>, String> {
     match std::fs::read_to_string(path) {
-        Ok(text) => {
-            parse(&Zeroizing::new(text)).map_err(|fault| format!("{} {fault}", path.display()))
-        }
+        Ok(text) => parse(&Zeroizing::new(text)).map_err(|fault| format!("{} {fault}", path.display())),
         Err(error) if error.kind() == ErrorKind::NotFound && may_be_missing => Ok(Vec::new()),
         Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
@@ -28,10 +26,7 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
             .map_or(1, |before| before.split('\n').count());
         format!("is not valid TOML: line {line}: {}", error.message())
     })?;
-    Ok(table
-        .into_iter()
-        .map(|(key, value)| (key, plain(value)))
-        .collect())
+    Ok(table.into_iter().map(|(key, value)| (key, plain(value))).collect())
 }
 
 fn plain(value: toml::Value) -> Result<Zeroizing<String>, String> {
@@ -39,10 +34,7 @@ fn plain(value: toml::Value) -> Result<Zeroizing<String>, String> {
         toml::Value::String(text) => Ok(Zeroizing::new(text)),
         toml::Value::Integer(number) => Ok(Zeroizing::new(number.to_string())),
         toml::Value::Boolean(truth) => Ok(Zeroizing::new(truth.to_string())),
-        other => Err(format!(
-            "is of type {}: write a string in quotes",
-            other.type_str()
-        )),
+        other => Err(format!("is of type {}: write a string in quotes", other.type_str())),
     }
 }
 
@@ -52,37 +44,21 @@ mod tests {
 
     #[test]
     fn reads_strings_numbers_and_booleans() {
-        let entries = parse("log = \"debug\"\ndatabase_max_connections = 7\ninsecure = true\n")
-            .expect("entries");
+        let entries =
+            parse("log = \"debug\"\ndatabase_max_connections = 7\ninsecure = true\n").expect("entries");
         let mut texts: Vec<_> = entries
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_ref().expect("plain").as_str()))
             .collect();
         texts.sort_unstable();
-        assert_eq!(
-            texts,
-            [
-                ("database_max_connections", "7"),
-                ("insecure", "true"),
-                ("log", "debug")
-            ]
-        );
+        assert_eq!(texts, [("database_max_connections", "7"), ("insecure", "true"), ("log", "debug")]);
     }
 
     #[test]
     fn refuses_what_is_not_plain() {
-        for (text, fault) in [
-            ("a = 1.5", "type float"),
-            ("a = [1]", "type array"),
-            ("[a]", "type table"),
-        ] {
-            let [(_, value)] = &parse(text).expect("entries")[..] else {
-                panic!("one entry")
-            };
-            assert!(
-                value.as_ref().expect_err("a fault").contains(fault),
-                "{text}"
-            );
+        for (text, fault) in [("a = 1.5", "type float"), ("a = [1]", "type array"), ("[a]", "type table")] {
+            let [(_, value)] = &parse(text).expect("entries")[..] else { panic!("one entry") };
+            assert!(value.as_ref().expect_err("a fault").contains(fault), "{text}");
         }
     }
 
@@ -104,11 +80,7 @@ mod tests {
             assert!(fault.starts_with("is not valid TOML: line "), "{fault}");
             assert!(!fault.contains("hunter2"), "{fault}");
         }
-        assert!(
-            parse("a = 1\n\nb = = 2")
-                .expect_err("a fault")
-                .contains("line 3:")
-        );
+        assert!(parse("a = 1\n\nb = = 2").expect_err("a fault").contains("line 3:"));
     }
 
     #[test]
@@ -116,9 +88,7 @@ mod tests {
         let path = Path::new("/nowhere/keystile.toml");
         assert_eq!(read(path, true).expect("no entries").len(), 0);
         assert!(
-            read(path, false)
-                .expect_err("a fault")
-                .starts_with("/nowhere/keystile.toml cannot be read: ")
+            read(path, false).expect_err("a fault").starts_with("/nowhere/keystile.toml cannot be read: ")
         );
     }
 }

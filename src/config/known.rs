@@ -41,22 +41,13 @@ pub(super) const NOT_YET: [&str; 6] = [
 
 /// The setting, or setting to come, with this name.
 pub(super) fn find(name: &str) -> Option<&'static str> {
-    SETTINGS
-        .into_iter()
-        .chain(NOT_YET)
-        .find(|known| *known == name)
+    SETTINGS.into_iter().chain(NOT_YET).find(|known| *known == name)
 }
 
 /// The setting that `name` was probably meant to be.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let distances = SETTINGS
-        .into_iter()
-        .chain([CONFIG])
-        .map(|known| (distance(name, known), known));
-    distances
-        .filter(|(distance, _)| *distance <= 3)
-        .min()
-        .map(|(_, known)| known)
+    let distances = SETTINGS.into_iter().chain([CONFIG]).map(|known| (distance(name, known), known));
+    distances.filter(|(distance, _)| *distance <= 3).min().map(|(_, known)| known)
 }
 
 /// How many letters must be added, dropped or changed to turn `left` into `right`.
@@ -87,10 +78,7 @@ mod tests {
 
     #[test]
     fn finds_the_nearest_setting() {
-        assert_eq!(
-            nearest("KEYSTILE_DATABSE_URL"),
-            Some("KEYSTILE_DATABASE_URL")
-        );
+        assert_eq!(nearest("KEYSTILE_DATABSE_URL"), Some("KEYSTILE_DATABASE_URL"));
         assert_eq!(nearest("KEYSTILE_LOGS"), Some("KEYSTILE_LOG"));
         assert_eq!(nearest("KEYSTILE_SOMETHING_ELSE"), None);
     }

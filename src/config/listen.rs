@@ -30,19 +30,14 @@ impl ListenConfig {
             if !config.insecure && !address.ip().to_canonical().is_loopback() {
                 settings.fault(
                     name,
-                    format!(
-                        "{address} is open to other machines, and TLS is not available yet: {CURE}"
-                    ),
+                    format!("{address} is open to other machines, and TLS is not available yet: {CURE}"),
                 );
             }
         }
         if config.verify == config.admin && config.verify.port() != 0 {
             settings.fault(
                 ADMIN,
-                format!(
-                    "{} is the Verify listener's address: choose another port",
-                    config.admin
-                ),
+                format!("{} is the Verify listener's address: choose another port", config.admin),
             );
         }
         config

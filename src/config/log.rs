@@ -38,11 +38,14 @@ impl LogFormat {
 impl LogConfig {
     pub(super) fn read(settings: &mut Settings) -> Self {
         Self {
-            filter: settings.value("KEYSTILE_LOG", "info".to_owned(), filter),
+            filter: settings.value("KEYSTILE_LOG", DEFAULT.to_owned(), filter),
             format: settings.value("KEYSTILE_LOG_FORMAT", LogFormat::Auto, format),
         }
     }
 }
+
+/// The libraries below tell each step of a migration, and each connection that a server closes.
+const DEFAULT: &str = "info,sea_orm_migration=warn,sqlx=error";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -52,16 +55,10 @@ fn filter(text: &str) -> Result<String, String> {
         .parse(text)
         .map_err(|error| format!("{text:?} is not a log filter ({error}): {example}"))?;
     // A bare word that is no level counts as a module at full detail, so a typo in a level would silence all else.
-    let word = |part: &&str| {
-        part.chars()
-            .all(|c| c.is_alphanumeric() || "_:-".contains(c))
-    };
+    let word = |part: &&str| part.chars().all(|c| c.is_alphanumeric() || "_:-".contains(c));
     let level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
     match text.split(',').filter(word).find(|part| !level(part)) {
-        Some(part) => Err(format!(
-            "{part:?} is not one of {}: {example}",
-            LEVELS.join(", ")
-        )),
+        Some(part) => Err(format!("{part:?} is not one of {}: {example}", LEVELS.join(", "))),
         None => Ok(text.to_owned()),
     }
 }
@@ -81,13 +78,7 @@ mod tests {
 
     #[test]
     fn filters_are_checked() {
-        for right in [
-            "info",
-            "WARN",
-            "off",
-            "info,keystile::store=debug",
-            "keystile[span{a=1}]=trace",
-        ] {
+        for right in ["info", "WARN", "off", "info,keystile::store=debug", "keystile[span{a=1}]=trace"] {
             assert_eq!(filter(right), Ok(right.to_owned()));
         }
         for (wrong, message) in [
@@ -109,21 +100,9 @@ mod tests {
         assert_eq!(format("auto"), Ok(LogFormat::Auto));
         assert_eq!(format("text"), Ok(LogFormat::Text));
         assert_eq!(format("json"), Ok(LogFormat::Json));
-        assert_eq!(
-            format("xml"),
-            Err(r#""xml" is not auto, text or json"#.to_owned())
-        );
-        assert_eq!(
-            [true, false].map(|terminal| LogFormat::Auto.is_json(terminal)),
-            [false, true]
-        );
-        assert_eq!(
-            [true, false].map(|terminal| LogFormat::Text.is_json(terminal)),
-            [false, false]
-        );
-        assert_eq!(
-            [true, false].map(|terminal| LogFormat::Json.is_json(terminal)),
-            [true, true]
-        );
+        assert_eq!(format("xml"), Err(r#""xml" is not auto, text or json"#.to_owned()));
+        assert_eq!([true, false].map(|terminal| LogFormat::Auto.is_json(terminal)), [false, true]);
+        assert_eq!([true, false].map(|terminal| LogFormat::Text.is_json(terminal)), [false, false]);
+        assert_eq!([true, false].map(|terminal| LogFormat::Json.is_json(terminal)), [true, true]);
     }
 }

@@ -65,11 +65,8 @@ impl Config {
     fn load_with(environment: &Environment, default_file: &Path) -> Result<Self, ConfigError> {
         let mut settings = Settings::read(environment, default_file);
         refuse_what_is_not_built(&mut settings);
-        let data_dir = settings.value(
-            "KEYSTILE_DATA_DIR",
-            PathBuf::from("./keystile-data"),
-            |text| Ok(text.into()),
-        );
+        let data_dir =
+            settings.value("KEYSTILE_DATA_DIR", PathBuf::from("./keystile-data"), |text| Ok(text.into()));
         let database = DatabaseConfig::read(&mut settings, &data_dir);
         let config = Self {
             cache: CacheConfig::read(&mut settings),

@@ -18,9 +18,7 @@ pub struct Pepper {
 
 impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pepper")
-            .field("version", &self.version)
-            .finish_non_exhaustive()
+        f.debug_struct("Pepper").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -29,10 +27,7 @@ pub fn parse_peppers(text: &str) -> Result<Vec<Pepper>, PepperError> {
     let mut seen = BTreeSet::new();
     let mut peppers = Vec::new();
     let mut faults = Vec::new();
-    let entries = text
-        .split([',', '\n'])
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty());
+    let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
     for (index, entry) in entries.enumerate() {
         match parse_entry(entry) {
             Ok(pepper) if !seen.insert(pepper.version) => {
@@ -84,22 +79,11 @@ const MIN_BYTES: usize = 32;
 
 fn parse_entry(entry: &str) -> Result<Pepper, EntryFault> {
     let (version, encoded) = entry.split_once(':').ok_or(EntryFault::NoColon)?;
-    let version = version
-        .trim()
-        .parse()
-        .ok()
-        .filter(|version| *version > 0)
-        .ok_or(EntryFault::Version)?;
+    let version = version.trim().parse().ok().filter(|version| *version > 0).ok_or(EntryFault::Version)?;
     let encoded = encoded.trim();
-    let engine = if encoded.contains(['-', '_']) {
-        URL_SAFE_PAD_INDIFFERENT
-    } else {
-        STANDARD_PAD_INDIFFERENT
-    };
-    let secret = engine
-        .decode(encoded)
-        .map(Zeroizing::new)
-        .map_err(|_| EntryFault::Encoding)?;
+    let engine =
+        if encoded.contains(['-', '_']) { URL_SAFE_PAD_INDIFFERENT } else { STANDARD_PAD_INDIFFERENT };
+    let secret = engine.decode(encoded).map(Zeroizing::new).map_err(|_| EntryFault::Encoding)?;
     if secret.len() < MIN_BYTES {
         return Err(EntryFault::Short(secret.len()));
     }
@@ -118,15 +102,9 @@ mod tests {
         let padded = format!("{ONES}/w==");
         let bare = format!("{ONES}/w");
         let url_safe = bare.replace('/', "_");
-        let peppers = parse_peppers(&format!(" 3:{padded}, 2:{bare}\r\n1: {url_safe},\n\n"))
-            .expect("peppers");
-        assert_eq!(
-            peppers
-                .iter()
-                .map(|pepper| pepper.version)
-                .collect::<Vec<_>>(),
-            [3, 2, 1]
-        );
+        let peppers =
+            parse_peppers(&format!(" 3:{padded}, 2:{bare}\r\n1: {url_safe},\n\n")).expect("peppers");
+        assert_eq!(peppers.iter().map(|pepper| pepper.version).collect::<Vec<_>>(), [3, 2, 1]);
         assert!(peppers.iter().all(|pepper| *pepper.secret == [0xff; 34]));
     }
 
@@ -138,8 +116,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let text =
-            format!("1:{ONES},{ONES},0:{ONES},70000:{ONES},{ONES}:1,1:{ONES},2:hush!hush,3:AAAA");
+        let text = format!("1:{ONES},{ONES},0:{ONES},70000:{ONES},{ONES}:1,1:{ONES},2:hush!hush,3:AAAA");
         assert_eq!(
             parse_peppers(&text),
             Err(PepperError::Entries(vec![
@@ -154,15 +131,10 @@ mod tests {
         );
         let message = parse_peppers(&text).expect_err("faults").to_string();
         assert!(
-            message.starts_with(
-                "entry 2 has no colon: write `version:base64`; entry 3 has no valid version"
-            ),
+            message.starts_with("entry 2 has no colon: write `version:base64`; entry 3 has no valid version"),
             "{message}"
         );
-        assert!(
-            !message.contains(ONES) && !message.contains("hush"),
-            "{message}"
-        );
+        assert!(!message.contains(ONES) && !message.contains("hush"), "{message}");
     }
 
     #[test]
@@ -175,10 +147,7 @@ mod tests {
     #[test]
     fn thirty_two_bytes_are_enough() {
         let exactly = format!("1:{}=", &ONES[..43].replace('/', "A"));
-        assert_eq!(
-            parse_peppers(&exactly).expect("a pepper")[0].secret.len(),
-            32
-        );
+        assert_eq!(parse_peppers(&exactly).expect("a pepper")[0].secret.len(), 32);
         assert_eq!(
             parse_peppers(&format!("1:{}", &exactly[2..44])),
             Err(PepperError::Entries(vec![(1, EntryFault::Short(31))]))

@@ -16,10 +16,7 @@ pub fn load_or_generate(
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Vec<Pepper>, PepperFileError> {
     // Nothing but "not there" may lead to a new pepper: it would orphan every key.
-    if !path
-        .try_exists()
-        .map_err(|source| unreadable(path, source))?
-    {
+    if !path.try_exists().map_err(|source| unreadable(path, source))? {
         generate(path, random)?;
     }
     load(path)
@@ -43,17 +40,11 @@ pub enum PepperFileError {
 
 pub(super) fn load(path: &Path) -> Result<Vec<Pepper>, PepperFileError> {
     let text = private_file::read(path)?;
-    parse_peppers(&text).map_err(|source| PepperFileError::Text {
-        path: path.to_owned(),
-        source,
-    })
+    parse_peppers(&text).map_err(|source| PepperFileError::Text { path: path.to_owned(), source })
 }
 
 fn generate(path: &Path, random: &mut dyn FnMut(&mut [u8])) -> Result<(), PrivateFileError> {
-    if let Some(directory) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         create_private_dir(directory)?;
     }
     let mut secret = Zeroizing::new([0; 32]);
@@ -69,11 +60,7 @@ fn generate(path: &Path, random: &mut dyn FnMut(&mut [u8])) -> Result<(), Privat
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> PrivateFileError {
-    PrivateFileError::Io {
-        path: path.to_owned(),
-        action: "opened",
-        source,
-    }
+    PrivateFileError::Io { path: path.to_owned(), action: "opened", source }
 }
 
 #[cfg(test)]
@@ -101,19 +88,11 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         let path = root.path().join("new/data/peppers");
         let made = load_or_generate(&path, &mut counting()).expect("peppers");
-        assert_eq!(
-            made,
-            [Pepper {
-                version: 1,
-                secret: Zeroizing::new(vec![1; 32])
-            }]
-        );
+        assert_eq!(made, [Pepper { version: 1, secret: Zeroizing::new(vec![1; 32]) }]);
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&root.path().join("new/data")), 0o700);
         assert_eq!(
-            fs::read_dir(root.path().join("new/data"))
-                .expect("entries")
-                .count(),
+            fs::read_dir(root.path().join("new/data")).expect("entries").count(),
             1,
             "the draft is gone"
         );
@@ -126,17 +105,11 @@ mod tests {
     fn processes_that_start_together_agree() {
         let root = tempfile::tempdir().expect("a directory");
         let path = root.path().join("peppers");
-        let start = |seed: u8| {
-            load_or_generate(&path, &mut |slice: &mut [u8]| slice.fill(seed)).expect("peppers")
-        };
+        let start =
+            |seed: u8| load_or_generate(&path, &mut |slice: &mut [u8]| slice.fill(seed)).expect("peppers");
         let all = std::thread::scope(|scope| {
-            let threads: Vec<_> = (1..=16)
-                .map(|seed| scope.spawn(move || start(seed)))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("joined"))
-                .collect::<Vec<_>>()
+            let threads: Vec<_> = (1..=16).map(|seed| scope.spawn(move || start(seed))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("joined")).collect::<Vec<_>>()
         });
         assert!(all.iter().all(|peppers| *peppers == all[0]));
         assert_eq!(fs::read_dir(root.path()).expect("entries").count(), 1);
@@ -148,25 +121,17 @@ mod tests {
         let path = root.path().join("peppers");
         fs::write(&path, "1:hush").expect("written");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("mode");
-        let fault = load_or_generate(&path, &mut |_| panic!("no new pepper"))
-            .expect_err("exposed")
-            .to_string();
+        let fault =
+            load_or_generate(&path, &mut |_| panic!("no new pepper")).expect_err("exposed").to_string();
         assert_eq!(
             fault,
-            format!(
-                "{0} may be opened by others (mode 640): run `chmod 600 {0}`",
-                path.display()
-            )
+            format!("{0} may be opened by others (mode 640): run `chmod 600 {0}`", path.display())
         );
 
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("mode");
-        let fault = load_or_generate(&path, &mut |_| panic!("no new pepper"))
-            .expect_err("malformed")
-            .to_string();
-        assert!(
-            fault.contains("peppers entry 1 ") && !fault.contains("hush"),
-            "{fault}"
-        );
+        let fault =
+            load_or_generate(&path, &mut |_| panic!("no new pepper")).expect_err("malformed").to_string();
+        assert!(fault.contains("peppers entry 1 ") && !fault.contains("hush"), "{fault}");
         assert_eq!(fs::read_to_string(&path).expect("text"), "1:hush");
     }
 
@@ -175,12 +140,8 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         fs::write(root.path().join("file"), "").expect("written");
         let path = root.path().join("file/peppers");
-        let fault = load_or_generate(&path, &mut |_| panic!("no new pepper"))
-            .expect_err("a fault")
-            .to_string();
-        assert!(
-            fault.starts_with(&format!("{} cannot be opened: ", path.display())),
-            "{fault}"
-        );
+        let fault =
+            load_or_generate(&path, &mut |_| panic!("no new pepper")).expect_err("a fault").to_string();
+        assert!(fault.starts_with(&format!("{} cannot be opened: ", path.display())), "{fault}");
     }
 }

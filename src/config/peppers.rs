@@ -39,14 +39,10 @@ impl PepperSource {
         }
         let unset = Self::Generated { file };
         let unset = settings.value(FILE, unset, |path| {
-            pepper_file::load(Path::new(path))
-                .map(Self::Given)
-                .map_err(|error| error.to_string())
+            pepper_file::load(Path::new(path)).map(Self::Given).map_err(|error| error.to_string())
         });
         settings.value(VALUE, unset, |text| {
-            parse_peppers(text)
-                .map(Self::Given)
-                .map_err(|error| error.to_string())
+            parse_peppers(text).map(Self::Given).map_err(|error| error.to_string())
         })
     }
 }

@@ -42,8 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
     // Of the open file, not of its name: the name may lead elsewhere by now.
     check_mode(path, &file)?;
     let mut text = Zeroizing::new(String::new());
-    file.read_to_string(&mut text)
-        .map_err(|source| io_error(path, "read", source))?;
+    file.read_to_string(&mut text).map_err(|source| io_error(path, "read", source))?;
     Ok(text)
 }
 
@@ -66,44 +65,24 @@ pub(super) fn create(path: &Path, draft: &Path, text: &str) -> Result<bool, Priv
     let removed = std::fs::remove_file(draft).map_err(|source| io_error(draft, "removed", source));
     let created = linked?;
     removed?;
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(|source| io_error(directory, "synced", source))?;
     Ok(created)
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
 fn check_mode(path: &Path, file: &File) -> Result<(), PrivateFileError> {
-    let metadata = file
-        .metadata()
-        .map_err(|source| io_error(path, "read", source))?;
+    let metadata = file.metadata().map_err(|source| io_error(path, "read", source))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(PrivateFileError::Exposed {
-            path: path.to_owned(),
-            mode,
-        })
-    }
+    if mode & 0o077 == 0 { Ok(()) } else { Err(PrivateFileError::Exposed { path: path.to_owned(), mode }) }
 }
 
 fn io_error(path: &Path, action: &'static str, source: io::Error) -> PrivateFileError {
-    PrivateFileError::Io {
-        path: path.to_owned(),
-        action,
-        source,
-    }
+    PrivateFileError::Io { path: path.to_owned(), action, source }
 }

@@ -15,12 +15,6 @@ pub struct ProcessConfig {
 impl ProcessConfig {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let parse = |text: &str| duration(text, Duration::ZERO..=Duration::from_secs(3600));
-        Self {
-            drain_deadline: settings.value(
-                "KEYSTILE_DRAIN_DEADLINE",
-                Duration::from_secs(30),
-                parse,
-            ),
-        }
+        Self { drain_deadline: settings.value("KEYSTILE_DRAIN_DEADLINE", Duration::from_secs(30), parse) }
     }
 }

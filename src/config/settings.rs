@@ -24,10 +24,7 @@ struct Value {
 impl Settings {
     /// Reads the file, then the environment, which wins.
     pub(super) fn read(environment: &Environment, default_file: &Path) -> Self {
-        let mut settings = Self {
-            values: BTreeMap::new(),
-            faults: Vec::new(),
-        };
+        let mut settings = Self { values: BTreeMap::new(), faults: Vec::new() };
         match environment.get(known::CONFIG) {
             Some(path) if path.is_empty() => settings.fault(known::CONFIG, EMPTY),
             Some(path) => settings.read_file(Path::new(path), false),
@@ -61,11 +58,7 @@ impl Settings {
 
     /// The file that the value came from.
     pub(super) fn file(&self, name: &str) -> Option<&Path> {
-        self.values
-            .get(name)?
-            .place
-            .as_ref()
-            .map(|place| place.path.as_path())
+        self.values.get(name)?.place.as_ref().map(|place| place.path.as_path())
     }
 
     /// Notes a fault of a setting, set or not.
@@ -76,11 +69,7 @@ impl Settings {
 
     /// `config` when there was no fault.
     pub(super) fn finish<T>(self, config: T) -> Result<T, ConfigError> {
-        if self.faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError::new(self.faults))
-        }
+        if self.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(self.faults)) }
     }
 
     fn read_file(&mut self, path: &Path, may_be_missing: bool) {
@@ -92,19 +81,12 @@ impl Settings {
             let name = variable(&key);
             // The exact key alone, else `Log` and `log` would be two values of one setting.
             let known = known::find(&name).filter(|_| file_key(&name) == key);
-            let place = Some(FileKey {
-                path: path.to_owned(),
-                key,
-            });
+            let place = Some(FileKey { path: path.to_owned(), key });
             match (known, value) {
                 (Some(known), Ok(text)) => self.put(known, text, place),
                 (Some(_), Err(message)) => self.note(&name, place, message),
                 (None, _) if name == known::CONFIG => {
-                    self.note(
-                        &name,
-                        place,
-                        "names the file itself: set it in the environment".to_owned(),
-                    );
+                    self.note(&name, place, "names the file itself: set it in the environment".to_owned());
                 }
                 (None, _) => self.note(&name, place, unknown(known::nearest(&name).map(file_key))),
             }
@@ -117,9 +99,7 @@ impl Settings {
                 (Some(known), Some(text)) => self.put(known, Zeroizing::new(text.to_owned()), None),
                 (Some(_), None) => self.note(name, None, "is not valid UTF-8".to_owned()),
                 (None, _) if name == known::CONFIG || name.starts_with(known::TEST_PREFIX) => {}
-                (None, _) => {
-                    self.note(name, None, unknown(known::nearest(name).map(str::to_owned)))
-                }
+                (None, _) => self.note(name, None, unknown(known::nearest(name).map(str::to_owned))),
             }
         }
     }
@@ -134,11 +114,7 @@ impl Settings {
     }
 
     fn note(&mut self, setting: &str, place: Option<FileKey>, message: String) {
-        self.faults.push(Fault {
-            setting: setting.to_owned(),
-            place,
-            message,
-        });
+        self.faults.push(Fault { setting: setting.to_owned(), place, message });
     }
 }
 

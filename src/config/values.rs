@@ -4,19 +4,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is neither `true` nor `false`"))
+    text.parse().map_err(|_| format!("{text:?} is neither `true` nor `false`"))
 }
 
 pub(super) fn integer(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| {
-        format!(
-            "{text:?} is not a whole number from {} to {}",
-            range.start(),
-            range.end()
-        )
-    })
+    number.ok_or_else(|| format!("{text:?} is not a whole number from {} to {}", range.start(), range.end()))
 }
 
 pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
@@ -26,11 +19,7 @@ pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Du
     if range.contains(&duration) {
         Ok(duration)
     } else {
-        Err(format!(
-            "{text:?} is not between {} and {}",
-            show(*range.start()),
-            show(*range.end())
-        ))
+        Err(format!("{text:?} is not between {} and {}", show(*range.start()), show(*range.end())))
     }
 }
 
@@ -62,10 +51,7 @@ mod tests {
         assert_eq!(boolean("true"), Ok(true));
         assert_eq!(boolean("false"), Ok(false));
         for wrong in ["yes", "1", "TRUE", " true"] {
-            assert_eq!(
-                boolean(wrong),
-                Err(format!("{wrong:?} is neither `true` nor `false`"))
-            );
+            assert_eq!(boolean(wrong), Err(format!("{wrong:?} is neither `true` nor `false`")));
         }
     }
 
@@ -107,18 +93,8 @@ mod tests {
     fn durations_keep_to_their_range() {
         let range = || Duration::from_millis(1)..=Duration::from_secs(60);
         assert_eq!(duration("1ms", range()), Ok(Duration::from_millis(1)));
-        assert_eq!(
-            duration("0s", range()),
-            Err(r#""0s" is not between 1ms and 60s"#.to_owned())
-        );
-        assert_eq!(
-            duration("2m", range()),
-            Err(r#""2m" is not between 1ms and 60s"#.to_owned())
-        );
-        assert!(
-            duration("soon", range())
-                .expect_err("no duration")
-                .contains("such as 30s")
-        );
+        assert_eq!(duration("0s", range()), Err(r#""0s" is not between 1ms and 60s"#.to_owned()));
+        assert_eq!(duration("2m", range()), Err(r#""2m" is not between 1ms and 60s"#.to_owned()));
+        assert!(duration("soon", range()).expect_err("no duration").contains("such as 30s"));
     }
 }

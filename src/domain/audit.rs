@@ -18,10 +18,7 @@ pub const GENESIS: Hash = [0; 32];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// A caller, by the account and key of the system project that it authenticated with.
-    Caller {
-        service_account: ServiceAccountId,
-        key: KeyId,
-    },
+    Caller { service_account: ServiceAccountId, key: KeyId },
     /// Keystile itself: at first start, from its command line, or in housekeeping.
     Keystile,
 }
@@ -29,9 +26,7 @@ pub enum Actor {
 impl Actor {
     pub fn service_account(&self) -> Option<&ServiceAccountId> {
         match self {
-            Self::Caller {
-                service_account, ..
-            } => Some(service_account),
+            Self::Caller { service_account, .. } => Some(service_account),
             Self::Keystile => None,
         }
     }
@@ -85,10 +80,7 @@ impl Head {
     /// The event that `change` becomes after this head.
     pub fn next(&self, change: &Change) -> Event {
         let (actor_account, actor_key) = match &change.actor {
-            Actor::Caller {
-                service_account,
-                key,
-            } => (service_account.to_string(), key.to_string()),
+            Actor::Caller { service_account, key } => (service_account.to_string(), key.to_string()),
             Actor::Keystile => Default::default(),
         };
         let json = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
@@ -114,10 +106,7 @@ impl Head {
 
 impl Event {
     pub fn head(&self) -> Head {
-        Head {
-            revision: self.revision,
-            hash: self.hash,
-        }
+        Head { revision: self.revision, hash: self.hash }
     }
 
     /// SHA-256 over every other field, each text preceded by its length.
@@ -147,20 +136,11 @@ impl Event {
     /// What is wrong with this event right after `previous`.
     pub fn fault_after(&self, previous: &Head) -> Option<Fault> {
         if self.revision != previous.revision + 1 {
-            Some(Fault {
-                revision: previous.revision + 1,
-                problem: "the event is missing",
-            })
+            Some(Fault { revision: previous.revision + 1, problem: "the event is missing" })
         } else if self.previous_hash != previous.hash {
-            Some(Fault {
-                revision: self.revision,
-                problem: "it does not follow from the event before it",
-            })
+            Some(Fault { revision: self.revision, problem: "it does not follow from the event before it" })
         } else if self.hash != self.hash_of_content() {
-            Some(Fault {
-                revision: self.revision,
-                problem: "its content is not what was hashed",
-            })
+            Some(Fault { revision: self.revision, problem: "its content is not what was hashed" })
         } else {
             None
         }
@@ -179,10 +159,7 @@ mod tests {
     use super::*;
 
     fn chain(length: i64) -> Vec<Event> {
-        let mut head = Head {
-            revision: 0,
-            hash: GENESIS,
-        };
+        let mut head = Head { revision: 0, hash: GENESIS };
         (0..length)
             .map(|at| {
                 let event = head.next(&Change {
@@ -203,10 +180,7 @@ mod tests {
     }
 
     fn first_fault(events: &[Event]) -> Option<Fault> {
-        let mut head = Head {
-            revision: 0,
-            hash: GENESIS,
-        };
+        let mut head = Head { revision: 0, hash: GENESIS };
         for event in events {
             if let Some(fault) = event.fault_after(&head) {
                 return Some(fault);

@@ -24,10 +24,7 @@ impl Changed {
         if let Ok(account) = target.parse() {
             return Self::ServiceAccount(account);
         }
-        let end = target
-            .match_indices('/')
-            .nth(1)
-            .map_or(target.len(), |(at, _)| at);
+        let end = target.match_indices('/').nth(1).map_or(target.len(), |(at, _)| at);
         match target[..end].parse() {
             Ok(ProjectName(project)) => Self::Project(project),
             Err(_) => Self::Everything,
@@ -44,14 +41,8 @@ mod tests {
         let id = KeyId::new(crate::domain::time::Timestamp::from_micros(0), [1; 10]);
         let acme = Changed::Project("acme".parse().unwrap());
         let account = "projects/acme/serviceAccounts/ci";
-        assert_eq!(
-            Changed::by_name(&format!("projects/acme/keys/{id}")),
-            Changed::Key(id)
-        );
-        assert_eq!(
-            Changed::by_name(account),
-            Changed::ServiceAccount(account.parse().unwrap())
-        );
+        assert_eq!(Changed::by_name(&format!("projects/acme/keys/{id}")), Changed::Key(id));
+        assert_eq!(Changed::by_name(account), Changed::ServiceAccount(account.parse().unwrap()));
         assert_eq!(Changed::by_name("projects/acme"), acme);
         assert_eq!(Changed::by_name("projects/acme/roles/viewer"), acme);
         assert_eq!(Changed::by_name("something/else"), Changed::Everything);

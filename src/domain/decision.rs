@@ -3,8 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer,
-    time::Timestamp,
+    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer, time::Timestamp,
 };
 
 /// The codes, in the order in which they are decided.
@@ -23,6 +22,19 @@ pub enum Code {
 }
 
 impl Code {
+    pub const ALL: [Self; 10] = [
+        Self::Valid,
+        Self::Malformed,
+        Self::NotFound,
+        Self::Revoked,
+        Self::Disabled,
+        Self::Expired,
+        Self::OwnerDisabled,
+        Self::WrongEnvironment,
+        Self::IpNotAllowed,
+        Self::WrongCustomer,
+    ];
+
     /// What a gateway should answer its own caller.
     pub fn http_status(self) -> i32 {
         match self {
@@ -83,13 +95,7 @@ pub struct Proof {
 
 impl Decision {
     pub fn malformed() -> Self {
-        Self {
-            code: Code::Malformed,
-            proof: None,
-            revision: 0,
-            age: Duration::ZERO,
-            degraded: false,
-        }
+        Self { code: Code::Malformed, proof: None, revision: 0, age: Duration::ZERO, degraded: false }
     }
 }
 
@@ -138,41 +144,17 @@ struct Check {
 
 /// Every check of a proven key, in the order of the codes.
 const CHECKS: &[Check] = &[
-    Check {
-        denies_with: Code::Revoked,
-        passes: |it, _, _| !it.revoked,
-    },
-    Check {
-        denies_with: Code::Disabled,
-        passes: |it, _, _| !it.disabled,
-    },
-    Check {
-        denies_with: Code::Expired,
-        passes: |it, _, now| !is_past(it.expire_time, now),
-    },
-    Check {
-        denies_with: Code::OwnerDisabled,
-        passes: |it, _, _| !it.owner_disabled,
-    },
-    Check {
-        denies_with: Code::WrongEnvironment,
-        passes: right_environment,
-    },
-    Check {
-        denies_with: Code::IpNotAllowed,
-        passes: allowed_address,
-    },
-    Check {
-        denies_with: Code::WrongCustomer,
-        passes: right_customer,
-    },
+    Check { denies_with: Code::Revoked, passes: |it, _, _| !it.revoked },
+    Check { denies_with: Code::Disabled, passes: |it, _, _| !it.disabled },
+    Check { denies_with: Code::Expired, passes: |it, _, now| !is_past(it.expire_time, now) },
+    Check { denies_with: Code::OwnerDisabled, passes: |it, _, _| !it.owner_disabled },
+    Check { denies_with: Code::WrongEnvironment, passes: right_environment },
+    Check { denies_with: Code::IpNotAllowed, passes: allowed_address },
+    Check { denies_with: Code::WrongCustomer, passes: right_customer },
 ];
 
 fn right_environment(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    question
-        .environment
-        .as_ref()
-        .is_none_or(|asked| *asked == candidate.environment)
+    question.environment.as_ref().is_none_or(|asked| *asked == candidate.environment)
 }
 
 /// A key with a list of networks needs an address in one of them; an IPv4 address that is mapped into
@@ -188,16 +170,17 @@ fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) 
 
 fn right_customer(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
     let customers = &candidate.customers;
-    customers.is_empty()
-        || question
-            .customer
-            .as_ref()
-            .is_some_and(|customer| customers.contains(customer))
+    customers.is_empty() || question.customer.as_ref().is_some_and(|customer| customers.contains(customer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_stands_in_its_place() {
+        assert!(Code::ALL.iter().enumerate().all(|(at, code)| *code as usize == at));
+    }
 
     #[test]
     fn checks_stand_in_the_order_of_the_codes() {

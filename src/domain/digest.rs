@@ -74,16 +74,11 @@ pub struct Peppers(Vec<(PepperVersion, Hmac<Sha256>)>);
 
 impl Peppers {
     /// `None` without any pepper.
-    pub fn new<'a>(
-        newest_first: impl IntoIterator<Item = (PepperVersion, &'a [u8])>,
-    ) -> Option<Self> {
+    pub fn new<'a>(newest_first: impl IntoIterator<Item = (PepperVersion, &'a [u8])>) -> Option<Self> {
         let peppers: Vec<_> = newest_first
             .into_iter()
             .map(|(version, key)| {
-                (
-                    version,
-                    Hmac::new_from_slice(key).expect("HMAC takes a key of any length"),
-                )
+                (version, Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
             })
             .collect();
         (!peppers.is_empty()).then_some(Self(peppers))
@@ -103,25 +98,15 @@ impl Peppers {
     }
 
     /// The digest under the pepper of `version`; `None` when that is not configured.
-    pub fn digest_with(
-        &self,
-        version: PepperVersion,
-        id: KeyId,
-        secret: &Secret,
-    ) -> Option<Digest> {
-        let (_, pepper) = self
-            .0
-            .iter()
-            .find(|(configured, _)| *configured == version)?;
+    pub fn digest_with(&self, version: PepperVersion, id: KeyId, secret: &Secret) -> Option<Digest> {
+        let (_, pepper) = self.0.iter().find(|(configured, _)| *configured == version)?;
         Some(keyed(pepper, id, secret))
     }
 }
 
 impl fmt::Debug for Peppers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Peppers")
-            .field(&self.versions().collect::<Vec<_>>())
-            .finish()
+        f.debug_tuple("Peppers").field(&self.versions().collect::<Vec<_>>()).finish()
     }
 }
 
@@ -145,27 +130,11 @@ mod tests {
     fn depends_on_pepper_id_and_secret() {
         let peppers = Peppers::new([(2, &b"new pepper"[..]), (1, &b"old pepper"[..])]).unwrap();
         let digest = peppers.digest(id(1), &Secret::new([1; 32]));
-        assert!(
-            digest.matches(
-                &peppers
-                    .digest_with(2, id(1), &Secret::new([1; 32]))
-                    .unwrap()
-            )
-        );
-        assert!(
-            !digest.matches(
-                &peppers
-                    .digest_with(1, id(1), &Secret::new([1; 32]))
-                    .unwrap()
-            )
-        );
+        assert!(digest.matches(&peppers.digest_with(2, id(1), &Secret::new([1; 32])).unwrap()));
+        assert!(!digest.matches(&peppers.digest_with(1, id(1), &Secret::new([1; 32])).unwrap()));
         assert!(!digest.matches(&peppers.digest(id(2), &Secret::new([1; 32]))));
         assert!(!digest.matches(&peppers.digest(id(1), &Secret::new([2; 32]))));
-        assert!(
-            peppers
-                .digest_with(3, id(1), &Secret::new([1; 32]))
-                .is_none()
-        );
+        assert!(peppers.digest_with(3, id(1), &Secret::new([1; 32])).is_none());
     }
 
     #[test]

@@ -62,17 +62,9 @@ pub fn parse<T>(
 ) -> Result<Filter<T>, FilterError> {
     if text.chars().count() > LONGEST {
         let message = format!("the filter is longer than {LONGEST} characters");
-        return Err(FilterError {
-            position: LONGEST + 1,
-            message,
-        });
+        return Err(FilterError { position: LONGEST + 1, message });
     }
-    let mut parser = Parser {
-        text,
-        at: 0,
-        depth: 0,
-        test,
-    };
+    let mut parser = Parser { text, at: 0, depth: 0, test };
     if parser.peek().is_none() {
         return Ok(Filter::everything());
     }
@@ -96,11 +88,7 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         while self.take_word("AND") {
             parts.push(self.any()?);
         }
-        Ok(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Filter::All(parts)
-        })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::All(parts) })
     }
 
     fn any(&mut self) -> Result<Filter<T>, FilterError> {
@@ -108,11 +96,7 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         while self.take_word("OR") {
             parts.push(self.term()?);
         }
-        Ok(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Filter::Any(parts)
-        })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::Any(parts) })
     }
 
     fn term(&mut self) -> Result<Filter<T>, FilterError> {
@@ -146,17 +130,8 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         self.peek();
         let value_start = self.at;
         let value = self.value()?;
-        (self.test)(Comparison {
-            field,
-            operator,
-            value: &value,
-        })
-        .map_err(|message| {
-            let at = if message.starts_with("unknown field") {
-                start
-            } else {
-                value_start
-            };
+        (self.test)(Comparison { field, operator, value: &value }).map_err(|message| {
+            let at = if message.starts_with("unknown field") { start } else { value_start };
             self.error(at, &message)
         })
     }
@@ -245,10 +220,7 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
     }
 
     fn error(&self, at: usize, message: &str) -> FilterError {
-        FilterError {
-            position: self.text[..at].chars().count() + 1,
-            message: message.to_owned(),
-        }
+        FilterError { position: self.text[..at].chars().count() + 1, message: message.to_owned() }
     }
 }
 
@@ -259,21 +231,14 @@ mod tests {
     use super::*;
 
     fn shape(text: &str) -> Result<String, FilterError> {
-        let filter = parse(text, |it| {
-            Ok(Filter::Test(format!(
-                "{} {:?} {}",
-                it.field, it.operator, it.value
-            )))
-        })?;
+        let filter =
+            parse(text, |it| Ok(Filter::Test(format!("{} {:?} {}", it.field, it.operator, it.value))))?;
         Ok(show(&filter))
     }
 
     fn show(filter: &Filter<String>) -> String {
         let join = |parts: &[Filter<String>], sign: &str| {
-            format!(
-                "({})",
-                parts.iter().map(show).collect::<Vec<_>>().join(sign)
-            )
+            format!("({})", parts.iter().map(show).collect::<Vec<_>>().join(sign))
         };
         match filter {
             Filter::All(parts) => join(parts, " & "),
@@ -288,10 +253,7 @@ mod tests {
         for (text, expected) in [
             ("", "()"),
             ("a = 1", "a Equal 1"),
-            (
-                "a=1 AND b!=2 OR c:3",
-                "(a Equal 1 & (b NotEqual 2 | c Has 3))",
-            ),
+            ("a=1 AND b!=2 OR c:3", "(a Equal 1 & (b NotEqual 2 | c Has 3))"),
             ("NOT (a < 1 AND b >= 2)", "!(a Less 1 & b GreaterOrEqual 2)"),
             (r#"name = "say \"hi\"""#, r#"name Equal say "hi""#),
             ("ANDROID = OR1", "ANDROID Equal OR1"),
@@ -313,18 +275,8 @@ mod tests {
         ] {
             assert_eq!(shape(text).unwrap_err().position, position, "{text}");
         }
-        assert!(
-            shape(&"(".repeat(1000))
-                .unwrap_err()
-                .message
-                .contains("deeply")
-        );
-        assert!(
-            shape(&"a".repeat(2001))
-                .unwrap_err()
-                .message
-                .contains("longer")
-        );
+        assert!(shape(&"(".repeat(1000)).unwrap_err().message.contains("deeply"));
+        assert!(shape(&"a".repeat(2001)).unwrap_err().message.contains("longer"));
     }
 
     proptest! {

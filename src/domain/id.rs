@@ -45,9 +45,7 @@ impl FromStr for KeyId {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text.len() {
             base62::WIDTH_128 => Self::from_base62(text.as_bytes()),
-            36 => Uuid::try_parse(text)
-                .ok()
-                .and_then(|uuid| Self::from_uuid(uuid).ok()),
+            36 => Uuid::try_parse(text).ok().and_then(|uuid| Self::from_uuid(uuid).ok()),
             _ => None,
         }
         .ok_or_else(|| Invalid::new("must be a UUIDv7, as 22 characters of base62 or hyphenated"))
@@ -132,14 +130,7 @@ impl ServiceAccountId {
 
     /// The account that owns a project's system key.
     pub fn of_system_key(project: &ProjectId) -> Self {
-        Self(
-            if project.is_system() {
-                "root"
-            } else {
-                "system"
-            }
-            .into(),
-        )
+        Self(if project.is_system() { "root" } else { "system" }.into())
     }
 }
 
@@ -160,23 +151,14 @@ fn slug(text: &str) -> Result<(), Invalid> {
     if shaped(text, 63, lower_or_digit, lower_digit_or_hyphen) && !text.ends_with('-') {
         return Ok(());
     }
-    Err(Invalid::new(
-        "must be 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end",
-    ))
+    Err(Invalid::new("must be 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end"))
 }
 
 fn environment_id(text: &str) -> Result<(), Invalid> {
-    if shaped(
-        text,
-        31,
-        |byte| byte.is_ascii_lowercase(),
-        lower_digit_or_hyphen,
-    ) {
+    if shaped(text, 31, |byte| byte.is_ascii_lowercase(), lower_digit_or_hyphen) {
         return Ok(());
     }
-    Err(Invalid::new(
-        "must be 1 to 31 lower-case letters, digits and hyphens, and begin with a letter",
-    ))
+    Err(Invalid::new("must be 1 to 31 lower-case letters, digits and hyphens, and begin with a letter"))
 }
 
 #[cfg(test)]
@@ -192,11 +174,7 @@ mod tests {
 
     #[test]
     fn a_key_id_is_a_uuid_of_version_7_only() {
-        assert!(
-            "936da01f-9abd-4d9d-80c7-02af85c822a8"
-                .parse::<KeyId>()
-                .is_err()
-        );
+        assert!("936da01f-9abd-4d9d-80c7-02af85c822a8".parse::<KeyId>().is_err());
         assert!("0000000000000000000000".parse::<KeyId>().is_err());
         assert!("billing".parse::<KeyId>().is_err());
     }

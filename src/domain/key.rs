@@ -85,13 +85,7 @@ pub enum State {
 }
 
 impl State {
-    pub const ALL: [Self; 5] = [
-        Self::Active,
-        Self::Disabled,
-        Self::Revoked,
-        Self::Expired,
-        Self::Deleted,
-    ];
+    pub const ALL: [Self; 5] = [Self::Active, Self::Disabled, Self::Revoked, Self::Expired, Self::Deleted];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -114,10 +108,7 @@ impl fmt::Display for State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     #[error("it is {state}, so it cannot be {verb}")]
-    State {
-        verb: &'static str,
-        state: &'static str,
-    },
+    State { verb: &'static str, state: &'static str },
     #[error("it is protected: it cannot be {verb}")]
     Protected { verb: &'static str },
 }
@@ -148,29 +139,15 @@ impl Key {
     }
 
     pub fn newest_secret(&self) -> i32 {
-        self.secrets
-            .iter()
-            .map(|secret| secret.version)
-            .max()
-            .unwrap_or(0)
+        self.secrets.iter().map(|secret| secret.version).max().unwrap_or(0)
     }
 
     /// Gives the key a new secret; the one before verifies for `grace` longer, but never beyond the
     /// key's own expiry.
-    pub fn rotate(
-        mut self,
-        sealed: Sealed,
-        grace: Duration,
-        now: Timestamp,
-    ) -> Result<Self, Forbidden> {
+    pub fn rotate(mut self, sealed: Sealed, grace: Duration, now: Timestamp) -> Result<Self, Forbidden> {
         self.allows("rotated", &[State::Active, State::Disabled], now)?;
         let version = self.newest_secret() + 1;
-        self.secrets = self
-            .secrets
-            .into_iter()
-            .max_by_key(|secret| secret.version)
-            .into_iter()
-            .collect();
+        self.secrets = self.secrets.into_iter().max_by_key(|secret| secret.version).into_iter().collect();
         if grace.is_zero() {
             self.secrets.clear();
         }
@@ -178,8 +155,7 @@ impl Key {
             let end = now.after(grace);
             old.expire_time = Some(self.expire_time.map_or(end, |expiry| expiry.min(end)));
         }
-        self.secrets
-            .insert(0, StoredSecret::new(version, sealed, now));
+        self.secrets.insert(0, StoredSecret::new(version, sealed, now));
         self.update_time = now;
         Ok(self)
     }
@@ -201,11 +177,7 @@ impl Key {
 
     pub fn revoke(mut self, reason: Reason, now: Timestamp) -> Result<Self, Forbidden> {
         self.unprotected("revoked")?;
-        self.allows(
-            "revoked",
-            &[State::Active, State::Disabled, State::Expired],
-            now,
-        )?;
+        self.allows("revoked", &[State::Active, State::Disabled, State::Expired], now)?;
         self.revocation = Some(Revocation { time: now, reason });
         self.update_time = now;
         Ok(self)
@@ -213,20 +185,8 @@ impl Key {
 
     pub fn delete(mut self, retention: Retention, now: Timestamp) -> Result<Self, Forbidden> {
         self.unprotected("deleted")?;
-        self.allows(
-            "deleted",
-            &[
-                State::Active,
-                State::Disabled,
-                State::Revoked,
-                State::Expired,
-            ],
-            now,
-        )?;
-        self.deletion = Some(Deletion {
-            time: now,
-            purge_time: now.after(retention.as_duration()),
-        });
+        self.allows("deleted", &[State::Active, State::Disabled, State::Revoked, State::Expired], now)?;
+        self.deletion = Some(Deletion { time: now, purge_time: now.after(retention.as_duration()) });
         self.update_time = now;
         Ok(self)
     }
@@ -238,6 +198,11 @@ impl Key {
         Ok(self)
     }
 
+    /// Its retention is over: it is as good as purged.
+    pub fn is_due_for_purge(&self, now: Timestamp) -> bool {
+        is_past(self.deletion.map(|it| it.purge_time), now)
+    }
+
     /// A purge leaves nothing, in whatever state the key is.
     pub fn purgeable(&self) -> Result<(), Forbidden> {
         self.unprotected("deleted")
@@ -245,41 +210,16 @@ impl Key {
 
     /// Whether the key's description and policy may change.
     pub fn updatable(&self, now: Timestamp) -> Result<(), Forbidden> {
-        self.allows(
-            "updated",
-            &[
-                State::Active,
-                State::Disabled,
-                State::Revoked,
-                State::Expired,
-            ],
-            now,
-        )
+        self.allows("updated", &[State::Active, State::Disabled, State::Revoked, State::Expired], now)
     }
 
     fn unprotected(&self, verb: &'static str) -> Result<(), Forbidden> {
-        if self.protected {
-            Err(Forbidden::Protected { verb })
-        } else {
-            Ok(())
-        }
+        if self.protected { Err(Forbidden::Protected { verb }) } else { Ok(()) }
     }
 
-    fn allows(
-        &self,
-        verb: &'static str,
-        states: &[State],
-        now: Timestamp,
-    ) -> Result<(), Forbidden> {
+    fn allows(&self, verb: &'static str, states: &[State], now: Timestamp) -> Result<(), Forbidden> {
         let state = self.state(now);
-        if states.contains(&state) {
-            Ok(())
-        } else {
-            Err(Forbidden::State {
-                verb,
-                state: state.as_str(),
-            })
-        }
+        if states.contains(&state) { Ok(()) } else { Err(Forbidden::State { verb, state: state.as_str() }) }
     }
 }
 

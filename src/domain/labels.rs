@@ -36,16 +36,11 @@ impl TryFrom<BTreeMap<String, String>> for Metadata {
 
     fn try_from(entries: BTreeMap<String, String>) -> Result<Self, Invalid> {
         if entries.len() > Self::MOST_ENTRIES {
-            return Err(Invalid::new(format!(
-                "must have at most {} entries",
-                Self::MOST_ENTRIES
-            )));
+            return Err(Invalid::new(format!("must have at most {} entries", Self::MOST_ENTRIES)));
         }
         for (key, value) in &entries {
             if !shaped(key, 64, name_byte, name_byte) {
-                return Err(Invalid::new(
-                    "has a name that is not 1 to 64 of letters, digits and . _ / -",
-                ));
+                return Err(Invalid::new("has a name that is not 1 to 64 of letters, digits and . _ / -"));
             }
             if value.len() > Self::MOST_VALUE_BYTES {
                 return Err(Invalid::new(format!(
@@ -54,15 +49,10 @@ impl TryFrom<BTreeMap<String, String>> for Metadata {
                 )));
             }
             if value.chars().any(char::is_control) {
-                return Err(Invalid::new(format!(
-                    "has a control character under {key:?}"
-                )));
+                return Err(Invalid::new(format!("has a control character under {key:?}")));
             }
         }
-        let bytes: usize = entries
-            .iter()
-            .map(|(key, value)| key.len() + value.len())
-            .sum();
+        let bytes: usize = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > Self::MOST_BYTES {
             return Err(Invalid::new(format!(
                 "must be at most {} bytes together, and is {bytes}",
@@ -82,17 +72,13 @@ fn tag(text: &str) -> Result<(), Invalid> {
     if shaped(text, 64, byte, byte) {
         return Ok(());
     }
-    Err(Invalid::new(
-        "must be 1 to 64 of letters, digits and . _ : / -",
-    ))
+    Err(Invalid::new("must be 1 to 64 of letters, digits and . _ : / -"))
 }
 
 fn customer(text: &str) -> Result<(), Invalid> {
     plain(text, 128)?;
     if text.is_empty() || text.contains(char::is_whitespace) {
-        return Err(Invalid::new(
-            "must be 1 to 128 characters without white space",
-        ));
+        return Err(Invalid::new("must be 1 to 128 characters without white space"));
     }
     Ok(())
 }

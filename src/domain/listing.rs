@@ -79,7 +79,7 @@ pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
         "state" => equal(it, KeyTest::State(state(it.value)?)),
         "environment" => equal(it, KeyTest::Environment(read(it.value)?)),
         "service_account" => equal(it, KeyTest::ServiceAccount(read(it.value)?)),
-        "display_name" if it.operator == Operator::Has => Ok(name_words(it.value)),
+        "display_name" if it.operator == Operator::Has => name_words(it.value),
         "display_name" => equal(it, KeyTest::DisplayName(it.value.to_owned())),
         "tags" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Tag(read(it.value)?))),
         "tags" => Err("tags are compared with : alone".into()),
@@ -105,10 +105,7 @@ pub fn account_filter(text: &str) -> Result<Filter<AccountTest>, FilterError> {
         "display_name" => equal(it, AccountTest::DisplayName(it.value.to_owned())),
         "external_id" => equal(it, AccountTest::ExternalId(it.value.to_owned())),
         "create_time" => compare(it, AccountTest::CreateTime),
-        _ => Err(unknown(
-            it.field,
-            "state, display_name, external_id, create_time",
-        )),
+        _ => Err(unknown(it.field, "state, display_name, external_id, create_time")),
     })
 }
 
@@ -125,10 +122,7 @@ pub fn event_filter(text: &str) -> Result<Filter<EventTest>, FilterError> {
         "target" => equal(it, EventTest::Target(it.value.to_owned())),
         "event_time" => compare(it, EventTest::Time),
         "revision" => compare(it, EventTest::Revision),
-        _ => Err(unknown(
-            it.field,
-            "actor, action, target, event_time, revision",
-        )),
+        _ => Err(unknown(it.field, "actor, action, target, event_time, revision")),
     })
 }
 
@@ -145,25 +139,12 @@ pub fn key_order(text: &str) -> Result<Order<KeyOrder>, Invalid> {
 }
 
 pub fn account_order(text: &str) -> Result<Order<AccountOrder>, Invalid> {
-    order(
-        text,
-        &[
-            ("create_time", AccountOrder::CreateTime),
-            ("display_name", AccountOrder::DisplayName),
-        ],
-    )
+    order(text, &[("create_time", AccountOrder::CreateTime), ("display_name", AccountOrder::DisplayName)])
 }
 
 /// Events are ordered by revision alone, the newest first unless asked otherwise.
 pub fn event_order(text: &str) -> Result<Order<()>, Invalid> {
-    order(
-        if text.is_empty() {
-            "revision desc"
-        } else {
-            text
-        },
-        &[("revision", ())],
-    )
+    order(if text.is_empty() { "revision desc" } else { text }, &[("revision", ())])
 }
 
 fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, Invalid> {
@@ -179,44 +160,32 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
         .find(|(name, _)| *name == field)
         .zip(descending)
         .filter(|_| words.next().is_none())
-        .map(|((_, by), descending)| Order {
-            by: *by,
-            descending,
-        })
+        .map(|((_, by), descending)| Order { by: *by, descending })
         .ok_or_else(|| {
             let known: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-            Invalid::new(format!(
-                "must be one of {}, and may end in \" desc\"",
-                known.join(", ")
-            ))
+            Invalid::new(format!("must be one of {}, and may end in \" desc\"", known.join(", ")))
         })
 }
 
 /// Every word of `text` must begin a word of the name.
-fn name_words(text: &str) -> Filter<KeyTest> {
-    Filter::All(
-        text::words(text)
-            .map(KeyTest::NameWord)
-            .map(Filter::Test)
-            .collect(),
-    )
+fn name_words(text: &str) -> Result<Filter<KeyTest>, String> {
+    let words: Vec<_> = text::words(text).map(KeyTest::NameWord).map(Filter::Test).collect();
+    if words.is_empty() {
+        Err(format!("{text:?} has no letter or digit to look for"))
+    } else {
+        Ok(Filter::All(words))
+    }
 }
 
 fn equal<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
     match comparison.operator {
         Operator::Equal => Ok(Filter::Test(test)),
         Operator::NotEqual => Ok(Filter::Not(Box::new(Filter::Test(test)))),
-        _ => Err(format!(
-            "{} is compared with = or != alone",
-            comparison.field
-        )),
+        _ => Err(format!("{} is compared with = or != alone", comparison.field)),
     }
 }
 
-fn compare<V, T>(
-    comparison: Comparison<'_>,
-    test: impl Fn(Relation, V) -> T,
-) -> Result<Filter<T>, String>
+fn compare<V, T>(comparison: Comparison<'_>, test: impl Fn(Relation, V) -> T) -> Result<Filter<T>, String>
 where
     V: std::str::FromStr,
     V::Err: ToString,
@@ -225,10 +194,7 @@ where
     let relation = match comparison.operator {
         Operator::Equal => Relation::Equal,
         Operator::NotEqual => {
-            return Ok(Filter::Not(Box::new(Filter::Test(test(
-                Relation::Equal,
-                value,
-            )))));
+            return Ok(Filter::Not(Box::new(Filter::Test(test(Relation::Equal, value)))));
         }
         Operator::Less => Relation::Less,
         Operator::LessOrEqual => Relation::LessOrEqual,
@@ -243,20 +209,14 @@ fn read<V: std::str::FromStr>(text: &str) -> Result<V, String>
 where
     V::Err: ToString,
 {
-    text.parse()
-        .map_err(|why: V::Err| format!("{text:?} {}", why.to_string()))
+    text.parse().map_err(|why: V::Err| format!("{text:?} {}", why.to_string()))
 }
 
 fn state(text: &str) -> Result<State, String> {
     State::ALL
         .into_iter()
         .find(|state| state.as_str() == text)
-        .ok_or_else(|| {
-            format!(
-                "{text:?} must be one of {}",
-                State::ALL.map(State::as_str).join(", ")
-            )
-        })
+        .ok_or_else(|| format!("{text:?} must be one of {}", State::ALL.map(State::as_str).join(", ")))
 }
 
 fn unknown(field: &str, known: &str) -> String {
@@ -274,9 +234,7 @@ mod tests {
                AND expire_time < "2030-01-01T00:00:00Z""#,
         )
         .unwrap();
-        let Filter::All(parts) = filter else {
-            panic!("{filter:?}")
-        };
+        let Filter::All(parts) = filter else { panic!("{filter:?}") };
         assert_eq!(parts.len(), 5);
         assert_eq!(parts[0], Filter::Test(KeyTest::State(State::Active)));
         assert!(matches!(&parts[2], Filter::All(words) if words.len() == 2));
@@ -290,6 +248,7 @@ mod tests {
             ("state < ACTIVE", 9, "= or !="),
             ("create_time > yesterday", 15, "RFC 3339"),
             ("tags = core", 8, "with :"),
+            ("display_name:\"%\"", 14, "no letter"),
         ] {
             let error = key_filter(text).unwrap_err();
             assert_eq!(error.position, position, "{text}: {error}");
@@ -302,20 +261,8 @@ mod tests {
 
     #[test]
     fn orders_are_a_field_and_a_direction() {
-        assert_eq!(
-            key_order(""),
-            Ok(Order {
-                by: KeyOrder::CreateTime,
-                descending: false
-            })
-        );
-        assert_eq!(
-            key_order("expire_time desc"),
-            Ok(Order {
-                by: KeyOrder::ExpireTime,
-                descending: true
-            })
-        );
+        assert_eq!(key_order(""), Ok(Order { by: KeyOrder::CreateTime, descending: false }));
+        assert_eq!(key_order("expire_time desc"), Ok(Order { by: KeyOrder::ExpireTime, descending: true }));
         assert!(key_order("color").is_err());
         assert!(key_order("create_time down").is_err());
         assert!(event_order("").unwrap().descending);

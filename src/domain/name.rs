@@ -34,10 +34,7 @@ impl FromStr for ProjectName {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let wrong = || Invalid::new("must be of the form projects/{project}");
-        text.strip_prefix("projects/")
-            .and_then(|id| id.parse().ok())
-            .map(Self)
-            .ok_or_else(wrong)
+        text.strip_prefix("projects/").and_then(|id| id.parse().ok()).map(Self).ok_or_else(wrong)
     }
 }
 
@@ -47,10 +44,7 @@ impl FromStr for KeyName {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let wrong = || Invalid::new("must be of the form projects/{project}/keys/{key}");
         let (project, key) = split(text, "keys").ok_or_else(wrong)?;
-        Ok(Self {
-            project,
-            key: key.parse().map_err(|_| wrong())?,
-        })
+        Ok(Self { project, key: key.parse().map_err(|_| wrong())? })
     }
 }
 
@@ -58,13 +52,9 @@ impl FromStr for ServiceAccountName {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let wrong =
-            || Invalid::new("must be of the form projects/{project}/serviceAccounts/{account}");
+        let wrong = || Invalid::new("must be of the form projects/{project}/serviceAccounts/{account}");
         let (project, account) = split(text, "serviceAccounts").ok_or_else(wrong)?;
-        Ok(Self {
-            project,
-            service_account: account.parse().map_err(|_| wrong())?,
-        })
+        Ok(Self { project, service_account: account.parse().map_err(|_| wrong())? })
     }
 }
 
@@ -95,11 +85,7 @@ impl fmt::Display for KeyName {
 
 impl fmt::Display for ServiceAccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "projects/{}/serviceAccounts/{}",
-            self.project, self.service_account
-        )
+        write!(f, "projects/{}/serviceAccounts/{}", self.project, self.service_account)
     }
 }
 
@@ -117,30 +103,17 @@ mod tests {
     fn names_read_back_as_written() {
         let key = "projects/acme/keys/01K3bRr7zW2Zk8sQ4n5mXA";
         let id = KeyId::new(super::super::time::Timestamp::from_micros(0), [1; 10]);
-        let name = KeyName {
-            project: "acme".parse().unwrap(),
-            key: id,
-        };
+        let name = KeyName { project: "acme".parse().unwrap(), key: id };
         assert_eq!(name.to_string().parse(), Ok(name));
         assert!(key.parse::<KeyName>().is_err(), "its id is no UUIDv7");
         let account = "projects/acme/serviceAccounts/ci";
-        assert_eq!(
-            account.parse::<ServiceAccountName>().unwrap().to_string(),
-            account
-        );
+        assert_eq!(account.parse::<ServiceAccountName>().unwrap().to_string(), account);
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for bad in [
-            "",
-            "acme",
-            "projects/",
-            "projects/-",
-            "projects/a/b",
-            "projects/acme/",
-            "Projects/acme",
-        ] {
+        for bad in ["", "acme", "projects/", "projects/-", "projects/a/b", "projects/acme/", "Projects/acme"]
+        {
             assert!(bad.parse::<ProjectName>().is_err(), "{bad}");
         }
         for bad in [

@@ -100,12 +100,8 @@ const SEAL: usize = 8;
 
 /// Finds mistakes, not forgers: whoever forges a token sees no row that a filter would not show.
 fn seal(listing: &str, cursor: &[u8]) -> [u8; SEAL] {
-    let digest: [u8; 32] = Sha256::new()
-        .chain_update(listing)
-        .chain_update([0])
-        .chain_update(cursor)
-        .finalize()
-        .into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(listing).chain_update([0]).chain_update(cursor).finalize().into();
     let mut seal = [0; SEAL];
     seal.copy_from_slice(&digest[..SEAL]);
     seal
@@ -117,10 +113,7 @@ mod tests {
 
     #[test]
     fn reads_back_only_whole_and_in_its_own_listing() {
-        let cursor = Cursor {
-            value: SortValue::Text("a\"b".into()),
-            id: Id::Uuid(u128::MAX),
-        };
+        let cursor = Cursor { value: SortValue::Text("a\"b".into()), id: Id::Uuid(u128::MAX) };
         let token = cursor.to_token("keys of acme");
         assert_eq!(Cursor::from_token(&token, "keys of acme"), Some(cursor));
         assert_eq!(Cursor::from_token(&token, "keys of other"), None);
@@ -128,11 +121,7 @@ mod tests {
             let mut edited = token.clone().into_bytes();
             edited[at] = if edited[at] == b'A' { b'B' } else { b'A' };
             let edited = String::from_utf8(edited).unwrap();
-            assert_eq!(
-                Cursor::from_token(&edited, "keys of acme"),
-                None,
-                "{edited}"
-            );
+            assert_eq!(Cursor::from_token(&edited, "keys of acme"), None, "{edited}");
         }
         assert_eq!(Cursor::from_token("", "keys of acme"), None);
     }

@@ -67,9 +67,7 @@ impl Environments {
 
     /// The environments that `next` no longer has with the same tag: no key may be in them.
     pub fn dropped_in<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = &'a Environment> {
-        self.0
-            .iter()
-            .filter(|old| next.get(&old.id).is_none_or(|new| new.tag != old.tag))
+        self.0.iter().filter(|old| next.get(&old.id).is_none_or(|new| new.tag != old.tag))
     }
 }
 
@@ -78,20 +76,14 @@ impl TryFrom<Vec<Environment>> for Environments {
 
     fn try_from(list: Vec<Environment>) -> Result<Self, Invalid> {
         if list.is_empty() || list.len() > Self::MOST {
-            return Err(Invalid::new(format!(
-                "must be 1 to {} environments",
-                Self::MOST
-            )));
+            return Err(Invalid::new(format!("must be 1 to {} environments", Self::MOST)));
         }
         for (at, environment) in list.iter().enumerate() {
             if list[..at].iter().any(|other| other.id == environment.id) {
                 return Err(Invalid::new(format!("has the id {} twice", environment.id)));
             }
             if list[..at].iter().any(|other| other.tag == environment.tag) {
-                return Err(Invalid::new(format!(
-                    "has the tag {} twice",
-                    environment.tag
-                )));
+                return Err(Invalid::new(format!("has the tag {} twice", environment.tag)));
             }
         }
         Ok(Self(list))
@@ -148,18 +140,14 @@ fn prefix(text: &str) -> Result<(), Invalid> {
     if text.len() >= 2 && shaped(text, 16, |byte| byte.is_ascii_lowercase(), lower_or_digit) {
         return Ok(());
     }
-    Err(Invalid::new(
-        "must be 2 to 16 lower-case letters and digits, and begin with a letter",
-    ))
+    Err(Invalid::new("must be 2 to 16 lower-case letters and digits, and begin with a letter"))
 }
 
 fn environment_tag(text: &str) -> Result<(), Invalid> {
     if shaped(text, 10, |byte| byte.is_ascii_lowercase(), lower_or_digit) {
         return Ok(());
     }
-    Err(Invalid::new(
-        "must be 1 to 10 lower-case letters and digits, and begin with a letter",
-    ))
+    Err(Invalid::new("must be 1 to 10 lower-case letters and digits, and begin with a letter"))
 }
 
 #[cfg(test)]
@@ -169,10 +157,7 @@ mod tests {
     fn environments(list: &[(&str, &str)]) -> Result<Environments, Invalid> {
         let list: Vec<_> = list
             .iter()
-            .map(|(id, tag)| Environment {
-                id: id.parse().unwrap(),
-                tag: tag.parse().unwrap(),
-            })
+            .map(|(id, tag)| Environment { id: id.parse().unwrap(), tag: tag.parse().unwrap() })
             .collect();
         list.try_into()
     }
@@ -189,10 +174,7 @@ mod tests {
     fn a_changed_tag_drops_the_environment() {
         let before = Environments::default();
         let after = environments(&[("production", "prod"), ("staging", "stage")]).unwrap();
-        let dropped: Vec<_> = before
-            .dropped_in(&after)
-            .map(|gone| gone.id.as_str())
-            .collect();
+        let dropped: Vec<_> = before.dropped_in(&after).map(|gone| gone.id.as_str()).collect();
         assert_eq!(dropped, ["production", "development"]);
     }
 

@@ -29,11 +29,7 @@ pub struct ServiceAccount {
 
 impl ServiceAccount {
     pub fn state(&self) -> &'static str {
-        if self.disable_time.is_some() {
-            "DISABLED"
-        } else {
-            "ACTIVE"
-        }
+        if self.disable_time.is_some() { "DISABLED" } else { "ACTIVE" }
     }
 
     pub fn disable(mut self, now: Timestamp) -> Result<Self, Forbidden> {
@@ -41,10 +37,7 @@ impl ServiceAccount {
             return Err(Forbidden::Protected { verb: "disabled" });
         }
         if self.disable_time.is_some() {
-            return Err(Forbidden::State {
-                verb: "disabled",
-                state: self.state(),
-            });
+            return Err(Forbidden::State { verb: "disabled", state: self.state() });
         }
         self.disable_time = Some(now);
         self.update_time = now;
@@ -53,10 +46,7 @@ impl ServiceAccount {
 
     pub fn enable(mut self, now: Timestamp) -> Result<Self, Forbidden> {
         if self.disable_time.is_none() {
-            return Err(Forbidden::State {
-                verb: "enabled",
-                state: self.state(),
-            });
+            return Err(Forbidden::State { verb: "enabled", state: self.state() });
         }
         self.disable_time = None;
         self.update_time = now;
@@ -64,10 +54,6 @@ impl ServiceAccount {
     }
 
     pub fn deletable(&self) -> Result<(), Forbidden> {
-        if self.protected {
-            Err(Forbidden::Protected { verb: "deleted" })
-        } else {
-            Ok(())
-        }
+        if self.protected { Err(Forbidden::Protected { verb: "deleted" }) } else { Ok(()) }
     }
 }

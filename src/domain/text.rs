@@ -66,9 +66,6 @@ mod tests {
     #[test]
     fn words_ignore_case_and_punctuation() {
         let name: DisplayName = "Billing-Service (EU)".parse().unwrap();
-        assert_eq!(
-            name.words().collect::<Vec<_>>(),
-            ["billing", "service", "eu"]
-        );
+        assert_eq!(name.words().collect::<Vec<_>>(), ["billing", "service", "eu"]);
     }
 }

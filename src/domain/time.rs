@@ -46,9 +46,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         jiff::Timestamp::from_str(text)
             .map(|instant| Self(instant.as_microsecond()))
-            .map_err(|_| {
-                Invalid::new("must be a time as in RFC 3339, such as 2030-01-31T12:00:00Z")
-            })
+            .map_err(|_| Invalid::new("must be a time as in RFC 3339, such as 2030-01-31T12:00:00Z"))
     }
 }
 
@@ -75,9 +73,6 @@ mod tests {
     #[test]
     fn never_leaves_the_range_that_the_wire_can_carry() {
         assert_eq!(Timestamp::MAX.after(DAY), Timestamp::MAX);
-        assert_eq!(
-            Timestamp::from_micros(0).after(Duration::MAX),
-            Timestamp::MAX
-        );
+        assert_eq!(Timestamp::from_micros(0).after(Duration::MAX), Timestamp::MAX);
     }
 }

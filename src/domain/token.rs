@@ -106,19 +106,30 @@ pub fn unmask(text: &str) -> Result<KeyId, Malformed> {
     KeyId::from_base62(id.as_bytes()).ok_or(Malformed::Number)
 }
 
+/// `text` without the secrets of API keys in it, for words that quote what somebody sent: API keys get pasted into the
+/// wrong fields, and what refuses them ends up in logs.
+pub fn conceal(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split_inclusive(|it: char| !it.is_ascii_alphanumeric()) {
+        let run = part.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        // Also without its head or its checksum; an id is shorter.
+        if run >= WIDTH_128 + SECRET_WIDTH {
+            shown.push_str(&part[..WIDTH_128]);
+            shown.push_str(MASK);
+            shown.push_str(&part[run..]);
+        } else {
+            shown.push_str(part);
+        }
+    }
+    shown
+}
+
 fn is_head(head: &str) -> bool {
     let word = |word: &str| {
-        word.bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_lowercase())
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        word.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    head.len() <= LONGEST_HEAD
-        && head
-            .split_once('_')
-            .is_some_and(|(prefix, tag)| word(prefix) && word(tag))
+    head.len() <= LONGEST_HEAD && head.split_once('_').is_some_and(|(prefix, tag)| word(prefix) && word(tag))
 }
 
 fn decode_secret(digits: &[u8]) -> Option<Secret> {
@@ -187,10 +198,7 @@ mod tests {
         let mut text = format!("acme_live_{}", "z".repeat(22 + 44));
         let checksum = crc32fast::hash(text.as_bytes());
         base62::encode_into(&mut text, u128::from(checksum), WIDTH_32);
-        assert_eq!(
-            Token::parse(&ApiKey::new(text)).unwrap_err(),
-            Malformed::Number
-        );
+        assert_eq!(Token::parse(&ApiKey::new(text)).unwrap_err(), Malformed::Number);
     }
 
     #[test]
@@ -200,6 +208,24 @@ mod tests {
         let masked = masked(token.head, token.id);
         assert_eq!(unmask(&masked), Ok(token.id));
         assert!(!masked.contains(&api_key.expose()["acme_live_".len() + 22..][..8]));
+    }
+
+    #[test]
+    fn an_api_key_within_a_text_is_concealed_and_all_else_stays() {
+        let api_key = sample([4; 32]);
+        let masked = masked("acme_live", Token::parse(&api_key).unwrap().id);
+        let whole = api_key.expose();
+        for (around, text) in [
+            (("", ""), whole),
+            (("\"", "\": a filter"), whole),
+            (("é", "é"), &whole[..whole.len() - WIDTH_32]),
+        ] {
+            let (before, behind) = around;
+            let concealed = conceal(&format!("{before}{text}{behind}"));
+            assert_eq!(concealed, format!("{before}{masked}{behind}"));
+        }
+        let harmless = format!("projects/{}/keys/{masked}: 'é'", "a".repeat(63));
+        assert_eq!(conceal(&harmless), harmless);
     }
 
     #[test]

@@ -29,19 +29,11 @@ pub(super) fn duration(span: Duration) -> prost_types::Duration {
 }
 
 pub(super) fn key_name(project: &ProjectId, key: KeyId) -> String {
-    KeyName {
-        project: project.clone(),
-        key,
-    }
-    .to_string()
+    KeyName { project: project.clone(), key }.to_string()
 }
 
 pub(super) fn account_name(project: &ProjectId, account: &ServiceAccountId) -> String {
-    ServiceAccountName {
-        project: project.clone(),
-        service_account: account.clone(),
-    }
-    .to_string()
+    ServiceAccountName { project: project.clone(), service_account: account.clone() }.to_string()
 }
 
 pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
@@ -50,11 +42,7 @@ pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
 
 impl From<KeyView> for proto::Key {
     fn from(view: KeyView) -> Self {
-        let KeyView {
-            key,
-            state,
-            creator,
-        } = view;
+        let KeyView { key, state, creator } = view;
         Self {
             name: key_name(&key.project, key.id),
             display_name: key.display_name.to_string(),
@@ -74,16 +62,11 @@ impl From<KeyView> for proto::Key {
             created_by: creator.map(Into::into),
             create_time: Some(time(key.create_time)),
             update_time: Some(time(key.update_time)),
-            expiration: key
-                .expire_time
-                .map(|end| proto::key::Expiration::ExpireTime(time(end))),
+            expiration: key.expire_time.map(|end| proto::key::Expiration::ExpireTime(time(end))),
             last_used_time: key.last_used_time.map(time),
             disable_time: key.disable_time.map(time),
             revoke_time: key.revocation.as_ref().map(|it| time(it.time)),
-            revoke_reason: key
-                .revocation
-                .map(|it| it.reason.to_string())
-                .unwrap_or_default(),
+            revoke_reason: key.revocation.map(|it| it.reason.to_string()).unwrap_or_default(),
             delete_time: key.deletion.map(|it| time(it.time)),
             purge_time: key.deletion.map(|it| time(it.purge_time)),
             secrets: key.secrets.iter().map(Into::into).collect(),
@@ -175,10 +158,7 @@ impl From<Project> for proto::Project {
 impl From<EventView> for proto::AuditEvent {
     fn from(view: EventView) -> Self {
         let EventView { event, actor } = view;
-        let key = event
-            .actor_key
-            .parse()
-            .map(|key| key_name(&ProjectId::system(), key));
+        let key = event.actor_key.parse().map(|key| key_name(&ProjectId::system(), key));
         Self {
             revision: event.revision,
             event_time: Some(time(event.time)),
@@ -245,8 +225,5 @@ impl From<decision::Code> for proto::Code {
 }
 
 fn display_name(creator: &Creator) -> String {
-    creator
-        .display_name
-        .as_ref()
-        .map_or_else(|| "Deleted user".to_owned(), ToString::to_string)
+    creator.display_name.as_ref().map_or_else(|| "Deleted user".to_owned(), ToString::to_string)
 }

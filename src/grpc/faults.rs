@@ -21,9 +21,7 @@ pub(super) struct Faults(Vec<FieldFault>);
 impl Faults {
     /// The value, or `None` with the fault noted.
     pub(super) fn take<T>(&mut self, field: &str, value: Result<T, Invalid>) -> Option<T> {
-        value
-            .map_err(|why| self.0.push(FieldFault::new(field, &why)))
-            .ok()
+        value.map_err(|why| self.0.push(FieldFault::new(field, &why))).ok()
     }
 
     pub(super) fn read<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
@@ -36,11 +34,7 @@ impl Faults {
         field: &str,
         text: &str,
     ) -> Option<Option<T>> {
-        if text.is_empty() {
-            Some(None)
-        } else {
-            self.read(field, text).map(Some)
-        }
+        if text.is_empty() { Some(None) } else { self.read(field, text).map(Some) }
     }
 
     /// A list without repetitions, of at most `most`.
@@ -51,19 +45,18 @@ impl Faults {
         most: usize,
     ) -> Option<Vec<T>> {
         if texts.len() > most {
-            return self.take(
-                field,
-                Err(Invalid::new(format!("must have at most {most} entries"))),
-            );
+            return self.take(field, Err(Invalid::new(format!("must have at most {most} entries"))));
         }
         let mut list = Vec::with_capacity(texts.len());
+        let mut all_read = true;
         for (at, text) in texts.iter().enumerate() {
-            let value = self.read(&format!("{field}[{at}]"), text)?;
-            if !list.contains(&value) {
-                list.push(value);
+            match self.read(&format!("{field}[{at}]"), text) {
+                Some(value) if !list.contains(&value) => list.push(value),
+                Some(_) => {}
+                None => all_read = false,
             }
         }
-        Some(list)
+        all_read.then_some(list)
     }
 
     pub(super) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
@@ -71,40 +64,33 @@ impl Faults {
         Some(list.into_iter().map(|network| network.0).collect())
     }
 
-    pub(super) fn metadata(
-        &mut self,
-        field: &str,
-        entries: &BTreeMap<String, String>,
-    ) -> Option<Metadata> {
+    pub(super) fn metadata(&mut self, field: &str, entries: &BTreeMap<String, String>) -> Option<Metadata> {
         self.take(field, Metadata::try_from(entries.clone()))
     }
 
     pub(super) fn time(&mut self, field: &str, time: &prost_types::Timestamp) -> Option<Timestamp> {
         let micros = || {
-            let nanos = u32::try_from(time.nanos)
-                .ok()
-                .filter(|nanos| *nanos < 1_000_000_000)?;
-            time.seconds
-                .checked_mul(1_000_000)?
-                .checked_add(i64::from(nanos / 1000))
+            let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+            time.seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))
         };
         let year_1 = -62_135_596_800_000_000;
         let time = micros()
             .filter(|micros| (year_1..=Timestamp::MAX.as_micros()).contains(micros))
             .map(Timestamp::from_micros);
-        self.take(
-            field,
-            time.ok_or_else(|| Invalid::new("must be a time of the years 1 to 9999")),
-        )
+        self.take(field, time.ok_or_else(|| Invalid::new("must be a time of the years 1 to 9999")))
     }
 
-    pub(super) fn duration(
-        &mut self,
-        field: &str,
-        span: &prost_types::Duration,
-    ) -> Option<Duration> {
-        let read = Duration::try_from(*span).map_err(|_| Invalid::new("must not be negative"));
-        self.take(field, read)
+    pub(super) fn duration(&mut self, field: &str, span: &prost_types::Duration) -> Option<Duration> {
+        // prost's own conversion overflows, and so panics, at the lowest number of seconds.
+        let seconds = u64::try_from(span.seconds).ok();
+        let nanos = u32::try_from(span.nanos).ok().filter(|it| *it < 1_000_000_000);
+        let read = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
+        self.take(field, read.ok_or_else(|| Invalid::new("must be a duration that is not negative")))
+    }
+
+    pub(super) fn not_negative(&mut self, field: &str, number: i64) -> Option<i64> {
+        let checked = if number < 0 { Err(Invalid::new("must not be negative")) } else { Ok(number) };
+        self.take(field, checked)
     }
 
     pub(super) fn filter<T>(
@@ -132,10 +118,21 @@ impl Faults {
     }
 }
 
-/// A field that is present but whose capability is still to come.
-pub(super) fn not_yet(asked: &[(&'static str, bool)]) -> Result<(), Error> {
+/// Both readings of one request, or everything that is wrong with either.
+pub(super) fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>) -> Result<(A, B), Error> {
+    match (one, other) {
+        (Err(Error::Invalid(mut faults)), Err(Error::Invalid(more))) => {
+            faults.extend(more);
+            Err(Error::Invalid(faults))
+        }
+        (one, other) => Ok((one?, other?)),
+    }
+}
+
+/// A field that is present but whose capability is still to come; `path` is what it stands in.
+pub(super) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {
-        Some((field, _)) => Err(Error::NotYetAvailable { field }),
+        Some((field, _)) => Err(Error::NotYetAvailable { field: format!("{path}{field}") }),
         None => Ok(()),
     }
 }
@@ -152,9 +149,8 @@ impl FromStr for Network {
             Ok(network) => Ok(network.trunc()),
             Err(_) => text.parse::<std::net::IpAddr>().map(IpNet::from),
         };
-        let network = network.map_err(|_| {
-            Invalid::new("must be a network such as 10.0.0.0/8, or a single address")
-        })?;
+        let network =
+            network.map_err(|_| Invalid::new("must be a network such as 10.0.0.0/8, or a single address"))?;
         Ok(Self(unmapped(network)))
     }
 }
@@ -164,12 +160,8 @@ fn unmapped(network: IpNet) -> IpNet {
     let IpNet::V6(six) = network else {
         return network;
     };
-    let four = six
-        .addr()
-        .to_ipv4_mapped()
-        .zip(six.prefix_len().checked_sub(96));
-    four.and_then(|(address, length)| IpNet::new(address.into(), length).ok())
-        .unwrap_or(network)
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, length)| IpNet::new(address.into(), length).ok()).unwrap_or(network)
 }
 
 #[cfg(test)]
@@ -195,19 +187,10 @@ mod tests {
     #[test]
     fn all_faults_are_told_at_once() {
         let mut faults = Faults::default();
-        let time = prost_types::Timestamp {
-            seconds: i64::MAX,
-            nanos: 0,
-        };
+        let time = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert!(faults.time("key.expire_time", &time).is_none());
-        assert!(
-            faults
-                .read::<crate::domain::id::ProjectId>("parent", "A B")
-                .is_none()
-        );
-        let Err(Error::Invalid(faults)) = faults.finish(None::<()>) else {
-            panic!()
-        };
+        assert!(faults.read::<crate::domain::id::ProjectId>("parent", "A B").is_none());
+        let Err(Error::Invalid(faults)) = faults.finish(None::<()>) else { panic!() };
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["key.expire_time", "parent"]);
     }

@@ -1,9 +1,20 @@
 //! Whether this node wants traffic, as the standard health service tells it.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::sync::watch;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
 use tonic_health::{
     ServingStatus,
-    pb::health_server::HealthServer,
-    server::{HealthReporter, HealthService},
+    pb::{
+        HealthCheckRequest, HealthCheckResponse,
+        health_server::{self, HealthServer},
+    },
+    server::{HealthReporter, HealthService, WatchStream},
 };
 
 /// The services that the health of this node speaks for, besides the empty name for all of it.
@@ -18,27 +29,82 @@ const SERVICES: [&str; 6] = [
 
 /// Not ready until it is told to be.
 #[derive(Debug, Clone)]
-pub struct Health(HealthReporter);
+pub struct Health {
+    reporter: HealthReporter,
+    ending: watch::Sender<bool>,
+}
 
 impl Health {
     pub async fn new() -> Self {
-        let health = Self(HealthReporter::new());
+        let health = Self { reporter: HealthReporter::new(), ending: watch::Sender::new(false) };
         health.set_ready(false).await;
         health
     }
 
     pub async fn set_ready(&self, ready: bool) {
-        let status = if ready {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
+        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in SERVICES {
-            self.0.set_service_status(service, status).await;
+            self.reporter.set_service_status(service, status).await;
         }
     }
 
-    pub(super) fn server(&self) -> HealthServer<HealthService> {
-        HealthServer::new(HealthService::from_health_reporter(self.0.clone()))
+    /// Not ready for good: whoever watches is told so, and then let go, or no drain would ever be complete.
+    pub async fn end(&self) {
+        self.set_ready(false).await;
+        self.ending.send_replace(true);
+    }
+
+    pub(super) fn server(&self) -> HealthServer<HealthApi> {
+        HealthServer::new(HealthApi {
+            service: HealthService::from_health_reporter(self.reporter.clone()),
+            ending: self.ending.subscribe(),
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct HealthApi {
+    service: HealthService,
+    ending: watch::Receiver<bool>,
+}
+
+#[tonic::async_trait]
+impl health_server::Health for HealthApi {
+    type WatchStream = Watch;
+
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        self.service.check(request).await
+    }
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Watch>, Status> {
+        let mut ending = self.ending.clone();
+        let watched = self.service.watch(request).await?;
+        Ok(watched.map(|statuses| Watch {
+            statuses,
+            end: Box::pin(async move {
+                // An error means that nobody is left to say it.
+                let _ = ending.wait_for(|ending| *ending).await;
+            }),
+        }))
+    }
+}
+
+/// Every status until the end, the last one included.
+pub(super) struct Watch {
+    statuses: WatchStream,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Stream for Watch {
+    type Item = Result<HealthCheckResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match Pin::new(&mut self.statuses).poll_next(context) {
+            Poll::Pending => self.end.as_mut().poll(context).map(|()| None),
+            status => status,
+        }
     }
 }

@@ -14,18 +14,17 @@ use crate::{
         token::ApiKey,
     },
     service::{
-        CountKeys, Error, ExplainVerify, Issued, ListKeys, Lookup, LookupKey, NewKey, Service,
-        Subject,
+        CountKeys, Error, ExplainVerify, Issued, ListKeys, Lookup, LookupKey, NewKey, Service, Subject,
     },
 };
 
 use super::{
     call::{call, repeatable, trial},
-    faults::{Faults, not_yet},
+    faults::{Faults, both, not_yet},
     key_update::{self, expiry},
     listing::Place,
     proto::{self, key_service_server::KeyService},
-    verify_service::question,
+    verify::question,
 };
 
 #[derive(Debug)]
@@ -38,8 +37,9 @@ impl KeyService for KeyApi {
         request: Request<proto::CreateKeyRequest>,
     ) -> Result<Response<proto::CreateKeyResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let issued = self.0.create_key(&call, new_key(body)?).await?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, new) = both(call, new_key(body))?;
+        let issued = self.0.create_key(&call, new).await?;
         Ok(Response::new(proto::CreateKeyResponse {
             api_key: api_key(&issued),
             api_key_already_issued: issued.repeated,
@@ -52,9 +52,7 @@ impl KeyService for KeyApi {
         request: Request<proto::GetKeyRequest>,
     ) -> Result<Response<proto::GetKeyResponse>, Status> {
         let key = self.0.get_key(&name(&request.get_ref().name)?).await?;
-        Ok(Response::new(proto::GetKeyResponse {
-            key: Some(key.into()),
-        }))
+        Ok(Response::new(proto::GetKeyResponse { key: Some(key.into()) }))
     }
 
     async fn list_keys(
@@ -62,13 +60,7 @@ impl KeyService for KeyApi {
         request: Request<proto::ListKeysRequest>,
     ) -> Result<Response<proto::ListKeysResponse>, Status> {
         let request = request.into_inner();
-        let proto::ListKeysRequest {
-            parent,
-            filter,
-            order_by,
-            show_deleted,
-            ..
-        } = &request;
+        let proto::ListKeysRequest { parent, filter, order_by, show_deleted, .. } = &request;
         let place = Place {
             listing: format!("keys\n{parent}\n{filter}\n{order_by}\n{show_deleted}"),
             size: request.page_size,
@@ -88,13 +80,8 @@ impl KeyService for KeyApi {
         let body = request.get_ref();
         let update = key_update::read(body)?;
         let call = trial(&request, body.validate_only);
-        let key = self
-            .0
-            .update_key(&call, &update.name, &update.etag, &update.patch)
-            .await?;
-        Ok(Response::new(proto::UpdateKeyResponse {
-            key: Some(key.into()),
-        }))
+        let key = self.0.update_key(&call, &update.name, &update.etag, &update.patch).await?;
+        Ok(Response::new(proto::UpdateKeyResponse { key: Some(key.into()) }))
     }
 
     async fn delete_key(
@@ -109,9 +96,7 @@ impl KeyService for KeyApi {
         } else {
             self.0.delete_key(&call, &name, &body.etag).await?
         };
-        Ok(Response::new(proto::DeleteKeyResponse {
-            key: Some(key.into()),
-        }))
+        Ok(Response::new(proto::DeleteKeyResponse { key: Some(key.into()) }))
     }
 
     async fn undelete_key(
@@ -119,13 +104,8 @@ impl KeyService for KeyApi {
         request: Request<proto::UndeleteKeyRequest>,
     ) -> Result<Response<proto::UndeleteKeyResponse>, Status> {
         let body = request.get_ref();
-        let key = self
-            .0
-            .undelete_key(&call(&request), &name(&body.name)?, &body.etag)
-            .await?;
-        Ok(Response::new(proto::UndeleteKeyResponse {
-            key: Some(key.into()),
-        }))
+        let key = self.0.undelete_key(&call(&request), &name(&body.name)?, &body.etag).await?;
+        Ok(Response::new(proto::UndeleteKeyResponse { key: Some(key.into()) }))
     }
 
     async fn rotate_key(
@@ -133,8 +113,8 @@ impl KeyService for KeyApi {
         request: Request<proto::RotateKeyRequest>,
     ) -> Result<Response<proto::RotateKeyResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let (name, grace) = rotation(body)?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, (name, grace)) = both(call, rotation(body))?;
         let issued = self.0.rotate_key(&call, &name, &body.etag, grace).await?;
         Ok(Response::new(proto::RotateKeyResponse {
             api_key: api_key(&issued),
@@ -152,13 +132,8 @@ impl KeyService for KeyApi {
         let name = faults.read("name", &body.name);
         let reason = faults.read("reason", &body.reason);
         let (name, reason) = faults.finish(name.zip(reason))?;
-        let key = self
-            .0
-            .revoke_key(&call(&request), &name, &body.etag, &reason)
-            .await?;
-        Ok(Response::new(proto::RevokeKeyResponse {
-            key: Some(key.into()),
-        }))
+        let key = self.0.revoke_key(&call(&request), &name, &body.etag, &reason).await?;
+        Ok(Response::new(proto::RevokeKeyResponse { key: Some(key.into()) }))
     }
 
     async fn disable_key(
@@ -166,13 +141,8 @@ impl KeyService for KeyApi {
         request: Request<proto::DisableKeyRequest>,
     ) -> Result<Response<proto::DisableKeyResponse>, Status> {
         let body = request.get_ref();
-        let key = self
-            .0
-            .disable_key(&call(&request), &name(&body.name)?, &body.etag)
-            .await?;
-        Ok(Response::new(proto::DisableKeyResponse {
-            key: Some(key.into()),
-        }))
+        let key = self.0.disable_key(&call(&request), &name(&body.name)?, &body.etag).await?;
+        Ok(Response::new(proto::DisableKeyResponse { key: Some(key.into()) }))
     }
 
     async fn enable_key(
@@ -180,13 +150,8 @@ impl KeyService for KeyApi {
         request: Request<proto::EnableKeyRequest>,
     ) -> Result<Response<proto::EnableKeyResponse>, Status> {
         let body = request.get_ref();
-        let key = self
-            .0
-            .enable_key(&call(&request), &name(&body.name)?, &body.etag)
-            .await?;
-        Ok(Response::new(proto::EnableKeyResponse {
-            key: Some(key.into()),
-        }))
+        let key = self.0.enable_key(&call(&request), &name(&body.name)?, &body.etag).await?;
+        Ok(Response::new(proto::EnableKeyResponse { key: Some(key.into()) }))
     }
 
     async fn count_keys(
@@ -198,13 +163,7 @@ impl KeyService for KeyApi {
         let parent = faults.read::<ProjectName>("parent", &request.parent);
         let filter = faults.filter("filter", &request.filter, key_filter);
         let (parent, filter) = faults.finish(parent.zip(filter))?;
-        let counts = self
-            .0
-            .count_keys(&CountKeys {
-                project: parent.0,
-                filter,
-            })
-            .await?;
+        let counts = self.0.count_keys(&CountKeys { project: parent.0, filter }).await?;
         let count = |keys: u64| i64::try_from(keys).unwrap_or(i64::MAX);
         Ok(Response::new(proto::CountKeysResponse {
             active: count(counts.active),
@@ -230,20 +189,13 @@ impl KeyService for KeyApi {
         &self,
         request: Request<proto::ExplainVerifyRequest>,
     ) -> Result<Response<proto::ExplainVerifyResponse>, Status> {
-        let explanation = self
-            .0
-            .explain_verify(&explain(request.into_inner())?)
-            .await?;
+        let explanation = self.0.explain_verify(&explain(request.into_inner())?).await?;
         Ok(Response::new(explanation.into()))
     }
 }
 
 fn api_key(issued: &Issued) -> String {
-    issued
-        .api_key
-        .as_ref()
-        .map(|api_key| api_key.expose().to_owned())
-        .unwrap_or_default()
+    issued.api_key.as_ref().map(|api_key| api_key.expose().to_owned()).unwrap_or_default()
 }
 
 fn name(text: &str) -> Result<KeyName, Error> {
@@ -255,19 +207,15 @@ fn name(text: &str) -> Result<KeyName, Error> {
 fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error> {
     let unset = proto::Key::default();
     let key = request.key.as_ref().unwrap_or(&unset);
-    not_yet(&key_update::not_yet_on(key))?;
+    not_yet("key.", &key_update::not_yet_on(key))?;
     let mut faults = Faults::default();
     let parent = faults.read::<ProjectName>("parent", &request.parent);
     let id = faults.read_optional("key_id", &request.key_id);
-    let owner =
-        faults.read_optional::<ServiceAccountName>("key.service_account", &key.service_account);
+    let owner = faults.read_optional::<ServiceAccountName>("key.service_account", &key.service_account);
     if let (Some(parent), Some(Some(owner))) = (&parent, &owner)
         && owner.project != parent.0
     {
-        faults.take::<()>(
-            "key.service_account",
-            Err(Invalid::new("must belong to the same project")),
-        );
+        faults.take::<()>("key.service_account", Err(Invalid::new("must belong to the same project")));
     }
     let environment = faults.read("key.environment", &key.environment);
     let display_name = faults.read("key.display_name", &key.display_name);
@@ -320,11 +268,7 @@ fn rotation(request: &proto::RotateKeyRequest) -> Result<(KeyName, Duration), Er
     };
     let grace = grace.and_then(|grace| {
         let longest = 90 * DAY;
-        let checked = if grace > longest {
-            Err(Invalid::new("must be at most 90 days"))
-        } else {
-            Ok(grace)
-        };
+        let checked = if grace > longest { Err(Invalid::new("must be at most 90 days")) } else { Ok(grace) };
         faults.take("grace_period", checked)
     });
     faults.finish(name.zip(grace))
@@ -338,19 +282,9 @@ fn lookup(request: proto::LookupKeyRequest) -> Result<LookupKey, Error> {
         Some(Query::ApiKey(text)) => Some(Lookup::ApiKey(ApiKey::new(text))),
         Some(Query::MaskedApiKey(text)) => Some(Lookup::Masked(text)),
         Some(Query::KeyId(text)) => faults.read("key_id", &text).map(Lookup::Id),
-        None => faults.take(
-            "query",
-            Err(Invalid::new(
-                "must be one of api_key, masked_api_key and key_id",
-            )),
-        ),
+        None => faults.take("query", Err(Invalid::new("must be one of api_key, masked_api_key and key_id"))),
     };
-    faults.finish((|| {
-        Some(LookupKey {
-            scope: scope?,
-            lookup: lookup?,
-        })
-    })())
+    faults.finish((|| Some(LookupKey { scope: scope?, lookup: lookup? }))())
 }
 
 fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVerify, Error> {
@@ -361,10 +295,7 @@ fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVerify, Error>
     let subject = match request.subject {
         Some(Asked::ApiKey(text)) => Some(Subject::ApiKey(ApiKey::new(text))),
         Some(Asked::Name(text)) => faults.read::<KeyName>("name", &text).map(Subject::Key),
-        None => faults.take(
-            "subject",
-            Err(Invalid::new("must be one of api_key and name")),
-        ),
+        None => faults.take("subject", Err(Invalid::new("must be one of api_key and name"))),
     };
     if let (Some(parent), Some(Subject::Key(name))) = (&parent, &subject)
         && name.project != parent.0
@@ -372,15 +303,8 @@ fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVerify, Error>
         faults.take::<()>("name", Err(Invalid::new("must belong to the same project")));
     }
     if !verify.api_key.is_empty() {
-        faults.take::<()>(
-            "request.api_key",
-            Err(Invalid::new("must be empty: it is the subject's")),
-        );
+        faults.take::<()>("request.api_key", Err(Invalid::new("must be empty: it is the subject's")));
     }
     let (parent, subject) = faults.finish(parent.zip(subject))?;
-    Ok(ExplainVerify {
-        project: parent.0,
-        subject,
-        question: question(&verify, "request.")?,
-    })
+    Ok(ExplainVerify { project: parent.0, subject, question: question(&verify, "request.")? })
 }

@@ -24,26 +24,21 @@ const EXPIRATION: [&str; 3] = ["expire_time", "ttl", "expiration"];
 pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     let unset = proto::Key::default();
     let key = request.key.as_ref().unwrap_or(&unset);
-    let mutable: Vec<_> = [
-        "display_name",
-        "customers",
-        "allowed_cidrs",
-        "metadata",
-        "tags",
-    ]
-    .into_iter()
-    .chain(EXPIRATION)
-    .collect();
+    let mutable: Vec<_> = ["display_name", "customers", "allowed_cidrs", "metadata", "tags"]
+        .into_iter()
+        .chain(EXPIRATION)
+        .collect();
+    let mut faults = Faults::default();
     let mask = Mask::read(
+        &mut faults,
         request.update_mask.as_ref(),
         &mutable,
         &["roles", "permissions", "plan", "limits", "credits"],
     )?;
     if !matches!(mask, Mask::Paths(_)) {
-        not_yet(&not_yet_on(key))?;
+        not_yet("key.", &not_yet_on(key))?;
     }
 
-    let mut faults = Faults::default();
     let name = faults.read("key.name", &key.name);
     let mut patch = KeyPatch::default();
     if mask.names("display_name", !key.display_name.is_empty()) {
@@ -61,20 +56,13 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     if mask.names("tags", !key.tags.is_empty()) {
         patch.tags = faults.list("key.tags", &key.tags, 32);
     }
-    if EXPIRATION
-        .iter()
-        .any(|field| mask.names(field, key.expiration.is_some()))
-    {
+    if EXPIRATION.iter().any(|field| mask.names(field, key.expiration.is_some())) {
         patch.expiry = match &key.expiration {
             Some(expiration) => expiry(&mut faults, expiration),
             None => Some(Expiry::Never),
         };
     }
-    faults.finish(name.map(|name| Update {
-        name,
-        etag: key.etag.clone(),
-        patch,
-    }))
+    faults.finish(name.map(|name| Update { name, etag: key.etag.clone(), patch }))
 }
 
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {
@@ -87,10 +75,10 @@ pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Exp
 /// The fields of a key whose capabilities are still to come, and whether they are asked for.
 pub(super) fn not_yet_on(key: &proto::Key) -> [(&'static str, bool); 5] {
     [
-        ("key.roles", !key.roles.is_empty()),
-        ("key.permissions", !key.permissions.is_empty()),
-        ("key.plan", !key.plan.is_empty()),
-        ("key.limits", !key.limits.is_empty()),
-        ("key.credits", key.credits.is_some()),
+        ("roles", !key.roles.is_empty()),
+        ("permissions", !key.permissions.is_empty()),
+        ("plan", !key.plan.is_empty()),
+        ("limits", !key.limits.is_empty()),
+        ("credits", key.credits.is_some()),
     ]
 }

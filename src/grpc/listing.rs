@@ -39,17 +39,11 @@ impl Place<'_> {
             let cursor = Cursor::from_token(self.token, &self.listing);
             Some(cursor.ok_or(Error::InvalidPageToken)?)
         };
-        Ok(size
-            .zip(order)
-            .map(|(size, order)| Page { size, order, after }))
+        Ok(size.zip(order).map(|(size, order)| Page { size, order, after }))
     }
 
     /// The token of the page after `listing`; empty when there is none.
     pub(super) fn next<T>(&self, listing: &Listing<T>) -> String {
-        listing
-            .next
-            .as_ref()
-            .map(|cursor| cursor.to_token(&self.listing))
-            .unwrap_or_default()
+        listing.next.as_ref().map(|cursor| cursor.to_token(&self.listing)).unwrap_or_default()
     }
 }

@@ -3,8 +3,11 @@
 mod audit_service;
 mod authenticate;
 mod call;
+mod closing;
+mod connection;
 mod convert;
 mod faults;
+mod front;
 mod health;
 mod key_service;
 mod key_update;
@@ -15,8 +18,9 @@ pub mod proto;
 mod server;
 mod service_account_service;
 mod status;
-mod verify_service;
+pub mod verify;
+mod watch;
 
 pub use health::Health;
 pub use server::{ServeError, serve_admin, serve_verify};
-pub use verify_service::render;
+pub use verify::render;

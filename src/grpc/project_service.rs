@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     call::{repeatable, trial},
-    faults::Faults,
+    faults::{Faults, both},
     listing::Place,
     mask::Mask,
     proto::{self, project_service_server::ProjectService},
@@ -30,15 +30,14 @@ impl ProjectService for ProjectApi {
         request: Request<proto::CreateProjectRequest>,
     ) -> Result<Response<proto::CreateProjectResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let created = self.0.create_project(&call, &new_project(body)?).await?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, new) = both(call, new_project(body))?;
+        let created = self.0.create_project(&call, &new).await?;
         let api_key = created.system_key.api_key;
         Ok(Response::new(proto::CreateProjectResponse {
             project: Some(created.project.into()),
             system_key: Some(created.system_key.key.into()),
-            api_key: api_key
-                .map(|api_key| api_key.expose().to_owned())
-                .unwrap_or_default(),
+            api_key: api_key.map(|api_key| api_key.expose().to_owned()).unwrap_or_default(),
             api_key_already_issued: created.system_key.repeated,
         }))
     }
@@ -47,13 +46,8 @@ impl ProjectService for ProjectApi {
         &self,
         request: Request<proto::GetProjectRequest>,
     ) -> Result<Response<proto::GetProjectResponse>, Status> {
-        let project = self
-            .0
-            .get_project(&name("name", &request.get_ref().name)?)
-            .await?;
-        Ok(Response::new(proto::GetProjectResponse {
-            project: Some(project.into()),
-        }))
+        let project = self.0.get_project(&name("name", &request.get_ref().name)?).await?;
+        Ok(Response::new(proto::GetProjectResponse { project: Some(project.into()) }))
     }
 
     async fn list_projects(
@@ -61,11 +55,8 @@ impl ProjectService for ProjectApi {
         request: Request<proto::ListProjectsRequest>,
     ) -> Result<Response<proto::ListProjectsResponse>, Status> {
         let request = request.into_inner();
-        let place = Place {
-            listing: "projects".to_owned(),
-            size: request.page_size,
-            token: &request.page_token,
-        };
+        let place =
+            Place { listing: "projects".to_owned(), size: request.page_size, token: &request.page_token };
         let listing = self.0.list_projects(page(&place)?).await?;
         Ok(Response::new(proto::ListProjectsResponse {
             next_page_token: place.next(&listing),
@@ -79,20 +70,10 @@ impl ProjectService for ProjectApi {
     ) -> Result<Response<proto::UpdateProjectResponse>, Status> {
         let body = request.get_ref();
         let project = body.project.clone().unwrap_or_default();
-        let mask = Mask::read(
-            body.update_mask.as_ref(),
-            &["display_name", "environments", "deleted_key_retention"],
-            &[],
-        )?;
-        let (id, patch) = patch(&project, &mask)?;
+        let (id, patch) = patch(&project, body.update_mask.as_ref())?;
         let call = trial(&request, body.validate_only);
-        let project = self
-            .0
-            .update_project(&call, &id, &project.etag, &patch)
-            .await?;
-        Ok(Response::new(proto::UpdateProjectResponse {
-            project: Some(project.into()),
-        }))
+        let project = self.0.update_project(&call, &id, &project.etag, &patch).await?;
+        Ok(Response::new(proto::UpdateProjectResponse { project: Some(project.into()) }))
     }
 
     async fn delete_project(
@@ -101,14 +82,7 @@ impl ProjectService for ProjectApi {
     ) -> Result<Response<proto::DeleteProjectResponse>, Status> {
         let body = request.get_ref();
         let id = name("name", &body.name)?;
-        self.0
-            .delete_project(
-                &trial(&request, body.validate_only),
-                &id,
-                &body.etag,
-                body.force,
-            )
-            .await?;
+        self.0.delete_project(&trial(&request, body.validate_only), &id, &body.etag, body.force).await?;
         Ok(Response::new(proto::DeleteProjectResponse {}))
     }
 }
@@ -121,13 +95,7 @@ fn name(field: &str, text: &str) -> Result<ProjectId, Error> {
 
 fn page(place: &Place<'_>) -> Result<Page<()>, Error> {
     let mut faults = Faults::default();
-    let page = place.page(
-        &mut faults,
-        Some(Order {
-            by: (),
-            descending: false,
-        }),
-    )?;
+    let page = place.page(&mut faults, Some(Order { by: (), descending: false }))?;
     faults.finish(page)
 }
 
@@ -155,8 +123,13 @@ fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Erro
     })())
 }
 
-fn patch(project: &proto::Project, mask: &Mask) -> Result<(ProjectId, ProjectPatch), Error> {
+fn patch(
+    project: &proto::Project,
+    mask: Option<&prost_types::FieldMask>,
+) -> Result<(ProjectId, ProjectPatch), Error> {
     let mut faults = Faults::default();
+    let mutable = ["display_name", "environments", "deleted_key_retention"];
+    let mask = Mask::read(&mut faults, mask, &mutable, &[])?;
     let name = faults.read::<ProjectName>("project.name", &project.name);
     let mut patch = ProjectPatch::default();
     if mask.names("display_name", !project.display_name.is_empty()) {
@@ -165,10 +138,7 @@ fn patch(project: &proto::Project, mask: &Mask) -> Result<(ProjectId, ProjectPat
     if mask.names("environments", !project.environments.is_empty()) {
         patch.environments = environments(&mut faults, &project.environments);
     }
-    if mask.names(
-        "deleted_key_retention",
-        project.deleted_key_retention.is_some(),
-    ) {
+    if mask.names("deleted_key_retention", project.deleted_key_retention.is_some()) {
         patch.retention = retention(&mut faults, project.deleted_key_retention.as_ref());
     }
     faults.finish(name.map(|name| (name.0, patch)))

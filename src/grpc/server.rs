@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
 use tonic_reflection::server::Builder as Reflection;
+use tower::ServiceBuilder;
 
 use crate::{
     ports::Credentials,
@@ -18,16 +20,18 @@ use super::{
     Health,
     audit_service::AuditApi,
     authenticate::Authenticate,
+    closing::Closing,
+    connection::Connection,
+    front::Front,
     key_service::KeyApi,
     project_service::ProjectApi,
     proto::{
-        FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer,
-        key_service_server::KeyServiceServer, project_service_server::ProjectServiceServer,
+        FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,
+        project_service_server::ProjectServiceServer,
         service_account_service_server::ServiceAccountServiceServer,
-        verify_service_server::VerifyServiceServer,
     },
     service_account_service::ServiceAccountApi,
-    verify_service::VerifyApi,
+    verify::{VerifyApi, VerifyServiceServer},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +45,11 @@ pub async fn serve_verify<C: Credentials>(
     health: &Health,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let mut routes = open_routes(health, &[VERIFY]);
-    routes = routes.add_service(VerifyServiceServer::new(VerifyApi(verifier.clone())));
-    serve(listener, routes, verifier, shutdown).await
+    let routes = open_routes(health, &[VERIFY]);
+    let (closer, closing) = Closing::new();
+    let api = VerifyApi { verifier: verifier.clone(), closing: closing.clone() };
+    let front = Front(Some(VerifyServiceServer::new(api)));
+    serve(listener, front, routes, verifier, closing, closer.after(shutdown)).await
 }
 
 /// Serves everything else, in the same way.
@@ -54,14 +60,17 @@ pub async fn serve_admin<C: Credentials>(
     health: &Health,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let (closer, closing) = Closing::new();
     let routes = open_routes(health, &ADMIN)
         .add_service(KeyServiceServer::new(KeyApi(service.clone())))
         .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
-        .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(
-            service.clone(),
-        )))
-        .add_service(AuditServiceServer::new(AuditApi(service)));
-    serve(listener, routes, verifier, shutdown).await
+        .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(service.clone())))
+        .add_service(AuditServiceServer::new(AuditApi {
+            service,
+            verifier: verifier.clone(),
+            closing: closing.clone(),
+        }));
+    serve(listener, Front(None), routes, verifier, closing, closer.after(shutdown)).await
 }
 
 const VERIFY: &str = "keystile.v1.VerifyService";
@@ -84,10 +93,15 @@ const LARGEST_HEADERS: u32 = 16 * 1024;
 
 async fn serve<C: Credentials>(
     listener: TcpListener,
+    front: Front<C>,
     routes: Routes,
     verifier: Arc<Verifier<C>>,
+    closing: Closing,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let connections = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(|accepted| accepted.map(|stream| Connection::new(stream, closing.clone())));
     Server::builder()
         .timeout(LONGEST_CALL)
         .http2_keepalive_interval(Some(PING_EVERY))
@@ -96,12 +110,9 @@ async fn serve<C: Credentials>(
         .http2_max_pending_accept_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_local_error_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_header_list_size(LARGEST_HEADERS)
-        .layer(Authenticate(verifier))
+        .layer(ServiceBuilder::new().layer(Authenticate(verifier)).layer(front))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
+        .serve_with_incoming_shutdown(connections, shutdown)
         .await?;
     Ok(())
 }
@@ -112,21 +123,11 @@ fn open_routes(health: &Health, services: &[&str]) -> Routes {
         services
             .iter()
             .chain(&["grpc.health.v1.Health"])
-            .fold(Reflection::configure(), |reflection, name| {
-                reflection.with_service_name(*name)
-            })
+            .fold(Reflection::configure(), |reflection, name| reflection.with_service_name(*name))
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Routes::new(health.server())
-        .add_service(
-            reflection()
-                .build_v1()
-                .expect("the descriptors are our own"),
-        )
-        .add_service(
-            reflection()
-                .build_v1alpha()
-                .expect("the descriptors are our own"),
-        )
+        .add_service(reflection().build_v1().expect("the descriptors are our own"))
+        .add_service(reflection().build_v1alpha().expect("the descriptors are our own"))
 }

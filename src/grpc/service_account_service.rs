@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     call::{call, repeatable, trial},
-    faults::Faults,
+    faults::{Faults, both},
     listing::Place,
     mask::Mask,
     proto::{self, service_account_service_server::ServiceAccountService},
@@ -28,15 +28,11 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::CreateServiceAccountRequest>,
     ) -> Result<Response<proto::CreateServiceAccountResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let account = self
-            .0
-            .create_service_account(&call, new_account(body)?)
-            .await?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, new) = both(call, new_account(body))?;
+        let account = self.0.create_service_account(&call, new).await?;
         let service_account = Some(account.into());
-        Ok(Response::new(proto::CreateServiceAccountResponse {
-            service_account,
-        }))
+        Ok(Response::new(proto::CreateServiceAccountResponse { service_account }))
     }
 
     async fn get_service_account(
@@ -45,9 +41,7 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::GetServiceAccountResponse>, Status> {
         let name = name("name", &request.get_ref().name)?;
         let service_account = Some(self.0.get_service_account(&name).await?.into());
-        Ok(Response::new(proto::GetServiceAccountResponse {
-            service_account,
-        }))
+        Ok(Response::new(proto::GetServiceAccountResponse { service_account }))
     }
 
     async fn list_service_accounts(
@@ -56,17 +50,11 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::ListServiceAccountsResponse>, Status> {
         let request = request.into_inner();
         let place = Place {
-            listing: format!(
-                "accounts\n{}\n{}\n{}",
-                request.parent, request.filter, request.order_by
-            ),
+            listing: format!("accounts\n{}\n{}\n{}", request.parent, request.filter, request.order_by),
             size: request.page_size,
             token: &request.page_token,
         };
-        let listing = self
-            .0
-            .list_service_accounts(listing(&request, &place)?)
-            .await?;
+        let listing = self.0.list_service_accounts(listing(&request, &place)?).await?;
         Ok(Response::new(proto::ListServiceAccountsResponse {
             next_page_token: place.next(&listing),
             service_accounts: listing.items.into_iter().map(Into::into).collect(),
@@ -79,21 +67,11 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::UpdateServiceAccountResponse>, Status> {
         let body = request.get_ref();
         let account = body.service_account.clone().unwrap_or_default();
-        let mask = Mask::read(
-            body.update_mask.as_ref(),
-            &["display_name", "external_id", "metadata"],
-            &[],
-        )?;
-        let (name, patch) = patch(&account, &mask)?;
+        let (name, patch) = patch(&account, body.update_mask.as_ref())?;
         let call = trial(&request, body.validate_only);
-        let updated = self
-            .0
-            .update_service_account(&call, &name, &account.etag, &patch)
-            .await?;
+        let updated = self.0.update_service_account(&call, &name, &account.etag, &patch).await?;
         let service_account = Some(updated.into());
-        Ok(Response::new(proto::UpdateServiceAccountResponse {
-            service_account,
-        }))
+        Ok(Response::new(proto::UpdateServiceAccountResponse { service_account }))
     }
 
     async fn delete_service_account(
@@ -103,9 +81,7 @@ impl ServiceAccountService for ServiceAccountApi {
         let body = request.get_ref();
         let name = name("name", &body.name)?;
         let call = trial(&request, body.validate_only);
-        self.0
-            .delete_service_account(&call, &name, &body.etag, body.force)
-            .await?;
+        self.0.delete_service_account(&call, &name, &body.etag, body.force).await?;
         Ok(Response::new(proto::DeleteServiceAccountResponse {}))
     }
 
@@ -115,14 +91,9 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::DisableServiceAccountResponse>, Status> {
         let body = request.get_ref();
         let name = name("name", &body.name)?;
-        let account = self
-            .0
-            .disable_service_account(&call(&request), &name, &body.etag)
-            .await?;
+        let account = self.0.disable_service_account(&call(&request), &name, &body.etag).await?;
         let service_account = Some(account.into());
-        Ok(Response::new(proto::DisableServiceAccountResponse {
-            service_account,
-        }))
+        Ok(Response::new(proto::DisableServiceAccountResponse { service_account }))
     }
 
     async fn enable_service_account(
@@ -131,14 +102,9 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::EnableServiceAccountResponse>, Status> {
         let body = request.get_ref();
         let name = name("name", &body.name)?;
-        let account = self
-            .0
-            .enable_service_account(&call(&request), &name, &body.etag)
-            .await?;
+        let account = self.0.enable_service_account(&call(&request), &name, &body.etag).await?;
         let service_account = Some(account.into());
-        Ok(Response::new(proto::EnableServiceAccountResponse {
-            service_account,
-        }))
+        Ok(Response::new(proto::EnableServiceAccountResponse { service_account }))
     }
 }
 
@@ -168,29 +134,22 @@ fn new_account(request: &proto::CreateServiceAccountRequest) -> Result<NewServic
     })())
 }
 
-fn listing(
-    request: &proto::ListServiceAccountsRequest,
-    place: &Place<'_>,
-) -> Result<ListAccounts, Error> {
+fn listing(request: &proto::ListServiceAccountsRequest, place: &Place<'_>) -> Result<ListAccounts, Error> {
     let mut faults = Faults::default();
     let parent = faults.read::<ProjectName>("parent", &request.parent);
     let filter = faults.filter("filter", &request.filter, account_filter);
     let order = faults.take("order_by", account_order(&request.order_by));
     let page = place.page(&mut faults, order)?;
-    faults.finish((|| {
-        Some(ListAccounts {
-            project: parent?.0,
-            filter: filter?,
-            page: page?,
-        })
-    })())
+    faults.finish((|| Some(ListAccounts { project: parent?.0, filter: filter?, page: page? }))())
 }
 
 fn patch(
     account: &proto::ServiceAccount,
-    mask: &Mask,
+    mask: Option<&prost_types::FieldMask>,
 ) -> Result<(ServiceAccountName, AccountPatch), Error> {
     let mut faults = Faults::default();
+    let mutable = ["display_name", "external_id", "metadata"];
+    let mask = Mask::read(&mut faults, mask, &mutable, &[])?;
     let name = faults.read("service_account.name", &account.name);
     let mut patch = AccountPatch::default();
     if mask.names("display_name", !account.display_name.is_empty()) {

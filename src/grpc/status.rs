@@ -6,12 +6,12 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    domain::key::Forbidden,
+    domain::{key::Forbidden, token::conceal},
     ports::StoreError,
     service::{Error, FieldFault},
 };
 
-use super::proto::ErrorReason;
+use super::proto::{ErrorReason, VerifyError};
 
 const DOMAIN: &str = "keystile.dev";
 
@@ -20,39 +20,28 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
+        let message = conceal(&error.to_string());
         match error {
             Error::Invalid(faults) => invalid(&faults),
             Error::InvalidPageToken => {
-                let mut details = info(
-                    ErrorReason::InvalidPageToken,
-                    [("field", "page_token".to_owned())],
-                );
+                let mut details = info(ErrorReason::InvalidPageToken, [("field", "page_token".to_owned())]);
                 details.add_bad_request_violation("page_token", message.as_str());
                 Self::with_error_details(Code::InvalidArgument, message, details)
             }
             Error::NotYetAvailable { field } => {
-                let details = info(ErrorReason::NotYetAvailable, [("field", field.to_owned())]);
+                let details = info(ErrorReason::NotYetAvailable, [("field", field)]);
                 Self::with_error_details(Code::Unimplemented, message, details)
             }
-            Error::NotFound { resource } => {
-                about(Code::NotFound, message, ErrorReason::NotFound, resource)
+            Error::NotFound { resource } => about(Code::NotFound, message, ErrorReason::NotFound, resource),
+            Error::AlreadyExists { resource } => {
+                about(Code::AlreadyExists, message, ErrorReason::AlreadyExists, resource)
             }
-            Error::AlreadyExists { resource } => about(
-                Code::AlreadyExists,
-                message,
-                ErrorReason::AlreadyExists,
-                resource,
-            ),
             Error::RequestIdReused { request_id } => {
                 let details = info(ErrorReason::RequestIdReused, [("request_id", request_id)]);
                 Self::with_error_details(Code::FailedPrecondition, message, details)
             }
             Error::EtagMismatch { resource, etag } => {
-                let details = info(
-                    ErrorReason::EtagMismatch,
-                    [("resource", resource), ("etag", etag)],
-                );
+                let details = info(ErrorReason::EtagMismatch, [("resource", resource), ("etag", etag)]);
                 Self::with_error_details(Code::Aborted, message, details)
             }
             Error::Conflict { resource } => {
@@ -60,48 +49,26 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(RETRY_AFTER));
                 Self::with_error_details(Code::Aborted, message, details)
             }
-            Error::Forbidden {
-                resource,
-                why: Forbidden::State { state, .. },
-            } => {
-                let details = info(
-                    ErrorReason::StateForbids,
-                    [("resource", resource), ("state", state.to_owned())],
-                );
+            Error::Forbidden { resource, why: Forbidden::State { state, .. } } => {
+                let details =
+                    info(ErrorReason::StateForbids, [("resource", resource), ("state", state.to_owned())]);
                 Self::with_error_details(Code::FailedPrecondition, message, details)
             }
-            Error::Forbidden {
-                resource,
-                why: Forbidden::Protected { .. },
-            } => about(
-                Code::FailedPrecondition,
-                message,
-                ErrorReason::Protected,
-                resource,
-            ),
+            Error::Forbidden { resource, why: Forbidden::Protected { .. } } => {
+                about(Code::FailedPrecondition, message, ErrorReason::Protected, resource)
+            }
             Error::InUse { resource, used_by } => {
-                let details = info(
-                    ErrorReason::InUse,
-                    [("resource", resource), ("used_by", used_by.to_owned())],
-                );
+                let details =
+                    info(ErrorReason::InUse, [("resource", resource), ("used_by", used_by.to_owned())]);
                 Self::with_error_details(Code::FailedPrecondition, message, details)
             }
-            Error::OwnerGone { resource } => about(
-                Code::FailedPrecondition,
-                message,
-                ErrorReason::OwnerGone,
-                resource,
-            ),
-            Error::RevisionNotReached {
-                min_revision,
-                revision,
-            } => {
+            Error::OwnerGone { resource } => {
+                about(Code::FailedPrecondition, message, ErrorReason::OwnerGone, resource)
+            }
+            Error::RevisionNotReached { min_revision, revision } => {
                 let mut details = info(
                     ErrorReason::RevisionNotReached,
-                    [
-                        ("min_revision", min_revision.to_string()),
-                        ("revision", revision.to_string()),
-                    ],
+                    [("min_revision", min_revision.to_string()), ("revision", revision.to_string())],
                 );
                 details.set_retry_info(Some(RETRY_AFTER));
                 Self::with_error_details(Code::Unavailable, message, details)
@@ -120,24 +87,35 @@ pub(super) fn unauthenticated() -> Status {
     )
 }
 
+/// Why a stream ends when this node stops.
+pub(super) fn closing() -> Status {
+    Status::unavailable("this node is stopping; connect again")
+}
+
+/// Why one of several verifications has no decision.
+pub(super) fn item(error: Error) -> VerifyError {
+    let status = Status::from(error);
+    VerifyError {
+        status_code: status.code().into(),
+        reason: status.get_details_error_info().map(|info| info.reason).unwrap_or_default(),
+        message: status.message().to_owned(),
+    }
+}
+
 fn invalid(faults: &[FieldFault]) -> Status {
     let mut metadata = Vec::new();
     if let [fault, ..] = faults {
-        metadata.push(("field", fault.field.clone()));
-        metadata.extend(
-            fault
-                .position
-                .map(|position| ("position", position.to_string())),
-        );
+        metadata.push(("field", conceal(&fault.field)));
+        metadata.extend(fault.position.map(|position| ("position", position.to_string())));
     }
     let mut details = info(ErrorReason::InvalidArgument, metadata);
+    let mut list = Vec::new();
     for fault in faults {
-        details.add_bad_request_violation(fault.field.as_str(), fault.description.as_str());
+        // It may quote what was sent.
+        let (field, description) = (conceal(&fault.field), conceal(&fault.description));
+        list.push(format!("{field} {description}"));
+        details.add_bad_request_violation(field, description);
     }
-    let list: Vec<_> = faults
-        .iter()
-        .map(|fault| format!("{} {}", fault.field, fault.description))
-        .collect();
     Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
 }
 
@@ -148,11 +126,7 @@ fn store(error: &StoreError) -> Status {
             tracing::warn!(error = %error, "a call failed for want of the database");
             let mut details = info(ErrorReason::StoreUnavailable, []);
             details.set_retry_info(Some(RETRY_AFTER));
-            Status::with_error_details(
-                Code::Unavailable,
-                "the database does not answer; try again",
-                details,
-            )
+            Status::with_error_details(Code::Unavailable, "the database does not answer; try again", details)
         }
         StoreError::Broken(_) => {
             tracing::error!(error = %error, "a call failed inside");
@@ -169,18 +143,9 @@ fn about(code: Code, message: String, reason: ErrorReason, resource: String) -> 
     Status::with_error_details(code, message, info(reason, [("resource", resource)]))
 }
 
-fn info(
-    reason: ErrorReason,
-    metadata: impl IntoIterator<Item = (&'static str, String)>,
-) -> ErrorDetails {
+fn info(reason: ErrorReason, metadata: impl IntoIterator<Item = (&'static str, String)>) -> ErrorDetails {
     let name = reason.as_str_name();
-    let metadata: HashMap<String, String> = metadata
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    ErrorDetails::with_error_info(
-        name.strip_prefix("ERROR_REASON_").unwrap_or(name),
-        DOMAIN,
-        metadata,
-    )
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
 }

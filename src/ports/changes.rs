@@ -1,15 +1,33 @@
-//! Who must know of a change before it is answered.
+//! Who must know of a change before it is answered, and who tells of changes made elsewhere.
 
 use std::fmt::Debug;
 
+use async_trait::async_trait;
+
 use crate::domain::Revision;
 
+#[async_trait]
 pub trait Changes: Debug + Send + Sync + 'static {
     /// `target` changed with `revision`, which is durable.
     fn made(&self, revision: Revision, target: &str);
+
+    /// The newest revision up to which every change is known here.
+    fn position(&self) -> Revision;
+
+    /// Resolves once that is beyond `revision`.
+    async fn beyond(&self, revision: Revision);
 }
 
 /// Nobody, for a process that verifies nothing.
+#[async_trait]
 impl Changes for () {
     fn made(&self, _revision: Revision, _target: &str) {}
+
+    fn position(&self) -> Revision {
+        0
+    }
+
+    async fn beyond(&self, _revision: Revision) {
+        std::future::pending().await
+    }
 }

@@ -71,19 +71,18 @@ pub trait Store: Debug + Send + Sync + 'static {
         filter: &Filter<AccountTest>,
         page: Page<AccountOrder>,
     ) -> Result<Vec<ServiceAccount>, StoreError>;
-    /// The display names of those among `ids` that exist.
+    /// What those among `ids` that exist are called.
     async fn display_names(
         &self,
         project: &ProjectId,
         ids: &[ServiceAccountId],
-    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError>;
+    ) -> Result<HashMap<ServiceAccountId, Called>, StoreError>;
 
     /// The key, deleted or not.
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
     /// The key wherever it is, for who may see all projects.
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
-    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>)
-    -> Result<Vec<Key>, StoreError>;
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
     /// Deleted keys whose time to be purged has come.
     async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError>;
@@ -128,6 +127,13 @@ pub struct Step {
 pub trait Wakeups: Debug + Send {
     /// Resolves at the next word, or never where there is none to be had.
     async fn next(&mut self);
+}
+
+/// A service account's display name, and since when there is such an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    pub display_name: DisplayName,
+    pub since: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -180,11 +186,7 @@ pub enum Expect {
     /// The project is as it was at this revision.
     ProjectUnchanged(ProjectId, Revision),
     /// The project has no such key. Deleted keys count unless they are exempt, a system key never does.
-    NoKeys {
-        project: ProjectId,
-        of: KeysOf,
-        except_deleted: bool,
-    },
+    NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
 }

@@ -36,10 +36,7 @@ impl Service {
         };
         match self.create_project(&Call::own(), &new).await {
             Ok(created) => Ok(created.system_key.api_key.map(|api_key| RootKey {
-                name: KeyName {
-                    project: system,
-                    key: created.project.system_key,
-                },
+                name: KeyName { project: system, key: created.project.system_key },
                 api_key,
             })),
             // Another replica was first.
@@ -54,13 +51,7 @@ impl Service {
             return Ok(first);
         }
         let project = ProjectId::system();
-        let environment = self
-            .load_project(&project)
-            .await?
-            .environments
-            .first()
-            .id
-            .clone();
+        let environment = self.load_project(&project).await?.environments.first().id.clone();
         let new = NewKey {
             id: None,
             service_account: Some(ServiceAccountId::of_system_key(&project)),
@@ -76,10 +67,7 @@ impl Service {
         let issued = self.create_key(&Call::own(), new).await?;
         let key = issued.key.key;
         Ok(RootKey {
-            name: KeyName {
-                project: key.project,
-                key: key.id,
-            },
+            name: KeyName { project: key.project, key: key.id },
             api_key: issued.api_key.expect("a new key comes with its API key"),
         })
     }

@@ -28,12 +28,7 @@ pub struct Repeatable {
 impl Call {
     /// A change that Keystile makes by itself.
     pub(super) fn own() -> Self {
-        Self {
-            actor: Actor::Keystile,
-            peer: String::new(),
-            repeatable: None,
-            validate_only: false,
-        }
+        Self { actor: Actor::Keystile, peer: String::new(), repeatable: None, validate_only: false }
     }
 
     pub(super) fn creator(&self) -> Option<ServiceAccountId> {
@@ -41,18 +36,10 @@ impl Call {
     }
 
     pub(super) fn request_id(&self) -> String {
-        self.repeatable
-            .as_ref()
-            .map(|it| it.request_id.clone())
-            .unwrap_or_default()
+        self.repeatable.as_ref().map(|it| it.request_id.clone()).unwrap_or_default()
     }
 
-    pub(super) fn remembered(
-        &self,
-        action: &str,
-        target: String,
-        time: Timestamp,
-    ) -> Option<Remembered> {
+    pub(super) fn remembered(&self, action: &str, target: String, time: Timestamp) -> Option<Remembered> {
         self.repeatable.as_ref().map(|it| Remembered {
             id: it.digest(&self.actor, action),
             fingerprint: it.fingerprint,
@@ -66,11 +53,7 @@ impl Repeatable {
     /// Tells request ids of different callers and verbs apart.
     pub(super) fn digest(&self, actor: &Actor, action: &str) -> RequestDigest {
         Sha256::new()
-            .chain_update(
-                actor
-                    .service_account()
-                    .map_or("", |account| account.as_str()),
-            )
+            .chain_update(actor.service_account().map_or("", |account| account.as_str()))
             .chain_update([0])
             .chain_update(action)
             .chain_update([0])

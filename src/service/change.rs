@@ -40,10 +40,7 @@ pub(super) struct Edit {
 
 impl From<Key> for Edit {
     fn from(key: Key) -> Self {
-        Self {
-            key,
-            expect: Vec::new(),
-        }
+        Self { key, expect: Vec::new() }
     }
 }
 
@@ -60,10 +57,7 @@ impl Failed {
             // A repeat of the request came first: reading again finds its answer.
             CommitError::Conflict | CommitError::Exists(Existing::Request) => Self::Stale,
             CommitError::Exists(_) => Self::For(Error::AlreadyExists { resource }),
-            CommitError::InUse => Self::For(Error::InUse {
-                resource,
-                used_by: "keys or service accounts",
-            }),
+            CommitError::InUse => Self::For(Error::InUse { resource, used_by: "keys or service accounts" }),
             CommitError::OwnerGone => Self::For(Error::OwnerGone { resource }),
             CommitError::Store(error) => Self::For(error.into()),
         }
@@ -77,10 +71,7 @@ impl<E: Into<Error>> From<E> for Failed {
 }
 
 /// Calls `attempt` until nothing came between, within reason.
-pub(super) async fn until_settled<T, F>(
-    resource: &impl ToString,
-    attempt: impl Fn() -> F,
-) -> Result<T, Error>
+pub(super) async fn until_settled<T, F>(resource: &impl ToString, attempt: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Failed>>,
 {
@@ -91,9 +82,7 @@ where
             Err(Failed::For(error)) => return Err(error),
         }
     }
-    Err(Error::Conflict {
-        resource: resource.to_string(),
-    })
+    Err(Error::Conflict { resource: resource.to_string() })
 }
 
 impl Service {
@@ -106,10 +95,7 @@ impl Service {
         expected_etag: &str,
         edit: impl Fn(Key, Timestamp) -> Result<Edit, Error> + Send + Sync,
     ) -> Result<KeyView, Error> {
-        until_settled(name, || {
-            self.try_change_key(call, action, name, expected_etag, &edit)
-        })
-        .await
+        until_settled(name, || self.try_change_key(call, action, name, expected_etag, &edit)).await
     }
 
     async fn try_change_key(
@@ -123,10 +109,7 @@ impl Service {
         let before = self.load_key(name).await?;
         check_etag(name, expected_etag, before.revision)?;
         let now = self.clock.now();
-        let Edit {
-            key: mut after,
-            expect,
-        } = edit(before.clone(), now)?;
+        let Edit { key: mut after, expect } = edit(before.clone(), now)?;
         let target = Target {
             action,
             project: name.project.clone(),
@@ -135,9 +118,7 @@ impl Service {
             after: Some(describe::key(&after)),
             time: now,
         };
-        after.revision = self
-            .commit(call, target, expect, vec![Write::UpdateKey(after.clone())])
-            .await?;
+        after.revision = self.commit(call, target, expect, vec![Write::UpdateKey(after.clone())]).await?;
         Ok(self.view_key(after, now).await?)
     }
 
@@ -150,10 +131,7 @@ impl Service {
         expected_etag: &str,
         edit: impl Fn(ServiceAccount, Timestamp) -> Result<ServiceAccount, Error> + Send + Sync,
     ) -> Result<AccountView, Error> {
-        until_settled(name, || {
-            self.try_change_account(call, action, name, expected_etag, &edit)
-        })
-        .await
+        until_settled(name, || self.try_change_account(call, action, name, expected_etag, &edit)).await
     }
 
     async fn try_change_account(
@@ -218,38 +196,22 @@ impl Service {
     }
 
     /// The name of what the request made when it was seen before.
-    pub(super) async fn repeated(
-        &self,
-        call: &Call,
-        action: &str,
-    ) -> Result<Option<String>, Error> {
+    pub(super) async fn repeated(&self, call: &Call, action: &str) -> Result<Option<String>, Error> {
         let Some(repeatable) = &call.repeatable else {
             return Ok(None);
         };
-        match self
-            .store
-            .remembered(&repeatable.digest(&call.actor, action))
-            .await?
-        {
+        match self.store.remembered(&repeatable.digest(&call.actor, action)).await? {
             Some(seen) if seen.fingerprint == repeatable.fingerprint => Ok(Some(seen.target)),
-            Some(_) => Err(Error::RequestIdReused {
-                request_id: repeatable.request_id.clone(),
-            }),
+            Some(_) => Err(Error::RequestIdReused { request_id: repeatable.request_id.clone() }),
             None => Ok(None),
         }
     }
 
     pub(super) async fn load_key(&self, name: &KeyName) -> Result<Key, Error> {
-        self.store
-            .key(&name.project, name.key)
-            .await?
-            .ok_or_else(|| Error::not_found(name))
+        self.store.key(&name.project, name.key).await?.ok_or_else(|| Error::not_found(name))
     }
 
-    pub(super) async fn load_account(
-        &self,
-        name: &ServiceAccountName,
-    ) -> Result<ServiceAccount, Error> {
+    pub(super) async fn load_account(&self, name: &ServiceAccountName) -> Result<ServiceAccount, Error> {
         self.store
             .service_account(&name.project, &name.service_account)
             .await?
@@ -258,25 +220,15 @@ impl Service {
 
     pub(super) async fn load_project(&self, id: &ProjectId) -> Result<Project, Error> {
         let name = || ProjectName(id.clone());
-        self.store
-            .project(id)
-            .await?
-            .ok_or_else(|| Error::not_found(&name()))
+        self.store.project(id).await?.ok_or_else(|| Error::not_found(&name()))
     }
 }
 
 /// Refuses a change that was meant for another state of the resource; an empty etag means any.
-pub(super) fn check_etag(
-    resource: &impl ToString,
-    expected: &str,
-    revision: Revision,
-) -> Result<(), Error> {
+pub(super) fn check_etag(resource: &impl ToString, expected: &str, revision: Revision) -> Result<(), Error> {
     let current = etag(revision);
     if expected.is_empty() || expected == current {
         return Ok(());
     }
-    Err(Error::EtagMismatch {
-        resource: resource.to_string(),
-        etag: current,
-    })
+    Err(Error::EtagMismatch { resource: resource.to_string(), etag: current })
 }

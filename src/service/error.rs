@@ -12,7 +12,7 @@ pub enum Error {
     #[error("the page token belongs to another listing, or was changed")]
     InvalidPageToken,
     #[error("{field} is not available yet")]
-    NotYetAvailable { field: &'static str },
+    NotYetAvailable { field: String },
     #[error("{resource} does not exist")]
     NotFound { resource: String },
     #[error("{resource} exists already")]
@@ -26,17 +26,11 @@ pub enum Error {
     #[error("{resource}: {why}")]
     Forbidden { resource: String, why: Forbidden },
     #[error("{resource} is in use by {used_by}")]
-    InUse {
-        resource: String,
-        used_by: &'static str,
-    },
+    InUse { resource: String, used_by: &'static str },
     #[error("{resource}, which owns the key, is gone")]
     OwnerGone { resource: String },
     #[error("this node is at revision {revision}, before {min_revision}")]
-    RevisionNotReached {
-        min_revision: Revision,
-        revision: Revision,
-    },
+    RevisionNotReached { min_revision: Revision, revision: Revision },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -53,19 +47,13 @@ pub struct FieldFault {
 
 impl FieldFault {
     pub fn new(field: impl Into<String>, why: &Invalid) -> Self {
-        Self {
-            field: field.into(),
-            description: why.to_string(),
-            position: None,
-        }
+        Self { field: field.into(), description: why.to_string(), position: None }
     }
 }
 
 impl Error {
     pub(super) fn not_found(resource: &impl ToString) -> Self {
-        Self::NotFound {
-            resource: resource.to_string(),
-        }
+        Self::NotFound { resource: resource.to_string() }
     }
 
     pub(super) fn invalid(field: &str, why: &Invalid) -> Self {

@@ -16,17 +16,12 @@ impl Service {
         let due = self.store.purgeable_keys(now, BATCH).await?;
         let mut purged = 0;
         for key in due {
-            let name = KeyName {
-                project: key.project,
-                key: key.id,
-            };
+            let name = KeyName { project: key.project, key: key.id };
             let etag = crate::domain::etag(key.revision);
             match self.purge_key(&Call::own(), &name, &etag).await {
                 Ok(_) => purged += 1,
                 // Another replica was first, or somebody brought it back.
-                Err(
-                    Error::NotFound { .. } | Error::EtagMismatch { .. } | Error::Conflict { .. },
-                ) => {}
+                Err(Error::NotFound { .. } | Error::EtagMismatch { .. } | Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -10,6 +10,7 @@ mod keys;
 mod peppers;
 mod projects;
 mod service_accounts;
+mod session;
 mod verify;
 mod view;
 
@@ -26,18 +27,18 @@ use crate::{
     ports::{Changes, Clock, Random, Store},
 };
 
-pub use audit::{ChainReport, ChainRequest, ListEvents};
+pub use audit::{ChainReport, ChainRequest, ListEvents, News};
 pub use bootstrap::RootKey;
 pub use call::{Call, Repeatable};
 pub use error::{Error, FieldFault};
 pub use keys::{
-    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey,
-    Subject,
+    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
 };
 pub use peppers::PepperUsage;
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
 pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
-pub use verify::{Caller, Verifier, VerifyRequest};
+pub use session::Session;
+pub use verify::{Verifier, VerifyRequest};
 pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
 
 /// The verbs of the admin side.
@@ -58,22 +59,13 @@ impl Service {
         peppers: Arc<Peppers>,
         changes: Arc<dyn Changes>,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            random,
-            peppers,
-            changes,
-        }
+        Self { store, clock, random, peppers, changes }
     }
 
     /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.
     fn new_secret(&self, head: &str, id: KeyId) -> (ApiKey, Sealed) {
         let secret = Secret::new(self.random.bytes());
-        let sealed = Sealed {
-            digest: self.peppers.digest(id, &secret),
-            pepper: self.peppers.newest(),
-        };
+        let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
         (token::issue(head, id, &secret), sealed)
     }
 

@@ -20,17 +20,10 @@ impl Service {
         for version in self.peppers.versions() {
             let at = used.iter().position(|(it, _)| *it == version);
             let secrets = at.map_or(0, |at| used.remove(at).1);
-            usage.push(PepperUsage {
-                version,
-                secrets,
-                configured: true,
-            });
+            usage.push(PepperUsage { version, secrets, configured: true });
         }
-        let missing = used.into_iter().map(|(version, secrets)| PepperUsage {
-            version,
-            secrets,
-            configured: false,
-        });
+        let missing =
+            used.into_iter().map(|(version, secrets)| PepperUsage { version, secrets, configured: false });
         usage.extend(missing);
         Ok(usage)
     }

@@ -1,22 +1,18 @@
-//! Verify: is this API key good for that? And the same for Keystile's own callers.
+//! Verify: is this API key good for that?
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     domain::{
         Revision,
-        candidate::KnownSecret,
+        candidate::{Candidate, KnownSecret},
         decision::{Code, Decision, Proof, Question, decide},
         digest::Peppers,
-        id::{KeyId, ServiceAccountId},
         key::Sealed,
         time::Timestamp,
         token::{ApiKey, Token},
     },
-    ports::{
-        Clock, Credentials, Recorder,
-        recorder::{Rehash, Use},
-    },
+    ports::{Clock, Credentials, Recorder, credentials::Known, recorder::Rehash},
 };
 
 use super::Error;
@@ -24,8 +20,8 @@ use super::Error;
 /// The way of a Verify: nothing on it writes, or waits but for the one read of a key that is not at hand.
 #[derive(Debug)]
 pub struct Verifier<C> {
-    credentials: Arc<C>,
-    clock: Arc<dyn Clock>,
+    pub(super) credentials: Arc<C>,
+    pub(super) clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
     recorder: Arc<dyn Recorder>,
 }
@@ -40,13 +36,6 @@ pub struct VerifyRequest {
     pub patience: Duration,
 }
 
-/// Who calls Keystile: a key of the system project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub service_account: ServiceAccountId,
-    pub key: KeyId,
-}
-
 impl<C: Credentials> Verifier<C> {
     pub fn new(
         credentials: Arc<C>,
@@ -54,47 +43,35 @@ impl<C: Credentials> Verifier<C> {
         peppers: Arc<Peppers>,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
-        Self {
-            credentials,
-            clock,
-            peppers,
-            recorder,
-        }
+        Self { credentials, clock, peppers, recorder }
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
         if request.min_revision > 0 {
             self.reach(request.min_revision, request.patience).await?;
         }
-        self.judge(&request.api_key, &request.question).await
+        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
+        let known = match self.credentials.at_hand(token.id) {
+            Some(known) => known,
+            None => self.credentials.candidate(token.id).await?,
+        };
+        Ok(self.judge(&token, known, &request.question).0)
     }
 
-    /// The caller that `api_key` proves, connected from `peer`; `None` when it proves none.
-    pub async fn authenticate(
+    /// The decision, if it takes no waiting.
+    pub fn verify_at_hand(&self, request: &VerifyRequest) -> Option<Decision> {
+        let Ok(token) = Token::parse(&request.api_key) else { return Some(Decision::malformed()) };
+        let known = self.credentials.at_hand(token.id)?;
+        (known.revision >= request.min_revision).then(|| self.judge(&token, known, &request.question).0)
+    }
+
+    /// The decision on a key of which `known` is known, and the end of the secret that proved it.
+    pub(super) fn judge(
         &self,
-        api_key: &ApiKey,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Caller>, Error> {
-        let question = Question {
-            client_ip: peer,
-            ..Question::default()
-        };
-        let decision = self.judge(api_key, &question).await?;
-        let proof = decision.proof.filter(|_| decision.code == Code::Valid);
-        Ok(proof.and_then(|proof| {
-            let service_account = proof.candidate.caller.clone()?;
-            Some(Caller {
-                service_account,
-                key: proof.candidate.id,
-            })
-        }))
-    }
-
-    async fn judge(&self, api_key: &ApiKey, question: &Question) -> Result<Decision, Error> {
-        let Ok(token) = Token::parse(api_key) else {
-            return Ok(Decision::malformed());
-        };
-        let known = self.credentials.candidate(token.id).await?;
+        token: &Token<'_>,
+        known: Known,
+        question: &Question,
+    ) -> (Decision, Option<Timestamp>) {
         let now = self.clock.now();
         let mut decision = Decision {
             code: Code::NotFound,
@@ -103,38 +80,30 @@ impl<C: Credentials> Verifier<C> {
             age: known.age,
             degraded: known.degraded,
         };
-        let Some(candidate) = known.candidate else {
-            return Ok(decision);
-        };
-        let Some(secret) = candidate.prove(&token, &self.peppers, now) else {
-            return Ok(decision);
-        };
+        let Some(candidate) = known.candidate else { return (decision, None) };
+        let Some(secret) = candidate.prove(token, &self.peppers, now) else { return (decision, None) };
         decision.code = decide(&candidate, question, now);
         if decision.code == Code::Valid {
-            self.record(&token, secret, now);
+            self.record(token, &candidate, secret, now);
         }
-        let secret_version = secret.version;
-        decision.proof = Some(Proof {
-            candidate,
-            secret_version,
-        });
-        Ok(decision)
+        let (secret_version, end) = (secret.version, candidate.end_of(secret));
+        decision.proof = Some(Proof { candidate, secret_version });
+        (decision, end)
     }
 
     async fn reach(&self, min_revision: Revision, patience: Duration) -> Result<(), Error> {
         let reached = self.credentials.reach(min_revision, patience).await;
-        reached.map_err(|revision| Error::RevisionNotReached {
-            min_revision,
-            revision,
-        })
+        reached.map_err(|revision| Error::RevisionNotReached { min_revision, revision })
     }
 
-    fn record(&self, token: &Token<'_>, secret: &KnownSecret, now: Timestamp) {
-        self.recorder.used(Use {
-            key: token.id,
-            secret_version: secret.version,
-            time: now,
-        });
+    pub(super) fn note_use(&self, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
+        if secret.note_use(now) {
+            self.recorder.used(candidate.clone(), secret.version);
+        }
+    }
+
+    fn record(&self, token: &Token<'_>, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
+        self.note_use(candidate, secret, now);
         if secret.pepper != self.peppers.newest() {
             self.recorder.rehashed(Rehash {
                 key: token.id,

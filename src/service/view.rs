@@ -6,14 +6,14 @@ use crate::{
     domain::{
         audit::Event,
         id::{ProjectId, ServiceAccountId},
-        key::{Key, State},
+        key::{Key, State, is_past},
         page::Cursor,
         service_account::ServiceAccount,
         text::DisplayName,
         time::Timestamp,
         token::ApiKey,
     },
-    ports::StoreError,
+    ports::{StoreError, store::Called},
 };
 
 use super::Service;
@@ -74,10 +74,7 @@ impl<T> Listing<T> {
     }
 
     pub(super) fn with<U>(self, items: Vec<U>) -> Listing<U> {
-        Listing {
-            items,
-            next: self.next,
-        }
+        Listing { items, next: self.next }
     }
 }
 
@@ -87,26 +84,21 @@ impl Service {
         Ok(views.remove(0))
     }
 
-    pub(super) async fn view_keys(
-        &self,
-        keys: Vec<Key>,
-        now: Timestamp,
-    ) -> Result<Vec<KeyView>, StoreError> {
-        let names = self
-            .names_of(keys.iter().filter_map(|key| key.created_by.as_ref()))
-            .await?;
-        let view = |key: Key| KeyView {
-            state: key.state(now),
-            creator: names.creator(key.created_by.as_ref()),
-            key,
+    pub(super) async fn view_keys(&self, keys: Vec<Key>, now: Timestamp) -> Result<Vec<KeyView>, StoreError> {
+        let names = self.names_of(keys.iter().filter_map(|key| key.created_by.as_ref())).await?;
+        let view = |mut key: Key| {
+            // A secret whose grace is over stays stored until the next change of its key.
+            key.secrets.retain(|it| !is_past(it.expire_time, now));
+            KeyView {
+                state: key.state(now),
+                creator: names.creator(key.created_by.as_ref(), key.create_time),
+                key,
+            }
         };
         Ok(keys.into_iter().map(view).collect())
     }
 
-    pub(super) async fn view_account(
-        &self,
-        account: ServiceAccount,
-    ) -> Result<AccountView, StoreError> {
+    pub(super) async fn view_account(&self, account: ServiceAccount) -> Result<AccountView, StoreError> {
         let mut views = self.view_accounts(vec![account]).await?;
         Ok(views.remove(0))
     }
@@ -115,25 +107,20 @@ impl Service {
         &self,
         accounts: Vec<ServiceAccount>,
     ) -> Result<Vec<AccountView>, StoreError> {
-        let names = self
-            .names_of(accounts.iter().filter_map(|it| it.created_by.as_ref()))
-            .await?;
+        let names = self.names_of(accounts.iter().filter_map(|it| it.created_by.as_ref())).await?;
         let view = |account: ServiceAccount| AccountView {
-            creator: names.creator(account.created_by.as_ref()),
+            creator: names.creator(account.created_by.as_ref(), account.create_time),
             account,
         };
         Ok(accounts.into_iter().map(view).collect())
     }
 
-    pub(super) async fn view_events(
-        &self,
-        events: Vec<Event>,
-    ) -> Result<Vec<EventView>, StoreError> {
+    pub(super) async fn view_events(&self, events: Vec<Event>) -> Result<Vec<EventView>, StoreError> {
         let actor = |event: &Event| event.actor_account.parse::<ServiceAccountId>().ok();
         let actors: Vec<_> = events.iter().map(actor).collect();
         let names = self.names_of(actors.iter().flatten()).await?;
         let view = |(event, actor): (Event, Option<ServiceAccountId>)| EventView {
-            actor: names.creator(actor.as_ref()),
+            actor: names.creator(actor.as_ref(), event.time),
             event,
         };
         Ok(events.into_iter().zip(actors).map(view).collect())
@@ -149,21 +136,21 @@ impl Service {
         if ids.is_empty() {
             return Ok(Names::default());
         }
-        self.store
-            .display_names(&ProjectId::system(), &ids)
-            .await
-            .map(Names)
+        self.store.display_names(&ProjectId::system(), &ids).await.map(Names)
     }
 }
 
 #[derive(Default)]
-struct Names(HashMap<ServiceAccountId, DisplayName>);
+struct Names(HashMap<ServiceAccountId, Called>);
 
 impl Names {
-    fn creator(&self, account: Option<&ServiceAccountId>) -> Option<Creator> {
-        account.map(|account| Creator {
+    /// Who `account` is that did something at `time`: one that came later under the same id is somebody else.
+    fn creator(&self, account: Option<&ServiceAccountId>, time: Timestamp) -> Option<Creator> {
+        let account = account?;
+        let called = self.0.get(account).filter(|called| called.since <= time);
+        Some(Creator {
             service_account: account.clone(),
-            display_name: self.0.get(account).cloned(),
+            display_name: called.map(|called| called.display_name.clone()),
         })
     }
 }

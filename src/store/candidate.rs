@@ -1,8 +1,7 @@
 //! What a verification reads, in one query by primary keys.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, Iterable,
-    QueryResult,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, Iterable, QueryResult,
     sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement},
 };
 
@@ -21,16 +20,14 @@ use super::{
 
 pub(super) async fn find(db: &DatabaseConnection, id: KeyId) -> Result<Loaded, StoreError> {
     let rows = db.query_all(&query(id)).await.map_err(failed)?;
-    let head = rows
-        .first()
-        .ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
+    let head =
+        rows.first().ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
     let revision = head.try_get("", "head_revision").map_err(failed)?;
     let candidate = candidate(&rows).map_err(failed)?;
     let key = match candidate {
-        Some((key, secrets, owner_disabled)) => Some(LoadedKey {
-            key: key.into_key(secrets)?,
-            owner_disabled,
-        }),
+        Some((key, secrets, owner_disabled)) => {
+            Some(LoadedKey { key: key.into_key(secrets)?, owner_disabled })
+        }
         None => None,
     };
     Ok(Loaded { key, revision })
@@ -43,10 +40,7 @@ fn query(id: KeyId) -> SelectStatement {
     query
         .expr_as(column(change_head::Column::Revision), "head_revision")
         .expr_as(column(service_accounts::Column::Id), "owner_id")
-        .expr_as(
-            column(service_accounts::Column::DisableTime),
-            "owner_disable_time",
-        );
+        .expr_as(column(service_accounts::Column::DisableTime), "owner_disable_time");
     select(&mut query, keys::Column::iter(), KEY);
     select(&mut query, secrets::Column::iter(), SECRET);
     query
@@ -54,17 +48,11 @@ fn query(id: KeyId) -> SelectStatement {
         .left_join(keys::Entity, column(keys::Column::Id).eq(id.as_uuid()))
         .left_join(
             service_accounts::Entity,
-            column(service_accounts::Column::ProjectId)
-                .equals(keys::Column::ProjectId.as_column_ref())
-                .and(
-                    column(service_accounts::Column::Id)
-                        .equals(keys::Column::ServiceAccountId.as_column_ref()),
-                ),
+            column(service_accounts::Column::ProjectId).equals(keys::Column::ProjectId.as_column_ref()).and(
+                column(service_accounts::Column::Id).equals(keys::Column::ServiceAccountId.as_column_ref()),
+            ),
         )
-        .left_join(
-            secrets::Entity,
-            column(secrets::Column::KeyId).equals(keys::Column::Id.as_column_ref()),
-        )
+        .left_join(secrets::Entity, column(secrets::Column::KeyId).equals(keys::Column::Id.as_column_ref()))
         .and_where(column(change_head::Column::Id).eq(change_head::ONLY));
     query
 }
@@ -72,11 +60,7 @@ fn query(id: KeyId) -> SelectStatement {
 const KEY: &str = "key_";
 const SECRET: &str = "secret_";
 
-fn select<C: ColumnTrait>(
-    query: &mut SelectStatement,
-    columns: impl Iterator<Item = C>,
-    prefix: &str,
-) {
+fn select<C: ColumnTrait>(query: &mut SelectStatement, columns: impl Iterator<Item = C>, prefix: &str) {
     for name in columns {
         let alias = Alias::new(format!("{prefix}{}", name.unquoted()));
         query.expr_as(column(name), alias);

@@ -28,11 +28,7 @@ use super::{
 };
 
 /// Does `write` as part of the change that `revision` will name.
-pub(super) async fn apply(
-    tx: &DatabaseTransaction,
-    write: &Write,
-    revision: Revision,
-) -> Result<(), Stop> {
+pub(super) async fn apply(tx: &DatabaseTransaction, write: &Write, revision: Revision) -> Result<(), Stop> {
     match write {
         Write::InsertProject(project) => {
             let row = projects::Model::new(project, revision).into_active_model();
@@ -52,11 +48,7 @@ pub(super) async fn apply(
             insert(tx, row, Existing::ServiceAccount).await
         }
         Write::UpdateServiceAccount(account) => update_account(tx, account, revision).await,
-        Write::DeleteServiceAccount {
-            project,
-            id,
-            revision,
-        } => {
+        Write::DeleteServiceAccount { project, id, revision } => {
             let gone = service_accounts::Entity::delete_many()
                 .filter(service_accounts::Column::ProjectId.eq(project.as_str()))
                 .filter(service_accounts::Column::Id.eq(id.as_str()))
@@ -65,12 +57,7 @@ pub(super) async fn apply(
                 .await?;
             one(gone.rows_affected)
         }
-        Write::DeleteKeysOf {
-            project,
-            service_account,
-            time,
-            purge_time,
-        } => {
+        Write::DeleteKeysOf { project, service_account, time, purge_time } => {
             let owner = (project, service_account);
             delete_keys_of(tx, owner, *time, *purge_time, revision).await
         }
@@ -81,11 +68,7 @@ pub(super) async fn apply(
             insert_terms(tx, key, key_terms::of(key)).await
         }
         Write::UpdateKey(key) => update_key(tx, key, revision).await,
-        Write::PurgeKey {
-            project,
-            id,
-            revision,
-        } => {
+        Write::PurgeKey { project, id, revision } => {
             let gone = keys::Entity::delete_many()
                 .filter(keys::Column::ProjectId.eq(project.as_str()))
                 .filter(keys::Column::Id.eq(id.as_uuid()))
@@ -99,21 +82,11 @@ pub(super) async fn apply(
 
 /// A row that is gone, or that another change came to first, was not touched.
 fn one(rows_affected: u64) -> Result<(), Stop> {
-    if rows_affected == 1 {
-        Ok(())
-    } else {
-        Err(Stop::Refused(CommitError::Conflict))
-    }
+    if rows_affected == 1 { Ok(()) } else { Err(Stop::Refused(CommitError::Conflict)) }
 }
 
-async fn update_project(
-    tx: &DatabaseTransaction,
-    project: &Project,
-    revision: Revision,
-) -> Result<(), Stop> {
-    let row = projects::Model::new(project, revision)
-        .into_active_model()
-        .reset_all();
+async fn update_project(tx: &DatabaseTransaction, project: &Project, revision: Revision) -> Result<(), Stop> {
+    let row = projects::Model::new(project, revision).into_active_model().reset_all();
     let updated = projects::Entity::update_many()
         .set(row)
         .filter(projects::Column::Id.eq(project.id.as_str()))
@@ -129,10 +102,7 @@ async fn update_account(
     revision: Revision,
 ) -> Result<(), Stop> {
     let row = service_accounts::Model::new(account, revision).into_active_model();
-    let row = service_accounts::ActiveModel {
-        last_used_time: NotSet,
-        ..row.reset_all()
-    };
+    let row = service_accounts::ActiveModel { last_used_time: NotSet, ..row.reset_all() };
     let updated = service_accounts::Entity::update_many()
         .set(row)
         .filter(service_accounts::Column::ProjectId.eq(account.project.as_str()))
@@ -170,10 +140,7 @@ async fn delete_keys_of(
 
 async fn update_key(tx: &DatabaseTransaction, key: &Key, revision: Revision) -> Result<(), Stop> {
     let row = keys::Model::new(key, revision).into_active_model();
-    let row = keys::ActiveModel {
-        last_used_time: NotSet,
-        ..row.reset_all()
-    };
+    let row = keys::ActiveModel { last_used_time: NotSet, ..row.reset_all() };
     let updated = keys::Entity::update_many()
         .set(row)
         .filter(keys::Column::ProjectId.eq(key.project.as_str()))
@@ -194,10 +161,7 @@ async fn update_key(tx: &DatabaseTransaction, key: &Key, revision: Revision) -> 
 /// Of a secret that is there already, only its end changes: a digest may have come under a newer pepper
 /// since it was read, and been used.
 async fn write_secrets(tx: &DatabaseTransaction, key: &Key) -> Result<(), Stop> {
-    let rows = key
-        .secrets
-        .iter()
-        .map(|secret| secrets::Model::new(key.id, secret).into_active_model());
+    let rows = key.secrets.iter().map(|secret| secrets::Model::new(key.id, secret).into_active_model());
     secrets::Entity::insert_many(rows)
         .on_conflict(
             OnConflict::columns([secrets::Column::KeyId, secrets::Column::Version])
@@ -232,19 +196,13 @@ async fn update_terms(tx: &DatabaseTransaction, key: &Key) -> Result<(), Stop> {
     insert_terms(tx, key, wanted.difference(&stored).cloned().collect()).await
 }
 
-async fn insert_terms(
-    tx: &impl ConnectionTrait,
-    key: &Key,
-    terms: BTreeSet<String>,
-) -> Result<(), Stop> {
+async fn insert_terms(tx: &impl ConnectionTrait, key: &Key, terms: BTreeSet<String>) -> Result<(), Stop> {
     let rows = terms.into_iter().map(|term| key_terms::ActiveModel {
         project_id: Set(key.project.to_string()),
         term: Set(term),
         key_id: Set(key.id.as_uuid()),
     });
     // Of no rows it makes no statement.
-    key_terms::Entity::insert_many(rows)
-        .exec_without_returning(tx)
-        .await?;
+    key_terms::Entity::insert_many(rows).exec_without_returning(tx).await?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! One change, whole or not at all, in its place in the one order of changes.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 
 use crate::{
@@ -64,18 +65,11 @@ impl From<Stop> for CommitError {
 }
 
 /// Inserts a row; one that is there already is `existing`.
-pub(super) async fn insert<A>(
-    tx: &DatabaseTransaction,
-    row: A,
-    existing: Existing,
-) -> Result<(), Stop>
+pub(super) async fn insert<A>(tx: &DatabaseTransaction, row: A, existing: Existing) -> Result<(), Stop>
 where
     A: ActiveModelTrait,
 {
-    match <A::Entity as EntityTrait>::insert(row)
-        .exec_without_returning(tx)
-        .await
-    {
+    match <A::Entity as EntityTrait>::insert(row).exec_without_returning(tx).await {
         Err(error) if error::kind(&error) == error::Kind::Duplicate => Err(Stop::exists(existing)),
         other => Ok(other.map(drop)?),
     }
@@ -127,20 +121,18 @@ async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Revision, S
 /// Changes wait for each other here, before they read or write anything else: none can overtake
 /// another, nor stand in its way.
 async fn lock_head(tx: &DatabaseTransaction) -> Result<Head, Stop> {
-    let row = change_head::Entity::find_by_id(change_head::ONLY)
-        .lock_exclusive()
-        .one(tx)
-        .await?;
-    let row =
-        row.ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
+    let row = change_head::Entity::find_by_id(change_head::ONLY).lock_exclusive().one(tx).await?;
+    let row = row.ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
     Ok(row.try_into()?)
 }
 
-async fn move_head(tx: &impl ConnectionTrait, head: Head) -> Result<(), DbErr> {
-    let row = change_head::ActiveModel {
-        id: Set(change_head::ONLY),
-        revision: Set(head.revision),
-        hash: Set(head.hash.into()),
-    };
-    change_head::Entity::update(row).exec(tx).await.map(drop)
+async fn move_head(tx: &DatabaseTransaction, head: Head) -> Result<(), DbErr> {
+    let row =
+        change_head::ActiveModel { id: NotSet, revision: Set(head.revision), hash: Set(head.hash.into()) };
+    change_head::Entity::update_many()
+        .set(row)
+        .filter(change_head::Column::Id.eq(change_head::ONLY))
+        .exec(tx)
+        .await
+        .map(drop)
 }

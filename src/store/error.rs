@@ -77,9 +77,7 @@ pub(super) fn sqlx_tell(error: &SqlxError) -> String {
 fn quotes_values(answer: &(dyn DatabaseError + 'static), sqlstate: &str) -> bool {
     // Classes 22 and 23 are faults of values; HY000 is where MySQL puts what it found no class for.
     answer.try_downcast_ref::<SqlxSqliteError>().is_none()
-        && ["22", "23", "HY"]
-            .iter()
-            .any(|class| sqlstate.starts_with(class))
+        && ["22", "23", "HY"].iter().any(|class| sqlstate.starts_with(class))
 }
 
 fn answer_kind(answer: &(dyn DatabaseError + 'static)) -> Kind {
@@ -103,12 +101,7 @@ fn postgres_kind(sqlstate: &str) -> Kind {
         // lock_not_available, query_canceled, read_only_sql_transaction (a standby)
         "55P03" | "57014" | "25006" => Kind::Unavailable,
         // connection_exception, insufficient_resources, operator_intervention, system_error
-        _ if ["08", "53", "57", "58"]
-            .iter()
-            .any(|class| sqlstate.starts_with(class)) =>
-        {
-            Kind::Unavailable
-        }
+        _ if ["08", "53", "57", "58"].iter().any(|class| sqlstate.starts_with(class)) => Kind::Unavailable,
         _ => Kind::Broken,
     }
 }
@@ -118,9 +111,7 @@ fn mysql_kind(number: u16) -> Kind {
         // ER_LOCK_DEADLOCK, ER_CHECKREAD
         1213 | 1020 => Kind::Contended,
         // Too many connections, disk full, shutting down, lock wait timeout, read only, killed
-        1040 | 1021 | 1053 | 1114 | 1203 | 1205 | 1290 | 1317 | 1792 | 1836 | 1927 => {
-            Kind::Unavailable
-        }
+        1040 | 1021 | 1053 | 1114 | 1203 | 1205 | 1290 | 1317 | 1792 | 1836 | 1927 => Kind::Unavailable,
         _ => Kind::Broken,
     }
 }

@@ -16,7 +16,8 @@ use crate::{
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{
         audit_events::{Column, Entity},
         change_head,
@@ -30,12 +31,16 @@ pub(super) async fn list(
     page: &Page<()>,
 ) -> Result<Vec<Event>, StoreError> {
     let mut rows = filter::events(filter);
+    let mut index = None;
     if let Scope::Project(project) = scope {
         rows = rows.filter(Column::ProjectId.eq(project.as_str()));
+        index = Some("audit_events_by_project");
     }
-    let rows = paging::page_by_one(rows, Column::Revision, page);
+    let sort =
+        Sort { column: Column::Revision, id: None, index: index.filter(|_| *filter == Filter::everything()) };
+    let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(super) async fn from(
@@ -50,7 +55,7 @@ pub(super) async fn from(
         .all(db)
         .await
         .map_err(failed)?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(super) async fn changes_after(
@@ -68,10 +73,7 @@ pub(super) async fn changes_after(
         .all(db)
         .await
         .map_err(failed)?;
-    Ok(rows
-        .into_iter()
-        .map(|(revision, target)| Step { revision, target })
-        .collect())
+    Ok(rows.into_iter().map(|(revision, target)| Step { revision, target }).collect())
 }
 
 pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {

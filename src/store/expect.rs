@@ -15,28 +15,21 @@ use super::{
 pub(super) async fn check(tx: &DatabaseTransaction, expected: &Expect) -> Result<(), Stop> {
     let (holds, otherwise) = match expected {
         Expect::ServiceAccount(project, id) => {
-            let account =
-                service_accounts::Entity::find_by_id((project.to_string(), id.to_string()));
+            let account = service_accounts::Entity::find_by_id((project.to_string(), id.to_string()));
             (any(tx, account).await?, CommitError::OwnerGone)
         }
         Expect::ProjectUnchanged(id, revision) => {
-            let unchanged = projects::Entity::find_by_id(id.as_str())
-                .filter(projects::Column::Revision.eq(*revision));
+            let unchanged =
+                projects::Entity::find_by_id(id.as_str()).filter(projects::Column::Revision.eq(*revision));
             (any(tx, unchanged).await?, CommitError::Conflict)
         }
-        Expect::NoKeys {
-            project,
-            of,
-            except_deleted,
-        } => {
+        Expect::NoKeys { project, of, except_deleted } => {
             let mut those = Condition::all()
                 .add(keys::Column::ProjectId.eq(project.as_str()))
                 .add(keys::Column::Protected.eq(false));
             those = match of {
                 KeysOf::Project => those,
-                KeysOf::ServiceAccount(id) => {
-                    those.add(keys::Column::ServiceAccountId.eq(id.as_str()))
-                }
+                KeysOf::ServiceAccount(id) => those.add(keys::Column::ServiceAccountId.eq(id.as_str())),
                 KeysOf::Environment(id) => those.add(keys::Column::Environment.eq(id.as_str())),
             };
             if *except_deleted {
@@ -52,11 +45,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, expected: &Expect) -> Result
             (!any(tx, others).await?, CommitError::InUse)
         }
     };
-    if holds {
-        Ok(())
-    } else {
-        Err(Stop::Refused(otherwise))
-    }
+    if holds { Ok(()) } else { Err(Stop::Refused(otherwise)) }
 }
 
 async fn any<E: EntityTrait>(tx: &DatabaseTransaction, rows: Select<E>) -> Result<bool, DbErr>

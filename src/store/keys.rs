@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    prelude::Uuid, sea_query::Expr,
+    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid,
+    sea_query::Expr,
 };
 
 use crate::{
@@ -23,7 +23,8 @@ use crate::{
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{
         keys::{Column, Entity, Model, lifecycle},
         secrets,
@@ -41,11 +42,7 @@ pub(super) async fn one(
         key = key.filter(Column::ProjectId.eq(project.as_str()));
     }
     let found = key.all(db).await.map_err(failed)?;
-    found
-        .into_iter()
-        .next()
-        .map(|(row, secrets)| row.into_key(secrets))
-        .transpose()
+    found.into_iter().next().map(|(row, secrets)| row.into_key(secrets)).transpose()
 }
 
 pub(super) async fn list(
@@ -57,13 +54,15 @@ pub(super) async fn list(
     if !query.show_deleted {
         rows = rows.filter(Column::Lifecycle.lt(lifecycle::DELETED));
     }
-    let sort = match page.order.by {
-        KeyOrder::CreateTime => Column::CreateTime,
-        KeyOrder::DisplayName => Column::DisplayName,
-        KeyOrder::LastUsedTime => Column::LastUsedTime,
-        KeyOrder::ExpireTime => Column::ExpireTime,
+    let (column, index) = match page.order.by {
+        KeyOrder::CreateTime => (Column::CreateTime, "keys_by_create_time"),
+        KeyOrder::DisplayName => (Column::DisplayName, "keys_by_display_name"),
+        KeyOrder::LastUsedTime => (Column::LastUsedTime, "keys_by_last_used_time"),
+        KeyOrder::ExpireTime => (Column::ExpireTime, "keys_by_expire_time"),
     };
-    let rows = paging::page(rows, db.get_database_backend(), (sort, Column::Id), page);
+    let sort =
+        Sort { column, id: Some(Column::Id), index: (!filter::picks_few(query.filter)).then_some(index) };
+    let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     with_secrets(db, rows.all(db).await.map_err(failed)?).await
 }
 
@@ -83,10 +82,7 @@ pub(super) async fn purgeable(
     with_secrets(db, rows).await
 }
 
-pub(super) async fn lately_used(
-    db: &DatabaseConnection,
-    most: u64,
-) -> Result<Vec<KeyId>, StoreError> {
+pub(super) async fn lately_used(db: &DatabaseConnection, most: u64) -> Result<Vec<KeyId>, StoreError> {
     let ids: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
@@ -98,15 +94,10 @@ pub(super) async fn lately_used(
         .await
         .map_err(failed)?;
     let broken = |_| StoreError::Broken("a key has an id that is none".into());
-    ids.into_iter()
-        .map(|id| KeyId::from_uuid(id).map_err(broken))
-        .collect()
+    ids.into_iter().map(|id| KeyId::from_uuid(id).map_err(broken)).collect()
 }
 
-pub(super) async fn count(
-    db: &DatabaseConnection,
-    query: KeyQuery<'_>,
-) -> Result<KeyCounts, StoreError> {
+pub(super) async fn count(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
     counts(db, query).await.map_err(failed)
 }
 

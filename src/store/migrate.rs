@@ -29,10 +29,7 @@ impl SqlStore {
     /// Brings the schema up to date, and answers with the names of what it took: none when it was.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
         // A connection of its own: whatever goes wrong, the lock ends with it.
-        let options = Options {
-            max_connections: 1,
-            ..self.options.clone()
-        };
+        let options = Options { max_connections: 1, ..self.options.clone() };
         let db = connect(&options).await?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -53,19 +50,14 @@ async fn migrate(tx: DatabaseTransaction) -> Result<Vec<String>, MigrateError> {
     let applied = applied(&tx).await?;
     let known = Migrator::known();
     if let Some(version) = applied.iter().find(|version| !known.contains(version)) {
-        return Err(MigrateError::Newer {
-            version: version.clone(),
-        });
+        return Err(MigrateError::Newer { version: version.clone() });
     }
     // A database user without the right to change the schema can run one that is up to date.
     if applied.len() < known.len() {
         Migrator::up(&tx, None).await?;
     }
     tx.commit().await?;
-    Ok(known
-        .into_iter()
-        .filter(|version| !applied.contains(version))
-        .collect())
+    Ok(known.into_iter().filter(|version| !applied.contains(version)).collect())
 }
 
 /// Held until the transaction ends, or on MySQL, which ends transactions at every change of the
@@ -75,8 +67,7 @@ async fn lock(tx: &DatabaseTransaction) -> Result<(), MigrateError> {
         DbBackend::Postgres => {
             tx.execute_unprepared("SET LOCAL lock_timeout = 0").await?;
             // "keystile", as a number.
-            tx.execute_unprepared("SELECT pg_advisory_xact_lock(7738147099282140261)")
-                .await?;
+            tx.execute_unprepared("SELECT pg_advisory_xact_lock(7738147099282140261)").await?;
         }
         DbBackend::MySql => {
             let lock = Statement::from_string(
@@ -99,11 +90,8 @@ async fn applied(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
     if !SchemaManager::new(tx).has_table(Migrator::TABLE).await? {
         return Ok(Vec::new());
     }
-    let versions = Query::select()
-        .column("version")
-        .from(Migrator::TABLE)
-        .order_by("version", Order::Asc)
-        .take();
+    let versions =
+        Query::select().column("version").from(Migrator::TABLE).order_by("version", Order::Asc).take();
     let rows = tx.query_all(&versions).await?;
     rows.iter().map(|row| row.try_get("", "version")).collect()
 }

@@ -37,15 +37,12 @@ use crate::{
         page::Page,
         project::Project,
         service_account::ServiceAccount,
-        text::DisplayName,
         time::Timestamp,
     },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{
-            Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step,
-        },
+        store::{Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
     },
 };
 
@@ -103,7 +100,7 @@ impl Store for SqlStore {
         &self,
         project: &ProjectId,
         ids: &[ServiceAccountId],
-    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+    ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
         owners::display_names(&self.db, project, ids).await
     }
 
@@ -115,11 +112,7 @@ impl Store for SqlStore {
         keys::one(&self.db, None, id).await
     }
 
-    async fn keys(
-        &self,
-        query: KeyQuery<'_>,
-        page: Page<KeyOrder>,
-    ) -> Result<Vec<Key>, StoreError> {
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         keys::list(&self.db, query, &page).await
     }
 
@@ -179,8 +172,6 @@ impl Store for SqlStore {
 
 impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlStore")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("SqlStore").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -3,8 +3,7 @@
 use std::{fmt, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration};
 
 use sea_orm::{
-    DatabaseConnection, SqlxError, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector,
-    Statement,
+    DatabaseConnection, SqlxError, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
     sqlx::{
         ConnectOptions, Connection, Database, Executor,
         mysql::{MySqlConnectOptions, MySqlConnection},
@@ -47,8 +46,7 @@ impl SqlStore {
 
     /// Shows every statement to `observer` once it ran, parameters included: for counting, not for logs.
     pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
-        self.db
-            .set_metric_callback(move |info| observer(info.statement));
+        self.db.set_metric_callback(move |info| observer(info.statement));
     }
 
     /// Lets every connection finish what it does, and closes it.
@@ -61,9 +59,7 @@ impl SqlStore {
 pub(super) async fn connect(options: &Options) -> Result<DatabaseConnection, StoreError> {
     match &options.location {
         Location::Sqlite(file) => sqlite(options, file).await,
-        Location::Server(url) if url.starts_with("mysql:") || url.starts_with("mariadb:") => {
-            mysql(options, url).await
-        }
+        Location::Server(url) if url.starts_with("mysql:") => mysql(options, url).await,
         Location::Server(url) => postgres(options, url).await,
     }
 }
@@ -88,11 +84,7 @@ async fn sqlite(options: &Options, file: &PathBuf) -> Result<DatabaseConnection,
 
 /// Makes the file for its owner's eyes alone; SQLite gives its side files the same mode.
 fn create(file: &PathBuf) -> io::Result<()> {
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file);
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     match created {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
@@ -101,9 +93,7 @@ fn create(file: &PathBuf) -> io::Result<()> {
 
 async fn postgres(options: &Options, url: &str) -> Result<DatabaseConnection, StoreError> {
     let connect: PgConnectOptions = url.parse().map_err(unreachable)?;
-    let connect = connect
-        .application_name("keystile")
-        .disable_statement_logging();
+    let connect = connect.application_name("keystile").disable_statement_logging();
     try_once(&connect, options).await?;
     let pool = server_pool(options)
         .after_connect(|connection: &mut PgConnection, _| {
@@ -130,9 +120,7 @@ async fn mysql(options: &Options, url: &str) -> Result<DatabaseConnection, Store
         .after_connect(|connection: &mut MySqlConnection, _| {
             Box::pin(async move {
                 // Under REPEATABLE READ a transaction that waited for a lock would go on to read the past.
-                connection
-                    .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-                    .await?;
+                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
                 connection
                     .execute(
                         "SET SESSION innodb_lock_wait_timeout = 10, \

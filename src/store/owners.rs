@@ -12,21 +12,19 @@ use crate::{
         page::Page,
         project::Project,
         service_account::ServiceAccount,
-        text::DisplayName,
+        time::Timestamp,
     },
-    ports::StoreError,
+    ports::{StoreError, store::Called},
 };
 
 use super::{
     error::failed,
-    filter, paging,
+    filter,
+    paging::{self, Sort},
     rows::{projects, read, service_accounts},
 };
 
-pub(super) async fn project(
-    db: &DatabaseConnection,
-    id: &ProjectId,
-) -> Result<Option<Project>, StoreError> {
+pub(super) async fn project(db: &DatabaseConnection, id: &ProjectId) -> Result<Option<Project>, StoreError> {
     projects::Entity::find_by_id(id.as_str())
         .one(db)
         .await
@@ -35,17 +33,13 @@ pub(super) async fn project(
         .transpose()
 }
 
-pub(super) async fn projects(
-    db: &DatabaseConnection,
-    page: &Page<()>,
-) -> Result<Vec<Project>, StoreError> {
-    let order = (projects::Column::CreateTime, projects::Column::Id);
-    let rows = paging::page(
-        projects::Entity::find(),
-        db.get_database_backend(),
-        order,
-        page,
-    );
+pub(super) async fn projects(db: &DatabaseConnection, page: &Page<()>) -> Result<Vec<Project>, StoreError> {
+    let sort = Sort {
+        column: projects::Column::CreateTime,
+        id: Some(projects::Column::Id),
+        index: Some("projects_by_create_time"),
+    };
+    let rows = paging::page(projects::Entity::find(), db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -71,16 +65,14 @@ pub(super) async fn service_accounts(
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     use service_accounts::Column;
 
-    let sort = match page.order.by {
-        AccountOrder::CreateTime => Column::CreateTime,
-        AccountOrder::DisplayName => Column::DisplayName,
+    let (column, index) = match page.order.by {
+        AccountOrder::CreateTime => (Column::CreateTime, "service_accounts_by_create_time"),
+        AccountOrder::DisplayName => (Column::DisplayName, "service_accounts_by_display_name"),
     };
-    let rows = paging::page(
-        filter::service_accounts(project, filter),
-        db.get_database_backend(),
-        (sort, Column::Id),
-        page,
-    );
+    let sort =
+        Sort { column, id: Some(Column::Id), index: (*filter == Filter::everything()).then_some(index) };
+    let rows =
+        paging::page(filter::service_accounts(project, filter), db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -89,16 +81,17 @@ pub(super) async fn display_names(
     db: &DatabaseConnection,
     project: &ProjectId,
     ids: &[ServiceAccountId],
-) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
     use service_accounts::Column;
 
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, String)> = service_accounts::Entity::find()
+    let rows: Vec<(String, String, i64)> = service_accounts::Entity::find()
         .select_only()
         .column(Column::Id)
         .column(Column::DisplayName)
+        .column(Column::CreateTime)
         .filter(Column::ProjectId.eq(project.as_str()))
         .filter(Column::Id.is_in(ids.iter().map(ServiceAccountId::as_str)))
         .into_tuple()
@@ -106,11 +99,12 @@ pub(super) async fn display_names(
         .await
         .map_err(failed)?;
     rows.iter()
-        .map(|(id, name)| {
-            Ok((
-                read("service_accounts.id", id)?,
-                read("service_accounts.display_name", name)?,
-            ))
+        .map(|(id, name, since)| {
+            let called = Called {
+                display_name: read("service_accounts.display_name", name)?,
+                since: Timestamp::from_micros(*since),
+            };
+            Ok((read("service_accounts.id", id)?, called))
         })
         .collect()
 }

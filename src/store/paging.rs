@@ -1,57 +1,68 @@
 //! Pages by keyset: each begins right behind the last row of the one before, found by an index.
 
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     Value,
-    sea_query::{ColumnType, Expr, ExprTrait},
+    sea_query::{
+        ColumnType, Expr, ExprTrait,
+        extension::mysql::{IndexHintScope, MySqlSelectStatementExt},
+    },
 };
 
 use crate::domain::page::{Cursor, Id, Page, SortValue};
 
 use super::filter::nothing;
 
-/// One page of `rows` in the order of `sort`, rows of equal value in that of `id`.
+/// An order of rows, and the index that has them in it.
+pub(super) struct Sort<C> {
+    pub column: C,
+    /// Orders rows of equal value; `None` where no two have one.
+    pub id: Option<C>,
+    /// To be read even if the planner prefers another; `None` leaves it the choice.
+    pub index: Option<&'static str>,
+}
+
+/// One page of `rows` in the order of `sort`.
 pub(super) fn page<E: EntityTrait, K>(
     rows: Select<E>,
     backend: DbBackend,
-    (sort, id): (E::Column, E::Column),
+    sort: &Sort<E::Column>,
     page: &Page<K>,
 ) -> Select<E> {
-    let rows = match &page.after {
-        None => rows,
-        Some(cursor) => {
-            let place = sort_value(sort, cursor).zip(id_value(id, cursor));
-            // A place that is none in this order has nothing behind it.
-            rows.filter(place.map_or_else(nothing, |place| {
-                behind(backend, (sort, id), place, page.order.descending)
-            }))
-        }
-    };
-    let order = direction(page);
-    rows.order_by(sort, order.clone())
-        .order_by(id, order)
-        .limit(page.size)
+    let descending = page.order.descending;
+    let order = if descending { Order::Desc } else { Order::Asc };
+    let mut rows = rows.order_by(sort.column, order.clone());
+    if let Some(id) = sort.id {
+        rows = rows.order_by(id, order);
+    }
+    if let Some(cursor) = &page.after {
+        rows = rows.filter(behind(backend, sort, cursor, descending));
+        hint(&mut rows, backend, sort.index);
+    }
+    rows.limit(page.size)
 }
 
-/// One page of `rows` in the order of `sort` alone, which no two rows share.
-pub(super) fn page_by_one<E: EntityTrait, K>(
-    rows: Select<E>,
-    sort: E::Column,
-    page: &Page<K>,
-) -> Select<E> {
-    let rows = match &page.after {
-        None => rows,
-        Some(cursor) => rows.filter(match sort_value(sort, cursor) {
-            None => nothing(),
-            Some(value) if page.order.descending => sort.lt(value),
-            Some(value) => sort.gt(value),
-        }),
+/// MySQL and MariaDB like to look up the project and then to pass over all that lies before the page.
+fn hint<E: EntityTrait>(rows: &mut Select<E>, backend: DbBackend, index: Option<&'static str>) {
+    if let (DbBackend::MySql, Some(index)) = (backend, index) {
+        QueryTrait::query(rows).force_index(index, IndexHintScope::All);
+    }
+}
+
+fn behind<C: ColumnTrait>(backend: DbBackend, sort: &Sort<C>, cursor: &Cursor, descending: bool) -> Expr {
+    let value = sort_value(sort.column, cursor);
+    let behind = match sort.id {
+        None => value.map(|value| beyond(col(sort.column), Expr::value(value), descending)),
+        Some(id) => value
+            .zip(id_value(id, cursor))
+            .map(|place| row_behind(backend, (sort.column, id), place, descending)),
     };
-    rows.order_by(sort, direction(page)).limit(page.size)
+    // A place that is none in this order has nothing behind it.
+    behind.unwrap_or_else(nothing)
 }
 
 /// Written so that the database begins to read its index there, however many rows share the value.
-fn behind<C: ColumnTrait>(
+fn row_behind<C: ColumnTrait>(
     backend: DbBackend,
     (sort, id): (C, C),
     (value, id_value): (Value, Value),
@@ -59,28 +70,17 @@ fn behind<C: ColumnTrait>(
 ) -> Expr {
     if backend == DbBackend::MySql {
         // It takes no range from a comparison of rows, but one from each side of an OR.
-        let tied = sort.eq(value.clone());
-        return if descending {
-            sort.lt(value).or(tied.and(id.lt(id_value)))
-        } else {
-            sort.gt(value).or(tied.and(id.gt(id_value)))
-        };
+        let tied = col(sort).eq(value.clone());
+        let tied = tied.and(beyond(col(id), Expr::value(id_value), descending));
+        return beyond(col(sort), Expr::value(value), descending).or(tied);
     }
     let row = Expr::tuple([col(sort), col(id)]);
     let place = Expr::tuple([Expr::value(value), Expr::value(id_value)]);
-    if descending {
-        row.lt(place)
-    } else {
-        row.gt(place)
-    }
+    beyond(row, place, descending)
 }
 
-fn direction<K>(page: &Page<K>) -> Order {
-    if page.order.descending {
-        Order::Desc
-    } else {
-        Order::Asc
-    }
+fn beyond(here: Expr, there: Expr, descending: bool) -> Expr {
+    if descending { here.lt(there) } else { here.gt(there) }
 }
 
 fn sort_value(column: impl ColumnTrait, cursor: &Cursor) -> Option<Value> {

@@ -1,8 +1,7 @@
 //! Write transactions, which take turns where the database has one writer.
 
 use sea_orm::{
-    ConnAcquireErr, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnAcquireErr, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::MutexGuard;
 

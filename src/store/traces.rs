@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    QuerySelect, prelude::Uuid,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    prelude::Uuid,
 };
 
 use crate::{
@@ -27,9 +27,7 @@ use super::{
 /// Few enough that no change waits long for a row that is marked.
 const BATCH: usize = 100;
 
-pub(super) async fn pepper_usage(
-    db: &DatabaseConnection,
-) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
+pub(super) async fn pepper_usage(db: &DatabaseConnection) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
     let rows: Vec<(i32, i64)> = secrets::Entity::find()
         .select_only()
         .column(secrets::Column::PepperVersion)
@@ -83,18 +81,12 @@ struct Latest {
 
 impl Latest {
     fn of(uses: &[Use]) -> Self {
-        let mut latest = Self {
-            keys: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-        };
+        let mut latest = Self { keys: BTreeMap::new(), secrets: BTreeMap::new() };
         for it in uses {
             let (key, time) = (it.key.as_uuid(), it.time.as_micros());
             let last = latest.keys.entry(key).or_insert(time);
             *last = time.max(*last);
-            let last = latest
-                .secrets
-                .entry((key, it.secret_version))
-                .or_insert(time);
+            let last = latest.secrets.entry((key, it.secret_version)).or_insert(time);
             *last = time.max(*last);
         }
         latest
@@ -114,10 +106,7 @@ impl Latest {
         writing.commit().await
     }
 
-    async fn owners(
-        &self,
-        tx: &DatabaseTransaction,
-    ) -> Result<BTreeMap<(String, String), i64>, DbErr> {
+    async fn owners(&self, tx: &DatabaseTransaction) -> Result<BTreeMap<(String, String), i64>, DbErr> {
         let rows: Vec<(Uuid, String, String)> = keys::Entity::find()
             .select_only()
             .column(keys::Column::Id)
@@ -147,11 +136,7 @@ async fn used_key(tx: &DatabaseTransaction, key: Uuid, time: i64) -> Result<(), 
         .map(drop)
 }
 
-async fn used_secret(
-    tx: &DatabaseTransaction,
-    (key, version): (Uuid, i32),
-    time: i64,
-) -> Result<(), DbErr> {
+async fn used_secret(tx: &DatabaseTransaction, (key, version): (Uuid, i32), time: i64) -> Result<(), DbErr> {
     secrets::Entity::update_many()
         .col_expr(secrets::Column::LastUsedTime, time.into())
         .filter(secrets::Column::KeyId.eq(key))
@@ -186,10 +171,7 @@ async fn replace_digests(store: &SqlStore, batch: &[Rehash]) -> Result<(), DbErr
         let digest = it.sealed.digest.as_bytes().to_vec();
         secrets::Entity::update_many()
             .col_expr(secrets::Column::Digest, digest.into())
-            .col_expr(
-                secrets::Column::PepperVersion,
-                i32::from(it.sealed.pepper).into(),
-            )
+            .col_expr(secrets::Column::PepperVersion, i32::from(it.sealed.pepper).into())
             .filter(secrets::Column::KeyId.eq(it.key.as_uuid()))
             .filter(secrets::Column::Version.eq(it.secret_version))
             .filter(secrets::Column::PepperVersion.eq(i32::from(it.replaces)))

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqlxError, Statement,
-    sqlx::postgres::PgListener,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqlxError, Statement, sqlx::postgres::PgListener,
 };
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
@@ -23,12 +22,7 @@ pub(super) async fn announce(tx: &DatabaseTransaction, revision: Revision) -> Re
     if tx.get_database_backend() == DbBackend::Postgres {
         let values = [CHANNEL.into(), revision.to_string().into()];
         let notify = "SELECT pg_notify($1, $2)";
-        tx.query_one_raw(Statement::from_sql_and_values(
-            DbBackend::Postgres,
-            notify,
-            values,
-        ))
-        .await?;
+        tx.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, notify, values)).await?;
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ use keystile::{
 use serde_json::json;
 
 use crate::{
-    database::Database,
-    sample::{account_id, at, change, commit, key_id},
+    database::{Database, Kind},
+    sample::{account_id, acme, at, change, commit, key_id},
 };
 
 pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
@@ -44,6 +44,35 @@ pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &S
     assert_eq!((revision, hash), (2, expected[1].hash));
 }
 
+pub(crate) async fn changes_are_followed_by_revision(_: &Database, store: &SqlStore) {
+    assert!(store.changes_after(0, 10).await.unwrap().is_empty());
+    for n in 1..=5 {
+        let change = Commit { change: change(&format!("projects/acme/keys/{n}")), ..commit(vec![]) };
+        store.commit(change).await.unwrap();
+    }
+    let steps = store.changes_after(2, 2).await.unwrap();
+    let steps: Vec<_> = steps.iter().map(|it| (it.revision, it.target.as_str())).collect();
+    assert_eq!(steps, [(3, "projects/acme/keys/3"), (4, "projects/acme/keys/4")]);
+    assert_eq!(store.changes_after(4, 10).await.unwrap().len(), 1);
+    assert!(store.changes_after(5, 10).await.unwrap().is_empty());
+}
+
+/// Whichever process made the change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_tells_of_changes() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    let elsewhere = database.open().await;
+    let mut wakeups = elsewhere.wakeups();
+    // The first word is that it listens from here on.
+    wakeups.next().await;
+    let word = tokio::spawn(async move { wakeups.next().await });
+    store.commit(commit(vec![])).await.unwrap();
+    word.await.unwrap();
+    assert_eq!(elsewhere.changes_after(0, 10).await.unwrap().len(), 1);
+    elsewhere.close().await;
+    store.close().await;
+}
+
 pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
     let caller = |id| Actor::Caller { service_account: account_id(id), key: key_id(1) };
     let changes = [
@@ -61,7 +90,7 @@ pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
         let change = Commit { change, ..commit(vec![]) };
         store.commit(change).await.unwrap();
     }
-    let acme = Scope::Project("acme".parse().unwrap());
+    let acme = Scope::Project(acme());
     for (scope, filter, expected) in [
         (&Scope::All, "", &[4_i64, 3, 2, 1] as &[_]),
         (&acme, "", &[4, 2, 1]),

@@ -3,13 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use keystile::{
-    domain::{
-        audit::{GENESIS, Head},
-        key::Sealed,
-    },
+    domain::audit::{GENESIS, Head},
     ports::{
-        Credentials, Store,
-        recorder::{Rehash, Use},
+        Store,
+        recorder::Use,
         store::{Commit, CommitError, Write},
     },
     store::SqlStore,
@@ -18,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     database::Database,
-    sample::{acme, at, change, commit, insert_keys, key, key_id, populate, sealed, stored, write},
+    sample::{acme, at, change, commit, insert_keys, key, key_id, populate, sealed, stored},
 };
 
 /// Half of the changes come from another process.
@@ -115,91 +112,4 @@ pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Databa
     let events = store.events_from(1, 100).await.unwrap();
     assert_eq!(events.len(), 22);
     pool.close().await;
-}
-
-pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) {
-    populate(store).await;
-    insert_keys(store, [key(1), key(2)]).await;
-    let used = |n, time| Use { key: key_id(n), secret_version: 1, time };
-    store.record_uses(&[]).await.unwrap();
-    let uses = [used(1, at(20)), used(1, at(30)), used(1, at(25)), used(9, at(40))];
-    store.record_uses(&uses).await.unwrap();
-    store.record_uses(&[used(1, at(10)), used(2, at(12))]).await.unwrap();
-
-    let key = stored(store, key_id(1)).await;
-    assert_eq!(key.last_used_time, Some(at(30)));
-    assert_eq!(key.secrets[0].last_used_time, Some(at(30)));
-    assert_eq!(key.revision, 2, "a use is no change");
-    assert_eq!(stored(store, key_id(2)).await.last_used_time, Some(at(12)));
-    let owner = store.service_account(&acme(), &"ci".parse().unwrap()).await;
-    assert_eq!(owner.unwrap().unwrap().last_used_time, Some(at(30)));
-
-    // A use of a secret that is gone is still one of its key.
-    let gone = Use { key: key_id(1), secret_version: 7, time: at(90) };
-    store.record_uses(&[gone]).await.unwrap();
-    let key = stored(store, key_id(1)).await;
-    assert_eq!(key.last_used_time, Some(at(90)));
-    assert_eq!(key.secrets[0].last_used_time, Some(at(30)));
-}
-
-pub(crate) async fn many_uses_are_recorded_at_once(_: &Database, store: &SqlStore) {
-    populate(store).await;
-    insert_keys(store, (0..250).map(key)).await;
-    let uses: Vec<Use> = (0..250).map(|n| Use { key: key_id(n), secret_version: 1, time: at(60) }).collect();
-    store.record_uses(&uses).await.unwrap();
-    for n in [0, 99, 100, 249] {
-        assert_eq!(stored(store, key_id(n)).await.last_used_time, Some(at(60)));
-    }
-}
-
-/// A key that was read, used and rehashed before it is written back keeps all three.
-pub(crate) async fn an_update_keeps_what_verifications_left(_: &Database, store: &SqlStore) {
-    populate(store).await;
-    insert_keys(store, [key(1)]).await;
-    let read = stored(store, key_id(1)).await;
-    let used = Use { key: read.id, secret_version: 1, time: at(60) };
-    store.record_uses(&[used]).await.unwrap();
-    store.rehash(&[rehash(1, 1, sealed(42, 2))]).await.unwrap();
-
-    let rotated = read.rotate(sealed(3, 2), std::time::Duration::from_secs(60), at(70));
-    write(store, vec![Write::UpdateKey(rotated.unwrap())]).await;
-    let key = stored(store, key_id(1)).await;
-    assert_eq!(key.last_used_time, Some(at(60)));
-    assert_eq!(key.secrets.len(), 2);
-    assert_eq!(key.secrets[0].version, 2);
-    let old = &key.secrets[1];
-    assert_eq!((old.version, old.pepper), (1, 2));
-    assert!(old.digest.matches(&sealed(42, 2).digest));
-    assert_eq!(old.last_used_time, Some(at(60)));
-    assert_eq!(old.expire_time, Some(at(130)));
-}
-
-pub(crate) async fn a_rehash_replaces_only_what_was_verified(_: &Database, store: &SqlStore) {
-    populate(store).await;
-    insert_keys(store, [key(1), key(2)]).await;
-    store.rehash(&[]).await.unwrap();
-    let news = [
-        // Its pepper is not the one that stands there any more.
-        rehash(1, 5, sealed(50, 6)),
-        rehash(2, 1, sealed(51, 2)),
-        // Its secret was rotated away, its key purged.
-        Rehash { secret_version: 9, ..rehash(1, 1, sealed(52, 2)) },
-        rehash(3, 1, sealed(53, 2)),
-    ];
-    store.rehash(&news).await.unwrap();
-    let first = &stored(store, key_id(1)).await.secrets[0];
-    assert_eq!(first.pepper, 1);
-    assert!(first.digest.matches(&sealed(1, 1).digest));
-    let second = &stored(store, key_id(2)).await.secrets[0];
-    assert_eq!(second.pepper, 2);
-    assert!(second.digest.matches(&sealed(51, 2).digest));
-    assert_eq!(store.pepper_usage().await.unwrap(), [(1, 1), (2, 1)]);
-    assert_eq!(store.head().await.unwrap().revision, 2, "a rehash is no change");
-    let found = store.load(key_id(2)).await.unwrap();
-    let digest = found.key.unwrap().key.secrets[0].digest;
-    assert!(digest.matches(&sealed(51, 2).digest));
-}
-
-fn rehash(n: u64, replaces: u16, sealed: Sealed) -> Rehash {
-    Rehash { key: key_id(n), secret_version: 1, replaces, sealed }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
@@ -48,7 +49,11 @@ impl Database {
         let place = PLACES.acquire().await.expect("it is never closed");
         let name = unique_name();
         let create = match kind {
-            Kind::Postgres => format!("CREATE DATABASE {name} TEMPLATE template0"),
+            // With the order of a language, as most have: what Keystile compares must not depend on it.
+            Kind::Postgres => format!(
+                "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' \
+                 LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+            ),
             _ => format!("CREATE DATABASE {name}"),
         };
         on_server(kind, &create)
@@ -95,6 +100,19 @@ impl Database {
         let raw = self.raw().await;
         raw.execute_unprepared(sql).await.expect("it runs");
         raw.close().await.expect("it closes");
+    }
+
+    /// What the server calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file, of a SQLite database.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        match &self.location {
+            Location::Sqlite(file) => Some(file),
+            Location::Server(_) => None,
+        }
     }
 
     fn url(&self) -> String {

@@ -14,10 +14,7 @@ const PEPPER: &str = "1:aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi1odW50ZXIy";
 const SECRET: &str = "aHVudGVy";
 
 fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    Config::load_with(
-        &variables.iter().copied().collect(),
-        Path::new("/nowhere/keystile.toml"),
-    )
+    Config::load_with(&variables.iter().copied().collect(), Path::new("/nowhere/keystile.toml"))
 }
 
 /// Loads `text` as `keystile.toml` under the given variables; the file's path is cut from faults.
@@ -27,11 +24,7 @@ fn load_file(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     fs::write(&path, text).expect("written");
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("mode");
     let loaded = Config::load_with(&variables.iter().copied().collect(), &path);
-    loaded.map_err(|error| {
-        error
-            .to_string()
-            .replace(&format!("{}/", directory.path().display()), "")
-    })
+    loaded.map_err(|error| error.to_string().replace(&format!("{}/", directory.path().display()), ""))
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -44,10 +37,7 @@ fn fault(variables: &[(&str, &str)]) -> String {
     let error = load(variables).expect_err("a fault");
     assert_eq!(error.faults().len(), 1, "{error}");
     for shown in [format!("{error}"), format!("{error:?}")] {
-        assert!(
-            !shown.contains("hunter2") && !shown.contains(SECRET),
-            "{shown}"
-        );
+        assert!(!shown.contains("hunter2") && !shown.contains(SECRET), "{shown}");
     }
     error.faults()[0].to_string()
 }
@@ -58,9 +48,7 @@ fn nothing_set_gives_the_defaults() {
     let expected = Config {
         data_dir: PathBuf::from("./keystile-data"),
         database: DatabaseConfig {
-            location: Database::Embedded {
-                file: PathBuf::from("./keystile-data/keystile.db"),
-            },
+            location: Database::Embedded { file: PathBuf::from("./keystile-data/keystile.db") },
             max_connections: 16,
             timeout: Duration::from_secs(5),
         },
@@ -78,14 +66,10 @@ fn nothing_set_gives_the_defaults() {
             admin: address("127.0.0.1:50052"),
             insecure: false,
         },
-        peppers: PepperSource::Generated {
-            file: PathBuf::from("./keystile-data/peppers"),
-        },
-        process: ProcessConfig {
-            drain_deadline: Duration::from_secs(30),
-        },
+        peppers: PepperSource::Generated { file: PathBuf::from("./keystile-data/peppers") },
+        process: ProcessConfig { drain_deadline: Duration::from_secs(30) },
         log: LogConfig {
-            filter: "info".to_owned(),
+            filter: "info,sea_orm_migration=warn,sqlx=error".to_owned(),
             format: LogFormat::Auto,
         },
     };
@@ -107,60 +91,31 @@ fn every_setting_can_be_set_in_either_place() {
         ("LOG", "debug"),
         ("LOG_FORMAT", "json"),
     ];
-    let environment: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| (format!("KEYSTILE_{name}"), *value))
-        .collect();
-    let environment: Vec<_> = environment
-        .iter()
-        .map(|(name, value)| (name.as_str(), *value))
-        .collect();
+    let environment: Vec<_> =
+        settings.iter().map(|(name, value)| (format!("KEYSTILE_{name}"), *value)).collect();
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let config = load(&environment).expect("settings");
     assert_eq!(config.data_dir, Path::new("/var/k"));
-    let Database::Server { url } = &config.database.location else {
-        panic!("a server")
-    };
+    let Database::Server { url } = &config.database.location else { panic!("a server") };
     assert_eq!(url.expose(), "mysql://ann:hunter2@db/keys");
-    assert_eq!(
-        (config.database.max_connections, config.database.timeout),
-        (40, Duration::from_millis(250))
-    );
-    assert_eq!(
-        (config.listen.verify, config.listen.admin),
-        (address("0.0.0.0:1"), address("[::]:2"))
-    );
+    assert_eq!((config.database.max_connections, config.database.timeout), (40, Duration::from_millis(250)));
+    assert_eq!((config.listen.verify, config.listen.admin), (address("0.0.0.0:1"), address("[::]:2")));
     assert!(config.listen.insecure);
-    assert_eq!(
-        config.peppers,
-        PepperSource::Given(parse_peppers(PEPPER).expect("a pepper"))
-    );
+    assert_eq!(config.peppers, PepperSource::Given(parse_peppers(PEPPER).expect("a pepper")));
     assert_eq!(config.process.drain_deadline, Duration::from_secs(120));
-    assert_eq!(
-        config.log,
-        LogConfig {
-            filter: "debug".to_owned(),
-            format: LogFormat::Json
-        }
-    );
+    assert_eq!(config.log, LogConfig { filter: "debug".to_owned(), format: LogFormat::Json });
 
-    let file: String = settings
-        .iter()
-        .map(|(name, value)| format!("{} = {value:?}\n", name.to_lowercase()))
-        .collect();
+    let file: String =
+        settings.iter().map(|(name, value)| format!("{} = {value:?}\n", name.to_lowercase())).collect();
     assert_eq!(load_file(&file, &[]).expect("settings"), config);
 }
 
 #[test]
 fn debug_shows_no_secret() {
-    let config = load(&[
-        ("KEYSTILE_DATABASE_URL", "postgres://ann:hunter2@db/keys"),
-        ("KEYSTILE_PEPPERS", PEPPER),
-    ]);
+    let config =
+        load(&[("KEYSTILE_DATABASE_URL", "postgres://ann:hunter2@db/keys"), ("KEYSTILE_PEPPERS", PEPPER)]);
     let shown = format!("{:?}", config.expect("settings"));
-    assert!(
-        shown.contains("ann:***@db") && shown.contains("Pepper { version: 1, .. }"),
-        "{shown}"
-    );
+    assert!(shown.contains("ann:***@db") && shown.contains("Pepper { version: 1, .. }"), "{shown}");
     assert!(
         !shown.contains("hunter2") && !shown.contains(SECRET) && !shown.contains("104, 117, 110"),
         "{shown}"
@@ -171,10 +126,7 @@ fn debug_shows_no_secret() {
 fn the_environment_wins_over_the_file() {
     let file = "log = \"debug\"\ndrain_deadline = \"1s\"";
     let config = load_file(file, &[("KEYSTILE_LOG", "warn")]).expect("settings");
-    assert_eq!(
-        (config.log.filter.as_str(), config.process.drain_deadline),
-        ("warn", Duration::from_secs(1))
-    );
+    assert_eq!((config.log.filter.as_str(), config.process.drain_deadline), ("warn", Duration::from_secs(1)));
 }
 
 #[test]
@@ -183,17 +135,14 @@ fn keystile_config_names_the_file() {
     let path = directory.path().join("other.toml");
     let variables = [("KEYSTILE_CONFIG", path.to_str().expect("a path"))];
     assert!(fault(&[("KEYSTILE_CONFIG", "")]).starts_with("KEYSTILE_CONFIG: is empty"));
-    assert!(fault(&variables).starts_with(&format!(
-        "KEYSTILE_CONFIG: {} cannot be read: ",
-        path.display()
-    )));
+    assert!(fault(&variables).starts_with(&format!("KEYSTILE_CONFIG: {} cannot be read: ", path.display())));
     fs::write(&path, "insecure = true").expect("written");
     assert!(load(&variables).expect("settings").listen.insecure);
     fs::write(&path, "log = ").expect("written");
-    assert!(fault(&variables).starts_with(&format!(
-        "KEYSTILE_CONFIG: {} is not valid TOML: line 1: ",
-        path.display()
-    )));
+    assert!(
+        fault(&variables)
+            .starts_with(&format!("KEYSTILE_CONFIG: {} is not valid TOML: line 1: ", path.display()))
+    );
 }
 
 #[test]
@@ -235,8 +184,5 @@ fn what_is_not_unicode_is_a_fault() {
     let value = std::ffi::OsString::from_vec(vec![0xff]);
     let environment = Environment::from_iter([("KEYSTILE_LOG", value)]);
     let error = Config::load_with(&environment, Path::new("/nowhere")).expect_err("a fault");
-    assert_eq!(
-        error.to_string(),
-        "one setting is wrong:\n  KEYSTILE_LOG: is not valid UTF-8"
-    );
+    assert_eq!(error.to_string(), "one setting is wrong:\n  KEYSTILE_LOG: is not valid UTF-8");
 }

@@ -5,19 +5,15 @@ use super::*;
 #[test]
 fn what_is_not_built_is_refused() {
     for name in known::NOT_YET {
-        assert_eq!(
-            fault(&[(name, "hunter2")]),
-            format!("{name}: is not available yet: remove it")
-        );
+        assert_eq!(fault(&[(name, "hunter2")]), format!("{name}: is not available yet: remove it"));
     }
 }
 
 #[test]
 fn open_addresses_need_consent() {
-    for (name, open) in [
-        ("KEYSTILE_VERIFY_LISTEN", "0.0.0.0:50051"),
-        ("KEYSTILE_ADMIN_LISTEN", "[2001:db8::1]:50052"),
-    ] {
+    for (name, open) in
+        [("KEYSTILE_VERIFY_LISTEN", "0.0.0.0:50051"), ("KEYSTILE_ADMIN_LISTEN", "[2001:db8::1]:50052")]
+    {
         assert_eq!(
             fault(&[(name, open)]),
             format!(
@@ -27,16 +23,8 @@ fn open_addresses_need_consent() {
         );
         assert!(load(&[(name, open), ("KEYSTILE_INSECURE", "true")]).is_ok());
     }
-    for loopback in [
-        "127.8.8.8:7",
-        "[::1]:7",
-        "[::ffff:127.0.0.1]:7",
-        "127.0.0.1:0",
-    ] {
-        assert!(
-            load(&[("KEYSTILE_VERIFY_LISTEN", loopback)]).is_ok(),
-            "{loopback}"
-        );
+    for loopback in ["127.8.8.8:7", "[::1]:7", "[::ffff:127.0.0.1]:7", "127.0.0.1:0"] {
+        assert!(load(&[("KEYSTILE_VERIFY_LISTEN", loopback)]).is_ok(), "{loopback}");
     }
 }
 
@@ -51,32 +39,16 @@ fn addresses_are_checked() {
         "KEYSTILE_ADMIN_LISTEN: 127.0.0.1:50051 is the Verify listener's address: choose another port"
     );
     assert!(
-        load(&[
-            ("KEYSTILE_VERIFY_LISTEN", "127.0.0.1:0"),
-            ("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:0")
-        ])
-        .is_ok()
+        load(&[("KEYSTILE_VERIFY_LISTEN", "127.0.0.1:0"), ("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:0")]).is_ok()
     );
 }
 
 #[test]
 fn numbers_and_durations_keep_to_their_ranges() {
     for (name, value, message) in [
-        (
-            "KEYSTILE_DATABASE_MAX_CONNECTIONS",
-            "1",
-            "\"1\" is not a whole number from 2 to 1000",
-        ),
-        (
-            "KEYSTILE_DATABASE_TIMEOUT",
-            "0s",
-            "\"0s\" is not between 1ms and 600s",
-        ),
-        (
-            "KEYSTILE_DRAIN_DEADLINE",
-            "2h",
-            "\"2h\" is not between 0s and 3600s",
-        ),
+        ("KEYSTILE_DATABASE_MAX_CONNECTIONS", "1", "\"1\" is not a whole number from 2 to 1000"),
+        ("KEYSTILE_DATABASE_TIMEOUT", "0s", "\"0s\" is not between 1ms and 600s"),
+        ("KEYSTILE_DRAIN_DEADLINE", "2h", "\"2h\" is not between 0s and 3600s"),
     ] {
         assert_eq!(fault(&[(name, value)]), format!("{name}: {message}"));
     }
@@ -85,16 +57,8 @@ fn numbers_and_durations_keep_to_their_ranges() {
 #[test]
 fn a_database_address_is_checked() {
     let fault = fault(&[("KEYSTILE_DATABASE_URL", "oracle://ann:hunter2@db/keys")]);
-    assert!(
-        fault.starts_with("KEYSTILE_DATABASE_URL: must begin with sqlite://, postgres://"),
-        "{fault}"
-    );
+    assert!(fault.starts_with("KEYSTILE_DATABASE_URL: must begin with sqlite://, postgres://"), "{fault}");
     let config = load(&[("KEYSTILE_DATABASE_URL", "sqlite:///var/k.db")]).expect("settings");
-    assert_eq!(
-        config.database.location,
-        Database::Embedded {
-            file: PathBuf::from("/var/k.db")
-        }
-    );
+    assert_eq!(config.database.location, Database::Embedded { file: PathBuf::from("/var/k.db") });
     assert!(matches!(config.peppers, PepperSource::Generated { .. }));
 }

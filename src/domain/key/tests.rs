@@ -10,10 +10,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn sealed(seed: u8) -> Sealed {
-    Sealed {
-        digest: Digest::from_bytes([seed; 32]),
-        pepper: 1,
-    }
+    Sealed { digest: Digest::from_bytes([seed; 32]), pepper: 1 }
 }
 
 fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
@@ -125,24 +122,12 @@ fn rotation_without_grace_ends_every_old_secret_at_once() {
     let key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
     assert_eq!(key.secrets.len(), 2);
     let key = key.rotate(sealed(3), Duration::ZERO, at(2)).unwrap();
-    assert_eq!(
-        key.secrets
-            .iter()
-            .map(|secret| secret.version)
-            .collect::<Vec<_>>(),
-        [3]
-    );
+    assert_eq!(key.secrets.iter().map(|secret| secret.version).collect::<Vec<_>>(), [3]);
 }
 
 #[test]
 fn a_second_rotation_within_the_grace_keeps_only_the_newest_two() {
     let key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
     let key = key.rotate(sealed(3), DAY, at(2)).unwrap();
-    assert_eq!(
-        key.secrets
-            .iter()
-            .map(|secret| secret.version)
-            .collect::<Vec<_>>(),
-        [3, 2]
-    );
+    assert_eq!(key.secrets.iter().map(|secret| secret.version).collect::<Vec<_>>(), [3, 2]);
 }

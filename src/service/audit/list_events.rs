@@ -18,15 +18,9 @@ pub struct ListEvents {
 }
 
 impl Service {
-    pub async fn list_audit_events(
-        &self,
-        request: ListEvents,
-    ) -> Result<Listing<EventView>, Error> {
+    pub async fn list_audit_events(&self, request: ListEvents) -> Result<Listing<EventView>, Error> {
         let size = request.page.size;
-        let events = self
-            .store
-            .events(&request.scope, &request.filter, request.page.and_one())
-            .await?;
+        let events = self.store.events(&request.scope, &request.filter, request.page.and_one()).await?;
         let mut listing = Listing::cut(events, size, |event| Cursor {
             value: SortValue::Number(event.revision),
             id: Id::None,

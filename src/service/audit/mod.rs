@@ -2,6 +2,8 @@
 
 mod list_events;
 mod verify_chain;
+mod watch;
 
 pub use list_events::ListEvents;
 pub use verify_chain::{ChainReport, ChainRequest};
+pub use watch::News;

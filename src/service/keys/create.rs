@@ -12,6 +12,7 @@ use crate::{
         key::{Key, StoredSecret},
         labels::{Customer, Metadata, Tag},
         name::{KeyName, ServiceAccountName},
+        project::Project,
         service_account::ServiceAccount,
         text::{DisplayName, ExternalId},
         time::Timestamp,
@@ -44,33 +45,23 @@ const ACTION: &str = "keys.create";
 impl Service {
     pub async fn create_key(&self, call: &Call, new: NewKey) -> Result<Issued, Error> {
         let id = new.id.unwrap_or_else(|| self.new_key_id(self.clock.now()));
-        let name = KeyName {
-            project: new.project.clone(),
-            key: id,
-        };
+        let name = KeyName { project: new.project.clone(), key: id };
         until_settled(&name, || self.try_create_key(call, &new, &name)).await
     }
 
-    async fn try_create_key(
-        &self,
-        call: &Call,
-        new: &NewKey,
-        name: &KeyName,
-    ) -> Result<Issued, Failed> {
+    async fn try_create_key(&self, call: &Call, new: &NewKey, name: &KeyName) -> Result<Issued, Failed> {
         if let Some(issued) = self.issued_before(call, ACTION).await? {
             return Ok(issued);
         }
         let now = self.clock.now();
-        let (head, expire_time) = self.check_new_key(new, now).await?;
+        let project = self.load_project(&new.project).await?;
+        let (head, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = Vec::new();
+        let mut expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
         let mut writes = Vec::new();
         let service_account = match &new.service_account {
             Some(id) => {
-                let owner = ServiceAccountName {
-                    project: new.project.clone(),
-                    service_account: id.clone(),
-                };
+                let owner = ServiceAccountName { project: new.project.clone(), service_account: id.clone() };
                 self.load_account(&owner).await?;
                 expect.push(Expect::ServiceAccount(new.project.clone(), id.clone()));
                 id.clone()
@@ -116,53 +107,13 @@ impl Service {
             time: now,
         };
         writes.push(Write::InsertKey(key.clone()));
-        key.revision = self.commit(call, target, expect, writes).await?;
+        key.revision = self.commit(call, target, expect, writes).await.map_err(|failed| match failed {
+            // It was there a moment ago: reading again tells that it is not.
+            Failed::For(Error::OwnerGone { .. }) => Failed::Stale,
+            other => other,
+        })?;
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(Issued {
-            key: self.view_key(key, now).await?,
-            api_key,
-            repeated: false,
-        })
-    }
-
-    /// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
-    async fn check_new_key(
-        &self,
-        new: &NewKey,
-        now: Timestamp,
-    ) -> Result<(String, Option<Timestamp>), Error> {
-        let project = self.load_project(&new.project).await?;
-        if project.id.is_system() && !new.customers.is_empty() {
-            return Err(Error::NotYetAvailable {
-                field: "key.customers",
-            });
-        }
-        let environment = project.environments.get(&new.environment).ok_or_else(|| {
-            let known: Vec<_> = project
-                .environments
-                .iter()
-                .map(|it| it.id.as_str())
-                .collect();
-            let why = Invalid::new(format!(
-                "must be one of the project's: {}",
-                known.join(", ")
-            ));
-            FieldFault::new("key.environment", &why)
-        });
-        let expire_time = new
-            .expiry
-            .resolve(now)
-            .map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
-        match (environment, expire_time) {
-            (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
-            (environment, expire_time) => Err(Error::Invalid(
-                environment
-                    .err()
-                    .into_iter()
-                    .chain(expire_time.err())
-                    .collect(),
-            )),
-        }
+        Ok(Issued { key: self.view_key(key, now).await?, api_key, repeated: false })
     }
 
     fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
@@ -191,16 +142,33 @@ impl Service {
         let Some(target) = self.repeated(call, action).await? else {
             return Ok(None);
         };
-        let name: KeyName = target
-            .parse()
-            .map_err(|_| Error::NotFound { resource: target })?;
+        let name: KeyName = target.parse().map_err(|_| Error::NotFound { resource: target })?;
         let key = self.load_key(&name).await?;
         let key = self.view_key(key, self.clock.now()).await?;
-        Ok(Some(Issued {
-            key,
-            api_key: None,
-            repeated: true,
-        }))
+        Ok(Some(Issued { key, api_key: None, repeated: true }))
+    }
+}
+
+/// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
+fn check_new_key(
+    project: &Project,
+    new: &NewKey,
+    now: Timestamp,
+) -> Result<(String, Option<Timestamp>), Error> {
+    if project.id.is_system() && !new.customers.is_empty() {
+        return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
+    }
+    let environment = project.environments.get(&new.environment).ok_or_else(|| {
+        let known: Vec<_> = project.environments.iter().map(|it| it.id.as_str()).collect();
+        let why = Invalid::new(format!("must be one of the project's: {}", known.join(", ")));
+        FieldFault::new("key.environment", &why)
+    });
+    let expire_time = new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
+    match (environment, expire_time) {
+        (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
+        (environment, expire_time) => {
+            Err(Error::Invalid(environment.err().into_iter().chain(expire_time.err()).collect()))
+        }
     }
 }
 

@@ -10,37 +10,20 @@ use crate::{
 };
 
 impl Service {
-    pub async fn delete_key(
-        &self,
-        call: &Call,
-        name: &KeyName,
-        etag: &str,
-    ) -> Result<KeyView, Error> {
+    pub async fn delete_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
         let retention = self.load_project(&name.project).await?.retention;
         self.change_key(call, "keys.delete", name, etag, |key, now| {
-            key.delete(retention, now)
-                .map(Into::into)
-                .map_err(super::forbidden(name))
+            key.delete(retention, now).map(Into::into).map_err(super::forbidden(name))
         })
         .await
     }
 
     /// Leaves nothing of the key but its trail; answers with what it was.
-    pub async fn purge_key(
-        &self,
-        call: &Call,
-        name: &KeyName,
-        etag: &str,
-    ) -> Result<KeyView, Error> {
+    pub async fn purge_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
         until_settled(name, || self.try_purge_key(call, name, etag)).await
     }
 
-    async fn try_purge_key(
-        &self,
-        call: &Call,
-        name: &KeyName,
-        etag: &str,
-    ) -> Result<KeyView, Failed> {
+    async fn try_purge_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Failed> {
         let key = self.load_key(name).await?;
         check_etag(name, etag, key.revision)?;
         key.purgeable().map_err(super::forbidden(name))?;
@@ -53,11 +36,7 @@ impl Service {
             after: None,
             time: now,
         };
-        let purge = Write::PurgeKey {
-            project: key.project.clone(),
-            id: key.id,
-            revision: key.revision,
-        };
+        let purge = Write::PurgeKey { project: key.project.clone(), id: key.id, revision: key.revision };
         self.commit(call, target, Vec::new(), vec![purge]).await?;
         Ok(self.view_key(key, now).await?)
     }

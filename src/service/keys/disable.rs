@@ -6,16 +6,9 @@ use crate::{
 };
 
 impl Service {
-    pub async fn disable_key(
-        &self,
-        call: &Call,
-        name: &KeyName,
-        etag: &str,
-    ) -> Result<KeyView, Error> {
+    pub async fn disable_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
         self.change_key(call, "keys.disable", name, etag, |key, now| {
-            key.disable(now)
-                .map(Into::into)
-                .map_err(super::forbidden(name))
+            key.disable(now).map(Into::into).map_err(super::forbidden(name))
         })
         .await
     }

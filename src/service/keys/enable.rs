@@ -6,16 +6,9 @@ use crate::{
 };
 
 impl Service {
-    pub async fn enable_key(
-        &self,
-        call: &Call,
-        name: &KeyName,
-        etag: &str,
-    ) -> Result<KeyView, Error> {
+    pub async fn enable_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
         self.change_key(call, "keys.enable", name, etag, |key, now| {
-            key.enable(now)
-                .map(Into::into)
-                .map_err(super::forbidden(name))
+            key.enable(now).map(Into::into).map_err(super::forbidden(name))
         })
         .await
     }

@@ -54,20 +54,13 @@ impl Service {
         if token.is_some_and(|token| candidate.prove(&token, &self.peppers, now).is_none()) {
             return Ok(Explanation::ends_at(Code::NotFound));
         }
-        Ok(Explanation::of(&explain(
-            &candidate,
-            &request.question,
-            now,
-        )))
+        Ok(Explanation::of(&explain(&candidate, &request.question, now)))
     }
 
     /// `key` as a Verify would see it now.
     async fn candidate(&self, key: Option<Key>) -> Result<Option<Candidate>, Error> {
         let Some(key) = key else { return Ok(None) };
-        let owner = self
-            .store
-            .service_account(&key.project, &key.service_account)
-            .await?;
+        let owner = self.store.service_account(&key.project, &key.service_account).await?;
         let owner_disabled = owner.is_none_or(|it| it.disable_time.is_some());
         Ok(Candidate::new(&key, owner_disabled, Box::default()))
     }
@@ -78,9 +71,7 @@ const IDENTITY: [Code; 2] = [Code::Malformed, Code::NotFound];
 
 impl Explanation {
     fn of(checks: &[(Code, Outcome)]) -> Self {
-        let failed = checks
-            .iter()
-            .find(|(_, outcome)| *outcome == Outcome::Failed);
+        let failed = checks.iter().find(|(_, outcome)| *outcome == Outcome::Failed);
         let identity = IDENTITY.map(|code| (code, Outcome::Passed));
         Self {
             code: failed.map_or(Code::Valid, |(code, _)| *code),
@@ -96,11 +87,7 @@ impl Explanation {
         };
         Self {
             code,
-            checks: IDENTITY
-                .into_iter()
-                .chain(checked_codes())
-                .map(|it| (it, outcome(it)))
-                .collect(),
+            checks: IDENTITY.into_iter().chain(checked_codes()).map(|it| (it, outcome(it))).collect(),
         }
     }
 }

@@ -34,9 +34,7 @@ impl Service {
         let (size, by) = (request.page.size, request.page.order.by);
         let keys = self.store.keys(query, request.page.and_one()).await?;
         let mut listing = Listing::cut(keys, size, |key| cursor(key, by));
-        let views = self
-            .view_keys(std::mem::take(&mut listing.items), now)
-            .await?;
+        let views = self.view_keys(std::mem::take(&mut listing.items), now).await?;
         Ok(listing.with(views))
     }
 }

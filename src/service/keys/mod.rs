@@ -27,8 +27,5 @@ use crate::{
 };
 
 fn forbidden(name: &KeyName) -> impl Fn(Forbidden) -> Error {
-    move |why| Error::Forbidden {
-        resource: name.to_string(),
-        why,
-    }
+    move |why| Error::Forbidden { resource: name.to_string(), why }
 }

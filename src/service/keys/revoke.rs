@@ -14,9 +14,7 @@ impl Service {
         reason: &Reason,
     ) -> Result<KeyView, Error> {
         self.change_key(call, "keys.revoke", name, etag, |key, now| {
-            key.revoke(reason.clone(), now)
-                .map(Into::into)
-                .map_err(super::forbidden(name))
+            key.revoke(reason.clone(), now).map(Into::into).map_err(super::forbidden(name))
         })
         .await
     }

@@ -38,10 +38,7 @@ impl Service {
         check_etag(name, etag, before.revision)?;
         let now = self.clock.now();
         let (api_key, sealed) = self.new_secret(&before.head, before.id);
-        let mut after = before
-            .clone()
-            .rotate(sealed, grace, now)
-            .map_err(super::forbidden(name))?;
+        let mut after = before.clone().rotate(sealed, grace, now).map_err(super::forbidden(name))?;
         let target = Target {
             action: ACTION,
             project: name.project.clone(),
@@ -50,19 +47,8 @@ impl Service {
             after: Some(describe::key(&after)),
             time: now,
         };
-        after.revision = self
-            .commit(
-                call,
-                target,
-                Vec::new(),
-                vec![Write::UpdateKey(after.clone())],
-            )
-            .await?;
+        after.revision = self.commit(call, target, Vec::new(), vec![Write::UpdateKey(after.clone())]).await?;
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(Issued {
-            key: self.view_key(after, now).await?,
-            api_key,
-            repeated: false,
-        })
+        Ok(Issued { key: self.view_key(after, now).await?, api_key, repeated: false })
     }
 }

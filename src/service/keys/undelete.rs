@@ -7,30 +7,21 @@ use crate::{
 };
 
 impl Service {
-    pub async fn undelete_key(
-        &self,
-        call: &Call,
-        name: &KeyName,
-        etag: &str,
-    ) -> Result<KeyView, Error> {
+    pub async fn undelete_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
         let changed = self.change_key(call, "keys.undelete", name, etag, |key, now| {
+            // Whether housekeeping came by already must make no difference.
+            if key.is_due_for_purge(now) {
+                return Err(Error::not_found(name));
+            }
             let key = key.undelete(now).map_err(super::forbidden(name))?;
             let owner = Expect::ServiceAccount(key.project.clone(), key.service_account.clone());
-            Ok(Edit {
-                key,
-                expect: vec![owner],
-            })
+            Ok(Edit { key, expect: vec![owner] })
         });
         match changed.await {
             Err(Error::OwnerGone { .. }) => {
                 let service_account = self.load_key(name).await?.service_account;
-                let owner = ServiceAccountName {
-                    project: name.project.clone(),
-                    service_account,
-                };
-                Err(Error::OwnerGone {
-                    resource: owner.to_string(),
-                })
+                let owner = ServiceAccountName { project: name.project.clone(), service_account };
+                Err(Error::OwnerGone { resource: owner.to_string() })
             }
             changed => changed,
         }

@@ -39,19 +39,14 @@ impl Service {
             let patch = patch.clone();
             if let Some(expiry) = patch.expiry {
                 if key.protected && expiry != Expiry::Never {
-                    return Err(super::forbidden(name)(Forbidden::Protected {
-                        verb: "given an expiry",
-                    }));
+                    return Err(super::forbidden(name)(Forbidden::Protected { verb: "given an expiry" }));
                 }
-                key.expire_time = expiry
-                    .resolve(now)
-                    .map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
+                key.expire_time =
+                    expiry.resolve(now).map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
             }
             if let Some(customers) = patch.customers {
                 if key.project.is_system() && !customers.is_empty() {
-                    return Err(Error::NotYetAvailable {
-                        field: "key.customers",
-                    });
+                    return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
                 }
                 key.customers = customers;
             }

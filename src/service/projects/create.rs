@@ -37,22 +37,11 @@ pub struct CreatedProject {
 const ACTION: &str = "projects.create";
 
 impl Service {
-    pub async fn create_project(
-        &self,
-        call: &Call,
-        new: &NewProject,
-    ) -> Result<CreatedProject, Error> {
-        until_settled(&ProjectName(new.id.clone()), || {
-            self.try_create_project(call, new)
-        })
-        .await
+    pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
+        until_settled(&ProjectName(new.id.clone()), || self.try_create_project(call, new)).await
     }
 
-    async fn try_create_project(
-        &self,
-        call: &Call,
-        new: &NewProject,
-    ) -> Result<CreatedProject, Failed> {
+    async fn try_create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Failed> {
         if self.repeated(call, ACTION).await?.is_some() {
             return Ok(self.created_before(&new.id).await?);
         }
@@ -88,32 +77,15 @@ impl Service {
         key.revision = revision;
         let key = self.view_key(key, now).await?;
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(CreatedProject {
-            project,
-            system_key: Issued {
-                key,
-                api_key,
-                repeated: false,
-            },
-        })
+        Ok(CreatedProject { project, system_key: Issued { key, api_key, repeated: false } })
     }
 
     async fn created_before(&self, id: &ProjectId) -> Result<CreatedProject, Error> {
         let project = self.load_project(id).await?;
-        let name = KeyName {
-            project: id.clone(),
-            key: project.system_key,
-        };
+        let name = KeyName { project: id.clone(), key: project.system_key };
         let key = self.load_key(&name).await?;
         let key = self.view_key(key, self.clock.now()).await?;
-        Ok(CreatedProject {
-            project,
-            system_key: Issued {
-                key,
-                api_key: None,
-                repeated: true,
-            },
-        })
+        Ok(CreatedProject { project, system_key: Issued { key, api_key: None, repeated: true } })
     }
 
     /// The key that a project is born with, and its owner.
@@ -165,10 +137,6 @@ impl Service {
 }
 
 fn system_name(project: &ProjectId) -> DisplayName {
-    let name = if project.is_system() {
-        "Root"
-    } else {
-        "System key"
-    };
+    let name = if project.is_system() { "Root" } else { "System key" };
     name.parse().expect("it is a valid name")
 }

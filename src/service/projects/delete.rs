@@ -33,21 +33,13 @@ impl Service {
         check_etag(name, etag, project.revision)?;
         if id.is_system() {
             let why = Forbidden::Protected { verb: "deleted" };
-            return Err(Error::Forbidden {
-                resource: name.to_string(),
-                why,
-            }
-            .into());
+            return Err(Error::Forbidden { resource: name.to_string(), why }.into());
         }
         let expect = if force {
             Vec::new()
         } else {
             vec![
-                Expect::NoKeys {
-                    project: id.clone(),
-                    of: KeysOf::Project,
-                    except_deleted: false,
-                },
+                Expect::NoKeys { project: id.clone(), of: KeysOf::Project, except_deleted: false },
                 Expect::NoServiceAccounts(id.clone()),
             ]
         };
@@ -59,10 +51,7 @@ impl Service {
             after: None,
             time: self.clock.now(),
         };
-        let delete = Write::DeleteProject {
-            id: id.clone(),
-            revision: project.revision,
-        };
+        let delete = Write::DeleteProject { id: id.clone(), revision: project.revision };
         self.commit(call, target, expect, vec![delete]).await?;
         Ok(())
     }

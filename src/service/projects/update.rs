@@ -56,11 +56,7 @@ impl Service {
             of: KeysOf::Environment(environment.id.clone()),
             except_deleted: false,
         };
-        let expect = before
-            .environments
-            .dropped_in(&after.environments)
-            .map(unused)
-            .collect();
+        let expect = before.environments.dropped_in(&after.environments).map(unused).collect();
         let target = Target {
             action: "projects.update",
             project: name.0.clone(),
@@ -69,14 +65,7 @@ impl Service {
             after: Some(describe::project(&after)),
             time: now,
         };
-        after.revision = self
-            .commit(
-                call,
-                target,
-                expect,
-                vec![Write::UpdateProject(after.clone())],
-            )
-            .await?;
+        after.revision = self.commit(call, target, expect, vec![Write::UpdateProject(after.clone())]).await?;
         Ok(after)
     }
 }

@@ -36,10 +36,7 @@ impl Service {
     ) -> Result<AccountView, Error> {
         let generated = || ServiceAccountId::generated(self.clock.now(), self.random.bytes());
         let service_account = new.id.clone().unwrap_or_else(generated);
-        let name = ServiceAccountName {
-            project: new.project.clone(),
-            service_account,
-        };
+        let name = ServiceAccountName { project: new.project.clone(), service_account };
         until_settled(&name, || self.try_create_service_account(call, &new, &name)).await
     }
 
@@ -50,9 +47,7 @@ impl Service {
         name: &ServiceAccountName,
     ) -> Result<AccountView, Failed> {
         if let Some(target) = self.repeated(call, ACTION).await? {
-            let made = target
-                .parse()
-                .map_err(|_| Error::NotFound { resource: target })?;
+            let made = target.parse().map_err(|_| Error::NotFound { resource: target })?;
             let account = self.load_account(&made).await?;
             return Ok(self.view_account(account).await?);
         }

@@ -17,10 +17,7 @@ impl Service {
         etag: &str,
         force: bool,
     ) -> Result<(), Error> {
-        until_settled(name, || {
-            self.try_delete_service_account(call, name, etag, force)
-        })
-        .await
+        until_settled(name, || self.try_delete_service_account(call, name, etag, force)).await
     }
 
     async fn try_delete_service_account(

@@ -12,13 +12,9 @@ impl Service {
         name: &ServiceAccountName,
         etag: &str,
     ) -> Result<AccountView, Error> {
-        self.change_account(
-            call,
-            "serviceAccounts.disable",
-            name,
-            etag,
-            |account, now| account.disable(now).map_err(super::forbidden(name)),
-        )
+        self.change_account(call, "serviceAccounts.disable", name, etag, |account, now| {
+            account.disable(now).map_err(super::forbidden(name))
+        })
         .await
     }
 }

@@ -12,13 +12,9 @@ impl Service {
         name: &ServiceAccountName,
         etag: &str,
     ) -> Result<AccountView, Error> {
-        self.change_account(
-            call,
-            "serviceAccounts.enable",
-            name,
-            etag,
-            |account, now| account.enable(now).map_err(super::forbidden(name)),
-        )
+        self.change_account(call, "serviceAccounts.enable", name, etag, |account, now| {
+            account.enable(now).map_err(super::forbidden(name))
+        })
         .await
     }
 }

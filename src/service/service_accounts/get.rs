@@ -6,10 +6,7 @@ use crate::{
 };
 
 impl Service {
-    pub async fn get_service_account(
-        &self,
-        name: &ServiceAccountName,
-    ) -> Result<AccountView, Error> {
+    pub async fn get_service_account(&self, name: &ServiceAccountName) -> Result<AccountView, Error> {
         let account = self.load_account(name).await?;
         Ok(self.view_account(account).await?)
     }

@@ -18,17 +18,11 @@ pub struct ListAccounts {
 }
 
 impl Service {
-    pub async fn list_service_accounts(
-        &self,
-        request: ListAccounts,
-    ) -> Result<Listing<AccountView>, Error> {
+    pub async fn list_service_accounts(&self, request: ListAccounts) -> Result<Listing<AccountView>, Error> {
         self.load_project(&request.project).await?;
         let (size, by) = (request.page.size, request.page.order.by);
         let page = request.page.and_one();
-        let accounts = self
-            .store
-            .service_accounts(&request.project, &request.filter, page)
-            .await?;
+        let accounts = self.store.service_accounts(&request.project, &request.filter, page).await?;
         let mut listing = Listing::cut(accounts, size, |account| Cursor {
             value: match by {
                 AccountOrder::CreateTime => SortValue::Number(account.create_time.as_micros()),
@@ -36,9 +30,7 @@ impl Service {
             },
             id: Id::Text(account.id.to_string()),
         });
-        let views = self
-            .view_accounts(std::mem::take(&mut listing.items))
-            .await?;
+        let views = self.view_accounts(std::mem::take(&mut listing.items)).await?;
         Ok(listing.with(views))
     }
 }

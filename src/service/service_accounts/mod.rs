@@ -18,8 +18,5 @@ use crate::{
 };
 
 fn forbidden(name: &ServiceAccountName) -> impl Fn(Forbidden) -> Error {
-    move |why| Error::Forbidden {
-        resource: name.to_string(),
-        why,
-    }
+    move |why| Error::Forbidden { resource: name.to_string(), why }
 }

@@ -25,20 +25,14 @@ impl Service {
         etag: &str,
         patch: &AccountPatch,
     ) -> Result<AccountView, Error> {
-        self.change_account(
-            call,
-            "serviceAccounts.update",
-            name,
-            etag,
-            |mut account, now| {
-                let patch = patch.clone();
-                account.display_name = patch.display_name.unwrap_or(account.display_name);
-                account.external_id = patch.external_id.unwrap_or(account.external_id);
-                account.metadata = patch.metadata.unwrap_or(account.metadata);
-                account.update_time = now;
-                Ok(account)
-            },
-        )
+        self.change_account(call, "serviceAccounts.update", name, etag, |mut account, now| {
+            let patch = patch.clone();
+            account.display_name = patch.display_name.unwrap_or(account.display_name);
+            account.external_id = patch.external_id.unwrap_or(account.external_id);
+            account.metadata = patch.metadata.unwrap_or(account.metadata);
+            account.update_time = now;
+            Ok(account)
+        })
         .await
     }
 }

@@ -27,9 +27,6 @@ impl TryFrom<Model> for Head {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        Ok(Self {
-            revision: row.revision,
-            hash: read_hash("change_head.hash", &row.hash)?,
-        })
+        Ok(Self { revision: row.revision, hash: read_hash("change_head.hash", &row.hash)? })
     }
 }

@@ -23,11 +23,7 @@ pub(crate) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 pub(crate) fn of(key: &Key) -> BTreeSet<String> {
-    key.tags
-        .iter()
-        .map(of_tag)
-        .chain(key.display_name.words().map(|word| of_word(&word)))
-        .collect()
+    key.tags.iter().map(of_tag).chain(key.display_name.words().map(|word| of_word(&word))).collect()
 }
 
 pub(crate) fn of_tag(tag: &Tag) -> String {

@@ -15,8 +15,8 @@ use crate::{
 };
 
 use super::{
-    json, json_list, or_never, or_not_yet, read, read_json, read_list, read_optional, secrets,
-    unless_never, unless_not_yet, unreadable,
+    json, json_list, or_never, or_not_yet, read, read_json, read_list, read_optional, secrets, unless_never,
+    unless_not_yet, unreadable,
 };
 
 #[derive(Clone, Debug, DeriveEntityModel)]
@@ -91,10 +91,7 @@ impl Model {
             last_used_time: or_not_yet(key.last_used_time),
             disable_time: key.disable_time.map(micros),
             revoke_time: key.revocation.as_ref().map(|it| micros(it.time)),
-            revoke_reason: key
-                .revocation
-                .as_ref()
-                .map_or_else(String::new, |it| it.reason.to_string()),
+            revoke_reason: key.revocation.as_ref().map_or_else(String::new, |it| it.reason.to_string()),
             delete_time: key.deletion.map(|it| micros(it.time)),
             purge_time: or_never(key.deletion.map(|it| it.purge_time)),
             lifecycle: lifecycle_of(key),
@@ -104,10 +101,8 @@ impl Model {
     }
 
     pub(crate) fn into_key(self, secrets: Vec<secrets::Model>) -> Result<Key, StoreError> {
-        let mut secrets: Vec<StoredSecret> = secrets
-            .into_iter()
-            .map(TryInto::try_into)
-            .collect::<Result<_, _>>()?;
+        let mut secrets: Vec<StoredSecret> =
+            secrets.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.version));
         Ok(Key {
             id: KeyId::from_uuid(self.id).map_err(|_| unreadable("keys.id"))?,

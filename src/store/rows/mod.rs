@@ -39,17 +39,11 @@ pub(super) fn read<T: FromStr>(column: &'static str, text: &str) -> Result<T, St
     text.parse().map_err(|_| unreadable(column))
 }
 
-fn read_optional<T: FromStr>(
-    column: &'static str,
-    text: Option<&str>,
-) -> Result<Option<T>, StoreError> {
+fn read_optional<T: FromStr>(column: &'static str, text: Option<&str>) -> Result<Option<T>, StoreError> {
     text.map(|text| read(column, text)).transpose()
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(
-    column: &'static str,
-    json: &str,
-) -> Result<T, StoreError> {
+fn read_json<T: serde::de::DeserializeOwned>(column: &'static str, json: &str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|_| unreadable(column))
 }
 

@@ -38,18 +38,14 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
     pub(crate) fn new(project: &Project, revision: Revision) -> Self {
-        let environments: Vec<_> = project
-            .environments
-            .iter()
-            .map(|it| (it.id.as_str(), it.tag.as_str()))
-            .collect();
+        let environments: Vec<_> =
+            project.environments.iter().map(|it| (it.id.as_str(), it.tag.as_str())).collect();
         Self {
             id: project.id.to_string(),
             display_name: project.display_name.to_string(),
             prefix: project.prefix.to_string(),
             environments: json(&environments),
-            retention_seconds: i64::try_from(project.retention.as_duration().as_secs())
-                .unwrap_or(i64::MAX),
+            retention_seconds: i64::try_from(project.retention.as_duration().as_secs()).unwrap_or(i64::MAX),
             system_key: project.system_key.as_uuid(),
             create_time: project.create_time.as_micros(),
             update_time: project.update_time.as_micros(),
@@ -68,8 +64,7 @@ impl TryFrom<Model> for Project {
             prefix: read("projects.prefix", &row.prefix)?,
             environments: environments(&row.environments)?,
             retention: retention(row.retention_seconds)?,
-            system_key: KeyId::from_uuid(row.system_key)
-                .map_err(|_| unreadable("projects.system_key"))?,
+            system_key: KeyId::from_uuid(row.system_key).map_err(|_| unreadable("projects.system_key"))?,
             create_time: Timestamp::from_micros(row.create_time),
             update_time: Timestamp::from_micros(row.update_time),
             revision: row.revision,
@@ -82,12 +77,7 @@ fn environments(json: &str) -> Result<Environments, StoreError> {
     let pairs: Vec<(String, String)> = read_json(COLUMN, json)?;
     let list: Vec<Environment> = pairs
         .iter()
-        .map(|(id, tag)| {
-            Ok(Environment {
-                id: read(COLUMN, id)?,
-                tag: read(COLUMN, tag)?,
-            })
-        })
+        .map(|(id, tag)| Ok(Environment { id: read(COLUMN, id)?, tag: read(COLUMN, tag)? }))
         .collect::<Result<_, StoreError>>()?;
     list.try_into().map_err(|_| unreadable(COLUMN))
 }

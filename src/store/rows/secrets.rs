@@ -25,11 +25,7 @@ pub(crate) struct Model {
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {
-    #[sea_orm(
-        belongs_to = "super::keys::Entity",
-        from = "Column::KeyId",
-        to = "super::keys::Column::Id"
-    )]
+    #[sea_orm(belongs_to = "super::keys::Entity", from = "Column::KeyId", to = "super::keys::Column::Id")]
     Key,
 }
 
@@ -62,10 +58,7 @@ impl TryFrom<Model> for StoredSecret {
         Ok(Self {
             version: row.version,
             digest: Digest::from_bytes(read_hash("secrets.digest", &row.digest)?),
-            pepper: row
-                .pepper_version
-                .try_into()
-                .map_err(|_| unreadable("secrets.pepper_version"))?,
+            pepper: row.pepper_version.try_into().map_err(|_| unreadable("secrets.pepper_version"))?,
             create_time: Timestamp::from_micros(row.create_time),
             expire_time: unless_never(row.expire_time),
             last_used_time: unless_not_yet(row.last_used_time),

@@ -1,0 +1,31 @@
+//! The word to streams that this node stops: calls end by themselves, streams must be told.
+
+use tokio::sync::watch;
+
+/// Waits for the word.
+#[derive(Debug, Clone)]
+pub(super) struct Closing(watch::Receiver<bool>);
+
+/// Gives it.
+#[derive(Debug)]
+pub(super) struct Closer(watch::Sender<bool>);
+
+impl Closing {
+    pub(super) fn new() -> (Closer, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (Closer(sender), Self(receiver))
+    }
+
+    pub(super) async fn told(mut self) {
+        // An error means that the closer is gone, which says the same.
+        let _ = self.0.wait_for(|told| *told).await;
+    }
+}
+
+impl Closer {
+    /// Gives the word as soon as `shutdown` resolves.
+    pub(super) async fn after(self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        self.0.send_replace(true);
+    }
+}

@@ -1,0 +1,91 @@
+//! Several verifications in one call: each stands for itself, and answers keep the order of the questions.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    domain::Invalid,
+    grpc::{
+        proto::{BatchVerifyRequest, VerifyError, VerifyRequest},
+        status,
+    },
+    ports::Credentials,
+    service::{Error, FieldFault, Verifier},
+};
+
+use super::{
+    Answer,
+    generated::{VerifyResult, verify_result},
+    question,
+};
+
+const MOST: usize = 1000;
+
+/// How many reads of keys that are not at hand one call has under way.
+pub(super) const TOGETHER: usize = 64;
+
+pub(super) type Verified = Result<Answer, VerifyError>;
+
+pub(super) fn read(request: BatchVerifyRequest) -> Result<Vec<VerifyRequest>, Error> {
+    if (1..=MOST).contains(&request.requests.len()) {
+        return Ok(request.requests);
+    }
+    let why = Invalid::new(format!("must be 1 to {MOST}"));
+    Err(Error::Invalid(vec![FieldFault::new("requests", &why)]))
+}
+
+pub(super) async fn verify<C: Credentials>(
+    verifier: &Arc<Verifier<C>>,
+    requests: Vec<VerifyRequest>,
+    patience: Duration,
+) -> Vec<VerifyResult> {
+    let mut results: Vec<_> = Vec::with_capacity(requests.len());
+    let mut reads = Vec::new();
+    for (at, request) in requests.into_iter().enumerate() {
+        match start(verifier, request, patience) {
+            Started::Done(verified) => results.push(verified),
+            Started::Read(read) => {
+                // Until the read is done.
+                results.push(Ok(Answer::default()));
+                reads.push(async move { (at, read.await) });
+            }
+        }
+    }
+    let mut reads = stream::iter(reads).buffer_unordered(TOGETHER);
+    while let Some((at, verified)) = reads.next().await {
+        results[at] = verified;
+    }
+    results.into_iter().map(|verified| VerifyResult { result: Some(verified.into()) }).collect()
+}
+
+/// A verification, done if the key is at hand.
+pub(super) enum Started<F> {
+    Done(Verified),
+    Read(F),
+}
+
+pub(super) fn start<C: Credentials>(
+    verifier: &Arc<Verifier<C>>,
+    request: VerifyRequest,
+    patience: Duration,
+) -> Started<impl Future<Output = Verified> + Send + use<C>> {
+    let request = match question::read(request, patience) {
+        Ok(request) => request,
+        Err(error) => return Started::Done(Err(status::item(error))),
+    };
+    if let Some(decision) = verifier.verify_at_hand(&request) {
+        return Started::Done(Ok(decision.into()));
+    }
+    let verifier = verifier.clone();
+    Started::Read(async move { Ok(verifier.verify(&request).await.map_err(status::item)?.into()) })
+}
+
+impl From<Verified> for verify_result::Result {
+    fn from(verified: Verified) -> Self {
+        match verified {
+            Ok(answer) => Self::Decision(answer),
+            Err(error) => Self::Error(error),
+        }
+    }
+}

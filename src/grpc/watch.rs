@@ -1,0 +1,115 @@
+//! WatchAuditEvents: the change log as a stream.
+
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{Stream, stream};
+use tokio::time::{MissedTickBehavior, interval};
+use tonic::Status;
+
+use crate::{
+    domain::{Invalid, Revision, name::Scope},
+    ports::Credentials,
+    service::{Error, FieldFault, Service, Session, Verifier},
+};
+
+use super::{
+    closing::Closing,
+    faults::Faults,
+    proto::{
+        AuditEvent, Heartbeat, WatchAuditEventsRequest, WatchAuditEventsResponse,
+        watch_audit_events_response::Content,
+    },
+    status::{self, unauthenticated},
+};
+
+pub(super) type Events = Pin<Box<dyn Stream<Item = Result<WatchAuditEventsResponse, Status>> + Send>>;
+
+pub(super) struct Watch<C> {
+    pub(super) service: Service,
+    pub(super) verifier: Arc<Verifier<C>>,
+    pub(super) session: Arc<Session>,
+    pub(super) closing: Closing,
+    pub(super) wanted: Wanted,
+}
+
+/// What the caller asks for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    scope: Scope,
+    after: Revision,
+    heartbeat: Duration,
+}
+
+impl TryFrom<WatchAuditEventsRequest> for Wanted {
+    type Error = Error;
+
+    fn try_from(request: WatchAuditEventsRequest) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let scope = faults.read("parent", &request.parent);
+        let after = faults.not_negative("after_revision", request.after_revision);
+        let heartbeat = match &request.heartbeat_interval {
+            Some(span) => faults.duration("heartbeat_interval", span),
+            None => Some(Duration::from_secs(5)),
+        };
+        let wanted =
+            faults.finish((|| Some(Self { scope: scope?, after: after?, heartbeat: heartbeat? }))())?;
+        if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&wanted.heartbeat) {
+            let why = Invalid::new("must be 1 second to 1 minute");
+            return Err(Error::Invalid(vec![FieldFault::new("heartbeat_interval", &why)]));
+        }
+        Ok(wanted)
+    }
+}
+
+impl<C: Credentials> Watch<C> {
+    pub(super) fn events(self) -> Events {
+        let mut ticks = interval(self.wanted.heartbeat);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let state = State { watch: self, ticks, unsent: VecDeque::new() };
+        Box::pin(stream::unfold(Some(state), |state| async {
+            let mut state = state?;
+            match state.next().await {
+                Ok(content) => Some((Ok(WatchAuditEventsResponse { content: Some(content) }), Some(state))),
+                Err(status) => Some((Err(status), None)),
+            }
+        }))
+    }
+}
+
+struct State<C> {
+    watch: Watch<C>,
+    ticks: tokio::time::Interval,
+    unsent: VecDeque<AuditEvent>,
+}
+
+impl<C: Credentials> State<C> {
+    async fn next(&mut self) -> Result<Content, Status> {
+        loop {
+            if let Some(event) = self.unsent.pop_front() {
+                return Ok(Content::Event(event));
+            }
+            self.check_caller().await?;
+            let Watch { service, wanted, closing, .. } = &mut self.watch;
+            if service.position() > wanted.after {
+                let news = service.news(&wanted.scope, wanted.after).await?;
+                wanted.after = news.up_to;
+                self.unsent.extend(news.events.into_iter().map(Into::into));
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = closing.clone().told() => return Err(status::closing()),
+                () = service.change_after(wanted.after) => {}
+                _ = self.ticks.tick() => return Ok(Content::Heartbeat(Heartbeat { revision: service.position() })),
+            }
+        }
+    }
+
+    async fn check_caller(&mut self) -> Result<(), Status> {
+        if !self.watch.verifier.goes_on(&self.watch.session) {
+            let renewed = self.watch.verifier.renew(&self.watch.session).await?;
+            self.watch.session = renewed.map(Arc::new).ok_or_else(unauthenticated)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! LookupKey: by an API key, its masked form, or the key's id.
+
+use keystile::grpc::proto::{self, Key, lookup_key_request::Query};
+use tonic::Code as Grpc;
+
+use crate::{
+    calls::{Answer, FREE_ID, HOUR, assert_invalid, creation, deletion, purge, revocation, rotation, span},
+    forge::{damaged, with_wrong_secret},
+    support::{server::Server, status::reason},
+};
+
+async fn look(server: &Server, parent: &str, query: Query) -> Answer<proto::LookupKeyResponse> {
+    let request = proto::LookupKeyRequest { parent: parent.into(), query: Some(query) };
+    server.lookup(request).await
+}
+
+fn id(key: &Key) -> String {
+    key.name.rsplit('/').next().unwrap().into()
+}
+
+/// What every query finds, with the version of the secret.
+async fn found(server: &Server, query: Query) -> (Key, i32) {
+    let found = look(server, "projects/acme", query.clone()).await.unwrap();
+    let anywhere = look(server, "projects/-", query).await.unwrap();
+    assert_eq!(found, anywhere);
+    (found.key.unwrap(), found.secret_version)
+}
+
+#[tokio::test]
+async fn finds_a_key_by_whatever_is_at_hand() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    server.key("acme", Key::default()).await;
+
+    assert_eq!(found(&server, Query::ApiKey(api_key.clone())).await, (key.clone(), 1));
+    let masked = Query::MaskedApiKey(key.masked_api_key.clone());
+    assert_eq!(found(&server, masked).await, (key.clone(), 0));
+    assert_eq!(found(&server, Query::KeyId(id(&key))).await, (key.clone(), 0));
+    // Its secret is no proof, but the key is found all the same.
+    let wrong = with_wrong_secret(&api_key);
+    assert_eq!(found(&server, Query::ApiKey(wrong)).await, (key, 0));
+}
+
+#[tokio::test]
+async fn finds_a_key_by_its_hyphenated_id() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let request = proto::CreateKeyRequest { key_id: FREE_ID.into(), ..creation(Key::default()) };
+    let key = server.create(request).await.unwrap().key.unwrap();
+    let hyphenated = Query::KeyId(FREE_ID.into());
+    assert_eq!(found(&server, hyphenated).await, (key.clone(), 0));
+    let upper_case = Query::KeyId(FREE_ID.to_uppercase());
+    assert_eq!(found(&server, upper_case).await, (key, 0));
+}
+
+#[tokio::test]
+async fn tells_which_living_secret_it_is() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, first) = server.key("acme", Key::default()).await;
+    let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotation(&key.name) };
+    let second = server.rotate(request).await.unwrap().api_key;
+    let version = async |api_key: &String| found(&server, Query::ApiKey(api_key.clone())).await.1;
+    assert_eq!(version(&first).await, 1);
+    assert_eq!(version(&second).await, 2);
+    server.clock.advance(HOUR);
+    assert_eq!(version(&first).await, 0, "its grace is over");
+    assert_eq!(version(&second).await, 2);
+    server.revoke(revocation(&key.name)).await.unwrap();
+    assert_eq!(version(&second).await, 2, "revoked, yet the right secret");
+}
+
+#[tokio::test]
+async fn finds_deleted_keys_until_they_are_purged() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let deleted = server.delete(deletion(&key.name)).await.unwrap();
+    let queries =
+        [Query::ApiKey(api_key), Query::MaskedApiKey(key.masked_api_key.clone()), Query::KeyId(id(&key))];
+    for query in queries.clone() {
+        assert_eq!(found(&server, query).await.0, deleted);
+    }
+    server.delete(purge(&key.name)).await.unwrap();
+    for query in queries {
+        for parent in ["projects/acme", "projects/-"] {
+            let status = look(&server, parent, query.clone()).await.unwrap_err();
+            assert_eq!(reason(&status, Grpc::NotFound), "NOT_FOUND");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keeps_to_the_project_that_was_named() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    server.project("other").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    for parent in ["projects/other", "projects/nowhere"] {
+        for query in [
+            Query::ApiKey(api_key.clone()),
+            Query::MaskedApiKey(key.masked_api_key.clone()),
+            Query::KeyId(id(&key)),
+        ] {
+            let status = look(&server, parent, query).await.unwrap_err();
+            assert_eq!(reason(&status, Grpc::NotFound), "NOT_FOUND");
+            assert!(!status.message().contains(&api_key));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_of_the_wrong_form_is_invalid() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let masked = &key.masked_api_key;
+    for (query, field) in [
+        (Query::ApiKey(String::new()), "api_key"),
+        (Query::ApiKey(damaged(&api_key, 40)), "api_key"),
+        (Query::ApiKey(api_key[..api_key.len() - 1].into()), "api_key"),
+        (Query::ApiKey(format!(" {api_key}")), "api_key"),
+        (Query::ApiKey(masked.clone()), "api_key"),
+        (Query::MaskedApiKey(String::new()), "masked_api_key"),
+        (Query::MaskedApiKey(masked.replace('*', "")), "masked_api_key"),
+        (Query::MaskedApiKey(masked.replace("****", "***")), "masked_api_key"),
+        (Query::MaskedApiKey(id(&key)), "masked_api_key"),
+        (Query::MaskedApiKey(api_key.clone()), "masked_api_key"),
+        (Query::KeyId(String::new()), "key_id"),
+        (Query::KeyId(key.name.clone()), "key_id"),
+        (Query::KeyId("01890a5d-ac96-474b-bcce-b302099a8057".into()), "key_id"),
+    ] {
+        let status = look(&server, "projects/acme", query).await.unwrap_err();
+        assert_invalid(&status, &[field]);
+        assert!(!status.message().contains(&api_key[33..]), "nothing of it is repeated");
+    }
+    let status = look(&server, "acme", Query::KeyId("1".into())).await.unwrap_err();
+    assert_invalid(&status, &["parent", "key_id"]);
+    let status = server.lookup(Default::default()).await.unwrap_err();
+    assert_invalid(&status, &["parent", "query"]);
+}

@@ -1,0 +1,44 @@
+//! Names that are no key's, for every change.
+
+use keystile::grpc::proto::Key;
+
+use crate::{
+    calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found},
+    support::server::Server,
+};
+
+use super::operation::Operation;
+
+#[tokio::test]
+async fn a_name_that_does_not_parse_is_invalid() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for operation in Operation::ALL {
+        for name in MALFORMED_NAMES {
+            let status = server.refused(operation.run(&server, name, "")).await;
+            assert_invalid(&status, &[operation.name_field()]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_found_in_its_own_project_alone() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    server.project("other").await;
+    let (key, _) = server.key("acme", Key::default()).await;
+    let base62 = server.key("acme", Key::default()).await.0.name.replace("projects/acme", "projects/nowhere");
+    for operation in Operation::ALL {
+        let foreign = key.name.replace("projects/acme", "projects/other");
+        for name in [&foreign, &base62] {
+            let status = server.refused(operation.run(&server, name, "")).await;
+            assert_eq!(status.code(), tonic::Code::NotFound, "{operation:?}");
+        }
+        let unknown = format!("projects/acme/keys/{FREE_ID}");
+        let status = server.refused(operation.run(&server, &unknown, "")).await;
+        assert_eq!(status.code(), tonic::Code::NotFound, "{operation:?}");
+        let status = server.refused(operation.run(&server, &foreign, "")).await;
+        assert_not_found(&status, &foreign);
+    }
+    assert_eq!(server.get(&key.name).await.unwrap(), key);
+}

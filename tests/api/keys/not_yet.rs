@@ -1,0 +1,67 @@
+//! What is in the contract and not built yet: asking for it is refused, never ignored.
+
+use keystile::grpc::proto::{self, Key};
+
+use crate::{
+    calls::{assert_not_yet, creation, texts},
+    support::server::Server,
+};
+
+/// Keys that ask for a capability to come, each with the field.
+fn not_yet() -> [(Key, &'static str); 5] {
+    let key = Key::default;
+    [
+        (Key { roles: texts(&["projects/acme/roles/viewer"]), ..key() }, "key.roles"),
+        (Key { permissions: texts(&["*"]), ..key() }, "key.permissions"),
+        (Key { plan: "projects/acme/plans/free".into(), ..key() }, "key.plan"),
+        (Key { limits: vec![proto::Limit::default()], ..key() }, "key.limits"),
+        (Key { credits: Some(proto::Credits::default()), ..key() }, "key.credits"),
+    ]
+}
+
+#[tokio::test]
+async fn create_key_refuses_it() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for (asked, field) in not_yet() {
+        // Even though the rest is wrong as well.
+        let request = proto::CreateKeyRequest { parent: String::new(), ..creation(asked) };
+        assert_not_yet(&server.refused(server.create(request)).await, field);
+    }
+    let request = proto::CreateKeyRequest {
+        parent: "projects/system".into(),
+        ..creation(Key { customers: texts(&["projects/acme"]), ..Default::default() })
+    };
+    let status = server.refused(server.create(request)).await;
+    assert_not_yet(&status, "key.customers");
+}
+
+fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
+    proto::UpdateKeyRequest {
+        key: Some(key),
+        update_mask: Some(prost_types::FieldMask { paths: texts(paths) }),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn update_key_refuses_it() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, _) = server.key("acme", Key::default()).await;
+    for path in ["roles", "permissions", "plan", "limits", "credits"] {
+        let request = masked(key.clone(), &["tags", path]);
+        assert_not_yet(&server.refused(server.update(request)).await, path);
+    }
+    for (asked, field) in not_yet() {
+        let asked = Key { name: key.name.clone(), ..asked };
+        for paths in [&[][..], &["*"]] {
+            let request = masked(asked.clone(), paths);
+            assert_not_yet(&server.refused(server.update(request)).await, field);
+        }
+    }
+    let (system, _) = server.key("system", Key::default()).await;
+    let narrowed = Key { name: system.name, customers: texts(&["projects/acme"]), ..Default::default() };
+    let status = server.refused(server.update(masked(narrowed, &[]))).await;
+    assert_not_yet(&status, "key.customers");
+}

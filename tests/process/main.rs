@@ -1,0 +1,24 @@
+//! The binary as a process: how it starts, serves, stops, and what it leaves behind when it is killed.
+#![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
+
+mod crash;
+mod first_start;
+mod held;
+mod home;
+mod inventory;
+mod ledger;
+mod needles;
+mod peppers;
+mod replicas;
+mod secrets;
+mod start;
+mod stop;
+mod told;
+#[path = "../support"]
+mod support {
+    #[expect(dead_code, reason = "the tests of the store take more of it")]
+    pub(crate) mod database;
+    pub(crate) mod process;
+    #[expect(dead_code, reason = "of a whole server these tests take the client")]
+    pub(crate) mod server;
+}

@@ -1,0 +1,146 @@
+//! Peppers through the life of a server: rotation while keys verify, and peppers that are missing.
+
+use std::fs;
+
+use keystile::grpc::proto::Code;
+
+use crate::home::{Home, pepper};
+
+#[tokio::test]
+async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
+    let one = pepper(1);
+    let both = format!("{},{one}", pepper(2));
+    let home = Home::embedded().with("KEYSTILE_PEPPERS", &one);
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let caller = serving.caller(&root);
+    caller.create_project().await; // with its system key: a secret that nobody will verify
+    let mut keys = Vec::new();
+    for number in 0..4 {
+        keys.push(caller.create_key(&format!("key {number}")).await);
+    }
+    serving.stop().await;
+    let table = home.run(&["peppers"]).await.with_code(0).stdout;
+    assert_eq!(rows(&table), [("1", "6", "newest")], "{table}");
+    assert!(table.contains("none can be removed"), "{table}");
+
+    let home = home.with("KEYSTILE_PEPPERS", &both);
+    let serving = home.serve().await;
+    let caller = serving.caller(&root);
+    for (_, api_key) in &keys[..2] {
+        assert_eq!(caller.code(api_key).await, Code::Valid);
+    }
+    serving.stop().await;
+    // The root key called, and so moved as well.
+    let table = home.run(&["peppers"]).await.with_code(0).stdout;
+    assert_eq!(rows(&table), [("2", "3", "newest"), ("1", "3", "configured")], "{table}");
+    assert!(table.contains("pepper 1: still needed"), "{table}");
+
+    let early = home.with("KEYSTILE_PEPPERS", &pepper(2));
+    early
+        .run(&[])
+        .await
+        .with_code(78)
+        .telling("KEYSTILE_PEPPERS: version 1 (3 secrets) is not configured")
+        .telling("add it behind the newest one");
+    let table = early.run(&["peppers"]).await.with_code(0).stdout;
+    assert_eq!(rows(&table), [("2", "3", "newest"), ("1", "3", "MISSING")], "{table}");
+
+    let home = early.with("KEYSTILE_PEPPERS", &both);
+    let serving = home.serve().await;
+    let caller = serving.caller(&root);
+    for (_, api_key) in &keys {
+        assert_eq!(caller.code(api_key).await, Code::Valid);
+    }
+    caller.rotate(&caller.system_key().await).await;
+    serving.stop().await;
+    let table = home.run(&["peppers"]).await.with_code(0).stdout;
+    assert_eq!(rows(&table), [("2", "6", "newest"), ("1", "0", "configured")], "{table}");
+    assert!(table.contains("pepper 1: can be removed"), "{table}");
+
+    let home = home.with("KEYSTILE_PEPPERS", &pepper(2));
+    let serving = home.serve().await;
+    let caller = serving.caller(&root);
+    for (_, api_key) in &keys {
+        assert_eq!(caller.code(api_key).await, Code::Valid);
+    }
+    serving.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_holds_its_pepper_until_it_is_purged() {
+    let both = format!("{},{}", pepper(2), pepper(1));
+    let home = Home::embedded().with("KEYSTILE_PEPPERS", &pepper(1));
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let caller = serving.caller(&root);
+    caller.create_project().await;
+    caller.rotate(&caller.system_key().await).await;
+    let (key, api_key) = caller.create_key("revoked").await;
+    caller.revoke(&key.name).await;
+    assert_eq!(caller.code(&api_key).await, Code::Revoked);
+    serving.stop().await;
+
+    let home = home.with("KEYSTILE_PEPPERS", &both);
+    let serving = home.serve().await;
+    let caller = serving.caller(&root);
+    caller.rotate(&caller.system_key().await).await;
+    assert_eq!(caller.code(&api_key).await, Code::Revoked, "it does not verify, so it does not move");
+    serving.stop().await;
+    let early = home.with("KEYSTILE_PEPPERS", &pepper(2));
+    early.run(&[]).await.with_code(78).telling("version 1 (1 secret) is not configured");
+
+    let home = early.with("KEYSTILE_PEPPERS", &both);
+    let serving = home.serve().await;
+    serving.caller(&root).purge(&key.name).await;
+    serving.stop().await;
+    let home = home.with("KEYSTILE_PEPPERS", &pepper(2));
+    let serving = home.serve().await;
+    assert_eq!(serving.caller(&root).code(&api_key).await, Code::NotFound);
+    serving.stop().await;
+}
+
+#[tokio::test]
+async fn the_generated_file_is_never_made_twice_for_one_database() {
+    let home = Home::embedded();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    serving.stop().await;
+    let file = home.data().join("peppers");
+    let backup = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    home.run(&[])
+        .await
+        .with_code(78)
+        .telling("peppers is gone, and 1 stored secret")
+        .telling("need the pepper in it")
+        .telling("bring it back from a backup, with mode 600");
+    assert!(!file.exists());
+
+    // Brought back, but readable for all.
+    fs::write(&file, &backup).unwrap();
+    chmod(&file, 0o644);
+    home.run(&[]).await.with_code(78).telling("may be opened by others (mode 644)");
+    chmod(&file, 0o600);
+    let serving = home.serve().await;
+    serving.caller(&root).create_project().await;
+    serving.stop().await;
+}
+
+fn chmod(file: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Version, number and status of each pepper in the table.
+fn rows(table: &str) -> Vec<(&str, &str, &str)> {
+    let mut rows = Vec::new();
+    for line in table.lines().skip(1).take_while(|line| !line.is_empty()) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [version, secrets, status] = words[..] else {
+            panic!("{line:?} is no row");
+        };
+        rows.push((version, secrets, status));
+    }
+    rows
+}

@@ -1,0 +1,206 @@
+//! The way down: what is under way ends well, what was promised is kept, and a deadline holds.
+
+use std::net::TcpStream;
+
+use keystile::grpc::proto::Code;
+use tokio::sync::watch;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::{
+    held::Held,
+    home::{Caller, Home, Serving, new_key},
+    inventory,
+    support::database::{Database, Kind},
+};
+
+#[tokio::test]
+async fn a_call_under_way_is_answered_and_its_use_recorded() {
+    let home = patient();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let caller = serving.caller(&root);
+    caller.create_project().await;
+    let (key, api_key) = caller.create_key("late").await;
+    let held = Held::verify(&caller).await;
+    serving.process.signal("TERM");
+    serving.process.tells(r#""message":"stopping""#).await;
+    let answer = held.release(&api_key).await.unwrap();
+    assert_eq!(answer.code(), Code::Valid);
+    serving.process.ended().await.with_code(0).telling(r#""drain.complete":true"#);
+
+    let used = home.serve().await.caller(&root).key(&key.name).await;
+    assert!(used.last_used_time.is_some(), "{used:?}");
+    assert!(used.secrets[0].last_used_time.is_some(), "{used:?}");
+}
+
+#[tokio::test]
+async fn uses_of_a_moment_ago_are_in_the_database_after_the_end() {
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
+        let database = Database::empty(kind).await;
+        let home = Home::on(&database);
+        let serving = home.serve().await;
+        let root = serving.root().await;
+        let caller = serving.caller(&root);
+        caller.create_project().await;
+        let mut keys = Vec::new();
+        for number in 0..20 {
+            keys.push(caller.create_key(&format!("key {number}")).await);
+        }
+        let (never_used, _) = caller.create_key("never used").await;
+        for (_, api_key) in &keys {
+            assert_eq!(caller.code(api_key).await, Code::Valid);
+        }
+        serving.stop().await;
+        if let Some(file) = database.file() {
+            let wal = file.with_extension("db-wal");
+            assert!(!wal.exists(), "{} holds what the file should", wal.display());
+        }
+        let serving = home.serve().await;
+        let caller = serving.caller(&root);
+        for (key, _) in &keys {
+            let used = caller.key(&key.name).await;
+            assert!(used.last_used_time.is_some(), "{kind:?}: {used:?}");
+        }
+        let never_used = caller.key(&never_used.name).await;
+        assert_eq!(never_used.last_used_time, None);
+        serving.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn every_change_that_was_made_was_answered() {
+    let home = patient();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    serving.caller(&root).create_project().await;
+    let (count, mut counted) = watch::channel(0);
+    let tasks: Vec<_> = (0..4)
+        .map(|number| tokio::spawn(create_until_it_fails(serving.caller(&root), number, count.clone())))
+        .collect();
+    counted.wait_for(|created| *created >= 50).await.unwrap();
+    serving.process.signal("TERM");
+    serving.process.ended().await.with_code(0);
+    let mut answered = Vec::new();
+    for task in tasks {
+        answered.extend(task.await.unwrap());
+    }
+    answered.sort();
+    let serving = home.serve().await;
+    let made = inventory::keys(&serving.caller(&root)).await;
+    let mut made: Vec<_> = made.into_iter().map(|key| key.name).collect();
+    made.sort();
+    assert_eq!(made, answered);
+    serving.caller(&root).whole_log().await;
+}
+
+#[tokio::test]
+async fn health_says_so_and_who_watches_it_does_not_hold_up_the_end() {
+    let home = patient();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let caller = serving.caller(&root);
+    let held = Held::verify(&caller).await;
+    let mut watched = Vec::new();
+    for address in [serving.admin, serving.verify] {
+        let channel = crate::support::server::channel(address);
+        let watch = HealthClient::new(channel).watch(HealthCheckRequest::default()).await;
+        let mut watch = watch.unwrap().into_inner();
+        let first = watch.message().await.unwrap().unwrap();
+        assert_eq!(first.status(), ServingStatus::Serving);
+        watched.push(watch);
+    }
+    serving.process.signal("TERM");
+    for watch in &mut watched {
+        let next = watch.message().await.unwrap().unwrap();
+        assert_eq!(next.status(), ServingStatus::NotServing);
+    }
+    held.release("no API key").await.unwrap();
+    serving.process.ended().await.with_code(0);
+}
+
+#[tokio::test]
+async fn connections_without_a_call_do_not_hold_up_the_end() {
+    let home = patient();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    // One that was used and is kept, one that never said a word.
+    let caller = serving.caller(&root);
+    caller.create_project().await;
+    let silent = TcpStream::connect(serving.admin).unwrap();
+    caller.key(&caller.system_key().await).await;
+    serving.stop().await;
+    drop((caller, silent));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    for (first, second, code) in [("TERM", "TERM", 143), ("INT", "INT", 130), ("TERM", "INT", 130)] {
+        let home = patient();
+        let serving = home.serve().await;
+        let root = serving.root().await;
+        let held = Held::verify(&serving.caller(&root)).await;
+        let Serving { process, .. } = serving;
+        process.signal(first);
+        process.tells("asked to stop").await;
+        process.signal(second);
+        process.ended().await.with_code(code).telling("asked again: ending at once");
+        assert!(held.cut_off().await.is_err());
+        // What a hard end leaves behind is no obstacle.
+        home.serve().await.caller(&root).whole_log().await;
+    }
+}
+
+#[tokio::test]
+async fn an_interrupt_is_a_clean_end_too() {
+    let serving = Home::embedded().serve().await;
+    serving.process.signal("INT");
+    serving.process.ended().await.with_code(0);
+}
+
+#[tokio::test]
+async fn a_deadline_cuts_off_what_does_not_end_and_loses_nothing_else() {
+    let home = Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "50ms");
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let caller = serving.caller(&root);
+    caller.create_project().await;
+    let (key, api_key) = caller.create_key("used").await;
+    assert_eq!(caller.code(&api_key).await, Code::Valid);
+    let held = Held::verify(&caller).await;
+    serving.process.signal("TERM");
+    serving
+        .process
+        .ended()
+        .await
+        .with_code(1)
+        .telling("calls under way were cut off at the drain deadline (KEYSTILE_DRAIN_DEADLINE)")
+        .telling("every last-used time is stored");
+    assert!(held.cut_off().await.is_err());
+    let used = home.serve().await.caller(&root).key(&key.name).await;
+    assert!(used.last_used_time.is_some(), "{used:?}");
+}
+
+/// Its deadline is beyond what tests wait for: whoever needs it fails.
+fn patient() -> Home {
+    Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "1h")
+}
+
+async fn create_until_it_fails(caller: Caller, task: usize, count: watch::Sender<u32>) -> Vec<String> {
+    let mut names = Vec::new();
+    loop {
+        let request = new_key(&format!("task {task}, key {}", names.len()));
+        match caller.keys().create_key(request).await {
+            Ok(created) => {
+                names.push(created.into_inner().key.unwrap().name);
+                count.send_modify(|count| *count += 1);
+            }
+            Err(status) => {
+                // Not a word of the server's: it is gone.
+                assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+                return names;
+            }
+        }
+    }
+}

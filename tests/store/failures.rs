@@ -1,0 +1,158 @@
+//! When the database fails: what was asked for did not happen, and no error tells a secret.
+
+use std::{path::PathBuf, time::Duration};
+
+use keystile::{
+    domain::key::Key,
+    ports::{
+        Store, StoreError,
+        store::{CommitError, Existing, Write},
+    },
+    store::{Location, Options, SqlStore},
+};
+
+use crate::{
+    database::{Database, Kind},
+    sample::{acme, commit, insert_keys, key, key_id, populate, refused, stored},
+};
+
+/// The connection is lost while the database works on COMMIT: nobody knows how that went.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_cut_off_is_no_success() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    populate(&store).await;
+    let raw = database.raw().await;
+    sea_orm::ConnectionTrait::execute_unprepared(
+        &raw,
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON keys DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION cut()",
+    )
+    .await
+    .unwrap();
+    raw.close().await.unwrap();
+
+    let error = refused(&store, vec![Write::InsertKey(key(1))]).await;
+    assert!(
+        matches!(&error, CommitError::Store(StoreError::Unavailable(why)) if why.contains("not known")),
+        "{error:?}"
+    );
+    assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
+    assert_eq!(store.head().await.unwrap().revision, 1);
+    store.close().await;
+}
+
+/// Connections that the server ended are replaced, at the price of an error for each at most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_outlives_its_connections() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    populate(&store).await;
+    insert_keys(&store, [key(1)]).await;
+    database
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    let mut errors = 0;
+    while let Err(error) = store.load(key_id(1)).await {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        errors += 1;
+        assert!(errors <= database.options().max_connections);
+    }
+    store.close().await;
+}
+
+pub(crate) async fn a_closed_store_does_not_answer(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    store.close().await;
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    let error = store.load(key_id(1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let error = refused(store, vec![Write::InsertKey(key(1))]).await;
+    assert!(matches!(error, CommitError::Store(StoreError::Unavailable(_))), "{error:?}");
+}
+
+/// Databases quote what they refuse.
+pub(crate) async fn errors_tell_no_values(database: &Database, store: &SqlStore) {
+    const MARK: &str = "verysecretvalue";
+
+    populate(store).await;
+    let marked = Key { display_name: MARK.parse().unwrap(), head: MARK.repeat(100), ..key(1) };
+    let outcome = store.commit(commit(vec![Write::InsertKey(marked)])).await;
+    match outcome {
+        // SQLite bounds no text.
+        Ok(_) => assert_eq!(database.kind, Kind::Sqlite),
+        Err(error) => assert_silent(&error, MARK),
+    }
+    let project =
+        keystile::domain::project::Project { id: MARK.parse().unwrap(), ..crate::sample::project("acme") };
+    crate::sample::write(store, vec![Write::InsertProject(project.clone())]).await;
+    let error = refused(store, vec![Write::InsertProject(project)]).await;
+    assert!(matches!(error, CommitError::Exists(Existing::Project)));
+    assert_silent(&error, MARK);
+
+    // An owner that is not there, so that a constraint fails that nobody expects to.
+    let orphan = Key { project: MARK.replace("very", "other").parse().unwrap(), ..key(2) };
+    let error = refused(store, vec![Write::InsertKey(orphan)]).await;
+    assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
+    assert_silent(&error, "secretvalue");
+}
+
+/// A row that was damaged is told by its column, without what stands there.
+pub(crate) async fn a_damaged_row_is_told_by_its_column(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, [key(1)]).await;
+    stored(store, key_id(1)).await;
+    let damage = match database.kind {
+        Kind::MySql => "UPDATE `keys` SET tags = '[\"not a tag\"]'",
+        _ => "UPDATE keys SET tags = '[\"not a tag\"]'",
+    };
+    database.execute(damage).await;
+    let error = store.load(key_id(1)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Broken(why) if why.contains("keys.tags")), "{error:?}");
+    assert_silent(&error, "not a tag");
+}
+
+#[tokio::test]
+async fn what_cannot_be_reached_is_told_at_once_and_without_the_password() {
+    const PASSWORD: &str = "hunter2hunter2";
+
+    for (url, kind) in [
+        (format!("postgres://keystile:{PASSWORD}@127.0.0.1:1/keystile"), "refused"),
+        (format!("mysql://keystile:{PASSWORD}@127.0.0.1:1/keystile"), "refused"),
+    ] {
+        let options = options(Location::Server(url));
+        assert!(!format!("{options:?}").contains(PASSWORD));
+        let error = SqlStore::open(options).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unavailable(why) if why.contains(kind)), "{error:?}");
+        assert_silent(&error, PASSWORD);
+    }
+    let nowhere = Location::Sqlite(PathBuf::from("/nonexistent/keystile.db"));
+    let error = SqlStore::open(options(nowhere)).await.unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/keystile.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("keystile.db");
+    std::fs::write(&file, "This is a letter, and no database at all.".repeat(100)).unwrap();
+    let error = SqlStore::open(options(Location::Sqlite(file))).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Broken(why) if why.contains("not a database")), "{error:?}");
+}
+
+fn options(location: Location) -> Options {
+    Options {
+        location,
+        max_connections: 2,
+        acquire_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(5),
+    }
+}
+
+fn assert_silent(error: &(impl std::error::Error + 'static), secret: &str) {
+    let told = format!("{error} {error:?}");
+    assert!(!told.contains(secret), "{told}");
+}

@@ -1,0 +1,214 @@
+//! How the databases find what they are asked for: by an index, from the first row on.
+
+use std::sync::{Arc, Mutex};
+
+use keystile::{
+    domain::{
+        filter::Filter,
+        key::Key,
+        listing::{AccountOrder, account_order, event_filter, event_order, key_order},
+        name::Scope,
+        page::{Cursor, Id, Page, SortValue},
+    },
+    ports::{Store, store::Write},
+    store::SqlStore,
+};
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::{
+    database::{Database, Kind},
+    listing::place,
+    sample::{account, acme, at, change, commit, insert_keys, key, key_id, populate, query, write},
+};
+
+pub(crate) async fn a_candidate_is_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, (0..100).map(key)).await;
+    let (watched, seen) = watch(database).await;
+    for id in [key_id(50), key_id(999)] {
+        watched.load(id).await.unwrap();
+        let statements = take(&seen);
+        assert_eq!(statements.len(), 1, "{statements:?}");
+        let plan = Plan::of(database, &statements[0]).await;
+        plan.assert_searches_only();
+    }
+    watched.close().await;
+}
+
+/// Page 1,000 costs what page 1 does: the database begins to read in the middle of an index, in whose
+/// order the rows come out.
+pub(crate) async fn key_pages_begin_in_the_middle_of_an_index(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    let keys: Vec<Key> = (0..1000)
+        .map(|n: u64| Key {
+            create_time: at(i64::try_from(n / 100).unwrap()),
+            display_name: format!("Name {}", n % 10).parse().unwrap(),
+            last_used_time: n.is_multiple_of(2).then(|| at(50)),
+            expire_time: n.is_multiple_of(2).then(|| at(2_000_000)),
+            ..key(n)
+        })
+        .collect();
+    insert_keys(store, keys.clone()).await;
+    let (watched, seen) = watch(database).await;
+    let everything = Filter::everything();
+    for field in ["create_time", "display_name", "last_used_time", "expire_time"] {
+        for direction in ["", " desc"] {
+            let order = key_order(&format!("{field}{direction}")).unwrap();
+            let after = Some(place(&keys[500], order.by));
+            let page = Page { size: 20, order, after };
+            watched.keys(query(&everything), page).await.unwrap();
+            let plan = Plan::of(database, &take(&seen)[0]).await;
+            plan.assert_in_order_of(&format!("keys_by_{field}"));
+            plan.assert_begins_in_the_middle();
+        }
+    }
+    watched.close().await;
+}
+
+pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    let accounts = (0..300).map(|n| Write::InsertServiceAccount(account(&format!("account-{n}"))));
+    write(store, accounts.collect()).await;
+    let projects = (0..300).map(|n| Write::InsertProject(crate::sample::project(&format!("project-{n}"))));
+    write(store, projects.collect()).await;
+    let (watched, seen) = watch(database).await;
+    let everything = Filter::everything();
+    let text = |text: &str| Id::Text(text.into());
+    for field in ["create_time", "display_name"] {
+        let order = account_order(field).unwrap();
+        let value = match order.by {
+            AccountOrder::CreateTime => SortValue::Number(at(1).as_micros()),
+            AccountOrder::DisplayName => SortValue::Text("The account-150 account".into()),
+        };
+        let after = Some(Cursor { value, id: text("account-150") });
+        let page = Page { size: 20, order, after };
+        watched.service_accounts(&acme(), &everything, page).await.unwrap();
+        let plan = Plan::of(database, &take(&seen)[0]).await;
+        plan.assert_in_order_of(&format!("service_accounts_by_{field}"));
+        plan.assert_begins_in_the_middle();
+    }
+    let mut page = crate::sample::first_page((), 20);
+    page.after = Some(Cursor { value: SortValue::Number(at(1).as_micros()), id: text("project-150") });
+    watched.projects(page).await.unwrap();
+    let plan = Plan::of(database, &take(&seen)[0]).await;
+    plan.assert_in_order_of("projects_by_create_time");
+    plan.assert_begins_in_the_middle();
+    watched.close().await;
+}
+
+pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &SqlStore) {
+    for n in 0..200 {
+        let target = format!("projects/acme/keys/{n}");
+        let change = keystile::ports::store::Commit { change: change(&target), ..commit(vec![]) };
+        store.commit(change).await.unwrap();
+    }
+    let (watched, seen) = watch(database).await;
+    for (scope, filter) in [
+        (Scope::All, ""),
+        (Scope::Project(acme()), ""),
+        (Scope::Project("other".parse().unwrap()), ""),
+        (Scope::Project(acme()), "target = projects/acme/keys/7"),
+    ] {
+        let filter = event_filter(filter).unwrap();
+        let after = Some(Cursor { value: SortValue::Number(100), id: Id::None });
+        let page = Page { size: 20, order: event_order("").unwrap(), after };
+        watched.events(&scope, &filter, page).await.unwrap();
+        let plan = Plan::of(database, &take(&seen)[0]).await;
+        plan.assert_searches_only();
+        if filter == Filter::everything() {
+            plan.assert_begins_in_the_middle();
+        }
+    }
+    watched.close().await;
+}
+
+type Seen = Arc<Mutex<Vec<Statement>>>;
+
+/// A store whose statements are seen, and statistics for whoever plans them.
+async fn watch(database: &Database) -> (SqlStore, Seen) {
+    for table in ["keys", "secrets", "service_accounts", "projects", "audit_events"] {
+        database
+            .execute(&match database.kind {
+                Kind::MySql => format!("ANALYZE TABLE `{table}`"),
+                _ => format!("ANALYZE \"{table}\""),
+            })
+            .await;
+    }
+    let seen = Seen::default();
+    let mut store = database.open().await;
+    let sink = seen.clone();
+    store.observe(move |statement| sink.lock().unwrap().push(statement.clone()));
+    (store, seen)
+}
+
+fn take(seen: &Seen) -> Vec<Statement> {
+    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+struct Plan {
+    kind: Kind,
+    /// A step of the plan each.
+    lines: Vec<String>,
+}
+
+impl Plan {
+    async fn of(database: &Database, statement: &Statement) -> Self {
+        let raw = database.raw().await;
+        let verb = match database.kind {
+            Kind::Sqlite => "EXPLAIN QUERY PLAN",
+            _ => "EXPLAIN",
+        };
+        if database.kind == Kind::Postgres {
+            // So few rows are read fastest from the first to the last; that is not the question.
+            raw.execute_unprepared("SET enable_seqscan = off").await.unwrap();
+        }
+        let explain = Statement { sql: format!("{verb} {}", statement.sql), ..statement.clone() };
+        let rows = raw.query_all_raw(explain).await.unwrap();
+        let lines = rows
+            .iter()
+            .map(|row| match database.kind {
+                Kind::Sqlite => row.try_get::<String>("", "detail").unwrap(),
+                Kind::Postgres => row.try_get_by_index::<String>(0).unwrap(),
+                Kind::MySql => {
+                    let text =
+                        |column: &str| row.try_get::<Option<String>>("", column).unwrap().unwrap_or_default();
+                    format!("{} by {}: {}", text("type"), text("key"), text("Extra"))
+                }
+            })
+            .collect();
+        raw.close().await.unwrap();
+        Self { kind: database.kind, lines }
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(part))
+    }
+
+    /// No table is read from end to end, and nothing is sorted.
+    fn assert_searches_only(&self) {
+        let slow: &[&str] = match self.kind {
+            Kind::Sqlite => &["SCAN", "TEMP B-TREE"],
+            Kind::Postgres => &["Seq Scan", "Sort"],
+            Kind::MySql => &["ALL by", "index by", "filesort", "temporary"],
+        };
+        for part in slow {
+            assert!(!self.has(part), "{part}: {:#?}", self.lines);
+        }
+    }
+
+    fn assert_in_order_of(&self, index: &str) {
+        self.assert_searches_only();
+        assert!(self.has(index), "{index}: {:#?}", self.lines);
+    }
+
+    fn assert_begins_in_the_middle(&self) {
+        let begins = match self.kind {
+            Kind::Sqlite => [")>(?,?)", ")<(?,?)", "revision<?", "rowid<?"].iter().any(|it| self.has(it)),
+            Kind::Postgres => self.lines.iter().any(|line| {
+                line.contains("Index Cond") && (line.contains("ROW(") || line.contains("revision <"))
+            }),
+            Kind::MySql => self.has("range by"),
+        };
+        assert!(begins, "{:#?}", self.lines);
+    }
+}
