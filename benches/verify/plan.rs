@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) revocations: u64,
     /// Where a PostgreSQL server is.
     pub(crate) postgres: String,
+    /// Longer than any group takes that has not got stuck.
+    pub(crate) longest: Duration,
     groups: Vec<String>,
 }
 
@@ -42,6 +44,7 @@ impl Plan {
             },
             revocations: if quick { 100 } else { 300 },
             postgres: arguments.postgres.clone(),
+            longest: Duration::from_secs(if arguments.large { 7200 } else { 900 }),
             groups: arguments.rows.clone(),
         }
     }
