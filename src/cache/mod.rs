@@ -2,6 +2,7 @@
 
 mod follower;
 mod freshness;
+mod kept;
 mod loading;
 mod sync;
 #[cfg(test)]
@@ -30,7 +31,8 @@ use crate::{
 };
 
 pub use follower::Follower;
-use freshness::{Freshness, Places};
+use freshness::Freshness;
+use kept::{Entry, Kept};
 use loading::Loading;
 
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +57,7 @@ pub struct Cache {
     clock: Arc<dyn Clock>,
     limits: Limits,
     render: Render,
-    keys: moka::sync::Cache<KeyId, Arc<Entry>, Hasher>,
-    /// Ids that no key has, kept apart so that they push no key out.
-    unknown: moka::sync::Cache<KeyId, Arc<Entry>, Hasher>,
+    kept: Kept,
     loading: Loading<Arc<Entry>>,
     freshness: Freshness,
     /// How far the change log was followed.
@@ -70,8 +70,6 @@ pub struct Cache {
     behind: Notify,
 }
 
-type Hasher = foldhash::quality::RandomState;
-
 /// 256 KiB of slots: with a million keys, a change makes some thirty others be loaded anew.
 const SLOTS: usize = 1 << 15;
 
@@ -80,17 +78,6 @@ const LOADS: u32 = 3;
 
 /// How long the change log may go unconfirmed before answers say so.
 const DEGRADED_AFTER: Duration = Duration::from_secs(2);
-
-/// What one load brought.
-#[derive(Debug)]
-struct Entry {
-    candidate: Option<Arc<Candidate>>,
-    /// All changes up to this one are in it.
-    revision: Revision,
-    /// The uptime when it was asked for, in microseconds.
-    loaded_at: u64,
-    places: Places,
-}
 
 impl Cache {
     /// Empty, and at the end of the change log.
@@ -102,22 +89,12 @@ impl Cache {
     ) -> Result<Self, StoreError> {
         let confirmed = micros(clock.uptime());
         let head = store.head().await?.revision;
-        let keys = moka::sync::Cache::builder()
-            .max_capacity(limits.capacity)
-            .weigher(|_, entry: &Arc<Entry>| entry.weight())
-            .time_to_live(limits.time_to_live)
-            .build_with_hasher(Hasher::default());
-        let unknown = moka::sync::Cache::builder()
-            .max_capacity(limits.unknown)
-            .time_to_live(limits.time_to_live)
-            .build_with_hasher(Hasher::default());
         Ok(Self {
             store,
             clock,
             limits,
             render,
-            keys,
-            unknown,
+            kept: Kept::new(&limits),
             loading: Loading::default(),
             freshness: Freshness::new(SLOTS),
             position: watch::Sender::new(head),
@@ -139,7 +116,7 @@ impl Cache {
     /// What is remembered of `id`, if nothing that it was made of changed since.
     fn remembered(&self, id: KeyId) -> Option<Arc<Entry>> {
         let current = |entry: &Arc<Entry>| self.freshness.is_current(&entry.places, entry.revision);
-        self.keys.get(&id).filter(current).or_else(|| self.unknown.get(&id).filter(current))
+        self.kept.get(id, current)
     }
 
     /// Reads `id` from the store, together with whoever else asks for it now.
@@ -170,12 +147,7 @@ impl Cache {
             revision: loaded.revision,
             loaded_at,
         });
-        if entry.candidate.is_some() {
-            self.keys.insert(id, entry.clone());
-        } else {
-            self.keys.invalidate(&id);
-            self.unknown.insert(id, entry.clone());
-        }
+        self.kept.put(id, entry.clone());
         Ok(entry)
     }
 
@@ -275,15 +247,6 @@ impl Changes for Cache {
     async fn beyond(&self, revision: Revision) {
         // The sender is ours, so it is there as long as we are.
         let _ = self.position.subscribe().wait_for(|position| *position > revision).await;
-    }
-}
-
-impl Entry {
-    /// Its share of the capacity: itself, what it points to, and the cache's own book-keeping.
-    fn weight(&self) -> u32 {
-        const BOOK_KEEPING: usize = 200;
-        let candidate = self.candidate.as_ref().map_or(0, |it| it.size());
-        u32::try_from(BOOK_KEEPING + size_of::<Self>() + candidate).unwrap_or(u32::MAX)
     }
 }
 
