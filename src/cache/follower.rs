@@ -1,6 +1,9 @@
 //! The follower of the change log: what changed anywhere is known here soon after.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
@@ -73,7 +76,7 @@ impl Cache {
     /// Makes every change known that the store has by now.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         loop {
-            let position = *self.position.borrow();
+            let position = self.position.load(SeqCst);
             let asked = self.uptime();
             let steps = self.store.changes_after(position, PORTION).await?;
             let Some(last) = steps.last().map(|step| step.revision) else {

@@ -9,7 +9,7 @@ use crate::domain::{Revision, candidate::Candidate, id::KeyId};
 use super::{Limits, freshness::Places};
 
 /// What one load brought.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     /// `None` for an id that no key has.
     pub(super) candidate: Option<Arc<Candidate>>,
@@ -21,9 +21,9 @@ pub(super) struct Entry {
 }
 
 pub(super) struct Kept {
-    keys: Cache<KeyId, Arc<Entry>, Hasher>,
+    keys: Cache<KeyId, Entry, Hasher>,
     /// Kept apart, so that no flood of made-up ids pushes a key out.
-    unknown: Cache<KeyId, Arc<Entry>, Hasher>,
+    unknown: Cache<KeyId, Entry, Hasher>,
 }
 
 /// Fast, and seeded at random: nobody can make up ids that collide.
@@ -33,7 +33,7 @@ impl Kept {
     pub(super) fn new(limits: &Limits) -> Self {
         let keys = Cache::builder()
             .max_capacity(limits.capacity)
-            .weigher(|_, entry: &Arc<Entry>| entry.weight())
+            .weigher(|_, entry: &Entry| entry.weight())
             .time_to_live(limits.time_to_live)
             .build_with_hasher(Hasher::default());
         let unknown = Cache::builder()
@@ -43,11 +43,11 @@ impl Kept {
         Self { keys, unknown }
     }
 
-    pub(super) fn get(&self, id: KeyId, current: impl Fn(&Arc<Entry>) -> bool) -> Option<Arc<Entry>> {
+    pub(super) fn get(&self, id: KeyId, current: impl Fn(&Entry) -> bool) -> Option<Entry> {
         self.keys.get(&id).filter(&current).or_else(|| self.unknown.get(&id).filter(&current))
     }
 
-    pub(super) fn put(&self, id: KeyId, entry: Arc<Entry>) {
+    pub(super) fn put(&self, id: KeyId, entry: Entry) {
         if entry.candidate.is_some() {
             self.keys.insert(id, entry);
         } else {

@@ -12,7 +12,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicI64, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -58,10 +61,12 @@ pub struct Cache {
     limits: Limits,
     render: Render,
     kept: Kept,
-    loading: Loading<Arc<Entry>>,
+    loading: Loading<Entry>,
     freshness: Freshness,
     /// How far the change log was followed.
-    position: watch::Sender<Revision>,
+    position: AtomicI64,
+    /// Tells those who wait for it to move.
+    moved: watch::Sender<Revision>,
     /// The uptime, in microseconds, at which that was known to be the newest.
     confirmed: AtomicU64,
     /// The database did not answer the follower's last question.
@@ -97,7 +102,8 @@ impl Cache {
             kept: Kept::new(&limits),
             loading: Loading::default(),
             freshness: Freshness::new(SLOTS),
-            position: watch::Sender::new(head),
+            position: AtomicI64::new(head),
+            moved: watch::Sender::new(head),
             confirmed: AtomicU64::new(confirmed),
             down: AtomicBool::new(false),
             behind: Notify::new(),
@@ -114,13 +120,13 @@ impl Cache {
     }
 
     /// What is remembered of `id`, if nothing that it was made of changed since.
-    fn remembered(&self, id: KeyId) -> Option<Arc<Entry>> {
-        let current = |entry: &Arc<Entry>| self.freshness.is_current(&entry.places, entry.revision);
+    fn remembered(&self, id: KeyId) -> Option<Entry> {
+        let current = |entry: &Entry| self.freshness.is_current(&entry.places, entry.revision);
         self.kept.get(id, current)
     }
 
     /// Reads `id` from the store, together with whoever else asks for it now.
-    async fn load(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
+    async fn load(&self, id: KeyId) -> Result<Entry, StoreError> {
         // Whatever was made known by now must be in the answer, even when another asked for it before.
         let floor = self.freshness.newest();
         for _ in 0..LOADS {
@@ -132,7 +138,7 @@ impl Cache {
         Err(StoreError::Unavailable("it is behind its own change log".into()))
     }
 
-    async fn read(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
+    async fn read(&self, id: KeyId) -> Result<Entry, StoreError> {
         if self.down.load(Relaxed) {
             return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
@@ -141,12 +147,12 @@ impl Cache {
         let owners = loaded.key.as_ref().map(owners);
         let candidate =
             loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
-        let entry = Arc::new(Entry {
+        let entry = Entry {
             places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
             revision: loaded.revision,
             loaded_at,
-        });
+        };
         self.kept.put(id, entry.clone());
         Ok(entry)
     }
@@ -177,11 +183,8 @@ impl Cache {
     }
 
     fn move_to(&self, revision: Revision) {
-        self.position.send_if_modified(|position| {
-            let moved = *position < revision;
-            *position = revision.max(*position);
-            moved
-        });
+        self.position.fetch_max(revision, SeqCst);
+        self.moved.send_replace(revision);
     }
 
     fn set_down(&self, down: bool) {
@@ -220,7 +223,7 @@ impl Credentials for Cache {
     }
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
-        let mut positions = self.position.subscribe();
+        let mut positions = self.moved.subscribe();
         if *positions.borrow() >= revision {
             return Ok(());
         }
@@ -241,12 +244,12 @@ impl Changes for Cache {
     }
 
     fn position(&self) -> Revision {
-        *self.position.borrow()
+        self.position.load(SeqCst)
     }
 
     async fn beyond(&self, revision: Revision) {
         // The sender is ours, so it is there as long as we are.
-        let _ = self.position.subscribe().wait_for(|position| *position > revision).await;
+        let _ = self.moved.subscribe().wait_for(|position| *position > revision).await;
     }
 }
 
