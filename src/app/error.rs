@@ -22,7 +22,7 @@ pub enum StartError {
     PepperFile(#[from] PepperFileError),
     /// The generated file is gone, and the database still holds secrets that need it.
     #[error(
-        "{file} is gone, and {secrets} stored secrets need the pepper in it: bring it back from a backup, with mode 600; \
+        "{file} is gone, and stored secrets ({secrets}) need the pepper in it: bring it back from a backup, with mode 600; \
          without it no API key will ever verify again", file = .file.display()
     )]
     PepperFileLost { file: PathBuf, secrets: u64 },

@@ -11,14 +11,17 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
 
-use crate::ports::{
-    Recorder, Store, StoreError,
-    recorder::{Rehash, Use},
+use crate::{
+    domain::candidate::Candidate,
+    ports::{
+        Recorder, Store, StoreError,
+        recorder::{Rehash, Use},
+    },
 };
 
 use super::batch::{Batch, Note, PORTION};
@@ -28,14 +31,15 @@ pub fn recorder(store: Arc<dyn Store>) -> (Queue, Writer) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
     let queue = Queue { sender, dropped: Arc::clone(&dropped) };
-    let writer = Writer { receiver, dropped, store, batch: Batch::default(), failing: false };
+    let writer =
+        Writer { receiver, dropped, store, used: Vec::new(), batch: Batch::default(), failing: false };
     (queue, writer)
 }
 
 /// Where verifications leave their notes; when it is full, a note is dropped and counted.
 #[derive(Debug)]
 pub struct Queue {
-    sender: mpsc::Sender<Note>,
+    sender: mpsc::Sender<Word>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -43,9 +47,11 @@ pub struct Queue {
 /// bounds, for the next time.
 #[derive(Debug)]
 pub struct Writer {
-    receiver: mpsc::Receiver<Note>,
+    receiver: mpsc::Receiver<Word>,
     dropped: Arc<AtomicU64>,
     store: Arc<dyn Store>,
+    /// Secrets whose uses are taken at the next flush.
+    used: Vec<Used>,
     batch: Batch,
     failing: bool,
 }
@@ -62,19 +68,41 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How often the last flush is tried.
 const LAST_TRIES: usize = 3;
 
-impl Recorder for Queue {
-    fn used(&self, usage: Use) {
-        self.leave(Note::Used(usage));
-    }
+/// What goes through the queue.
+#[derive(Debug)]
+enum Word {
+    Used(Used),
+    Rehashed(Rehash),
+}
 
-    fn rehashed(&self, rehash: Rehash) {
-        self.leave(Note::Rehashed(rehash));
+/// A secret whose uses are to be taken: at the next flush, so that they cost one note until then.
+#[derive(Debug)]
+struct Used {
+    key: Arc<Candidate>,
+    secret_version: i32,
+}
+
+impl Used {
+    fn take(&self) -> Option<Use> {
+        let time = self.key.secret(self.secret_version)?.take_use()?;
+        Some(Use { key: self.key.id, secret_version: self.secret_version, time })
     }
 }
 
-impl Queue {
-    fn leave(&self, note: Note) {
-        if self.sender.try_send(note).is_err() {
+impl Recorder for Queue {
+    fn used(&self, key: Arc<Candidate>, secret_version: i32) {
+        let used = Used { key, secret_version };
+        if let Err(TrySendError::Full(Word::Used(used)) | TrySendError::Closed(Word::Used(used))) =
+            self.sender.try_send(Word::Used(used))
+        {
+            self.dropped.fetch_add(1, Relaxed);
+            // Nobody will take it: the next use is a first one again.
+            used.take();
+        }
+    }
+
+    fn rehashed(&self, rehash: Rehash) {
+        if self.sender.try_send(Word::Rehashed(rehash)).is_err() {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -98,7 +126,7 @@ impl Writer {
                     }
                     self.gather(&mut notes);
                     // While the store fails, the ticks alone set the pace.
-                    if self.batch.len() >= PORTION && !self.failing {
+                    if self.used.len() + self.batch.len() >= WAITING && !self.failing {
                         self.flush().await;
                     }
                 }
@@ -118,13 +146,21 @@ impl Writer {
         Unsaved(self.batch.len())
     }
 
-    fn gather(&mut self, notes: &mut Vec<Note>) {
-        for note in notes.drain(..) {
-            self.batch.add(note);
+    fn gather(&mut self, words: &mut Vec<Word>) {
+        for word in words.drain(..) {
+            match word {
+                Word::Used(used) => self.used.push(used),
+                Word::Rehashed(rehash) => self.batch.add(Note::Rehashed(rehash)),
+            }
         }
     }
 
     async fn flush(&mut self) {
+        for used in self.used.drain(..) {
+            if let Some(usage) = used.take() {
+                self.batch.add(Note::Used(usage));
+            }
+        }
         let dropped = self.dropped.swap(0, Relaxed) + self.batch.take_dropped();
         if dropped > 0 {
             warn!(recorder.dropped = dropped, "too many uses at once: some were not recorded");
@@ -168,13 +204,14 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{id::KeyId, time::Timestamp};
+    use crate::domain::{digest::Digest, id::KeyId, key::Sealed, time::Timestamp};
 
-    fn usage(micros: i64) -> Use {
-        Use {
+    fn rehash(secret_version: i32) -> Rehash {
+        Rehash {
             key: KeyId::new(Timestamp::from_micros(0), [0; 10]),
-            secret_version: 1,
-            time: Timestamp::from_micros(micros),
+            secret_version,
+            replaces: 1,
+            sealed: Sealed { digest: Digest::from_bytes([0; 32]), pepper: 2 },
         }
     }
 
@@ -182,12 +219,12 @@ mod tests {
     fn a_full_queue_drops_and_counts() {
         let (sender, mut receiver) = mpsc::channel(2);
         let queue = Queue { sender, dropped: Arc::default() };
-        for micros in 0..5 {
-            queue.used(usage(micros));
+        for version in 0..5 {
+            queue.rehashed(rehash(version));
         }
         assert_eq!(queue.dropped.load(Relaxed), 3);
-        assert!(matches!(receiver.try_recv(), Ok(Note::Used(it)) if it == usage(0)));
-        queue.used(usage(5));
+        assert!(matches!(receiver.try_recv(), Ok(Word::Rehashed(it)) if it.secret_version == 0));
+        queue.rehashed(rehash(5));
         assert_eq!(queue.dropped.load(Relaxed), 3, "there was room again");
     }
 
@@ -196,7 +233,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel(2);
         drop(receiver);
         let queue = Queue { sender, dropped: Arc::default() };
-        queue.used(usage(0));
+        queue.rehashed(rehash(0));
         assert_eq!(queue.dropped.load(Relaxed), 1);
     }
 }

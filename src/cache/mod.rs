@@ -241,8 +241,10 @@ impl Credentials for Cache {
         }
     }
 
-    fn newest_change(&self) -> Revision {
-        self.freshness.newest()
+    fn newest_change(&self) -> Option<Revision> {
+        let confirmed = self.confirmed.load(Relaxed);
+        let age = Duration::from_micros(self.uptime().saturating_sub(confirmed));
+        (age <= self.limits.max_staleness).then(|| self.freshness.newest())
     }
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {

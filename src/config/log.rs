@@ -38,11 +38,14 @@ impl LogFormat {
 impl LogConfig {
     pub(super) fn read(settings: &mut Settings) -> Self {
         Self {
-            filter: settings.value("KEYSTILE_LOG", "info".to_owned(), filter),
+            filter: settings.value("KEYSTILE_LOG", DEFAULT.to_owned(), filter),
             format: settings.value("KEYSTILE_LOG_FORMAT", LogFormat::Auto, format),
         }
     }
 }
+
+/// The libraries below tell each step of a migration, and each connection that a server closes.
+const DEFAULT: &str = "info,sea_orm_migration=warn,sqlx=error";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

@@ -31,13 +31,26 @@ pub(super) fn encode_into(text: &mut String, mut number: u128, width: usize) {
 
 /// The number, or `None` for a foreign character or a value beyond 128 bits.
 pub(super) fn decode(text: &[u8]) -> Option<u128> {
-    text.iter().try_fold(0u128, |number, character| {
-        let digit = DIGITS[usize::from(*character)];
-        if digit == NO_DIGIT {
-            return None;
-        }
-        number.checked_mul(62)?.checked_add(u128::from(digit))
+    // Ten digits fit in 64 bits, where arithmetic is cheap.
+    const STRIDE: usize = 10;
+    let (first, rest) = text.split_at(text.len() % STRIDE);
+    rest.chunks_exact(STRIDE).try_fold(u128::from(decode_short(first)?), |number, digits| {
+        number
+            .checked_mul(const { 62u128.pow(STRIDE as u32) })?
+            .checked_add(u128::from(decode_short(digits)?))
     })
+}
+
+/// At most ten digits.
+fn decode_short(digits: &[u8]) -> Option<u64> {
+    let mut number = 0;
+    let mut foreign = false;
+    for character in digits {
+        let digit = DIGITS[usize::from(*character)];
+        foreign |= digit == NO_DIGIT;
+        number = number * 62 + u64::from(digit & 0x3f);
+    }
+    (!foreign).then_some(number)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A key as Verify needs it: flattened, immutable, with what its owner adds already folded in.
 
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
 use ipnet::IpNet;
 
 use super::{
@@ -37,6 +39,21 @@ pub struct KnownSecret {
     pub pepper: PepperVersion,
     digest: Digest,
     expire_time: Option<Timestamp>,
+    /// When it was used last, in microseconds; 0 when nothing is to be written down.
+    used: AtomicI64,
+}
+
+impl KnownSecret {
+    /// Notes a use. `true` for the first since the last [taking](Self::take_use): somebody must be told, and
+    /// takes this one and those that follow.
+    pub fn note_use(&self, time: Timestamp) -> bool {
+        self.used.fetch_max(time.as_micros(), Relaxed) == 0
+    }
+
+    /// The latest use, once.
+    pub fn take_use(&self) -> Option<Timestamp> {
+        Some(self.used.swap(0, Relaxed)).filter(|used| *used != 0).map(Timestamp::from_micros)
+    }
 }
 
 impl Candidate {
@@ -50,6 +67,7 @@ impl Candidate {
             pepper: it.pepper,
             digest: it.digest,
             expire_time: it.expire_time,
+            used: AtomicI64::new(0),
         };
         Some(Self {
             id: key.id,
@@ -84,6 +102,10 @@ impl Candidate {
             }
         }
         proven
+    }
+
+    pub fn secret(&self, version: i32) -> Option<&KnownSecret> {
+        self.secrets.iter().find(|secret| secret.version == version)
     }
 
     /// When the key can no longer be proven by `secret`.

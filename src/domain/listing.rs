@@ -79,7 +79,7 @@ pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
         "state" => equal(it, KeyTest::State(state(it.value)?)),
         "environment" => equal(it, KeyTest::Environment(read(it.value)?)),
         "service_account" => equal(it, KeyTest::ServiceAccount(read(it.value)?)),
-        "display_name" if it.operator == Operator::Has => Ok(name_words(it.value)),
+        "display_name" if it.operator == Operator::Has => name_words(it.value),
         "display_name" => equal(it, KeyTest::DisplayName(it.value.to_owned())),
         "tags" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Tag(read(it.value)?))),
         "tags" => Err("tags are compared with : alone".into()),
@@ -168,8 +168,13 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
 }
 
 /// Every word of `text` must begin a word of the name.
-fn name_words(text: &str) -> Filter<KeyTest> {
-    Filter::All(text::words(text).map(KeyTest::NameWord).map(Filter::Test).collect())
+fn name_words(text: &str) -> Result<Filter<KeyTest>, String> {
+    let words: Vec<_> = text::words(text).map(KeyTest::NameWord).map(Filter::Test).collect();
+    if words.is_empty() {
+        Err(format!("{text:?} has no letter or digit to look for"))
+    } else {
+        Ok(Filter::All(words))
+    }
 }
 
 fn equal<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
@@ -243,6 +248,7 @@ mod tests {
             ("state < ACTIVE", 9, "= or !="),
             ("create_time > yesterday", 15, "RFC 3339"),
             ("tags = core", 8, "with :"),
+            ("display_name:\"%\"", 14, "no letter"),
         ] {
             let error = key_filter(text).unwrap_err();
             assert_eq!(error.position, position, "{text}: {error}");

@@ -69,7 +69,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         mut request: Request<proto::WatchAuditEventsRequest>,
     ) -> Result<Response<Events>, Status> {
-        let session = request.extensions_mut().remove::<Session>().ok_or_else(unauthenticated)?;
+        let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
             verifier: self.verifier.clone(),
@@ -94,7 +94,7 @@ fn chain(request: &proto::VerifyAuditChainRequest) -> Result<ChainRequest, Error
     let mut faults = Faults::default();
     let start = faults.not_negative("start_revision", request.start_revision);
     let end = faults.not_negative("end_revision", request.end_revision);
-    if request.end_revision != 0 && request.start_revision > request.end_revision {
+    if request.end_revision > 0 && request.start_revision > request.end_revision {
         faults.take::<()>("end_revision", Err(Invalid::new("must not be before start_revision")));
     }
     faults.finish((|| Some(ChainRequest { start: start?, end: end? }))())

@@ -2,14 +2,14 @@
 
 use std::{
     convert::Infallible,
-    net::IpAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use subtle::ConstantTimeEq;
+use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use crate::{
@@ -18,10 +18,13 @@ use crate::{
     service::{Session, Verifier},
 };
 
-use super::status::unauthenticated;
+use super::{connection::Peer, status::unauthenticated};
 
 /// What anybody may call.
 const OPEN: [&str; 2] = ["/grpc.health.v1.", "/grpc.reflection."];
+
+/// What a call comes to.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 #[derive(Debug)]
 pub(super) struct Authenticate<C>(pub(super) Arc<Verifier<C>>);
@@ -54,29 +57,42 @@ impl<S: Clone, C> Clone for Authenticated<S, C> {
 
 impl<S, C> Service<Request<Body>> for Authenticated<S, C>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>
+        + Clone
+        + Send
+        + 'static,
     C: Credentials,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Answering {
         if OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
-            return Box::pin(self.inner.call(request));
+            return self.inner.call(request);
         }
+        // It has done its work here: nothing further down gets to see it.
+        let Some(credential) = take_credential(request.headers_mut()) else { return refuse() };
+        let Some(peer) = request.extensions().get::<Peer>() else { return refuse() };
+        if let Some(session) = peer.remembered.get(&credential)
+            && self.verifier.goes_on(&session)
+        {
+            request.extensions_mut().insert(session);
+            return self.inner.call(request);
+        }
+        let peer = peer.clone();
+        let verifier = self.verifier.clone();
         // The clone takes the place of the service that is ready.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let verifier = self.verifier.clone();
         Box::pin(async move {
-            match session(&verifier, &mut request).await {
+            match session(&verifier, &credential, &peer).await {
                 Ok(session) => {
+                    peer.remembered.set(credential, session.clone());
                     request.extensions_mut().insert(session);
                     inner.call(request).await
                 }
@@ -86,22 +102,46 @@ where
     }
 }
 
-async fn session<C: Credentials>(
-    verifier: &Verifier<C>,
-    request: &mut Request<Body>,
-) -> Result<Session, Status> {
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    let peer: Option<IpAddr> = peer.map(|peer| peer.ip());
-    let api_key = bearer(request.headers()).ok_or_else(unauthenticated)?;
-    // It has done its work: nothing further down gets to see it.
-    request.headers_mut().remove(AUTHORIZATION);
-    verifier.authenticate(api_key, peer).await?.ok_or_else(unauthenticated)
+/// The credential that a connection's calls were last let in with: most connections have one caller.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(Mutex<Option<(HeaderValue, Arc<Session>)>>);
+
+impl Remembered {
+    fn get(&self, credential: &HeaderValue) -> Option<Arc<Session>> {
+        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, session) = remembered.as_ref()?;
+        // Behind a proxy, it may be another caller's.
+        bool::from(known.as_bytes().ct_eq(credential.as_bytes())).then(|| session.clone())
+    }
+
+    fn set(&self, mut credential: HeaderValue, session: Arc<Session>) {
+        credential.set_sensitive(true);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((credential, session));
+    }
 }
 
-/// The API key of the one authorization header.
-fn bearer(headers: &HeaderMap) -> Option<ApiKey> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().filter(|_| values.next().is_none())?;
-    let (scheme, api_key) = value.to_str().ok()?.split_once(' ')?;
+async fn session<C: Credentials>(
+    verifier: &Verifier<C>,
+    credential: &HeaderValue,
+    peer: &Peer,
+) -> Result<Arc<Session>, Status> {
+    let api_key = bearer(credential).ok_or_else(unauthenticated)?;
+    let address = peer.address.map(|address| address.ip());
+    let session = verifier.authenticate(api_key, address).await?;
+    session.map(Arc::new).ok_or_else(unauthenticated)
+}
+
+fn refuse() -> Answering {
+    Box::pin(std::future::ready(Ok(unauthenticated().into_http())))
+}
+
+/// The one authorization header; two are none.
+fn take_credential(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let alone = headers.get_all(AUTHORIZATION).iter().nth(1).is_none();
+    headers.remove(AUTHORIZATION).filter(|_| alone)
+}
+
+fn bearer(credential: &HeaderValue) -> Option<ApiKey> {
+    let (scheme, api_key) = credential.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| ApiKey::new(api_key.trim().to_owned()))
 }

@@ -1,9 +1,12 @@
 //! Who calls, and how the request is to be taken.
 
+use std::sync::Arc;
+
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::Request;
 
+use super::connection::Peer;
 use crate::{
     domain::{Invalid, audit::Actor},
     service::{Call, Error, FieldFault, Repeatable, Session},
@@ -11,14 +14,21 @@ use crate::{
 
 /// A plain change.
 pub(super) fn call<T>(request: &Request<T>) -> Call {
-    let session =
-        request.extensions().get::<Session>().expect("every call but health and reflection is authenticated");
+    let session = request
+        .extensions()
+        .get::<Arc<Session>>()
+        .expect("every call but health and reflection is authenticated");
     Call {
         actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
-        peer: request.remote_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default(),
+        peer: peer(request),
         repeatable: None,
         validate_only: false,
     }
+}
+
+fn peer<T>(request: &Request<T>) -> String {
+    let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
+    address.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default()
 }
 
 /// A change that can be tried without making it.

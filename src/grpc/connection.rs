@@ -2,7 +2,9 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,9 +14,9 @@ use tokio::{
     net::TcpStream,
     time::sleep,
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-use super::closing::Closing;
+use super::{authenticate::Remembered, closing::Closing};
 
 /// How long a connection may stay without the first words of HTTP/2; from then on pings tell whether it lives.
 const GREET_WITHIN: Duration = Duration::from_secs(10);
@@ -26,6 +28,14 @@ const PREFACE: usize = 24;
 pub(super) struct Connection {
     stream: TcpStream,
     silence: Option<Silence>,
+    peer: Peer,
+}
+
+/// The other side of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) address: Option<SocketAddr>,
+    pub(super) remembered: Arc<Remembered>,
 }
 
 struct Silence {
@@ -41,7 +51,11 @@ impl Connection {
                 () = closing.told() => {}
             }
         });
-        Self { stream, silence: Some(Silence { left: PREFACE, ends }) }
+        Self {
+            peer: Peer { address: stream.peer_addr().ok(), remembered: Arc::default() },
+            silence: Some(Silence { left: PREFACE, ends }),
+            stream,
+        }
     }
 }
 
@@ -97,10 +111,10 @@ impl AsyncWrite for Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 

@@ -122,6 +122,17 @@ impl Faults {
     }
 }
 
+/// Both readings of one request, or everything that is wrong with either.
+pub(super) fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>) -> Result<(A, B), Error> {
+    match (one, other) {
+        (Err(Error::Invalid(mut faults)), Err(Error::Invalid(more))) => {
+            faults.extend(more);
+            Err(Error::Invalid(faults))
+        }
+        (one, other) => Ok((one?, other?)),
+    }
+}
+
 /// A field that is present but whose capability is still to come; `path` is what it stands in.
 pub(super) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     call::{call, repeatable, trial},
-    faults::{Faults, not_yet},
+    faults::{Faults, both, not_yet},
     key_update::{self, expiry},
     listing::Place,
     proto::{self, key_service_server::KeyService},
@@ -37,8 +37,9 @@ impl KeyService for KeyApi {
         request: Request<proto::CreateKeyRequest>,
     ) -> Result<Response<proto::CreateKeyResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let issued = self.0.create_key(&call, new_key(body)?).await?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, new) = both(call, new_key(body))?;
+        let issued = self.0.create_key(&call, new).await?;
         Ok(Response::new(proto::CreateKeyResponse {
             api_key: api_key(&issued),
             api_key_already_issued: issued.repeated,
@@ -112,8 +113,8 @@ impl KeyService for KeyApi {
         request: Request<proto::RotateKeyRequest>,
     ) -> Result<Response<proto::RotateKeyResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let (name, grace) = rotation(body)?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, (name, grace)) = both(call, rotation(body))?;
         let issued = self.0.rotate_key(&call, &name, &body.etag, grace).await?;
         Ok(Response::new(proto::RotateKeyResponse {
             api_key: api_key(&issued),

@@ -28,7 +28,9 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
         .into_iter()
         .chain(EXPIRATION)
         .collect();
+    let mut faults = Faults::default();
     let mask = Mask::read(
+        &mut faults,
         request.update_mask.as_ref(),
         &mutable,
         &["roles", "permissions", "plan", "limits", "credits"],
@@ -37,7 +39,6 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
         not_yet("key.", &not_yet_on(key))?;
     }
 
-    let mut faults = Faults::default();
     let name = faults.read("key.name", &key.name);
     let mut patch = KeyPatch::default();
     if mask.names("display_name", !key.display_name.is_empty()) {

@@ -1,9 +1,8 @@
 //! Which fields an update changes.
 
-use crate::{
-    domain::Invalid,
-    service::{Error, FieldFault},
-};
+use crate::{domain::Invalid, service::Error};
+
+use super::faults::Faults;
 
 /// The fields that an update names.
 #[derive(Debug)]
@@ -15,8 +14,9 @@ pub(super) enum Mask {
 }
 
 impl Mask {
-    /// Refuses paths that are none of `mutable`; `not_yet` are those whose capability is still to come.
+    /// Notes paths that are none of `mutable`; `not_yet` are those whose capability is still to come.
     pub(super) fn read(
+        faults: &mut Faults,
         mask: Option<&prost_types::FieldMask>,
         mutable: &[&str],
         not_yet: &[&'static str],
@@ -30,16 +30,16 @@ impl Mask {
         if let Some(field) = not_yet.iter().find(|field| paths.iter().any(|path| path == *field)) {
             return Err(Error::NotYetAvailable { field: (*field).to_owned() });
         }
-        let fault = |path: &String| {
-            let why = Invalid::new(format!(
-                "{path:?} is no field that can be updated; those are {}",
-                mutable.join(", ")
-            ));
-            FieldFault::new("update_mask", &why)
-        };
-        let faults: Vec<_> =
-            paths.iter().filter(|path| !mutable.contains(&path.as_str())).map(fault).collect();
-        if faults.is_empty() { Ok(Self::Paths(paths.clone())) } else { Err(Error::Invalid(faults)) }
+        for path in paths {
+            if !mutable.contains(&path.as_str()) {
+                let why = Invalid::new(format!(
+                    "{path:?} is no field that can be updated; those are {}",
+                    mutable.join(", ")
+                ));
+                faults.take::<()>("update_mask", Err(why));
+            }
+        }
+        Ok(Self::Paths(paths.clone()))
     }
 
     /// Whether `field`, which is set in the resource or not, is to be changed.
@@ -58,7 +58,11 @@ mod tests {
 
     fn read(paths: &[&str]) -> Result<Mask, Error> {
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        Mask::read(Some(&prost_types::FieldMask { paths }), &["display_name", "tags"], &["roles"])
+        let mut faults = Faults::default();
+        let mask = Some(prost_types::FieldMask { paths });
+        let mutable = ["display_name", "tags"];
+        let mask = Mask::read(&mut faults, mask.as_ref(), &mutable, &["roles"])?;
+        faults.finish(Some(mask))
     }
 
     #[test]

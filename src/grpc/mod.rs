@@ -7,6 +7,7 @@ mod closing;
 mod connection;
 mod convert;
 mod faults;
+mod front;
 mod health;
 mod key_service;
 mod key_update;

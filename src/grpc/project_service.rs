@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     call::{repeatable, trial},
-    faults::Faults,
+    faults::{Faults, both},
     listing::Place,
     mask::Mask,
     proto::{self, project_service_server::ProjectService},
@@ -30,8 +30,9 @@ impl ProjectService for ProjectApi {
         request: Request<proto::CreateProjectRequest>,
     ) -> Result<Response<proto::CreateProjectResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let created = self.0.create_project(&call, &new_project(body)?).await?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, new) = both(call, new_project(body))?;
+        let created = self.0.create_project(&call, &new).await?;
         let api_key = created.system_key.api_key;
         Ok(Response::new(proto::CreateProjectResponse {
             project: Some(created.project.into()),
@@ -69,12 +70,7 @@ impl ProjectService for ProjectApi {
     ) -> Result<Response<proto::UpdateProjectResponse>, Status> {
         let body = request.get_ref();
         let project = body.project.clone().unwrap_or_default();
-        let mask = Mask::read(
-            body.update_mask.as_ref(),
-            &["display_name", "environments", "deleted_key_retention"],
-            &[],
-        )?;
-        let (id, patch) = patch(&project, &mask)?;
+        let (id, patch) = patch(&project, body.update_mask.as_ref())?;
         let call = trial(&request, body.validate_only);
         let project = self.0.update_project(&call, &id, &project.etag, &patch).await?;
         Ok(Response::new(proto::UpdateProjectResponse { project: Some(project.into()) }))
@@ -127,8 +123,13 @@ fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Erro
     })())
 }
 
-fn patch(project: &proto::Project, mask: &Mask) -> Result<(ProjectId, ProjectPatch), Error> {
+fn patch(
+    project: &proto::Project,
+    mask: Option<&prost_types::FieldMask>,
+) -> Result<(ProjectId, ProjectPatch), Error> {
     let mut faults = Faults::default();
+    let mutable = ["display_name", "environments", "deleted_key_retention"];
+    let mask = Mask::read(&mut faults, mask, &mutable, &[])?;
     let name = faults.read::<ProjectName>("project.name", &project.name);
     let mut patch = ProjectPatch::default();
     if mask.names("display_name", !project.display_name.is_empty()) {

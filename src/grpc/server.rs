@@ -9,6 +9,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tonic_reflection::server::Builder as Reflection;
+use tower::ServiceBuilder;
 
 use crate::{
     ports::Credentials,
@@ -21,6 +22,7 @@ use super::{
     authenticate::Authenticate,
     closing::Closing,
     connection::Connection,
+    front::Front,
     key_service::KeyApi,
     project_service::ProjectApi,
     proto::{
@@ -43,11 +45,11 @@ pub async fn serve_verify<C: Credentials>(
     health: &Health,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let mut routes = open_routes(health, &[VERIFY]);
+    let routes = open_routes(health, &[VERIFY]);
     let (closer, closing) = Closing::new();
     let api = VerifyApi { verifier: verifier.clone(), closing: closing.clone() };
-    routes = routes.add_service(VerifyServiceServer::new(api));
-    serve(listener, routes, verifier, closing, closer.after(shutdown)).await
+    let front = Front(Some(VerifyServiceServer::new(api)));
+    serve(listener, front, routes, verifier, closing, closer.after(shutdown)).await
 }
 
 /// Serves everything else, in the same way.
@@ -68,7 +70,7 @@ pub async fn serve_admin<C: Credentials>(
             verifier: verifier.clone(),
             closing: closing.clone(),
         }));
-    serve(listener, routes, verifier, closing, closer.after(shutdown)).await
+    serve(listener, Front(None), routes, verifier, closing, closer.after(shutdown)).await
 }
 
 const VERIFY: &str = "keystile.v1.VerifyService";
@@ -91,6 +93,7 @@ const LARGEST_HEADERS: u32 = 16 * 1024;
 
 async fn serve<C: Credentials>(
     listener: TcpListener,
+    front: Front<C>,
     routes: Routes,
     verifier: Arc<Verifier<C>>,
     closing: Closing,
@@ -107,7 +110,7 @@ async fn serve<C: Credentials>(
         .http2_max_pending_accept_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_local_error_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_header_list_size(LARGEST_HEADERS)
-        .layer(Authenticate(verifier))
+        .layer(ServiceBuilder::new().layer(Authenticate(verifier)).layer(front))
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections, shutdown)
         .await?;

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     call::{call, repeatable, trial},
-    faults::Faults,
+    faults::{Faults, both},
     listing::Place,
     mask::Mask,
     proto::{self, service_account_service_server::ServiceAccountService},
@@ -28,8 +28,9 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::CreateServiceAccountRequest>,
     ) -> Result<Response<proto::CreateServiceAccountResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only)?;
-        let account = self.0.create_service_account(&call, new_account(body)?).await?;
+        let call = repeatable(&request, &body.request_id, body.validate_only);
+        let (call, new) = both(call, new_account(body))?;
+        let account = self.0.create_service_account(&call, new).await?;
         let service_account = Some(account.into());
         Ok(Response::new(proto::CreateServiceAccountResponse { service_account }))
     }
@@ -66,8 +67,7 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::UpdateServiceAccountResponse>, Status> {
         let body = request.get_ref();
         let account = body.service_account.clone().unwrap_or_default();
-        let mask = Mask::read(body.update_mask.as_ref(), &["display_name", "external_id", "metadata"], &[])?;
-        let (name, patch) = patch(&account, &mask)?;
+        let (name, patch) = patch(&account, body.update_mask.as_ref())?;
         let call = trial(&request, body.validate_only);
         let updated = self.0.update_service_account(&call, &name, &account.etag, &patch).await?;
         let service_account = Some(updated.into());
@@ -143,8 +143,13 @@ fn listing(request: &proto::ListServiceAccountsRequest, place: &Place<'_>) -> Re
     faults.finish((|| Some(ListAccounts { project: parent?.0, filter: filter?, page: page? }))())
 }
 
-fn patch(account: &proto::ServiceAccount, mask: &Mask) -> Result<(ServiceAccountName, AccountPatch), Error> {
+fn patch(
+    account: &proto::ServiceAccount,
+    mask: Option<&prost_types::FieldMask>,
+) -> Result<(ServiceAccountName, AccountPatch), Error> {
     let mut faults = Faults::default();
+    let mutable = ["display_name", "external_id", "metadata"];
+    let mask = Mask::read(&mut faults, mask, &mutable, &[])?;
     let name = faults.read("service_account.name", &account.name);
     let mut patch = AccountPatch::default();
     if mask.names("display_name", !account.display_name.is_empty()) {

@@ -27,7 +27,7 @@ pub(super) type Events = Pin<Box<dyn Stream<Item = Result<WatchAuditEventsRespon
 pub(super) struct Watch<C> {
     pub(super) service: Service,
     pub(super) verifier: Arc<Verifier<C>>,
-    pub(super) session: Session,
+    pub(super) session: Arc<Session>,
     pub(super) closing: Closing,
     pub(super) wanted: Wanted,
 }
@@ -106,9 +106,9 @@ impl<C: Credentials> State<C> {
     }
 
     async fn check_caller(&mut self) -> Result<(), Status> {
-        if !self.watch.verifier.still_holds(&self.watch.session) {
-            let renewed = self.watch.verifier.renew(self.watch.session.clone()).await?;
-            self.watch.session = renewed.ok_or_else(unauthenticated)?;
+        if !self.watch.verifier.goes_on(&self.watch.session) {
+            let renewed = self.watch.verifier.renew(&self.watch.session).await?;
+            self.watch.session = renewed.map(Arc::new).ok_or_else(unauthenticated)?;
         }
         Ok(())
     }

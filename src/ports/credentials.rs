@@ -13,8 +13,8 @@ pub trait Credentials: Debug + Send + Sync + 'static {
 
     fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Known, StoreError>> + Send;
 
-    /// The newest change that may alter an answer.
-    fn newest_change(&self) -> Revision;
+    /// The newest change that may alter an answer; `None` when one may have been missed for too long.
+    fn newest_change(&self) -> Option<Revision>;
 
     /// Waits until no answer is older than `revision`, but no longer than `patience`; the error is how far
     /// it is by then.

@@ -1,16 +1,18 @@
 //! Where a verification leaves what may be written down later.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
-use crate::domain::{digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp};
+use crate::domain::{candidate::Candidate, digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp};
 
 /// Takes notes without ever making its caller wait; under pressure it drops some and counts them.
 pub trait Recorder: Debug + Send + Sync + 'static {
-    fn used(&self, usage: Use);
+    /// A secret of `key` is used, for the first time since its uses were taken.
+    fn used(&self, key: Arc<Candidate>, secret_version: i32);
+
     fn rehashed(&self, rehash: Rehash);
 }
 
-/// A key verified.
+/// The last use of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Use {
     pub key: KeyId,

@@ -71,12 +71,12 @@ pub trait Store: Debug + Send + Sync + 'static {
         filter: &Filter<AccountTest>,
         page: Page<AccountOrder>,
     ) -> Result<Vec<ServiceAccount>, StoreError>;
-    /// The display names of those among `ids` that exist.
+    /// What those among `ids` that exist are called.
     async fn display_names(
         &self,
         project: &ProjectId,
         ids: &[ServiceAccountId],
-    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError>;
+    ) -> Result<HashMap<ServiceAccountId, Called>, StoreError>;
 
     /// The key, deleted or not.
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
@@ -127,6 +127,13 @@ pub struct Step {
 pub trait Wakeups: Debug + Send {
     /// Resolves at the next word, or never where there is none to be had.
     async fn next(&mut self);
+}
+
+/// A service account's display name, and since when there is such an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    pub display_name: DisplayName,
+    pub since: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]

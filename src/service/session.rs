@@ -17,14 +17,15 @@ use crate::{
 };
 
 /// A caller whose credential was proven.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Session {
     /// A key of the system project.
     key: Arc<Candidate>,
+    secret_version: i32,
     api_key: ApiKey,
     peer: Option<IpAddr>,
-    /// The newest change when it was proven: until the next, it still is.
-    as_of: Revision,
+    /// The newest change when it was proven, where that was known: until the next, it still is.
+    as_of: Option<Revision>,
     /// When the key or its secret ends.
     end: Option<Timestamp>,
 }
@@ -55,17 +56,30 @@ impl<C: Credentials> Verifier<C> {
         let question = Question { client_ip: peer, ..Question::default() };
         let (decision, end) = self.judge(&token, known, &question);
         let proof = decision.proof.filter(|_| decision.code == Code::Valid);
-        let key = proof.map(|proof| proof.candidate).filter(|key| key.caller.is_some());
-        Ok(key.map(|key| Session { key, api_key, peer, as_of, end }))
+        Ok(proof.filter(|proof| proof.candidate.caller.is_some()).map(|proof| Session {
+            key: proof.candidate,
+            secret_version: proof.secret_version,
+            api_key,
+            peer,
+            as_of,
+            end,
+        }))
     }
 
-    /// Whether nothing happened since that could end it.
-    pub fn still_holds(&self, session: &Session) -> bool {
-        self.credentials.newest_change() == session.as_of && !is_past(session.end, self.clock.now())
+    /// Whether `session` goes on: nothing happened since that could end it. If so, this is a use of its key.
+    pub fn goes_on(&self, session: &Session) -> bool {
+        let now = self.clock.now();
+        let goes_on = session.as_of.is_some()
+            && self.credentials.newest_change() == session.as_of
+            && !is_past(session.end, now);
+        if goes_on && let Some(secret) = session.key.secret(session.secret_version) {
+            self.note_use(&session.key, secret, now);
+        }
+        goes_on
     }
 
     /// The session, proven anew; `None` when it is over.
-    pub async fn renew(&self, session: Session) -> Result<Option<Session>, Error> {
-        self.authenticate(session.api_key, session.peer).await
+    pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
+        self.authenticate(session.api_key.clone(), session.peer).await
     }
 }

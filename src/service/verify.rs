@@ -5,18 +5,14 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     domain::{
         Revision,
-        candidate::KnownSecret,
+        candidate::{Candidate, KnownSecret},
         decision::{Code, Decision, Proof, Question, decide},
         digest::Peppers,
         key::Sealed,
         time::Timestamp,
         token::{ApiKey, Token},
     },
-    ports::{
-        Clock, Credentials, Recorder,
-        credentials::Known,
-        recorder::{Rehash, Use},
-    },
+    ports::{Clock, Credentials, Recorder, credentials::Known, recorder::Rehash},
 };
 
 use super::Error;
@@ -88,7 +84,7 @@ impl<C: Credentials> Verifier<C> {
         let Some(secret) = candidate.prove(token, &self.peppers, now) else { return (decision, None) };
         decision.code = decide(&candidate, question, now);
         if decision.code == Code::Valid {
-            self.record(token, secret, now);
+            self.record(token, &candidate, secret, now);
         }
         let (secret_version, end) = (secret.version, candidate.end_of(secret));
         decision.proof = Some(Proof { candidate, secret_version });
@@ -100,8 +96,14 @@ impl<C: Credentials> Verifier<C> {
         reached.map_err(|revision| Error::RevisionNotReached { min_revision, revision })
     }
 
-    fn record(&self, token: &Token<'_>, secret: &KnownSecret, now: Timestamp) {
-        self.recorder.used(Use { key: token.id, secret_version: secret.version, time: now });
+    pub(super) fn note_use(&self, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
+        if secret.note_use(now) {
+            self.recorder.used(candidate.clone(), secret.version);
+        }
+    }
+
+    fn record(&self, token: &Token<'_>, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
+        self.note_use(candidate, secret, now);
         if secret.pepper != self.peppers.newest() {
             self.recorder.rehashed(Rehash {
                 key: token.id,

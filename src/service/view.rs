@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
         token::ApiKey,
     },
-    ports::StoreError,
+    ports::{StoreError, store::Called},
 };
 
 use super::Service;
@@ -89,7 +89,11 @@ impl Service {
         let view = |mut key: Key| {
             // A secret whose grace is over stays stored until the next change of its key.
             key.secrets.retain(|it| !is_past(it.expire_time, now));
-            KeyView { state: key.state(now), creator: names.creator(key.created_by.as_ref()), key }
+            KeyView {
+                state: key.state(now),
+                creator: names.creator(key.created_by.as_ref(), key.create_time),
+                key,
+            }
         };
         Ok(keys.into_iter().map(view).collect())
     }
@@ -105,7 +109,7 @@ impl Service {
     ) -> Result<Vec<AccountView>, StoreError> {
         let names = self.names_of(accounts.iter().filter_map(|it| it.created_by.as_ref())).await?;
         let view = |account: ServiceAccount| AccountView {
-            creator: names.creator(account.created_by.as_ref()),
+            creator: names.creator(account.created_by.as_ref(), account.create_time),
             account,
         };
         Ok(accounts.into_iter().map(view).collect())
@@ -116,7 +120,7 @@ impl Service {
         let actors: Vec<_> = events.iter().map(actor).collect();
         let names = self.names_of(actors.iter().flatten()).await?;
         let view = |(event, actor): (Event, Option<ServiceAccountId>)| EventView {
-            actor: names.creator(actor.as_ref()),
+            actor: names.creator(actor.as_ref(), event.time),
             event,
         };
         Ok(events.into_iter().zip(actors).map(view).collect())
@@ -137,13 +141,16 @@ impl Service {
 }
 
 #[derive(Default)]
-struct Names(HashMap<ServiceAccountId, DisplayName>);
+struct Names(HashMap<ServiceAccountId, Called>);
 
 impl Names {
-    fn creator(&self, account: Option<&ServiceAccountId>) -> Option<Creator> {
-        account.map(|account| Creator {
+    /// Who `account` is that did something at `time`: one that came later under the same id is somebody else.
+    fn creator(&self, account: Option<&ServiceAccountId>, time: Timestamp) -> Option<Creator> {
+        let account = account?;
+        let called = self.0.get(account).filter(|called| called.since <= time);
+        Some(Creator {
             service_account: account.clone(),
-            display_name: self.0.get(account).cloned(),
+            display_name: called.map(|called| called.display_name.clone()),
         })
     }
 }

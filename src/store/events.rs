@@ -40,7 +40,7 @@ pub(super) async fn list(
         Sort { column: Column::Revision, id: None, index: index.filter(|_| *filter == Filter::everything()) };
     let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(super) async fn from(
@@ -55,7 +55,7 @@ pub(super) async fn from(
         .all(db)
         .await
         .map_err(failed)?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(super) async fn changes_after(

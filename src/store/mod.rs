@@ -37,13 +37,12 @@ use crate::{
         page::Page,
         project::Project,
         service_account::ServiceAccount,
-        text::DisplayName,
         time::Timestamp,
     },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+        store::{Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
     },
 };
 
@@ -101,7 +100,7 @@ impl Store for SqlStore {
         &self,
         project: &ProjectId,
         ids: &[ServiceAccountId],
-    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+    ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
         owners::display_names(&self.db, project, ids).await
     }
 

@@ -12,9 +12,9 @@ use crate::{
         page::Page,
         project::Project,
         service_account::ServiceAccount,
-        text::DisplayName,
+        time::Timestamp,
     },
-    ports::StoreError,
+    ports::{StoreError, store::Called},
 };
 
 use super::{
@@ -81,16 +81,17 @@ pub(super) async fn display_names(
     db: &DatabaseConnection,
     project: &ProjectId,
     ids: &[ServiceAccountId],
-) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
     use service_accounts::Column;
 
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, String)> = service_accounts::Entity::find()
+    let rows: Vec<(String, String, i64)> = service_accounts::Entity::find()
         .select_only()
         .column(Column::Id)
         .column(Column::DisplayName)
+        .column(Column::CreateTime)
         .filter(Column::ProjectId.eq(project.as_str()))
         .filter(Column::Id.is_in(ids.iter().map(ServiceAccountId::as_str)))
         .into_tuple()
@@ -98,8 +99,12 @@ pub(super) async fn display_names(
         .await
         .map_err(failed)?;
     rows.iter()
-        .map(|(id, name)| {
-            Ok((read("service_accounts.id", id)?, read("service_accounts.display_name", name)?))
+        .map(|(id, name, since)| {
+            let called = Called {
+                display_name: read("service_accounts.display_name", name)?,
+                since: Timestamp::from_micros(*since),
+            };
+            Ok((read("service_accounts.id", id)?, called))
         })
         .collect()
 }

@@ -1,14 +1,22 @@
 //! Keystile over real gRPC connections: every method, good input and bad.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
+mod callers;
 mod calls;
+mod discovery;
+mod errors;
 mod forge;
 mod keys;
+mod projects;
+mod service_accounts;
+mod transport;
 mod verify;
 #[path = "../support"]
 mod support {
     #[expect(dead_code, reason = "other suites use the rest")]
     pub(crate) mod database;
+    pub(crate) mod rpc;
     pub(crate) mod server;
     pub(crate) mod status;
 }

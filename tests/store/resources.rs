@@ -90,7 +90,8 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
     let ids = [account_id("full"), account_id("gone"), account_id("ci")];
     let names = store.display_names(&acme(), &ids).await.unwrap();
     assert_eq!(names.len(), 2);
-    assert_eq!(names[&ids[0]], full.display_name);
+    assert_eq!(names[&ids[0]].display_name, full.display_name);
+    assert_eq!(names[&ids[0]].since, full.create_time);
     assert!(store.display_names(&acme(), &[]).await.unwrap().is_empty());
 }
 

@@ -105,6 +105,12 @@ impl Server {
         VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
     }
 
+    /// The accounts as whoever holds `api_key` sees them.
+    pub(crate) fn accounts_as(&self, api_key: &str) -> ServiceAccountServiceClient<Client> {
+        let caller = Bearer::new(api_key);
+        ServiceAccountServiceClient::with_interceptor(channel(self.admin), caller)
+    }
+
     fn as_root(&self) -> Bearer {
         Bearer::new(&self.root)
     }
@@ -132,6 +138,24 @@ impl Server {
         };
         let created = self.keys().create_key(request).await.unwrap().into_inner();
         (created.key.unwrap(), created.api_key)
+    }
+
+    /// The newest revision of the change log, which nothing but a change moves.
+    pub(crate) async fn head(&self) -> i64 {
+        let request = proto::VerifyAuditChainRequest::default();
+        let report = self.audit().verify_audit_chain(request).await.unwrap();
+        report.into_inner().head_revision
+    }
+
+    /// An account of that project with this id.
+    pub(crate) async fn service_account(&self, project: &str, id: &str) -> proto::ServiceAccount {
+        let request = proto::CreateServiceAccountRequest {
+            parent: format!("projects/{project}"),
+            service_account_id: id.into(),
+            ..Default::default()
+        };
+        let created = self.accounts().create_service_account(request).await;
+        created.unwrap().into_inner().service_account.unwrap()
     }
 
     /// What Verify answers to the bare API key.

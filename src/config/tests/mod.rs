@@ -69,7 +69,10 @@ fn nothing_set_gives_the_defaults() {
         },
         peppers: PepperSource::Generated { file: PathBuf::from("./keystile-data/peppers") },
         process: ProcessConfig { drain_deadline: Duration::from_secs(30) },
-        log: LogConfig { filter: "info".to_owned(), format: LogFormat::Auto },
+        log: LogConfig {
+            filter: "info,sea_orm_migration=warn,sqlx=error".to_owned(),
+            format: LogFormat::Auto,
+        },
     };
     assert_eq!(config, expected);
 }

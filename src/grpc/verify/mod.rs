@@ -62,7 +62,7 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
         &self,
         mut request: Request<Streaming<StreamVerifyRequest>>,
     ) -> Result<Response<Answers<C>>, Status> {
-        let session = request.extensions_mut().remove::<Session>().ok_or_else(unauthenticated)?;
+        let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let patience = question::patience(request.metadata());
         let verifier = self.verifier.clone();
         let answers = Answers::new(verifier, session, request.into_inner(), patience, &self.closing);

@@ -46,15 +46,15 @@ enum Waiting {
 }
 
 enum Caller {
-    Known(Session),
-    Examined(Pin<Box<dyn Future<Output = Result<Session, Status>> + Send>>),
+    Known(Arc<Session>),
+    Examined(Pin<Box<dyn Future<Output = Result<Arc<Session>, Status>> + Send>>),
     Refused,
 }
 
 impl<C: Credentials> Answers<C> {
     pub(super) fn new(
         verifier: Arc<Verifier<C>>,
-        session: Session,
+        session: Arc<Session>,
         questions: Streaming<StreamVerifyRequest>,
         patience: Duration,
         closing: &Closing,
@@ -74,21 +74,15 @@ impl<C: Credentials> Answers<C> {
     fn poll_caller(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         loop {
             match &mut self.caller {
-                Caller::Known(session) if self.verifier.still_holds(session) => return Poll::Ready(Ok(())),
+                Caller::Known(session) if self.verifier.goes_on(session) => return Poll::Ready(Ok(())),
                 Caller::Known(session) => {
                     let (verifier, session) = (self.verifier.clone(), session.clone());
                     self.caller = Caller::Examined(Box::pin(async move {
-                        verifier.renew(session).await?.ok_or_else(unauthenticated)
+                        verifier.renew(&session).await?.map(Arc::new).ok_or_else(unauthenticated)
                     }));
                 }
                 Caller::Examined(examination) => {
-                    self.caller = match ready!(examination.poll_unpin(context)) {
-                        Ok(session) => Caller::Known(session),
-                        Err(status) => {
-                            self.caller = Caller::Refused;
-                            return Poll::Ready(Err(status));
-                        }
-                    };
+                    self.caller = Caller::Known(ready!(examination.poll_unpin(context))?);
                 }
                 Caller::Refused => return Poll::Ready(Err(unauthenticated())),
             }
@@ -149,12 +143,12 @@ impl<C: Credentials> Stream for Answers<C> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if matches!(this.caller, Caller::Refused) {
+            return Poll::Ready(None);
+        }
         if let Err(status) = ready!(this.poll_caller(context)) {
-            return Poll::Ready(if std::mem::replace(&mut this.ended, true) {
-                None
-            } else {
-                Some(Err(status))
-            });
+            this.caller = Caller::Refused;
+            return Poll::Ready(Some(Err(status)));
         }
         if !this.waiting.is_empty()
             && let Poll::Ready(verified) = this.poll_waiting(context)

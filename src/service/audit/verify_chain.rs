@@ -27,35 +27,71 @@ const BATCH: u64 = 1000;
 impl Service {
     pub async fn verify_audit_chain(&self, request: ChainRequest) -> Result<ChainReport, Error> {
         let head = self.store.head().await?;
+        let start = request.start.max(1);
         let end = if request.end == 0 { head.revision } else { request.end.min(head.revision) };
-        let mut previous = self.before(request.start.max(1)).await?;
-        let mut checked = 0;
-        let broken = |checked, fault| Ok(ChainReport { checked, head, fault: Some(fault) });
+        let mut report = ChainReport { checked: 0, head, fault: None };
+        if start > end.max(1) {
+            return Ok(report);
+        }
+        if start == 1 {
+            report.fault = self.before_the_first().await?;
+        }
+        if report.fault.is_none() {
+            self.check(start, end, &mut report).await?;
+        }
+        if report.fault.is_none() && end == head.revision {
+            report.fault = self.behind(&head).await?;
+        }
+        Ok(report)
+    }
+
+    /// Checks each event up to `end`, and that the log ends with its head if that is where it ends.
+    async fn check(&self, start: Revision, end: Revision, report: &mut ChainReport) -> Result<(), Error> {
+        let mut previous = self.before(start).await?;
         while previous.revision < end {
-            let events = self.store.events_from(previous.revision + 1, BATCH).await?;
+            let mut events = self.store.events_from(previous.revision + 1, BATCH).await?;
+            // A gap may leave only events beyond the end.
+            events.retain(|event| event.revision <= end);
             if events.is_empty() {
-                let fault = Fault { revision: previous.revision + 1, problem: "the event is missing" };
-                return broken(checked, fault);
+                report.fault =
+                    Some(Fault { revision: previous.revision + 1, problem: "the event is missing" });
+                return Ok(());
             }
-            for event in events.iter().take_while(|event| event.revision <= end) {
-                if let Some(fault) = event.fault_after(&previous) {
-                    return broken(checked, fault);
+            for event in events {
+                report.checked += 1;
+                report.fault = event.fault_after(&previous);
+                if report.fault.is_some() {
+                    return Ok(());
                 }
                 previous = event.head();
-                checked += 1;
-            }
-            // A gap may leave only events beyond the end.
-            if events.iter().all(|event| event.revision > end) {
-                let fault = Fault { revision: previous.revision + 1, problem: "the event is missing" };
-                return broken(checked, fault);
             }
         }
-        if end == head.revision && previous != head {
-            let fault =
-                Fault { revision: head.revision, problem: "it is not the event that the log ends with" };
-            return broken(checked, fault);
+        if end == report.head.revision && previous != report.head {
+            report.fault = Some(Fault {
+                revision: report.head.revision,
+                problem: "it is not the event that the log ends with",
+            });
         }
-        Ok(ChainReport { checked, head, fault: None })
+        Ok(())
+    }
+
+    async fn before_the_first(&self) -> Result<Option<Fault>, Error> {
+        let first = self.store.events_from(Revision::MIN, 1).await?.pop();
+        Ok(first
+            .filter(|event| event.revision < 1)
+            .map(|event| Fault { revision: event.revision, problem: "the event stands before the first" }))
+    }
+
+    /// What stands behind the head was put there by no change, unless the head has moved on meanwhile.
+    async fn behind(&self, head: &Head) -> Result<Option<Fault>, Error> {
+        let Some(event) = self.store.events_from(head.revision + 1, 1).await?.pop() else {
+            return Ok(None);
+        };
+        let head = self.store.head().await?;
+        Ok((event.revision > head.revision).then_some(Fault {
+            revision: event.revision,
+            problem: "the event stands behind the end of the log",
+        }))
     }
 
     /// What the event at `start` must follow.

@@ -5,7 +5,7 @@ use crate::{
         Invalid,
         candidate::Candidate,
         id::KeyId,
-        name::Scope,
+        name::{KeyName, Scope},
         token::{ApiKey, Token, unmask},
     },
     service::{Error, KeyView, Service},
@@ -48,10 +48,15 @@ impl Service {
             Lookup::ApiKey(_) => token.as_ref().expect("it was parsed above").id,
         };
         let key = match &request.scope {
-            Scope::All => self.store.key_in_any_project(id).await?,
-            Scope::Project(project) => self.store.key(project, id).await?,
+            Scope::All => {
+                let key = self.store.key_in_any_project(id).await?;
+                key.ok_or_else(|| Error::NotFound { resource: format!("projects/-/keys/{id}") })?
+            }
+            Scope::Project(project) => {
+                self.load_project(project).await?;
+                self.load_key(&KeyName { project: project.clone(), key: id }).await?
+            }
         };
-        let key = key.ok_or_else(|| Error::NotFound { resource: format!("key {id}") })?;
         let secret_version = token.and_then(|token| {
             let candidate = Candidate::new(&key, false, Box::default())?;
             candidate.prove(&token, &self.peppers, now).map(|secret| secret.version)

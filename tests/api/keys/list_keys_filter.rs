@@ -43,7 +43,6 @@ async fn each_field_filters() {
         ("display_name:\"eu bil\"".into(), &[worker]),
         ("display_name:ÄRG".into(), &[anger]),
         ("display_name:illing".into(), &[]),
-        ("display_name:%".into(), &ALL),
         ("tags:core".into(), &[billing, search]),
         ("tags:team".into(), &[tester]),
         ("tags:\"team:web\" AND tags:core".into(), &[billing]),

@@ -1,0 +1,104 @@
+//! What is set up over the wire, as anybody would.
+
+use std::collections::BTreeMap;
+
+use keystile::grpc::proto::{
+    self, key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient,
+    verify_service_client::VerifyServiceClient,
+};
+use tonic::{
+    Request, Status,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+use crate::{Fallible, server::Server};
+
+/// An ordinary client of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    admin: Channel,
+    verify: Channel,
+    bearer: Bearer,
+}
+
+#[derive(Debug, Clone)]
+struct Bearer(tonic::metadata::AsciiMetadataValue);
+
+type Intercepted = InterceptedService<Channel, Bearer>;
+
+pub(crate) const PROJECT: &str = "projects/bench";
+
+impl Admin {
+    pub(crate) async fn of(server: &Server) -> Fallible<Self> {
+        let connect = |address| Endpoint::from_shared(format!("http://{address}"));
+        Ok(Self {
+            admin: connect(server.admin)?.connect().await?,
+            verify: connect(server.verify)?.connect().await?,
+            bearer: Bearer(format!("Bearer {}", server.api_key).parse()?),
+        })
+    }
+
+    pub(crate) async fn create_project(&self) -> Fallible<()> {
+        let project = proto::Project { prefix: "acme".into(), ..Default::default() };
+        let request = proto::CreateProjectRequest {
+            project_id: PROJECT.trim_start_matches("projects/").into(),
+            project: Some(project),
+            ..Default::default()
+        };
+        ProjectServiceClient::with_interceptor(self.admin.clone(), self.bearer.clone())
+            .create_project(request)
+            .await?;
+        Ok(())
+    }
+
+    /// A key as they mostly are: a name, one tag, and so many bytes of metadata. Answers with its API key.
+    pub(crate) async fn create_key(&self, metadata: usize) -> Fallible<String> {
+        let key = proto::Key {
+            display_name: "Checkout".into(),
+            environment: "production".into(),
+            tags: vec!["team:web".into()],
+            metadata: entries(metadata),
+            ..Default::default()
+        };
+        let request =
+            proto::CreateKeyRequest { parent: PROJECT.into(), key: Some(key), ..Default::default() };
+        let created = self.keys().create_key(request).await?;
+        Ok(created.into_inner().api_key)
+    }
+
+    /// Revokes the key of that name.
+    pub(crate) async fn revoke(&self, name: String) -> Fallible<()> {
+        let request = proto::RevokeKeyRequest { name, ..Default::default() };
+        self.keys().revoke_key(request).await?;
+        Ok(())
+    }
+
+    /// What Verify answers.
+    pub(crate) async fn verify(&self, api_key: &str) -> Fallible<proto::VerifyResponse> {
+        let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
+        let mut client = VerifyServiceClient::with_interceptor(self.verify.clone(), self.bearer.clone());
+        Ok(client.verify(request).await?.into_inner())
+    }
+
+    fn keys(&self) -> KeyServiceClient<Intercepted> {
+        KeyServiceClient::with_interceptor(self.admin.clone(), self.bearer.clone())
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let bearer = self.0.clone();
+        request.metadata_mut().insert("authorization", bearer);
+        Ok(request)
+    }
+}
+
+/// So many bytes of metadata, names included, in entries of 64 bytes.
+fn entries(bytes: usize) -> BTreeMap<String, String> {
+    let entry = |number| {
+        let name = format!("label-{number:02}");
+        (name, "v".repeat(56))
+    };
+    (0..bytes / 64).map(entry).collect()
+}

@@ -1,0 +1,38 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+
+use crate::serve::Kind;
+
+/// Measures Verify beside a bare tonic service, and prints one table.
+#[derive(Debug, Parser)]
+pub(crate) struct Arguments {
+    /// Rounds that are short, and fewer keys: to see that it works
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Groups of rows to measure, or parts of their names, separated by commas: unary, h2load, metadata, refused, latency,
+    /// batch, stream, million, misses, stored, revocation, flood
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) rows: Vec<String>,
+    /// Ten million keys in the databases, which takes half an hour and 20 GB
+    #[arg(long)]
+    pub(crate) large: bool,
+    /// A PostgreSQL server; databases are made on it and dropped
+    #[arg(long, default_value = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable")]
+    pub(crate) postgres: String,
+    /// Where to write the figures as JSON
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/verify.json"))]
+    pub(crate) json: PathBuf,
+    /// Be a server: how the benchmark starts itself again
+    #[arg(long, hide = true)]
+    pub(crate) serve: Option<Kind>,
+    #[arg(long, hide = true, default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    #[arg(long, hide = true, default_value = "answer")]
+    pub(crate) answer: PathBuf,
+    /// What cargo says
+    #[arg(long, hide = true)]
+    bench: bool,
+}

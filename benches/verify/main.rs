@@ -1,0 +1,48 @@
+//! The benchmark of a Verify: `cargo bench --bench verify`, told of in `benches/README.md`.
+
+mod admin;
+mod arguments;
+mod bare;
+mod clock;
+mod database;
+mod fixture;
+mod keys;
+mod load;
+mod numbers;
+mod pacer;
+mod plan;
+mod population;
+mod report;
+mod requests;
+mod rows;
+mod serve;
+mod server;
+mod wire;
+
+use std::error::Error;
+
+use clap::Parser;
+use tokio::runtime::Builder;
+
+use arguments::Arguments;
+use plan::Plan;
+use report::Report;
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Fallible<()> {
+    let arguments = Arguments::parse();
+    if let Some(kind) = arguments.serve {
+        return serve::serve(kind, arguments.listen, &arguments.answer);
+    }
+    let plan = Plan::new(&arguments);
+    let mut report = Report::new(arguments.quick);
+    // One thread: whatever the client does not take is the server's.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let measured = runtime.block_on(rows::all(&plan, &mut report));
+    // What was measured before a failure is worth showing.
+    println!();
+    report.print();
+    report.write(&arguments.json)?;
+    measured
+}

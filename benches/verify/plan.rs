@@ -1,0 +1,53 @@
+//! How long everything takes, and what is left away.
+
+use std::time::Duration;
+
+use crate::{arguments::Arguments, load::Width};
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) rounds: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) span: Duration,
+    /// The keys that are many to a cache.
+    pub(crate) many: u64,
+    /// The keys that are many to a database.
+    pub(crate) stored: u64,
+    /// How many keys are revoked.
+    pub(crate) revocations: u64,
+    /// Where a PostgreSQL server is.
+    pub(crate) postgres: String,
+    groups: Vec<String>,
+}
+
+/// Keys that are few.
+pub(crate) const FEW: u64 = 10_000;
+
+/// What keeps two processors busy.
+pub(crate) const WIDE: Width = Width { connections: 8, in_flight: 32 };
+
+impl Plan {
+    pub(crate) fn new(arguments: &Arguments) -> Self {
+        let millis = Duration::from_millis;
+        let quick = arguments.quick;
+        Self {
+            rounds: if quick { 3 } else { 5 },
+            warm_up: millis(if quick { 100 } else { 200 }),
+            span: millis(if quick { 400 } else { 1000 }),
+            many: if quick { 100_000 } else { 1_000_000 },
+            stored: match (arguments.large, quick) {
+                (true, _) => 10_000_000,
+                (false, false) => 300_000,
+                (false, true) => 50_000,
+            },
+            revocations: if quick { 100 } else { 300 },
+            postgres: arguments.postgres.clone(),
+            groups: arguments.rows.clone(),
+        }
+    }
+
+    /// Whether the rows of this group are asked for.
+    pub(crate) fn has(&self, group: &str) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|it| group.contains(it.as_str()))
+    }
+}

@@ -1,0 +1,147 @@
+//! What is asked: gRPC messages of one length, encoded beforehand, in a random or a fixed order.
+
+use std::sync::Arc;
+
+use keystile::grpc::proto::Code;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Requests {
+    bytes: Arc<[u8]>,
+    length: usize,
+    order: Order,
+    expected: Code,
+}
+
+#[derive(Debug, Clone)]
+enum Order {
+    /// Any of them, again and again.
+    Random(u64),
+    /// Each once: the next one, and how far it is to the one after it.
+    Each { first: usize, next: usize, step: usize },
+}
+
+/// How the API keys are put into messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    Verify,
+    /// So many of them in each request.
+    Batch(usize),
+    Stream,
+}
+
+impl Requests {
+    /// `api_keys` are all of one length; each is answered with `expected`.
+    pub(crate) fn new<K: AsRef<str>>(
+        api_keys: impl IntoIterator<Item = K>,
+        form: Form,
+        expected: Code,
+    ) -> Self {
+        let mut bytes = Vec::new();
+        let mut batch = Vec::new();
+        let mut inner = Vec::new();
+        let mut waiting = 0;
+        let mut length = 0;
+        for api_key in api_keys {
+            inner.clear();
+            field(&mut inner, api_key.as_ref().as_bytes());
+            let start = bytes.len();
+            match form {
+                Form::Verify => message(&mut bytes, &inner),
+                Form::Stream | Form::Batch(_) => field(&mut batch, &inner),
+            }
+            waiting += 1;
+            if !matches!(form, Form::Batch(size) if waiting < size) && !batch.is_empty() {
+                message(&mut bytes, &batch);
+                batch.clear();
+                waiting = 0;
+            }
+            let grown = bytes.len() - start;
+            if grown > 0 {
+                assert!(length == 0 || length == grown, "the messages are of one length");
+                length = grown;
+            }
+        }
+        assert!(length > 0 && batch.is_empty(), "the API keys fill their messages");
+        Self { bytes: bytes.into(), length, order: Order::Random(1), expected }
+    }
+
+    /// The same for the connection of this number: another random order.
+    pub(crate) fn at_random(&self, connection: usize) -> Self {
+        let seed = u64::try_from(connection).expect("it fits");
+        Self { order: Order::Random(mix(seed + 1)), ..self.clone() }
+    }
+
+    /// The share of one of so many connections: together they ask each once.
+    pub(crate) fn each_once(&self, connection: usize, connections: usize) -> Self {
+        Self { order: Order::Each { first: connection, next: connection, step: connections }, ..self.clone() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() / self.length
+    }
+
+    /// The first of them, as it is sent.
+    pub(crate) fn first(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// The next one, unless it is longer than `room`.
+    pub(crate) fn next_within(&mut self, room: i64) -> Option<&[u8]> {
+        if i64::try_from(self.length).expect("it fits") > room {
+            return None;
+        }
+        let count = self.len();
+        let at = match &mut self.order {
+            Order::Random(state) => {
+                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                // The high half is spread evenly over the whole, without a division.
+                let high = usize::try_from(mix(*state) >> 32).expect("it fits");
+                (high * count) >> 32
+            }
+            Order::Each { next, step, .. } => {
+                let at = *next;
+                *next += *step;
+                at
+            }
+        };
+        self.bytes.get(at * self.length..(at + 1) * self.length)
+    }
+
+    pub(crate) fn are_done(&self) -> bool {
+        matches!(self.order, Order::Each { next, .. } if next >= self.len())
+    }
+
+    /// From the beginning, where each is asked once.
+    pub(crate) fn rewind(&mut self) {
+        if let Order::Each { first, next, .. } = &mut self.order {
+            *next = *first;
+        }
+    }
+
+    /// The code of every answer.
+    pub(crate) fn expected(&self) -> u64 {
+        u64::try_from(i32::from(self.expected)).expect("codes are positive")
+    }
+}
+
+/// SplitMix64's finisher: every number becomes another that looks random.
+pub(crate) fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+/// `content` as field 1.
+fn field(out: &mut Vec<u8>, content: &[u8]) {
+    prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, out);
+    prost::encoding::encode_varint(u64::try_from(content.len()).expect("it fits"), out);
+    out.extend_from_slice(content);
+}
+
+/// `content` as a gRPC message, uncompressed.
+fn message(out: &mut Vec<u8>, content: &[u8]) {
+    out.push(0);
+    let length = u32::try_from(content.len()).expect("it is small");
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(content);
+}

@@ -1,0 +1,87 @@
+//! Warm keys while somebody tries ids that no key has.
+
+use keystile::grpc::proto::Code;
+use tokio::sync::Notify;
+
+use crate::{
+    Fallible,
+    fixture::Fixture,
+    keys::UNKNOWN,
+    load::{Load, Measured},
+    numbers::Spread,
+    plan::{FEW, Plan, WIDE},
+    report::{Promise, Report, Row},
+    requests::{Form, Requests},
+    server::Server,
+};
+
+/// Ids a second, few of which are tried twice.
+const FLOOD: f64 = 5_000.0;
+const IDS: u64 = 1_000_000;
+
+pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
+    let fixture = Fixture::on_sqlite(FEW).await?;
+    let server = &fixture.server;
+    let warm = fixture.keys.shuffled(0, FEW);
+    let warm = Requests::new(warm, Form::Verify, Code::Valid);
+    let unknown = fixture.keys.shuffled(UNKNOWN, IDS);
+    let unknown = Requests::new(unknown, Form::Verify, Code::NotFound);
+
+    let mut once = Load::open(server, "Verify", &warm, WIDE, true).await?;
+    once.exhaust(server).await?;
+    let mut load = Load::open(server, "Verify", &warm, WIDE, false).await?;
+    let mut flood = Load::open(server, "Verify", &unknown, WIDE, false).await?;
+    let most = load.saturate(server, plan.warm_up, plan.span).await?;
+    let quarter = most.rate / 4.0;
+
+    let (mut alone, mut flooded) = (Vec::new(), Vec::new());
+    let (mut calm, mut busy) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        alone.push(load.saturate(server, plan.warm_up, plan.span).await?);
+        let saturated = load.saturate(server, plan.warm_up, plan.span);
+        flooded.push(during(plan, server, &mut flood, saturated).await?);
+        let span = tokio::time::sleep(plan.span);
+        calm.push(load.pace(server, quarter, plan.warm_up, span).await?);
+        let span = tokio::time::sleep(plan.span);
+        let paced = load.pace(server, quarter, plan.warm_up, span);
+        busy.push(during(plan, server, &mut flood, paced).await?);
+    }
+    let rate = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.rate));
+    let ratios = flooded.iter().zip(&alone).map(|(with, without)| with.rate / without.rate);
+    let row = Row {
+        ratio: Some(Spread::of(ratios)),
+        bare: Some(rate(&alone)),
+        ..Row::value("unary in a flood (not bare: without it)", "/s", rate(&flooded))
+    };
+    report.add(row.promising(Promise::AtLeast(0.9)));
+    let p99 = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.p99));
+    let ratios = busy.iter().zip(&calm).map(|(with, without)| with.p99 / without.p99);
+    report.add(Row {
+        ratio: Some(Spread::of(ratios)),
+        bare: Some(p99(&calm)),
+        ..Row::value("… p99 at quarter load", "µs", p99(&busy))
+    });
+    // A key that was pushed out would cost a query, ten times as much as one that was not.
+    let after = once.exhaust(server).await?;
+    report.add(Row::rates("… each warm key once more", &[after], &[]));
+    Ok(())
+}
+
+/// What `measured` comes to while the flood is on.
+async fn during(
+    plan: &Plan,
+    server: &Server,
+    flood: &mut Load,
+    measured: impl Future<Output = Fallible<Measured>>,
+) -> Fallible<Measured> {
+    let over = Notify::new();
+    let flood = flood.pace(server, FLOOD, plan.warm_up, over.notified());
+    let measured = async {
+        let measured = measured.await;
+        over.notify_one();
+        measured
+    };
+    let (flood, measured) = tokio::join!(flood, measured);
+    flood?;
+    measured
+}

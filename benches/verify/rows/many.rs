@@ -1,0 +1,63 @@
+//! A million keys: each for the first time, what they take in memory, and then at random.
+
+use keystile::grpc::proto::Code;
+
+use crate::{
+    Fallible,
+    database::Database,
+    fixture::Fixture,
+    load::Load,
+    numbers::{Spread, float},
+    plan::{FEW, Plan, WIDE},
+    report::{Promise, Report, Row},
+    requests::{Form, Requests},
+    server::Server,
+};
+
+use super::pairs::Pair;
+
+/// Room for all of them.
+const CAPACITY_MIB: &str = "4096";
+
+const PARTS: u64 = 4;
+
+pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
+    let settings = [("KEYSTILE_CACHE_CAPACITY", CAPACITY_MIB.to_owned())];
+    let count = plan.many;
+    let fixture = Fixture::new(Database::sqlite()?, count + FEW, &settings).await?;
+    let server = &fixture.server;
+    let requests = |start, count| {
+        let api_keys = fixture.keys.shuffled(start, count);
+        Requests::new(api_keys, Form::Verify, Code::Valid)
+    };
+    // What the database's own caches take, and the allocator's first gulp, is no key's.
+    exhaust(server, &requests(count, FEW)).await?;
+    let before = server.memory();
+    let mut rounds = Vec::new();
+    for part in 0..PARTS {
+        let share = count / PARTS;
+        rounds.push(exhaust(server, &requests(part * share, share)).await?);
+    }
+    let grown = server.memory().saturating_sub(before);
+    report.add(Row::rates("cold, each key once (SQLite)", &rounds, &[]));
+    let each = Spread::of([float(grown) / float(count)]);
+    let row = Row::value(format!("memory, {} cached keys", thousands(count)), "bytes a key", each);
+    report.add(row.promising(Promise::AtMost(600.0)));
+    let bare = Server::bare(&fixture.answer)?;
+    let pair = Pair { plan, ours: server, bare: &bare };
+    let name = format!("unary, {} keys", thousands(count));
+    report.add(pair.calls(name, &requests(0, count), WIDE).await?);
+    Ok(())
+}
+
+async fn exhaust(server: &Server, requests: &Requests) -> Fallible<crate::load::Measured> {
+    let mut load = Load::open(server, "Verify", requests, WIDE, true).await?;
+    load.exhaust(server).await
+}
+
+fn thousands(count: u64) -> String {
+    match count {
+        1_000_000 => "1 million".to_owned(),
+        _ => format!("{} thousand", count / 1000),
+    }
+}

@@ -1,0 +1,171 @@
+//! A server process as the benchmark sees it: where it listens, and what it uses. It ends with its handle.
+
+use std::{
+    env, fs,
+    fs::File,
+    io::Read,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use keystile::grpc::proto::VerifyResponse;
+use prost::Message;
+use tempfile::TempDir;
+
+use crate::{Fallible, clock, serve::Kind, wire::Target};
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) verify: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    /// A credential of the system project.
+    pub(crate) api_key: String,
+    _directory: TempDir,
+}
+
+/// The pepper of all servers, so that loaders can make keys that they accept.
+pub(crate) const PEPPER: &[u8] = b"a pepper that only benchmarks ever use";
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    /// Keystile with `settings` on top of the defaults; without a database among them, on SQLite in a directory that
+    /// lives as long as the server.
+    pub(crate) fn ours(settings: &[(&str, String)]) -> Fallible<Self> {
+        use base64::Engine;
+        let directory = TempDir::new()?;
+        let data = directory.path().join("data").display().to_string();
+        let pepper = base64::engine::general_purpose::STANDARD.encode(PEPPER);
+        let (verify, admin) = (free_address()?, free_address()?);
+        let mut all = vec![
+            ("KEYSTILE_DATA_DIR", data),
+            ("KEYSTILE_PEPPERS", format!("1:{pepper}")),
+            ("KEYSTILE_VERIFY_LISTEN", verify.to_string()),
+            ("KEYSTILE_ADMIN_LISTEN", admin.to_string()),
+        ];
+        all.extend(settings.iter().cloned());
+        let api_key = root_key(&directory, &all)?;
+        let child = command(Kind::Ours, &directory)?.envs(all).spawn()?;
+        Self::ready(child, (verify, admin), api_key, directory)
+    }
+
+    /// The bare service, which answers everything with `answer`.
+    pub(crate) fn bare(answer: &VerifyResponse) -> Fallible<Self> {
+        let directory = TempDir::new()?;
+        let file = directory.path().join("answer");
+        fs::write(&file, answer.encode_to_vec())?;
+        let listen = free_address()?;
+        let child = command(Kind::Bare, &directory)?
+            .arg("--listen")
+            .arg(listen.to_string())
+            .arg("--answer")
+            .arg(file)
+            .spawn()?;
+        // As long as ours, for headers of the same size.
+        let api_key = "x".repeat(80);
+        Self::ready(child, (listen, listen), api_key, directory)
+    }
+
+    fn ready(
+        child: Child,
+        (verify, admin): (SocketAddr, SocketAddr),
+        api_key: String,
+        directory: TempDir,
+    ) -> Fallible<Self> {
+        let mut server = Self { child, verify, admin, api_key, _directory: directory };
+        let start = clock::now();
+        while TcpStream::connect(verify).is_err() || TcpStream::connect(admin).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("a server ended: {status}\n{}", server.log()).into());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(format!("a server does not answer\n{}", server.log()).into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    pub(crate) fn target(&self, method: &'static str) -> Target {
+        Target { address: self.verify, method, api_key: self.api_key.clone() }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The time that its threads ran, in user space and in the kernel.
+    pub(crate) fn cpu(&self) -> Duration {
+        const TICKS_PER_SECOND: u64 = 100;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // The name in parentheses may hold spaces.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+    }
+
+    /// The memory that it holds, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
+    fn log(&self) -> String {
+        log(self._directory.path())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn log(directory: &Path) -> String {
+    fs::read_to_string(directory.join("log")).unwrap_or_default()
+}
+
+/// This executable, to be a server: in its own directory, and with no variable that is not meant for it.
+fn command(kind: Kind, directory: &TempDir) -> Fallible<Command> {
+    use clap::ValueEnum;
+    let kind = kind.to_possible_value().expect("no kind is skipped");
+    let mut command = Command::new(env::current_exe()?);
+    command
+        .arg("--serve")
+        .arg(kind.get_name())
+        .current_dir(directory.path())
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(File::create(directory.path().join("log"))?);
+    Ok(command)
+}
+
+fn root_key(directory: &TempDir, settings: &[(&str, String)]) -> Fallible<String> {
+    let settings = settings.iter().cloned();
+    let mut child = command(Kind::RootKey, directory)?.envs(settings).spawn()?;
+    let mut api_key = String::new();
+    if let Some(stdout) = &mut child.stdout {
+        stdout.read_to_string(&mut api_key)?;
+    }
+    if !child.wait()?.success() {
+        return Err(format!("no root key\n{}", log(directory.path())).into());
+    }
+    Ok(api_key.trim().to_owned())
+}
+
+/// An address of the loopback interface that was free a moment ago.
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}

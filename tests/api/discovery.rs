@@ -1,0 +1,193 @@
+//! Health and reflection: for anybody, on both listeners, without a credential.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use keystile::grpc::proto::FILE_DESCRIPTOR_SET;
+use prost::Message;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use tonic::Code;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::support::{
+    rpc::{authorization, call, every_rpc},
+    server::{Server, channel},
+};
+
+const VERIFY: [&str; 2] = ["grpc.health.v1.Health", "keystile.v1.VerifyService"];
+const ADMIN: [&str; 5] = [
+    "grpc.health.v1.Health",
+    "keystile.v1.AuditService",
+    "keystile.v1.KeyService",
+    "keystile.v1.ProjectService",
+    "keystile.v1.ServiceAccountService",
+];
+
+/// Both versions of reflection, which differ in their name alone.
+macro_rules! reflection {
+    ($version:ident) => {
+        mod $version {
+            use std::net::SocketAddr;
+
+            use prost::Message;
+            use prost_types::FileDescriptorProto;
+            use tonic_reflection::pb::$version::{
+                ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+                server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+            };
+
+            use crate::support::server::{Server, channel};
+
+            async fn ask(listener: SocketAddr, request: MessageRequest) -> MessageResponse {
+                let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
+                let mut client = ServerReflectionClient::new(channel(listener));
+                let answers = client.server_reflection_info(tokio_stream::once(request)).await;
+                let mut answers = answers.unwrap().into_inner();
+                let answer = answers.message().await.unwrap().unwrap();
+                answer.message_response.unwrap()
+            }
+
+            async fn services(listener: SocketAddr) -> Vec<String> {
+                let all = MessageRequest::ListServices(String::new());
+                let MessageResponse::ListServicesResponse(list) = ask(listener, all).await else {
+                    panic!("it does not list its services");
+                };
+                let mut names: Vec<_> = list.service.into_iter().map(|it| it.name).collect();
+                names.sort();
+                names
+            }
+
+            async fn file(listener: SocketAddr, request: MessageRequest) -> FileDescriptorProto {
+                let what = format!("{request:?}");
+                match ask(listener, request).await {
+                    MessageResponse::FileDescriptorResponse(file) => {
+                        let file = &file.file_descriptor_proto[0];
+                        FileDescriptorProto::decode(file.as_slice()).unwrap()
+                    }
+                    other => panic!("{what}: {other:?}"),
+                }
+            }
+
+            #[tokio::test]
+            async fn each_listener_names_its_services() {
+                let server = Server::start().await;
+                assert_eq!(services(server.verify).await, super::VERIFY);
+                assert_eq!(services(server.admin).await, super::ADMIN);
+            }
+
+            #[tokio::test]
+            async fn a_client_needs_no_files_of_its_own() {
+                let server = Server::start().await;
+                for listener in [server.verify, server.admin] {
+                    for name in services(listener).await {
+                        let symbol = MessageRequest::FileContainingSymbol(name.clone());
+                        let described = file(listener, symbol).await;
+                        super::assert_describes(&described, &name);
+                        let mut wanted = described.dependency;
+                        while let Some(name) = wanted.pop() {
+                            let needed = MessageRequest::FileByFilename(name);
+                            wanted.extend(file(listener, needed).await.dependency);
+                        }
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn what_is_unknown_is_an_answer_as_well() {
+                let server = Server::start().await;
+                for unknown in [
+                    MessageRequest::FileContainingSymbol("keystile.v1.Nothing".into()),
+                    MessageRequest::FileByFilename("nothing.proto".into()),
+                ] {
+                    let mut client = ServerReflectionClient::new(channel(server.admin));
+                    let request =
+                        ServerReflectionRequest { host: String::new(), message_request: Some(unknown) };
+                    let answers = client.server_reflection_info(tokio_stream::once(request)).await;
+                    let refused = match answers {
+                        Ok(answers) => answers.into_inner().message().await.unwrap_err(),
+                        Err(refused) => refused,
+                    };
+                    assert_eq!(refused.code(), tonic::Code::NotFound);
+                    assert!(!services(server.admin).await.is_empty(), "it goes on");
+                }
+            }
+        }
+    };
+}
+
+reflection!(v1);
+reflection!(v1alpha);
+
+/// Checks that the file has this service of ours with all its methods.
+fn assert_describes(file: &FileDescriptorProto, name: &str) {
+    let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let short = name.rsplit('.').next();
+    let described = file.service.iter().find(|it| Some(it.name()) == short).unwrap();
+    let files = set.file.iter().filter(|it| name.starts_with(it.package()));
+    let ours = files.flat_map(|it| &it.service).find(|it| Some(it.name()) == short);
+    if name.starts_with("keystile.") {
+        assert_eq!(Some(described), ours, "{name}");
+    }
+}
+
+async fn health(listener: SocketAddr, service: &str) -> Result<ServingStatus, Code> {
+    let request = HealthCheckRequest { service: service.into() };
+    let answer = HealthClient::new(channel(listener)).check(request).await;
+    answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
+}
+
+#[tokio::test]
+async fn a_node_that_serves_says_so() {
+    let server = Server::start().await;
+    for (listener, services) in [(server.verify, &VERIFY[1..]), (server.admin, &ADMIN[1..])] {
+        for service in services.iter().copied().chain([""]) {
+            assert_eq!(health(listener, service).await, Ok(ServingStatus::Serving), "{service}");
+        }
+        let unknown = health(listener, "keystile.v1.Nothing").await;
+        assert_eq!(unknown, Err(Code::NotFound));
+    }
+}
+
+#[tokio::test]
+async fn whoever_watches_health_hears_of_the_end() {
+    let server = Server::start().await;
+    let mut client = HealthClient::new(channel(server.verify));
+    let watch = client.watch(HealthCheckRequest::default()).await.unwrap();
+    let mut watch = watch.into_inner();
+    let now = watch.message().await.unwrap().unwrap();
+    assert_eq!(now.status(), ServingStatus::Serving);
+    let (_, next) = tokio::join!(server.stop(), async {
+        let next = watch.message().await;
+        drop((watch, client));
+        next
+    });
+    assert_eq!(next.unwrap().unwrap().status(), ServingStatus::NotServing);
+}
+
+#[tokio::test]
+async fn health_and_reflection_ask_for_no_credential_and_refuse_none() {
+    let server = Server::start().await;
+    for listener in [server.verify, server.admin] {
+        for value in ["Bearer garbage", "Basic x", ""] {
+            let path = "/grpc.health.v1.Health/Check";
+            let answer = call(&channel(listener), path, authorization(value), &[]).await;
+            assert!(answer.is_ok(), "{value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_listener_serves_its_own_services_alone() {
+    let server = Server::start().await;
+    let root = format!("Bearer {}", server.root);
+    let mut seen = BTreeSet::new();
+    for rpc in every_rpc(&server) {
+        let other = if rpc.listener == server.admin { server.verify } else { server.admin };
+        let refused = call(&channel(other), &rpc.path, authorization(&root), &[]).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Unimplemented, "{}", rpc.path);
+        seen.insert(rpc.service);
+    }
+    let named: BTreeSet<_> = ADMIN[1..].iter().chain(&VERIFY[1..]).map(|it| (*it).to_owned()).collect();
+    assert_eq!(seen, named, "every service of the contract is on a listener");
+}

@@ -1,0 +1,50 @@
+//! GetServiceAccount.
+
+use keystile::grpc::proto::GetProjectRequest;
+
+use crate::support::status::{assert_not_found, assert_wrong};
+
+use super::{CI, MALFORMED, SYSTEM, get, with_account};
+
+#[tokio::test]
+async fn an_account_is_read_by_its_name() {
+    let (server, account) = with_account().await;
+    assert_eq!(get(&server, CI).await.unwrap(), account);
+}
+
+#[tokio::test]
+async fn the_system_keys_owner_is_protected() {
+    let (server, _) = with_account().await;
+    let name = "projects/acme".into();
+    let project = server.projects().get_project(GetProjectRequest { name }).await;
+    let born = project.unwrap().into_inner().project.unwrap().create_time;
+    let owner = get(&server, SYSTEM).await.unwrap();
+    assert!(owner.protected);
+    assert_eq!(owner.create_time, born);
+
+    let root = get(&server, "projects/system/serviceAccounts/root").await;
+    let root = root.unwrap();
+    assert!(root.protected);
+    assert_eq!(root.created_by, None, "Keystile made it");
+}
+
+#[tokio::test]
+async fn an_account_is_found_in_its_own_project_alone() {
+    let (server, _) = with_account().await;
+    server.project("other").await;
+    for name in [
+        "projects/other/serviceAccounts/ci",
+        "projects/none/serviceAccounts/ci",
+        "projects/acme/serviceAccounts/none",
+    ] {
+        assert_not_found(&get(&server, name).await.unwrap_err(), name);
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_name_is_told() {
+    let (server, _) = with_account().await;
+    for name in MALFORMED {
+        assert_wrong(&get(&server, name).await.unwrap_err(), &["name"]);
+    }
+}

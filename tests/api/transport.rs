@@ -1,0 +1,26 @@
+//! Callers that misbehave on the connection itself: whatever they do, others are served.
+
+mod floods;
+mod large;
+mod slow;
+mod strangers;
+mod wire;
+
+use std::time::Duration;
+
+use keystile::grpc::proto::Code;
+use tokio::time::timeout;
+
+use crate::support::server::Server;
+
+/// A path that only a credential opens.
+const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
+
+/// Long enough that only a server that hangs takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Checks that a client that behaves gets its answer, on a connection of its own.
+async fn assert_others_are_served(server: &Server) {
+    let answer = timeout(PATIENCE, server.code(&server.root)).await;
+    assert_eq!(answer.expect("the server hangs"), Code::Valid);
+}

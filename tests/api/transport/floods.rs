@@ -1,0 +1,113 @@
+//! Callers that send more than they mean.
+
+use tokio::io::AsyncWriteExt;
+
+use crate::support::server::Server;
+
+use super::{
+    VERIFY, assert_others_are_served,
+    wire::{
+        CANCEL, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
+        frame, header_block,
+    },
+};
+
+/// Streams are numbered by odd numbers.
+fn stream(count: u32) -> u32 {
+    2 * count + 1
+}
+
+#[tokio::test]
+async fn streams_that_are_opened_and_reset_are_not_endured_for_long() {
+    let server = Server::start().await;
+    let bearer = format!("Bearer {}", server.root);
+    for credential in [&[][..], &[("authorization", bearer.as_str())]] {
+        let block = header_block(VERIFY, credential);
+        let mut hostile = Connection::open(server.verify).await;
+        let mut hung_up = false;
+        for round in 0..100 {
+            let mut batch = Vec::new();
+            for count in round * 1000..(round + 1) * 1000 {
+                batch.extend(frame(HEADERS, END_HEADERS, stream(count), &block));
+                batch.extend(frame(RST_STREAM, 0, stream(count), &CANCEL));
+            }
+            hung_up = hostile.send(&batch).await.is_err();
+            assert_others_are_served(&server).await;
+            if hung_up {
+                break;
+            }
+        }
+        assert!(hung_up, "100,000 resets were endured");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_such_a_connection_is_told() {
+    let server = Server::start().await;
+    let block = header_block(VERIFY, &[]);
+    let mut hostile = Connection::open(server.verify).await;
+    let mut batch = Vec::new();
+    for count in 0..200 {
+        batch.extend(frame(HEADERS, END_HEADERS, stream(count), &block));
+        batch.extend(frame(RST_STREAM, 0, stream(count), &CANCEL));
+    }
+    hostile.send(&batch).await.unwrap();
+    let mut told = None;
+    while let Some(frame) = hostile.receive().await {
+        if frame.kind == GOAWAY {
+            told = Some(frame.payload[7]);
+        }
+    }
+    assert_eq!(told, Some(0xb), "ENHANCE_YOUR_CALM");
+    assert_others_are_served(&server).await;
+}
+
+#[tokio::test]
+async fn streams_that_are_opened_and_left_are_limited() {
+    let server = Server::start().await;
+    let bearer = format!("Bearer {}", server.root);
+    let block = header_block(VERIFY, &[("authorization", &bearer)]);
+    let mut hostile = Connection::open(server.verify).await;
+    let mut batch = Vec::new();
+    for count in 0..1025 {
+        batch.extend(frame(HEADERS, END_HEADERS, stream(count), &block));
+    }
+    hostile.send(&batch).await.unwrap();
+    assert_others_are_served(&server).await;
+    let refused = hostile.rest_of(stream(1024)).await;
+    let kinds: Vec<_> = refused.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, [RST_STREAM], "the one too many");
+    assert_others_are_served(&server).await;
+}
+
+#[tokio::test]
+async fn pings_and_settings_without_end_keep_nobody_else_waiting() {
+    let server = Server::start().await;
+    for noise in [frame(PING, 0, 0, &[0; 8]), frame(SETTINGS, 0, 0, &[])] {
+        let mut hostile = Connection::open(server.verify).await.unread();
+        for _ in 0..20 {
+            // It may hang up.
+            let _ = hostile.write_all(&noise.repeat(1000)).await;
+            assert_others_are_served(&server).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_no_answers_keeps_nobody_else_waiting() {
+    let server = Server::start().await;
+    let block = header_block("/grpc.health.v1.Health/Check", &[]);
+    let mut deaf = Vec::new();
+    for _ in 0..10 {
+        let mut hostile = Connection::open(server.verify).await;
+        let mut batch = Vec::new();
+        for count in 0..500 {
+            batch.extend(frame(HEADERS, END_HEADERS, stream(count), &block));
+            let empty_message = [0; 5];
+            batch.extend(frame(DATA, END_STREAM, stream(count), &empty_message));
+        }
+        hostile.send(&batch).await.unwrap();
+        deaf.push(hostile);
+        assert_others_are_served(&server).await;
+    }
+}

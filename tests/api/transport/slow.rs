@@ -1,0 +1,84 @@
+//! Callers that take their time.
+
+use keystile::grpc::proto::{Code, VerifyRequest, VerifyResponse};
+use prost::Message;
+
+use crate::support::server::Server;
+
+use super::{
+    VERIFY, assert_others_are_served,
+    wire::{
+        Connection, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, header_block, message,
+    },
+};
+
+#[tokio::test]
+async fn a_body_that_comes_drop_by_drop_keeps_nobody_else_waiting() {
+    let server = Server::start().await;
+    let bearer = format!("Bearer {}", server.root);
+    let block = header_block(VERIFY, &[("authorization", &bearer)]);
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut connection = Connection::open(server.verify).await;
+        let begin = frame(HEADERS, END_HEADERS, 1, &block);
+        connection.send(&begin).await.unwrap();
+        slow.push(connection);
+    }
+    let request = VerifyRequest { api_key: "drop".into(), ..Default::default() };
+    let body = message(&request.encode_to_vec());
+    for (at, byte) in body.iter().enumerate() {
+        let flags = if at + 1 == body.len() { END_STREAM } else { 0 };
+        let drop = frame(DATA, flags, 1, &[*byte]);
+        for connection in &mut slow {
+            connection.send(&drop).await.unwrap();
+        }
+        assert_others_are_served(&server).await;
+    }
+    for mut connection in slow {
+        let answer = connection.rest_of(1).await;
+        let data = answer.iter().find(|it| it.kind == DATA).expect("a message");
+        let response = VerifyResponse::decode(&data.payload[5..]).unwrap();
+        assert_eq!(response.code(), Code::Malformed, "it was served in the end");
+    }
+}
+
+#[tokio::test]
+async fn headers_that_come_drop_by_drop_keep_nobody_else_waiting() {
+    let server = Server::start().await;
+    let mut slow = Connection::silent(server.verify).await;
+    let mut begin = PREFACE.to_vec();
+    begin.extend(frame(SETTINGS, 0, 0, &[]));
+    let block = header_block(VERIFY, &[]);
+    begin.extend(frame(HEADERS, END_HEADERS | END_STREAM, 1, &block));
+    for (at, byte) in begin.iter().enumerate() {
+        slow.send(&[*byte]).await.unwrap();
+        if at % 10 == 0 {
+            assert_others_are_served(&server).await;
+        }
+    }
+    let answer = slow.rest_of(1).await;
+    assert!(answer.iter().any(|it| it.kind == HEADERS), "{answer:?}");
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_keep_nobody_else_waiting() {
+    let server = Server::start().await;
+    let mut silent = Vec::new();
+    for round in 0..200 {
+        for listener in [server.verify, server.admin] {
+            let mut connection = Connection::silent(listener).await;
+            match round % 3 {
+                0 => {}
+                1 => connection.send(&PREFACE[..12]).await.unwrap(),
+                _ => connection.send(PREFACE).await.unwrap(),
+            }
+            silent.push(connection);
+        }
+        if round % 20 == 0 {
+            assert_others_are_served(&server).await;
+        }
+    }
+    assert_others_are_served(&server).await;
+    server.project("acme").await;
+    drop(silent);
+}

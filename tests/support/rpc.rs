@@ -1,0 +1,104 @@
+//! Any RPC of the contract, called by its path with whatever headers and body.
+
+use std::net::SocketAddr;
+
+use bytes::{Buf, BufMut};
+use keystile::grpc::proto::FILE_DESCRIPTOR_SET;
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::{
+    Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    metadata::MetadataMap,
+    transport::Channel,
+};
+
+use super::server::Server;
+
+/// A method of the contract, with the listener that serves it.
+#[derive(Debug, Clone)]
+pub(crate) struct Rpc {
+    pub(crate) service: String,
+    pub(crate) path: String,
+    pub(crate) listener: SocketAddr,
+}
+
+/// Every method of every service, so that a new one is there by itself.
+pub(crate) fn every_rpc(server: &Server) -> Vec<Rpc> {
+    let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let mut every = Vec::new();
+    for file in &set.file {
+        for service in &file.service {
+            let name = format!("{}.{}", file.package(), service.name());
+            every.extend(service.method.iter().map(|method| Rpc {
+                path: format!("/{name}/{}", method.name()),
+                service: name.clone(),
+                listener: if service.name() == "VerifyService" { server.verify } else { server.admin },
+            }));
+        }
+    }
+    assert!(every.len() >= 28, "{every:?}");
+    every
+}
+
+/// Calls whatever stands at `path` with these bytes as its message.
+pub(crate) async fn call(
+    channel: &Channel,
+    path: &str,
+    headers: MetadataMap,
+    body: &[u8],
+) -> Result<Vec<u8>, Status> {
+    let mut client = Grpc::new(channel.clone());
+    client.ready().await.unwrap();
+    let mut request = Request::new(body.to_vec());
+    *request.metadata_mut() = headers;
+    let answer = client.unary(request, path.parse().unwrap(), Bytes).await;
+    answer.map(|answer| answer.into_inner())
+}
+
+/// Headers with this authorization.
+pub(crate) fn authorization(value: &str) -> MetadataMap {
+    let mut headers = MetadataMap::new();
+    headers.insert("authorization", value.parse().unwrap());
+    headers
+}
+
+/// Messages that are left as they are.
+struct Bytes;
+
+impl Codec for Bytes {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let mut item = vec![0; from.remaining()];
+        from.copy_to_slice(&mut item);
+        Ok(Some(item))
+    }
+}
