@@ -9,6 +9,7 @@ mod inventory;
 mod ledger;
 mod needles;
 mod peppers;
+mod readme;
 mod replicas;
 mod secrets;
 mod start;
