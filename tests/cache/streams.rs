@@ -1,0 +1,1 @@
+//! StreamVerify where some keys are at hand and others take their time.
