@@ -232,7 +232,8 @@ impl Credentials for Cache {
         }
         let position = self.position();
         match self.load(id).await {
-            Ok(entry) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
+            // It was still current after the position was read, or is from after what was known by then.
+            Ok(entry) => Ok(self.known(&entry, position, self.age(&entry))),
             Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
                 let entry = self.remembered(id).ok_or(StoreError::Unavailable(why))?;
                 Ok(self.known(&entry, position, self.age(&entry)))
