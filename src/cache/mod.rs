@@ -156,6 +156,12 @@ impl Cache {
     }
 
     async fn read(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
+        // Another's read may have ended since it was looked for.
+        if let Some(entry) = self.remembered(id)
+            && self.age(&entry) <= self.limits.max_staleness
+        {
+            return Ok(entry);
+        }
         if self.down.load(Relaxed) {
             return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
