@@ -149,12 +149,11 @@ impl<C: Credentials> Stream for Answers<C> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if matches!(this.caller, Caller::Refused) {
+            return Poll::Ready(None);
+        }
         if let Err(status) = ready!(this.poll_caller(context)) {
-            return Poll::Ready(if std::mem::replace(&mut this.ended, true) {
-                None
-            } else {
-                Some(Err(status))
-            });
+            return Poll::Ready(Some(Err(status)));
         }
         if !this.waiting.is_empty()
             && let Poll::Ready(verified) = this.poll_waiting(context)
