@@ -51,10 +51,10 @@ impl<C: Credentials> Verifier<C> {
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
+        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
         if request.min_revision > 0 {
             self.reach(request.min_revision, request.patience).await?;
         }
-        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
         let known = match self.credentials.at_hand(token.id) {
             Some(known) => known,
             None => self.credentials.candidate(token.id).await?,
