@@ -95,6 +95,12 @@ impl<C: Credentials> Verifier<C> {
         (decision, end)
     }
 
+    /// Waits until decisions rest on `revision` or later, or `patience` is over.
+    pub async fn catch_up(&self, revision: Revision, patience: Duration) {
+        // Whoever needs it finds out whether it was reached.
+        let _ = self.credentials.reach(revision, patience).await;
+    }
+
     async fn reach(&self, min_revision: Revision, patience: Duration) -> Result<(), Error> {
         let reached = self.credentials.reach(min_revision, patience).await;
         reached.map_err(|revision| Error::RevisionNotReached { min_revision, revision })
