@@ -100,7 +100,11 @@ impl<C: Credentials> State<C> {
                 biased;
                 () = closing.clone().told() => return Err(status::closing()),
                 () = service.change_after(wanted.after) => {}
-                _ = self.ticks.tick() => return Ok(Content::Heartbeat(Heartbeat { revision: service.position() })),
+                _ = self.ticks.tick() => {
+                    // The node may have come further this very moment, and what it came to is not sent yet.
+                    let revision = service.position().min(wanted.after);
+                    return Ok(Content::Heartbeat(Heartbeat { revision }));
+                }
             }
         }
     }
