@@ -3,6 +3,7 @@
 
 mod calls;
 mod forge;
+mod hot;
 mod keys;
 mod verify;
 #[path = "../support"]

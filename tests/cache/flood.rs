@@ -24,8 +24,7 @@ async fn unknown_ids_push_no_key_out() {
     }
     assert_eq!(node.statements(), 0, "they all have their place");
 
-    let unknown: Vec<_> =
-        (0..FLOOD).map(|number| with_id(&keys[0].api_key, unknown_id(number))).collect();
+    let unknown: Vec<_> = (0..FLOOD).map(|number| with_id(&keys[0].api_key, unknown_id(number))).collect();
     for api_key in &unknown {
         assert_eq!(node.code(api_key).await, Code::NotFound);
     }

@@ -5,14 +5,14 @@ mod behind;
 mod changes;
 mod faulty;
 mod flood;
+#[path = "../api/forge.rs"]
+mod forge;
 mod misses;
 mod node;
 mod staleness;
 mod streams;
 mod stress;
 mod warm;
-#[path = "../api/forge.rs"]
-mod forge;
 #[path = "../support"]
 mod support {
     #[expect(dead_code, reason = "the tests of the store take more of it")]

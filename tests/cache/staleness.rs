@@ -110,11 +110,10 @@ async fn a_database_that_hangs_is_as_good_as_gone() {
     node.store.set(Mode::Hangs);
     following.looks(2).await;
     node.clock.advance(DEGRADED + TICK);
-    let (warm, cold) = timeout(PATIENCE, async {
-        (node.verify(&keys[0].api_key).await, node.verify(&cold.api_key).await)
-    })
-    .await
-    .expect("it must not wait for the database");
+    let (warm, cold) =
+        timeout(PATIENCE, async { (node.verify(&keys[0].api_key).await, node.verify(&cold.api_key).await) })
+            .await
+            .expect("it must not wait for the database");
     assert_valid(warm, DEGRADED + TICK);
     assert_unavailable(cold);
 }

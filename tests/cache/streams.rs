@@ -181,10 +181,8 @@ async fn a_credential_lost_after_the_half_close_is_no_clean_end() {
 async fn one_that_fails_in_a_batch_fails_no_other() {
     let served = Served::start().await;
     let keys = served.node.keys(200).await;
-    let requests: Vec<_> = keys
-        .iter()
-        .map(|key| VerifyRequest { api_key: key.api_key.clone(), ..Default::default() })
-        .collect();
+    let requests: Vec<_> =
+        keys.iter().map(|key| VerifyRequest { api_key: key.api_key.clone(), ..Default::default() }).collect();
     let mut client = served.client.clone();
     let warm = BatchVerifyRequest { requests: requests[..100].to_vec() };
     client.batch_verify(warm).await.unwrap();

@@ -9,10 +9,7 @@ use keystile::{
 
 use crate::{
     node::{LIMITS, Node, fresh},
-    support::{
-        database::Kind,
-        server::START,
-    },
+    support::{database::Kind, server::START},
 };
 
 #[tokio::test]
