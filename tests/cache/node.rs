@@ -50,7 +50,7 @@ pub(crate) const LIMITS: Limits = Limits {
 };
 
 /// How long a call that must not wait may take, so that a test fails and does not hang.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Node {

@@ -203,3 +203,24 @@ async fn an_answer_that_comes_late_confirms_no_more_than_when_it_was_asked() {
     assert_valid(node.verify(&keys[0].api_key).await, Duration::ZERO);
     assert_eq!(node.store.loads(), 1, "it had to be read again");
 }
+
+/// Once it failed, it looks again soon, however rarely it looks otherwise.
+#[tokio::test]
+async fn the_log_is_followed_again_without_a_word() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let cold = node.key("acme").await;
+    let following = Following::start(&node).await;
+    node.store.set(Mode::Fails);
+    following.once().await;
+    // Whatever else woke it has its turn before the database is back.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    node.store.set(Mode::Answers);
+    let recovered = timeout(PATIENCE, async {
+        while node.verify(&cold.api_key).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    });
+    recovered.await.expect("it is not followed again");
+}
