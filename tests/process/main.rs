@@ -18,6 +18,7 @@ mod secrets;
 mod start;
 mod stop;
 mod told;
+mod warm;
 #[path = "../support"]
 mod support {
     #[expect(dead_code, reason = "the tests of the store take more of it")]
