@@ -6,7 +6,7 @@ use keystile::grpc::proto::{self, Code, Key};
 
 use super::{Talk, assert_unauthenticated};
 use crate::{
-    calls::{HOUR, TICK, deletion, disabling, enabling, ends, revocation, rotation, span, verify},
+    calls::{HOUR, TICK, deletion, disabling, enabling, ends as end_after, revocation, rotation, span, verify},
     support::server::Server,
 };
 
@@ -34,7 +34,7 @@ impl Caller {
     }
 
     /// The next message ends it, and nothing follows.
-    async fn is_over(mut self) -> Server {
+    async fn ends(mut self) -> Server {
         assert_unauthenticated(self.talk.ask(verify("junk")).await);
         assert!(self.talk.next().await.unwrap().is_none());
         assert_unauthenticated(self.server.talk_as(&self.api_key).await.map(|_| ()));
@@ -51,7 +51,7 @@ impl Caller {
 async fn a_revoked_credential_ends_it() {
     let caller = Caller::start(Key::default()).await;
     caller.server.revoke(revocation(&caller.key.name)).await.unwrap();
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_disabled_credential_ends_it_for_good() {
     let caller = Caller::start(Key::default()).await;
     caller.server.disable(disabling(&caller.key.name)).await.unwrap();
     let (name, api_key) = (caller.key.name.clone(), caller.api_key.clone());
-    let server = caller.is_over().await;
+    let server = caller.ends().await;
     server.enable(enabling(&name)).await.unwrap();
     assert_eq!(server.talk_as(&api_key).await.unwrap().code("junk").await.unwrap(), Code::Malformed);
 }
@@ -68,38 +68,38 @@ async fn a_disabled_credential_ends_it_for_good() {
 async fn a_deleted_credential_ends_it() {
     let caller = Caller::start(Key::default()).await;
     caller.server.delete(deletion(&caller.key.name)).await.unwrap();
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 #[tokio::test]
 async fn a_disabled_account_ends_it() {
     let caller = Caller::start(Key::default()).await;
     caller.server.disable_account(&caller.key.service_account).await;
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 #[tokio::test]
 async fn a_removed_account_ends_it() {
     let caller = Caller::start(Key::default()).await;
     caller.server.remove_account(&caller.key.service_account).await;
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 #[tokio::test]
 async fn an_expired_credential_ends_it() {
-    let mut caller = Caller::start(Key { expiration: ends(HOUR), ..Default::default() }).await;
+    let mut caller = Caller::start(Key { expiration: end_after(HOUR), ..Default::default() }).await;
     caller.server.clock.advance(HOUR - TICK);
     caller.goes_on().await;
     caller.server.clock.advance(TICK);
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 /// The new end counts, not the one when the stream was opened.
 #[tokio::test]
 async fn an_end_that_is_moved_counts() {
-    let mut caller = Caller::start(Key { expiration: ends(HOUR), ..Default::default() }).await;
+    let mut caller = Caller::start(Key { expiration: end_after(HOUR), ..Default::default() }).await;
     let move_to = |end: Duration| proto::UpdateKeyRequest {
-        key: Some(Key { name: caller.key.name.clone(), expiration: ends(end), ..Default::default() }),
+        key: Some(Key { name: caller.key.name.clone(), expiration: end_after(end), ..Default::default() }),
         ..Default::default()
     };
     let (later, sooner) = (move_to(4 * HOUR), move_to(3 * HOUR));
@@ -110,14 +110,14 @@ async fn an_end_that_is_moved_counts() {
     caller.server.clock.advance(HOUR - TICK);
     caller.goes_on().await;
     caller.server.clock.advance(TICK);
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 #[tokio::test]
 async fn a_rotation_without_grace_ends_it() {
     let caller = Caller::start(Key::default()).await;
     let new = caller.rotate(Duration::ZERO).await;
-    let server = caller.is_over().await;
+    let server = caller.ends().await;
     assert_eq!(server.talk_as(&new).await.unwrap().code("junk").await.unwrap(), Code::Malformed);
 }
 
@@ -129,7 +129,7 @@ async fn a_rotation_with_grace_ends_it_with_the_grace() {
     caller.server.clock.advance(HOUR - TICK);
     caller.goes_on().await;
     caller.server.clock.advance(TICK);
-    caller.is_over().await;
+    caller.ends().await;
 }
 
 #[tokio::test]
