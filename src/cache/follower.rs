@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::{
@@ -30,6 +30,8 @@ const PORTION: u64 = 1000;
 const TOO_FAR: i64 = 10_000;
 /// When a query has taken so long, the database does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// When it does not, how soon to ask again, however rarely it is asked otherwise.
+const AGAIN: Duration = Duration::from_millis(500);
 
 impl Follower {
     pub fn new(cache: Arc<Cache>, wakeups: Box<dyn Wakeups>, poll: Duration) -> Self {
@@ -48,6 +50,7 @@ impl Follower {
                 () = self.wakeups.next() => {}
                 () = self.cache.behind.notified() => {}
                 _ = ticks.tick() => {}
+                () = sleep(AGAIN), if self.failing => {}
             }
             tokio::select! {
                 biased;

@@ -139,6 +139,12 @@ impl Cache {
     }
 
     async fn read(&self, id: KeyId) -> Result<Entry, StoreError> {
+        // Another's read may have ended since it was looked for.
+        if let Some(entry) = self.remembered(id)
+            && self.age(&entry) <= self.limits.max_staleness
+        {
+            return Ok(entry);
+        }
         if self.down.load(Relaxed) {
             return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
@@ -168,8 +174,12 @@ impl Cache {
 
     /// How long ago `entry` was known to be as it would be read now.
     fn age(&self, entry: &Entry) -> Duration {
+        self.age_at(entry, self.uptime())
+    }
+
+    fn age_at(&self, entry: &Entry, uptime: u64) -> Duration {
         let known = self.confirmed.load(Relaxed).max(entry.loaded_at);
-        Duration::from_micros(self.uptime().saturating_sub(known))
+        Duration::from_micros(uptime.saturating_sub(known))
     }
 
     /// In microseconds.
@@ -193,21 +203,22 @@ impl Cache {
 }
 
 impl Credentials for Cache {
-    fn at_hand(&self, id: KeyId) -> Option<Known> {
+    fn at_hand(&self, id: KeyId, uptime: Duration) -> Option<Known> {
         // Read before the entry is checked, so that all up to it is in the entry.
         let position = self.position();
         let entry = self.remembered(id)?;
-        let age = self.age(&entry);
+        let age = self.age_at(&entry, micros(uptime));
         (age <= self.limits.max_staleness).then(|| self.known(&entry, position, age))
     }
 
     async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
-        if let Some(known) = self.at_hand(id) {
+        if let Some(known) = self.at_hand(id, self.clock.uptime()) {
             return Ok(known);
         }
         let position = self.position();
         match self.load(id).await {
-            Ok(entry) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
+            // It was still current after the position was read, or is from after what was known by then.
+            Ok(entry) => Ok(self.known(&entry, position, self.age(&entry))),
             Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
                 let entry = self.remembered(id).ok_or(StoreError::Unavailable(why))?;
                 Ok(self.known(&entry, position, self.age(&entry)))
@@ -216,9 +227,9 @@ impl Credentials for Cache {
         }
     }
 
-    fn newest_change(&self) -> Option<Revision> {
+    fn newest_change(&self, uptime: Duration) -> Option<Revision> {
         let confirmed = self.confirmed.load(Relaxed);
-        let age = Duration::from_micros(self.uptime().saturating_sub(confirmed));
+        let age = Duration::from_micros(micros(uptime).saturating_sub(confirmed));
         (age <= self.limits.max_staleness).then(|| self.freshness.newest())
     }
 

@@ -48,7 +48,12 @@ impl Home {
 
     /// On a database of the test's, with peppers of its own.
     pub(crate) fn on(database: &Database) -> Self {
-        let url = match &database.location {
+        Self::at(&database.location)
+    }
+
+    /// On a database anywhere, with peppers of its own.
+    pub(crate) fn at(location: &Location) -> Self {
+        let url = match location {
             Location::Sqlite(file) => format!("sqlite://{}", file.display()),
             Location::Server(url) => url.clone(),
         };
