@@ -24,8 +24,7 @@ COPY --from=build --chown=65532:65532 /empty /data
 COPY LICENSE /licenses/LICENSE
 
 # A container is reached from outside of itself, so it listens on every address. Plaintext is refused there until it is
-# asked for: set KEYSTILE_INSECURE=true where something in front terminates TLS, or else KEYSTILE_TLS_CERT and
-# KEYSTILE_TLS_KEY.
+# asked for: set KEYSTILE_INSECURE=true where something in front terminates TLS.
 ENV KEYSTILE_DATA_DIR=/data \
     KEYSTILE_VERIFY_LISTEN=0.0.0.0:50051 \
     KEYSTILE_ADMIN_LISTEN=0.0.0.0:50052

@@ -16,6 +16,8 @@ have cargo || die "please install a Rust toolchain, then run this again"
 need cc build-essential
 need c++ build-essential
 need npx npm
+need jq jq
+need openssl openssl
 use_postgres
 use_mariadb
 scripts/buf.sh --version >/dev/null # fetched once, before tests ask for it side by side

@@ -4,6 +4,8 @@
 //! The rule under test is the cache's own code; only its atomics are the model checker's. What stands
 //! around it (database, memory, one load that others may join) is as small as it can be.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../src/cache/freshness.rs"]
 mod freshness;
 

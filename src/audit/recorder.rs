@@ -63,7 +63,7 @@ pub struct Unsaved(pub usize);
 /// How many notes may wait in the queue.
 const WAITING: usize = 16_384;
 
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_secs(3);
 
 /// How often the last flush is tried.
 const LAST_TRIES: usize = 3;

@@ -1,8 +1,11 @@
 //! The follower of the change log: what changed anywhere is known here soon after.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::{
@@ -27,6 +30,8 @@ const PORTION: u64 = 1000;
 const TOO_FAR: i64 = 10_000;
 /// When a query has taken so long, the database does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// When it does not, how soon to ask again, however rarely it is asked otherwise.
+const AGAIN: Duration = Duration::from_millis(500);
 
 impl Follower {
     pub fn new(cache: Arc<Cache>, wakeups: Box<dyn Wakeups>, poll: Duration) -> Self {
@@ -45,6 +50,7 @@ impl Follower {
                 () = self.wakeups.next() => {}
                 () = self.cache.behind.notified() => {}
                 _ = ticks.tick() => {}
+                () = sleep(AGAIN), if self.failing => {}
             }
             tokio::select! {
                 biased;
@@ -73,7 +79,7 @@ impl Cache {
     /// Makes every change known that the store has by now.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         loop {
-            let position = *self.position.borrow();
+            let position = self.position.load(SeqCst);
             let asked = self.uptime();
             let steps = self.store.changes_after(position, PORTION).await?;
             let Some(last) = steps.last().map(|step| step.revision) else {

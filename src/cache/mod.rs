@@ -2,6 +2,7 @@
 
 mod follower;
 mod freshness;
+mod kept;
 mod loading;
 mod sync;
 #[cfg(test)]
@@ -11,7 +12,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicI64, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -30,7 +34,8 @@ use crate::{
 };
 
 pub use follower::Follower;
-use freshness::{Freshness, Places};
+use freshness::Freshness;
+use kept::{Entry, Kept};
 use loading::Loading;
 
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +60,13 @@ pub struct Cache {
     clock: Arc<dyn Clock>,
     limits: Limits,
     render: Render,
-    keys: moka::sync::Cache<KeyId, Arc<Entry>, Hasher>,
-    /// Ids that no key has, kept apart so that they push no key out.
-    unknown: moka::sync::Cache<KeyId, Arc<Entry>, Hasher>,
-    loading: Loading<Arc<Entry>>,
+    kept: Kept,
+    loading: Loading<Entry>,
     freshness: Freshness,
     /// How far the change log was followed.
-    position: watch::Sender<Revision>,
+    position: AtomicI64,
+    /// Tells those who wait for it to move.
+    moved: watch::Sender<Revision>,
     /// The uptime, in microseconds, at which that was known to be the newest.
     confirmed: AtomicU64,
     /// The database did not answer the follower's last question.
@@ -69,8 +74,6 @@ pub struct Cache {
     /// Wakes the follower.
     behind: Notify,
 }
-
-type Hasher = foldhash::quality::RandomState;
 
 /// 256 KiB of slots: with a million keys, a change makes some thirty others be loaded anew.
 const SLOTS: usize = 1 << 15;
@@ -80,17 +83,6 @@ const LOADS: u32 = 3;
 
 /// How long the change log may go unconfirmed before answers say so.
 const DEGRADED_AFTER: Duration = Duration::from_secs(2);
-
-/// What one load brought.
-#[derive(Debug)]
-struct Entry {
-    candidate: Option<Arc<Candidate>>,
-    /// All changes up to this one are in it.
-    revision: Revision,
-    /// The uptime when it was asked for, in microseconds.
-    loaded_at: u64,
-    places: Places,
-}
 
 impl Cache {
     /// Empty, and at the end of the change log.
@@ -102,25 +94,16 @@ impl Cache {
     ) -> Result<Self, StoreError> {
         let confirmed = micros(clock.uptime());
         let head = store.head().await?.revision;
-        let keys = moka::sync::Cache::builder()
-            .max_capacity(limits.capacity)
-            .weigher(|_, entry: &Arc<Entry>| entry.weight())
-            .time_to_live(limits.time_to_live)
-            .build_with_hasher(Hasher::default());
-        let unknown = moka::sync::Cache::builder()
-            .max_capacity(limits.unknown)
-            .time_to_live(limits.time_to_live)
-            .build_with_hasher(Hasher::default());
         Ok(Self {
             store,
             clock,
             limits,
             render,
-            keys,
-            unknown,
+            kept: Kept::new(&limits),
             loading: Loading::default(),
             freshness: Freshness::new(SLOTS),
-            position: watch::Sender::new(head),
+            position: AtomicI64::new(head),
+            moved: watch::Sender::new(head),
             confirmed: AtomicU64::new(confirmed),
             down: AtomicBool::new(false),
             behind: Notify::new(),
@@ -137,13 +120,13 @@ impl Cache {
     }
 
     /// What is remembered of `id`, if nothing that it was made of changed since.
-    fn remembered(&self, id: KeyId) -> Option<Arc<Entry>> {
-        let current = |entry: &Arc<Entry>| self.freshness.is_current(&entry.places, entry.revision);
-        self.keys.get(&id).filter(current).or_else(|| self.unknown.get(&id).filter(current))
+    fn remembered(&self, id: KeyId) -> Option<Entry> {
+        let current = |entry: &Entry| self.freshness.is_current(&entry.places, entry.revision);
+        self.kept.get(id, current)
     }
 
     /// Reads `id` from the store, together with whoever else asks for it now.
-    async fn load(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
+    async fn load(&self, id: KeyId) -> Result<Entry, StoreError> {
         // Whatever was made known by now must be in the answer, even when another asked for it before.
         let floor = self.freshness.newest();
         for _ in 0..LOADS {
@@ -155,7 +138,13 @@ impl Cache {
         Err(StoreError::Unavailable("it is behind its own change log".into()))
     }
 
-    async fn read(&self, id: KeyId) -> Result<Arc<Entry>, StoreError> {
+    async fn read(&self, id: KeyId) -> Result<Entry, StoreError> {
+        // Another's read may have ended since it was looked for.
+        if let Some(entry) = self.remembered(id)
+            && self.age(&entry) <= self.limits.max_staleness
+        {
+            return Ok(entry);
+        }
         if self.down.load(Relaxed) {
             return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
@@ -164,18 +153,13 @@ impl Cache {
         let owners = loaded.key.as_ref().map(owners);
         let candidate =
             loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
-        let entry = Arc::new(Entry {
+        let entry = Entry {
             places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
             revision: loaded.revision,
             loaded_at,
-        });
-        if entry.candidate.is_some() {
-            self.keys.insert(id, entry.clone());
-        } else {
-            self.keys.invalidate(&id);
-            self.unknown.insert(id, entry.clone());
-        }
+        };
+        self.kept.put(id, entry.clone());
         Ok(entry)
     }
 
@@ -190,8 +174,12 @@ impl Cache {
 
     /// How long ago `entry` was known to be as it would be read now.
     fn age(&self, entry: &Entry) -> Duration {
+        self.age_at(entry, self.uptime())
+    }
+
+    fn age_at(&self, entry: &Entry, uptime: u64) -> Duration {
         let known = self.confirmed.load(Relaxed).max(entry.loaded_at);
-        Duration::from_micros(self.uptime().saturating_sub(known))
+        Duration::from_micros(uptime.saturating_sub(known))
     }
 
     /// In microseconds.
@@ -205,11 +193,8 @@ impl Cache {
     }
 
     fn move_to(&self, revision: Revision) {
-        self.position.send_if_modified(|position| {
-            let moved = *position < revision;
-            *position = revision.max(*position);
-            moved
-        });
+        self.position.fetch_max(revision, SeqCst);
+        self.moved.send_replace(revision);
     }
 
     fn set_down(&self, down: bool) {
@@ -218,21 +203,22 @@ impl Cache {
 }
 
 impl Credentials for Cache {
-    fn at_hand(&self, id: KeyId) -> Option<Known> {
+    fn at_hand(&self, id: KeyId, uptime: Duration) -> Option<Known> {
         // Read before the entry is checked, so that all up to it is in the entry.
         let position = self.position();
         let entry = self.remembered(id)?;
-        let age = self.age(&entry);
+        let age = self.age_at(&entry, micros(uptime));
         (age <= self.limits.max_staleness).then(|| self.known(&entry, position, age))
     }
 
     async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
-        if let Some(known) = self.at_hand(id) {
+        if let Some(known) = self.at_hand(id, self.clock.uptime()) {
             return Ok(known);
         }
         let position = self.position();
         match self.load(id).await {
-            Ok(entry) => Ok(self.known(&entry, entry.revision, self.age(&entry))),
+            // It was still current after the position was read, or is from after what was known by then.
+            Ok(entry) => Ok(self.known(&entry, position, self.age(&entry))),
             Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
                 let entry = self.remembered(id).ok_or(StoreError::Unavailable(why))?;
                 Ok(self.known(&entry, position, self.age(&entry)))
@@ -241,14 +227,14 @@ impl Credentials for Cache {
         }
     }
 
-    fn newest_change(&self) -> Option<Revision> {
+    fn newest_change(&self, uptime: Duration) -> Option<Revision> {
         let confirmed = self.confirmed.load(Relaxed);
-        let age = Duration::from_micros(self.uptime().saturating_sub(confirmed));
+        let age = Duration::from_micros(micros(uptime).saturating_sub(confirmed));
         (age <= self.limits.max_staleness).then(|| self.freshness.newest())
     }
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
-        let mut positions = self.position.subscribe();
+        let mut positions = self.moved.subscribe();
         if *positions.borrow() >= revision {
             return Ok(());
         }
@@ -269,21 +255,12 @@ impl Changes for Cache {
     }
 
     fn position(&self) -> Revision {
-        *self.position.borrow()
+        self.position.load(SeqCst)
     }
 
     async fn beyond(&self, revision: Revision) {
         // The sender is ours, so it is there as long as we are.
-        let _ = self.position.subscribe().wait_for(|position| *position > revision).await;
-    }
-}
-
-impl Entry {
-    /// Its share of the capacity: itself, what it points to, and the cache's own book-keeping.
-    fn weight(&self) -> u32 {
-        const BOOK_KEEPING: usize = 200;
-        let candidate = self.candidate.as_ref().map_or(0, |it| it.size());
-        u32::try_from(BOOK_KEEPING + size_of::<Self>() + candidate).unwrap_or(u32::MAX)
+        let _ = self.moved.subscribe().wait_for(|position| *position > revision).await;
     }
 }
 

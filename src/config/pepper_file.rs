@@ -120,12 +120,12 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         let path = root.path().join("peppers");
         fs::write(&path, "1:hush").expect("written");
-        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("mode");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("mode");
         let fault =
             load_or_generate(&path, &mut |_| panic!("no new pepper")).expect_err("exposed").to_string();
         assert_eq!(
             fault,
-            format!("{0} may be opened by others (mode 640): run `chmod 600 {0}`", path.display())
+            format!("{0} may be opened by others (mode 644): run `chmod 600 {0}`", path.display())
         );
 
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("mode");

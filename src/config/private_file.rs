@@ -1,8 +1,8 @@
-//! Files that their owner alone may open.
+//! Files that their owner alone may open, or the group that root chose.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -80,9 +80,37 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 fn check_mode(path: &Path, file: &File) -> Result<(), PrivateFileError> {
     let metadata = file.metadata().map_err(|source| io_error(path, "read", source))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(PrivateFileError::Exposed { path: path.to_owned(), mode }) }
+    if is_private(mode, metadata.uid()) {
+        Ok(())
+    } else {
+        Err(PrivateFileError::Exposed { path: path.to_owned(), mode })
+    }
+}
+
+/// What root owns its group may read: so a Kubernetes secret reaches a process that does not run as root, and there is
+/// no other way.
+fn is_private(mode: u32, owner: u32) -> bool {
+    let for_others = if owner == 0 { 0o037 } else { 0o077 };
+    mode & for_others == 0
 }
 
 fn io_error(path: &Path, action: &'static str, source: io::Error) -> PrivateFileError {
     PrivateFileError::Io { path: path.to_owned(), action, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_root_owns_may_be_read_by_its_group() {
+        for owner in [0, 1000] {
+            assert!(is_private(0o600, owner) && is_private(0o400, owner));
+            for mode in [0o644, 0o604, 0o660, 0o620, 0o650, 0o441] {
+                assert!(!is_private(mode, owner), "{mode:o} of {owner}");
+            }
+        }
+        assert!(is_private(0o440, 0) && is_private(0o640, 0));
+        assert!(!is_private(0o440, 1000) && !is_private(0o640, 1000));
+    }
 }

@@ -49,11 +49,11 @@ pub struct Token<'a> {
 /// The text is no API key: damaged, cut off, or something else altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    #[error("not of the form prefix_environment_body")]
+    #[error("is not of the form prefix_environment_body")]
     Shape,
-    #[error("the checksum does not match: the API key is damaged or mistyped")]
+    #[error("has a wrong checksum: it is damaged, cut off or mistyped")]
     Checksum,
-    #[error("the id or secret is no number of its width")]
+    #[error("has an id or a secret that is out of range")]
     Number,
 }
 

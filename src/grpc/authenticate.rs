@@ -79,7 +79,7 @@ where
         let Some(credential) = take_credential(request.headers_mut()) else { return refuse() };
         let Some(peer) = request.extensions().get::<Peer>() else { return refuse() };
         if let Some(session) = peer.remembered.get(&credential)
-            && self.verifier.goes_on(&session)
+            && self.verifier.goes_on(&session, self.verifier.moment())
         {
             request.extensions_mut().insert(session);
             return self.inner.call(request);

@@ -25,7 +25,11 @@ impl Faults {
     }
 
     pub(super) fn read<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
-        self.take(field, text.parse())
+        let value = text.parse().map_err(|why| match text {
+            "" => Invalid::new(format!("is required: it {why}")),
+            _ => why,
+        });
+        self.take(field, value)
     }
 
     /// `Some(None)` for an empty text.
@@ -50,7 +54,7 @@ impl Faults {
         let mut list = Vec::with_capacity(texts.len());
         let mut all_read = true;
         for (at, text) in texts.iter().enumerate() {
-            match self.read(&format!("{field}[{at}]"), text) {
+            match self.take(&format!("{field}[{at}]"), text.parse()) {
                 Some(value) if !list.contains(&value) => list.push(value),
                 Some(_) => {}
                 None => all_read = false,

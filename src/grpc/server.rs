@@ -23,7 +23,7 @@ use super::{
     closing::Closing,
     connection::Connection,
     front::Front,
-    key_service::KeyApi,
+    keys::KeyApi,
     project_service::ProjectApi,
     proto::{
         FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,

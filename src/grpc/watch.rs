@@ -100,14 +100,19 @@ impl<C: Credentials> State<C> {
                 biased;
                 () = closing.clone().told() => return Err(status::closing()),
                 () = service.change_after(wanted.after) => {}
-                _ = self.ticks.tick() => return Ok(Content::Heartbeat(Heartbeat { revision: service.position() })),
+                _ = self.ticks.tick() => {
+                    // The node may have come further this very moment, and what it came to is not sent yet.
+                    let revision = service.position().min(wanted.after);
+                    return Ok(Content::Heartbeat(Heartbeat { revision }));
+                }
             }
         }
     }
 
     async fn check_caller(&mut self) -> Result<(), Status> {
-        if !self.watch.verifier.goes_on(&self.watch.session) {
-            let renewed = self.watch.verifier.renew(&self.watch.session).await?;
+        let verifier = &self.watch.verifier;
+        if !verifier.goes_on(&self.watch.session, verifier.moment()) {
+            let renewed = verifier.renew(&self.watch.session).await?;
             self.watch.session = renewed.map(Arc::new).ok_or_else(unauthenticated)?;
         }
         Ok(())

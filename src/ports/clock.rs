@@ -9,4 +9,15 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// How long the process has run, which no correction of the time of day disturbs.
     fn uptime(&self) -> Duration;
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now(), uptime: self.uptime() }
+    }
+}
+
+/// Both times, read once for all that is decided at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    pub now: Timestamp,
+    pub uptime: Duration,
 }

@@ -8,13 +8,13 @@ use super::StoreError;
 
 /// Keys as they are now, from wherever that is known soonest.
 pub trait Credentials: Debug + Send + Sync + 'static {
-    /// What is known of the key without asking anybody.
-    fn at_hand(&self, id: KeyId) -> Option<Known>;
+    /// What is known of the key without asking anybody, at this uptime.
+    fn at_hand(&self, id: KeyId, uptime: Duration) -> Option<Known>;
 
     fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Known, StoreError>> + Send;
 
     /// The newest change that may alter an answer; `None` when one may have been missed for too long.
-    fn newest_change(&self) -> Option<Revision>;
+    fn newest_change(&self, uptime: Duration) -> Option<Revision>;
 
     /// Waits until no answer is older than `revision`, but no longer than `patience`; the error is how far
     /// it is by then.

@@ -8,7 +8,7 @@ pub mod recorder;
 pub mod store;
 
 pub use changes::Changes;
-pub use clock::Clock;
+pub use clock::{Clock, Moment};
 pub use credentials::Credentials;
 pub use random::Random;
 pub use recorder::Recorder;

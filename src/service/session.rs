@@ -12,7 +12,7 @@ use crate::{
         time::Timestamp,
         token::{ApiKey, Token},
     },
-    ports::Credentials,
+    ports::{Credentials, Moment},
     service::{Error, Verifier},
 };
 
@@ -47,14 +47,12 @@ impl<C: Credentials> Verifier<C> {
         api_key: ApiKey,
         peer: Option<IpAddr>,
     ) -> Result<Option<Session>, Error> {
-        let as_of = self.credentials.newest_change();
+        let moment = self.moment();
+        let as_of = self.credentials.newest_change(moment.uptime);
         let Ok(token) = Token::parse(&api_key) else { return Ok(None) };
-        let known = match self.credentials.at_hand(token.id) {
-            Some(known) => known,
-            None => self.credentials.candidate(token.id).await?,
-        };
+        let known = self.known(token.id, moment).await?;
         let question = Question { client_ip: peer, ..Question::default() };
-        let (decision, end) = self.judge(&token, known, &question);
+        let (decision, end) = self.judge(&token, known, &question, moment);
         let proof = decision.proof.filter(|_| decision.code == Code::Valid);
         Ok(proof.filter(|proof| proof.candidate.caller.is_some()).map(|proof| Session {
             key: proof.candidate,
@@ -67,10 +65,9 @@ impl<C: Credentials> Verifier<C> {
     }
 
     /// Whether `session` goes on: nothing happened since that could end it. If so, this is a use of its key.
-    pub fn goes_on(&self, session: &Session) -> bool {
-        let now = self.clock.now();
+    pub fn goes_on(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
         let goes_on = session.as_of.is_some()
-            && self.credentials.newest_change() == session.as_of
+            && self.credentials.newest_change(uptime) == session.as_of
             && !is_past(session.end, now);
         if goes_on && let Some(secret) = session.key.secret(session.secret_version) {
             self.note_use(&session.key, secret, now);

@@ -8,11 +8,12 @@ use crate::{
         candidate::{Candidate, KnownSecret},
         decision::{Code, Decision, Proof, Question, decide},
         digest::Peppers,
+        id::KeyId,
         key::Sealed,
         time::Timestamp,
         token::{ApiKey, Token},
     },
-    ports::{Clock, Credentials, Recorder, credentials::Known, recorder::Rehash},
+    ports::{Clock, Credentials, Moment, Recorder, StoreError, credentials::Known, recorder::Rehash},
 };
 
 use super::Error;
@@ -47,22 +48,32 @@ impl<C: Credentials> Verifier<C> {
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
+        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
         if request.min_revision > 0 {
             self.reach(request.min_revision, request.patience).await?;
         }
-        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
-        let known = match self.credentials.at_hand(token.id) {
-            Some(known) => known,
-            None => self.credentials.candidate(token.id).await?,
-        };
-        Ok(self.judge(&token, known, &request.question).0)
+        let moment = self.moment();
+        let known = self.known(token.id, moment).await?;
+        Ok(self.judge(&token, known, &request.question, moment).0)
     }
 
     /// The decision, if it takes no waiting.
-    pub fn verify_at_hand(&self, request: &VerifyRequest) -> Option<Decision> {
+    pub fn verify_at_hand(&self, request: &VerifyRequest, moment: Moment) -> Option<Decision> {
         let Ok(token) = Token::parse(&request.api_key) else { return Some(Decision::malformed()) };
-        let known = self.credentials.at_hand(token.id)?;
-        (known.revision >= request.min_revision).then(|| self.judge(&token, known, &request.question).0)
+        let known = self.credentials.at_hand(token.id, moment.uptime)?;
+        (known.revision >= request.min_revision)
+            .then(|| self.judge(&token, known, &request.question, moment).0)
+    }
+
+    pub fn moment(&self) -> Moment {
+        self.clock.moment()
+    }
+
+    pub(super) async fn known(&self, id: KeyId, moment: Moment) -> Result<Known, StoreError> {
+        match self.credentials.at_hand(id, moment.uptime) {
+            Some(known) => Ok(known),
+            None => self.credentials.candidate(id).await,
+        }
     }
 
     /// The decision on a key of which `known` is known, and the end of the secret that proved it.
@@ -71,8 +82,8 @@ impl<C: Credentials> Verifier<C> {
         token: &Token<'_>,
         known: Known,
         question: &Question,
+        Moment { now, .. }: Moment,
     ) -> (Decision, Option<Timestamp>) {
-        let now = self.clock.now();
         let mut decision = Decision {
             code: Code::NotFound,
             proof: None,
@@ -89,6 +100,12 @@ impl<C: Credentials> Verifier<C> {
         let (secret_version, end) = (secret.version, candidate.end_of(secret));
         decision.proof = Some(Proof { candidate, secret_version });
         (decision, end)
+    }
+
+    /// Waits until decisions rest on `revision` or later, or `patience` is over.
+    pub async fn catch_up(&self, revision: Revision, patience: Duration) {
+        // Whoever needs it finds out whether it was reached.
+        let _ = self.credentials.reach(revision, patience).await;
     }
 
     async fn reach(&self, min_revision: Revision, patience: Duration) -> Result<(), Error> {

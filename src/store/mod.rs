@@ -1,6 +1,5 @@
 //! The store in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB.
 
-mod candidate;
 mod changes;
 mod commit;
 mod error;
@@ -8,6 +7,7 @@ mod events;
 mod expect;
 mod filter;
 mod keys;
+mod load;
 mod migrate;
 mod open;
 mod owners;
@@ -64,7 +64,7 @@ impl Store for SqlStore {
     }
 
     async fn load(&self, id: KeyId) -> Result<Loaded, StoreError> {
-        candidate::find(&self.db, id).await
+        load::find(&self.db, id).await
     }
 
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
     prelude::Uuid,
+    sea_query::{CaseStatement, Condition, Expr, ExprTrait},
 };
 
 use crate::{
@@ -85,24 +86,31 @@ impl Latest {
         for it in uses {
             let (key, time) = (it.key.as_uuid(), it.time.as_micros());
             let last = latest.keys.entry(key).or_insert(time);
-            *last = time.max(*last);
+            *last = Ord::max(*last, time);
             let last = latest.secrets.entry((key, it.secret_version)).or_insert(time);
-            *last = time.max(*last);
+            *last = Ord::max(*last, time);
         }
         latest
     }
 
     async fn record(&self, store: &SqlStore) -> Result<(), DbErr> {
         let writing = store.write().await?;
-        for (key, time) in &self.keys {
-            used_key(&writing.tx, *key, *time).await?;
-        }
-        for ((key, version), time) in &self.secrets {
-            used_secret(&writing.tx, (*key, *version), *time).await?;
-        }
-        for (owner, time) in self.owners(&writing.tx).await? {
-            used_account(&writing.tx, owner, time).await?;
-        }
+        let tx = &writing.tx;
+        let keys = self.keys.iter().map(|(key, time)| (keys::Column::Id.eq(*key), *time));
+        used::<keys::Entity>(tx, keys::Column::LastUsedTime, keys).await?;
+        let secrets = self.secrets.iter().map(|((key, version), time)| {
+            let secret = secrets::Column::KeyId.eq(*key).and(secrets::Column::Version.eq(*version));
+            (secret, *time)
+        });
+        used::<secrets::Entity>(tx, secrets::Column::LastUsedTime, secrets).await?;
+        let owners = self.owners(tx).await?;
+        let accounts = owners.iter().map(|((project, account), time)| {
+            let owner = service_accounts::Column::ProjectId
+                .eq(project.as_str())
+                .and(service_accounts::Column::Id.eq(account.as_str()));
+            (owner, *time)
+        });
+        used::<service_accounts::Entity>(tx, service_accounts::Column::LastUsedTime, accounts).await?;
         writing.commit().await
     }
 
@@ -120,48 +128,30 @@ impl Latest {
         for (key, project, account) in rows {
             let time = self.keys[&key];
             let last = owners.entry((project, account)).or_insert(time);
-            *last = time.max(*last);
+            *last = Ord::max(*last, time);
         }
         Ok(owners)
     }
 }
 
-async fn used_key(tx: &DatabaseTransaction, key: Uuid, time: i64) -> Result<(), DbErr> {
-    keys::Entity::update_many()
-        .col_expr(keys::Column::LastUsedTime, time.into())
-        .filter(keys::Column::Id.eq(key))
-        .filter(keys::Column::LastUsedTime.lt(time))
-        .exec(tx)
-        .await
-        .map(drop)
-}
-
-async fn used_secret(tx: &DatabaseTransaction, (key, version): (Uuid, i32), time: i64) -> Result<(), DbErr> {
-    secrets::Entity::update_many()
-        .col_expr(secrets::Column::LastUsedTime, time.into())
-        .filter(secrets::Column::KeyId.eq(key))
-        .filter(secrets::Column::Version.eq(version))
-        .filter(secrets::Column::LastUsedTime.lt(time))
-        .exec(tx)
-        .await
-        .map(drop)
-}
-
-async fn used_account(
+/// Moves the last use of many rows forward, each to its own time, in one statement.
+async fn used<E: EntityTrait>(
     tx: &DatabaseTransaction,
-    (project, id): (String, String),
-    time: i64,
+    last_used: E::Column,
+    rows: impl Iterator<Item = (Expr, i64)>,
 ) -> Result<(), DbErr> {
-    use service_accounts::Column;
-
-    service_accounts::Entity::update_many()
-        .col_expr(Column::LastUsedTime, time.into())
-        .filter(Column::ProjectId.eq(project))
-        .filter(Column::Id.eq(id))
-        .filter(Column::LastUsedTime.lt(time))
-        .exec(tx)
-        .await
-        .map(drop)
+    let mut time = CaseStatement::new();
+    let mut any = Condition::any();
+    for (row, used) in rows {
+        let later = row.and(last_used.lt(used));
+        time = time.case(later.clone(), used);
+        any = any.add(later);
+    }
+    if any.is_empty() {
+        return Ok(());
+    }
+    let time = time.finally(Expr::col(last_used));
+    E::update_many().col_expr(last_used, time.into()).filter(any).exec(tx).await.map(drop)
 }
 
 /// A digest is replaced only where the one that was verified still stands.

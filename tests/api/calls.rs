@@ -109,6 +109,12 @@ impl Server {
         removed.unwrap();
     }
 
+    /// Disables a service account.
+    pub(crate) async fn disable_account(&self, name: &str) {
+        let request = proto::DisableServiceAccountRequest { name: name.into(), ..Default::default() };
+        self.accounts().disable_service_account(request).await.unwrap();
+    }
+
     /// The position of the last change.
     pub(crate) async fn revision(&self) -> i64 {
         let request =

@@ -7,6 +7,7 @@ mod calls;
 mod discovery;
 mod errors;
 mod forge;
+mod hot;
 mod keys;
 mod projects;
 mod service_accounts;

@@ -42,7 +42,7 @@ async fn mariadb_keeps_its_word_when_the_process_is_killed() {
 #[tokio::test]
 async fn a_first_start_that_is_killed_can_be_done_again() {
     for text in ["Applying migration", "migrated the database", r#""message":"serving""#] {
-        let home = Home::embedded();
+        let home = Home::embedded().with("KEYSTILE_LOG", "info");
         let process = home.spawn(&[]);
         process.tells(text).await;
         let killed = process.kill().await;

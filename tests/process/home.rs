@@ -48,7 +48,12 @@ impl Home {
 
     /// On a database of the test's, with peppers of its own.
     pub(crate) fn on(database: &Database) -> Self {
-        let url = match &database.location {
+        Self::at(&database.location)
+    }
+
+    /// On a database anywhere, with peppers of its own.
+    pub(crate) fn at(location: &Location) -> Self {
+        let url = match location {
             Location::Sqlite(file) => format!("sqlite://{}", file.display()),
             Location::Server(url) => url.clone(),
         };
@@ -76,15 +81,17 @@ impl Home {
         self.directory.path().join("data")
     }
 
+    /// A command that runs where processes start, with their settings and nothing else in its environment.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let settings = self.settings.iter().map(|(name, value)| (name, value));
+        command.current_dir(self.directory.path()).env_clear().envs(settings);
+        command
+    }
+
     /// Starts the binary.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keystile"));
-        command
-            .args(arguments)
-            .current_dir(self.directory.path())
-            .env_clear()
-            .envs(self.settings.iter().map(|(name, value)| (name, value)));
-        Process::spawn(&mut command)
+        Process::spawn(self.command(env!("CARGO_BIN_EXE_keystile")).args(arguments))
     }
 
     /// Runs the binary to its end.

@@ -1,6 +1,7 @@
 //! The binary as a process: how it starts, serves, stops, and what it leaves behind when it is killed.
 #![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
 
+mod cluster;
 mod crash;
 mod first_start;
 mod held;
@@ -8,12 +9,17 @@ mod home;
 mod inventory;
 mod ledger;
 mod needles;
+mod outage;
 mod peppers;
+mod private_postgres;
+mod readme;
 mod replicas;
+mod replicas_hot;
 mod secrets;
 mod start;
 mod stop;
 mod told;
+mod warm;
 #[path = "../support"]
 mod support {
     #[expect(dead_code, reason = "the tests of the store take more of it")]

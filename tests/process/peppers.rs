@@ -112,7 +112,7 @@ async fn the_generated_file_is_never_made_twice_for_one_database() {
     home.run(&[])
         .await
         .with_code(78)
-        .telling("peppers is gone, and 1 stored secret")
+        .telling("peppers is gone, and stored secrets (1)")
         .telling("need the pepper in it")
         .telling("bring it back from a backup, with mode 600");
     assert!(!file.exists());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[expect(dead_code, reason = "the tests of the process take the rest")]
 #[path = "../support/database.rs"]
 mod database;
 

@@ -62,7 +62,7 @@ impl Server {
     pub(crate) async fn start_on(kind: Kind) -> Self {
         let database = Database::empty(kind).await;
         let directory = TempDir::new().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(START.as_micros())));
+        let clock = Arc::new(TestClock::new());
         let app = open(&database, &directory, &clock, &[]).await;
         let root = app.first_root_key().unwrap().api_key.expose().to_owned();
         let (admin, verify, running) = serve(app).await;
@@ -234,6 +234,10 @@ impl Interceptor for Bearer {
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(START.as_micros()))
+    }
+
     pub(crate) fn advance(&self, span: Duration) {
         let micros = i64::try_from(span.as_micros()).unwrap();
         self.0.fetch_add(micros, Ordering::SeqCst);

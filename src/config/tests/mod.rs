@@ -1,6 +1,7 @@
 //! The settings as a whole: defaults, both sources and which wins, all faults at once.
 
 mod peppers;
+mod readme;
 mod rules;
 
 use std::fs::{self, Permissions};

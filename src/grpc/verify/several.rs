@@ -10,7 +10,7 @@ use crate::{
         proto::{BatchVerifyRequest, VerifyError, VerifyRequest},
         status,
     },
-    ports::Credentials,
+    ports::{Credentials, Moment},
     service::{Error, FieldFault, Verifier},
 };
 
@@ -41,22 +41,38 @@ pub(super) async fn verify<C: Credentials>(
     patience: Duration,
 ) -> Vec<VerifyResult> {
     let mut results: Vec<_> = Vec::with_capacity(requests.len());
-    let mut reads = Vec::new();
+    let (mut reads, mut behind) = (Vec::new(), Vec::new());
+    let mut highest = 0;
+    let moment = verifier.moment();
     for (at, request) in requests.into_iter().enumerate() {
-        match start(verifier, request, patience) {
+        let min_revision = request.min_revision;
+        // They all wait for their revisions together.
+        match start(verifier, request, Duration::ZERO, moment) {
             Started::Done(verified) => results.push(verified),
             Started::Read(read) => {
                 // Until the read is done.
                 results.push(Ok(Answer::default()));
-                reads.push(async move { (at, read.await) });
+                highest = highest.max(min_revision);
+                let list = if min_revision > 0 { &mut behind } else { &mut reads };
+                list.push(async move { (at, read.await) });
             }
         }
     }
+    if behind.is_empty() {
+        settle(reads, &mut results).await;
+    } else {
+        tokio::join!(verifier.catch_up(highest, patience), settle(reads, &mut results));
+        settle(behind, &mut results).await;
+    }
+    results.into_iter().map(|verified| VerifyResult { result: Some(verified.into()) }).collect()
+}
+
+/// Puts what the reads bring in its place.
+async fn settle(reads: Vec<impl Future<Output = (usize, Verified)>>, results: &mut [Verified]) {
     let mut reads = stream::iter(reads).buffer_unordered(TOGETHER);
     while let Some((at, verified)) = reads.next().await {
         results[at] = verified;
     }
-    results.into_iter().map(|verified| VerifyResult { result: Some(verified.into()) }).collect()
 }
 
 /// A verification, done if the key is at hand.
@@ -69,12 +85,13 @@ pub(super) fn start<C: Credentials>(
     verifier: &Arc<Verifier<C>>,
     request: VerifyRequest,
     patience: Duration,
+    moment: Moment,
 ) -> Started<impl Future<Output = Verified> + Send + use<C>> {
     let request = match question::read(request, patience) {
         Ok(request) => request,
         Err(error) => return Started::Done(Err(status::item(error))),
     };
-    if let Some(decision) = verifier.verify_at_hand(&request) {
+    if let Some(decision) = verifier.verify_at_hand(&request, moment) {
         return Started::Done(Ok(decision.into()));
     }
     let verifier = verifier.clone();

@@ -18,7 +18,7 @@ use crate::{
         proto::StreamVerifyRequest,
         status::{self, unauthenticated},
     },
-    ports::Credentials,
+    ports::{Credentials, Moment},
     service::{Session, Verifier},
 };
 
@@ -71,10 +71,12 @@ impl<C: Credentials> Answers<C> {
     }
 
     /// Looks at the caller's credential again when it may have changed.
-    fn poll_caller(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+    fn poll_caller(&mut self, context: &mut Context<'_>, moment: Moment) -> Poll<Result<(), Status>> {
         loop {
             match &mut self.caller {
-                Caller::Known(session) if self.verifier.goes_on(session) => return Poll::Ready(Ok(())),
+                Caller::Known(session) if self.verifier.goes_on(session, moment) => {
+                    return Poll::Ready(Ok(()));
+                }
                 Caller::Known(session) => {
                     let (verifier, session) = (self.verifier.clone(), session.clone());
                     self.caller = Caller::Examined(Box::pin(async move {
@@ -82,13 +84,7 @@ impl<C: Credentials> Answers<C> {
                     }));
                 }
                 Caller::Examined(examination) => {
-                    self.caller = match ready!(examination.poll_unpin(context)) {
-                        Ok(session) => Caller::Known(session),
-                        Err(status) => {
-                            self.caller = Caller::Refused;
-                            return Poll::Ready(Err(status));
-                        }
-                    };
+                    self.caller = Caller::Known(ready!(examination.poll_unpin(context))?);
                 }
                 Caller::Refused => return Poll::Ready(Err(unauthenticated())),
             }
@@ -96,7 +92,11 @@ impl<C: Credentials> Answers<C> {
     }
 
     /// Asks for as much as may wait; `Ready` with an answer that is to be given at once.
-    fn poll_questions(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Verified, Status>>> {
+    fn poll_questions(
+        &mut self,
+        context: &mut Context<'_>,
+        moment: Moment,
+    ) -> Poll<Option<Result<Verified, Status>>> {
         while !self.ended && self.waiting.len() < TOGETHER {
             let question = match ready!(self.questions.poll_next_unpin(context)) {
                 Some(Ok(question)) => question.request.unwrap_or_default(),
@@ -109,7 +109,7 @@ impl<C: Credentials> Answers<C> {
                     break;
                 }
             };
-            match start(&self.verifier, question, self.patience) {
+            match start(&self.verifier, question, self.patience, moment) {
                 Started::Done(verified) if self.waiting.is_empty() => return Poll::Ready(Some(Ok(verified))),
                 Started::Done(verified) => self.waiting.push_back(Waiting::Done(verified)),
                 Started::Read(read) => {
@@ -149,19 +149,20 @@ impl<C: Credentials> Stream for Answers<C> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if let Err(status) = ready!(this.poll_caller(context)) {
-            return Poll::Ready(if std::mem::replace(&mut this.ended, true) {
-                None
-            } else {
-                Some(Err(status))
-            });
+        let moment = this.verifier.moment();
+        if matches!(this.caller, Caller::Refused) {
+            return Poll::Ready(None);
+        }
+        if let Err(status) = ready!(this.poll_caller(context, moment)) {
+            this.caller = Caller::Refused;
+            return Poll::Ready(Some(Err(status)));
         }
         if !this.waiting.is_empty()
             && let Poll::Ready(verified) = this.poll_waiting(context)
         {
             return Poll::Ready(Some(Ok(response(verified))));
         }
-        match this.poll_questions(context) {
+        match this.poll_questions(context, moment) {
             Poll::Ready(Some(answer)) => Poll::Ready(Some(answer.map(response))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {

@@ -2,13 +2,12 @@
 
 use crate::{
     domain::{expiry::Expiry, name::KeyName},
+    grpc::{
+        faults::{Faults, not_yet},
+        mask::Mask,
+        proto::{self, key::Expiration},
+    },
     service::{Error, KeyPatch},
-};
-
-use super::{
-    faults::{Faults, not_yet},
-    mask::Mask,
-    proto::{self, key::Expiration},
 };
 
 #[derive(Debug)]

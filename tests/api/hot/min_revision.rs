@@ -1,0 +1,105 @@
+//! min_revision: an answer that is not older than what the caller knows of, or none.
+
+use std::time::Duration;
+
+use keystile::grpc::proto::{BatchVerifyRequest, Code, Key, VerifyRequest};
+use tokio::time::timeout;
+use tonic::Request;
+
+use super::{PATIENCE, assert_fails};
+use crate::{
+    calls::{creation, disabling, enabling, inner, revocation, verify},
+    support::{
+        server::Server,
+        status::{metadata, reason},
+    },
+};
+
+#[tokio::test]
+async fn it_is_reached_at_once_where_the_change_was_made() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let mut talk = server.talk().await;
+    for _ in 0..20 {
+        let disabled = server.disable(disabling(&key.name)).await.unwrap();
+        let enabled = server.enable(enabling(&key.name)).await.unwrap();
+        assert!(enabled.revision > disabled.revision);
+        let request = VerifyRequest { min_revision: enabled.revision, ..verify(&api_key) };
+        let unary = server.ask(request.clone()).await.unwrap();
+        let batch = server.batch(vec![request.clone()]).await.unwrap().remove(0).unwrap();
+        let streamed = talk.ask(request).await.unwrap().unwrap();
+        for answer in [unary, batch, streamed] {
+            assert_eq!(answer.code(), Code::Valid);
+            assert!(answer.revision >= enabled.revision, "{} of {}", answer.revision, enabled.revision);
+        }
+    }
+    let revoked = server.revoke(revocation(&key.name)).await.unwrap();
+    let request = VerifyRequest { min_revision: revoked.revision, ..verify(&api_key) };
+    assert_eq!(server.ask(request).await.unwrap().code(), Code::Revoked);
+}
+
+/// Whoever asks first is answered by the change that comes later.
+#[tokio::test]
+async fn it_is_waited_for() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (_, api_key) = server.key("acme", Key::default()).await;
+    let head = server.revision().await;
+    let mut request = Request::new(VerifyRequest { min_revision: head + 3, ..verify(&api_key) });
+    request.set_timeout(PATIENCE);
+    let mut client = server.verifier();
+    let asked = tokio::spawn(async move { client.verify(request).await });
+    for _ in 0..3 {
+        server.create(creation(Key::default())).await.unwrap();
+    }
+    let answer = inner(asked.await.unwrap()).unwrap();
+    assert_eq!(answer.code(), Code::Valid);
+    assert!(answer.revision >= head + 3);
+}
+
+#[tokio::test]
+async fn beyond_the_head_it_is_not_reached_within_the_deadline() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (_, api_key) = server.key("acme", Key::default()).await;
+    let head = server.revision().await;
+    let beyond = VerifyRequest { min_revision: head + 1, ..verify(&api_key) };
+    for deadline in [Some(Duration::from_millis(500)), Some(Duration::from_secs(1)), None] {
+        let mut request = Request::new(beyond.clone());
+        if let Some(deadline) = deadline {
+            request.set_timeout(deadline);
+        }
+        let answer = timeout(PATIENCE, server.verifier().verify(request)).await.unwrap();
+        let status = answer.unwrap_err();
+        // The deadline's own end would be CANCELLED or DEADLINE_EXCEEDED.
+        assert_eq!(reason(&status, tonic::Code::Unavailable), "REVISION_NOT_REACHED", "{deadline:?}");
+        assert_eq!(metadata(&status, "min_revision"), Some((head + 1).to_string()));
+        assert_eq!(metadata(&status, "revision"), Some(head.to_string()));
+    }
+    // It is the question's matter, and no other's.
+    let requests = vec![verify(&api_key), beyond.clone(), verify("junk")];
+    let mut request = Request::new(BatchVerifyRequest { requests });
+    request.set_timeout(Duration::from_secs(1));
+    let results = inner(server.verifier().batch_verify(request).await).unwrap().results;
+    let results: Vec<_> = results.into_iter().map(super::outcome).collect();
+    assert_eq!(results[0].as_ref().unwrap().code(), Code::Valid);
+    assert_fails(&results[1], tonic::Code::Unavailable, "REVISION_NOT_REACHED");
+    assert_eq!(results[2].as_ref().unwrap().code(), Code::Malformed);
+
+    let mut talk = server.talk().await;
+    assert_fails(&talk.ask(beyond).await.unwrap(), tonic::Code::Unavailable, "REVISION_NOT_REACHED");
+    assert_eq!(talk.code(&api_key).await.unwrap(), Code::Valid);
+}
+
+/// What is no API key is none at any revision, however it is asked.
+#[tokio::test]
+async fn junk_waits_for_no_revision() {
+    let server = Server::start().await;
+    let beyond = VerifyRequest { min_revision: 1_000_000, ..verify("junk") };
+    let alone = server.ask(beyond.clone()).await.unwrap();
+    assert_eq!(alone.code(), Code::Malformed);
+    let batch = server.batch(vec![beyond.clone()]).await.unwrap().remove(0).unwrap();
+    let streamed = server.talk().await.ask(beyond).await.unwrap().unwrap();
+    assert_eq!((batch, streamed), (alone.clone(), alone));
+}

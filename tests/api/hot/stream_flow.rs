@@ -1,0 +1,131 @@
+//! Streams and their limits: a slow reader, and a server that stops.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+};
+
+use keystile::grpc::proto::{
+    Code, Key, StreamVerifyRequest, WatchAuditEventsRequest, verify_service_client::VerifyServiceClient,
+};
+use tokio::time::timeout;
+use tokio_stream::Stream;
+
+use super::{PATIENCE, Talk, assert_closing, next};
+use crate::{
+    calls::verify,
+    support::server::{Bearer, Server, channel},
+};
+
+/// The same question as often as it is taken.
+struct Endless {
+    question: StreamVerifyRequest,
+    taken: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Stream for Endless {
+    type Item = StreamVerifyRequest;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamVerifyRequest>> {
+        if self.taken.load(SeqCst) == self.most {
+            return Poll::Ready(None);
+        }
+        self.taken.fetch_add(1, SeqCst);
+        Poll::Ready(Some(self.question.clone()))
+    }
+}
+
+/// While nothing is read, the server stops taking questions, and so does the sender: what is between them is bounded
+/// by HTTP/2's windows, about a megabyte and some each way.
+#[tokio::test]
+async fn a_slow_reader_slows_the_sender() {
+    const MOST: usize = 60_000;
+    let server = Server::start().await;
+    server.project("acme").await;
+    let large = (0..3).map(|number| (format!("text-{number}"), "x".repeat(1000))).collect();
+    let (key, api_key) = server.key("acme", Key { metadata: large, ..Default::default() }).await;
+    assert_eq!(server.code(&api_key).await, Code::Valid);
+
+    let connection = channel(server.verify);
+    let mut client = VerifyServiceClient::with_interceptor(connection.clone(), Bearer::new(&server.root));
+    let taken = Arc::new(AtomicUsize::new(0));
+    let question = StreamVerifyRequest { request: Some(verify(&api_key)) };
+    let endless = Endless { question, taken: taken.clone(), most: MOST };
+    let mut answers = client.stream_verify(endless).await.unwrap().into_inner();
+    let mut standing = 0;
+    let mut last = 0;
+    // Nothing moves any more, though the server answers others.
+    while standing < 50 {
+        server.code(&api_key).await;
+        let now = taken.load(SeqCst);
+        standing = if now == last { standing + 1 } else { 0 };
+        last = now;
+    }
+    assert!(last < MOST / 2, "{last} questions were taken before the first answer was read");
+
+    // Nothing is lost by it.
+    for number in 0..MOST {
+        let decision = next(&mut answers).await.unwrap().unwrap().unwrap();
+        assert_eq!((decision.code(), &decision.key), (Code::Valid, &key.name), "number {number}");
+    }
+    assert_eq!(next(&mut answers).await.unwrap(), None);
+    assert_eq!(taken.load(SeqCst), MOST);
+}
+
+#[tokio::test]
+async fn open_streams_end_with_the_server_and_do_not_hold_it_up() {
+    let server = patient().await;
+    let mut idle = server.talk().await;
+    let mut used = server.talk().await;
+    assert_eq!(used.code("junk").await.unwrap(), Code::Malformed);
+    let watch = WatchAuditEventsRequest { parent: "projects/-".into(), ..Default::default() };
+    let mut watch = server.watch_as(&server.root, watch).await.unwrap();
+    watch.message().await.unwrap().unwrap();
+    let stopping = tokio::spawn(server.stop());
+    assert_closing(idle.next().await);
+    assert_closing(used.next().await);
+    let end = loop {
+        match watch.message().await {
+            Ok(more) => assert!(more.is_some(), "it ends with a word"),
+            Err(status) => break status,
+        }
+    };
+    assert_closing::<()>(Err(end));
+    timeout(PATIENCE, stopping).await.expect("streams hold it up").unwrap();
+}
+
+/// Not even one on which questions never cease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_stream_ends_with_the_server_too() {
+    let server = patient().await;
+    let Talk { questions, mut answers } = server.talk().await;
+    let asking = tokio::spawn(async move {
+        let question = StreamVerifyRequest { request: Some(verify("junk")) };
+        while questions.send(question.clone()).await.is_ok() {}
+    });
+    for _ in 0..100 {
+        next(&mut answers).await.unwrap().unwrap().unwrap();
+    }
+    let stopping = tokio::spawn(server.stop());
+    let end = timeout(PATIENCE, async {
+        loop {
+            match next(&mut answers).await {
+                Ok(answer) => assert!(answer.is_some(), "it ends with a word"),
+                Err(status) => break status,
+            }
+        }
+    });
+    assert_closing::<()>(Err(end.await.expect("it goes on")));
+    timeout(PATIENCE, stopping).await.expect("it holds the server up").unwrap();
+    asking.await.unwrap();
+}
+
+/// Its deadline is beyond what tests wait for.
+async fn patient() -> Server {
+    Server::start().await.restart_with(&[("KEYSTILE_DRAIN_DEADLINE", "1h")]).await
+}

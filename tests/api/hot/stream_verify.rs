@@ -1,0 +1,122 @@
+//! StreamVerify: answers in the order of the questions, until there are no more.
+
+use keystile::grpc::proto::{Code, Key, StreamVerifyRequest};
+
+use super::{Talk, assert_fails, assert_unauthenticated, bad_questions, next};
+use crate::{
+    calls::{revocation, verify},
+    forge::{damaged, with_wrong_secret},
+    support::server::Server,
+};
+
+#[tokio::test]
+async fn ten_thousand_are_answered_in_their_order() {
+    const NUMBER: usize = 10_000;
+    const HALF: usize = 30;
+    let server = Server::start().await;
+    server.project("acme").await;
+    let mut keys = Vec::new();
+    for number in 0..2 * HALF {
+        let key = Key { display_name: format!("key {number}"), ..Default::default() };
+        keys.push(server.key("acme", key).await);
+    }
+    server.revoke(revocation(&keys[3].0.name)).await.unwrap();
+    // One half is warm; the others are met cold, all over the stream.
+    for (_, api_key) in &keys[..HALF] {
+        server.code(api_key).await;
+    }
+    let expected: Vec<_> = (0..NUMBER)
+        .map(|number| {
+            let cold = number % 37 == 0;
+            let at = if cold { HALF + number / 37 % HALF } else { number * 7919 % HALF };
+            let (key, api_key) = &keys[at];
+            let code = if at == 3 { Code::Revoked } else { Code::Valid };
+            match number % 10 {
+                8 => (damaged(api_key, 12), Code::Malformed, String::new()),
+                9 => (with_wrong_secret(api_key), Code::NotFound, String::new()),
+                _ => (api_key.clone(), code, key.name.clone()),
+            }
+        })
+        .collect();
+    let Talk { questions, mut answers } = server.talk().await;
+    let asked: Vec<_> = expected.iter().map(|(api_key, _, _)| verify(api_key)).collect();
+    let sender = tokio::spawn(async move {
+        for request in asked {
+            questions.send(StreamVerifyRequest { request: Some(request) }).await.unwrap();
+        }
+    });
+    for (number, (_, code, name)) in expected.into_iter().enumerate() {
+        let decision = next(&mut answers).await.unwrap().unwrap().unwrap();
+        assert_eq!((decision.code(), decision.key), (code, name), "number {number}");
+    }
+    sender.await.unwrap();
+    assert_eq!(next(&mut answers).await.unwrap(), None, "a clean end");
+}
+
+#[tokio::test]
+async fn a_bad_question_ends_nothing() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let mut talk = server.talk().await;
+    for (request, code, reason) in bad_questions(&api_key) {
+        let failed = talk.ask(request.clone()).await.unwrap();
+        assert_fails(&failed, code, reason);
+        let alone = server.ask(request).await.unwrap_err();
+        assert_eq!(failed.unwrap_err().message, alone.message());
+        let decision = talk.ask(verify(&api_key)).await.unwrap().unwrap();
+        assert_eq!((decision.code(), &decision.key), (Code::Valid, &key.name));
+    }
+    // Without a question at all it is an empty one.
+    talk.questions.send(StreamVerifyRequest { request: None }).await.unwrap();
+    assert_eq!(talk.next().await.unwrap().unwrap().unwrap().code(), Code::Malformed);
+}
+
+#[tokio::test]
+async fn answers_are_those_of_verify() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let mut talk = server.talk().await;
+    for text in [&api_key, &with_wrong_secret(&api_key), "junk"] {
+        for _ in 0..2 {
+            let mut told = talk.ask(verify(text)).await.unwrap().unwrap();
+            let mut alone = server.verified(text).await;
+            // The node may have looked at the log in between.
+            (told.revision, alone.revision) = (0, 0);
+            assert_eq!(told, alone);
+        }
+    }
+    server.revoke(revocation(&key.name)).await.unwrap();
+    assert_eq!(talk.code(&api_key).await.unwrap(), Code::Revoked, "seen in mid-stream");
+}
+
+#[tokio::test]
+async fn it_ends_with_the_questions() {
+    let server = Server::start().await;
+    let Talk { questions, mut answers } = server.talk().await;
+    drop(questions);
+    assert_eq!(next(&mut answers).await.unwrap(), None, "nothing asked, nothing answered");
+
+    let mut talk = server.talk().await;
+    for _ in 0..20 {
+        talk.send(verify("junk")).await;
+    }
+    assert_eq!(talk.code("junk").await.unwrap(), Code::Malformed);
+    let Talk { questions, mut answers } = talk;
+    drop(questions);
+    for _ in 0..20 {
+        assert!(next(&mut answers).await.unwrap().is_some());
+    }
+    assert_eq!(next(&mut answers).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn without_a_credential_there_is_no_stream() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (_, of_acme) = server.key("acme", Key::default()).await;
+    for api_key in ["junk", &of_acme, &with_wrong_secret(&server.root)] {
+        assert_unauthenticated(server.talk_as(api_key).await.map(|_| ()));
+    }
+}

@@ -1,0 +1,256 @@
+//! WatchAuditEvents: every event after a revision and then every new one, and where the log stands.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use keystile::grpc::proto::{
+    AuditEvent, Key, ListAuditEventsRequest, WatchAuditEventsRequest, WatchAuditEventsResponse,
+    watch_audit_events_response::Content,
+};
+use tonic::{Status, Streaming};
+
+use super::assert_unauthenticated;
+use crate::{
+    calls::{assert_invalid, creation, deletion, disabling, inner, revocation, rotation, span, texts},
+    support::server::Server,
+};
+
+type Watch = Streaming<WatchAuditEventsResponse>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn after(parent: &str, revision: i64) -> WatchAuditEventsRequest {
+    WatchAuditEventsRequest {
+        parent: parent.into(),
+        after_revision: revision,
+        heartbeat_interval: Some(span(SECOND)),
+    }
+}
+
+async fn next(watch: &mut Watch) -> Result<Content, Status> {
+    Ok(watch.message().await?.expect("it does not end by itself").content.unwrap())
+}
+
+async fn next_event(watch: &mut Watch) -> AuditEvent {
+    loop {
+        if let Content::Event(event) = next(watch).await.unwrap() {
+            return event;
+        }
+    }
+}
+
+/// Everything up to the first heartbeat, and its revision.
+async fn up_to_heartbeat(watch: &mut Watch) -> (Vec<AuditEvent>, i64) {
+    let mut events = Vec::new();
+    loop {
+        match next(watch).await.unwrap() {
+            Content::Event(event) => events.push(event),
+            Content::Heartbeat(heartbeat) => return (events, heartbeat.revision),
+        }
+    }
+}
+
+impl Server {
+    async fn watch(&self, parent: &str, revision: i64) -> Watch {
+        self.watch_as(&self.root, after(parent, revision)).await.unwrap()
+    }
+
+    /// As ListAuditEvents has them.
+    async fn listed(&self, parent: &str, revisions: RangeInclusive<i64>) -> Vec<AuditEvent> {
+        let request = ListAuditEventsRequest {
+            parent: parent.into(),
+            page_size: 1000,
+            order_by: "revision".into(),
+            ..Default::default()
+        };
+        let mut events = inner(self.audit().list_audit_events(request).await).unwrap().audit_events;
+        events.retain(|event| revisions.contains(&event.revision));
+        events
+    }
+}
+
+#[tokio::test]
+async fn it_begins_after_the_revision_and_leaves_no_gap() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for _ in 0..250 {
+        server.create(creation(Key::default())).await.unwrap();
+    }
+    let head = server.revision().await;
+    for from in [0, 1, 100, 101, head - 1, head] {
+        let mut watch = server.watch("projects/-", from).await;
+        let (events, revision) = up_to_heartbeat(&mut watch).await;
+        assert_eq!(events, server.listed("projects/-", from + 1..=head).await, "after {from}");
+        assert_eq!(events.len() as i64, head - from);
+        assert_eq!(revision, head);
+    }
+}
+
+#[tokio::test]
+async fn what_happens_while_it_watches_comes_in_order() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let head = server.revision().await;
+    let mut watch = server.watch("projects/-", head).await;
+    assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
+    let (key, _) = server.key("acme", Key { tags: texts(&["a"]), ..Default::default() }).await;
+    assert_eq!(next_event(&mut watch).await.action, "keys.create");
+    server.rotate(rotation(&key.name)).await.unwrap();
+    server.disable(disabling(&key.name)).await.unwrap();
+    server.revoke(revocation(&key.name)).await.unwrap();
+    server.delete(deletion(&key.name)).await.unwrap();
+    for (number, action) in ["keys.rotate", "keys.disable", "keys.revoke", "keys.delete"].iter().enumerate() {
+        let event = next_event(&mut watch).await;
+        assert_eq!((event.action.as_str(), &event.target), (*action, &key.name));
+        assert_eq!(event.revision, head + 2 + number as i64);
+    }
+    // Many at once, from several sides.
+    let creating: Vec<_> = (0..4)
+        .map(|_| {
+            let mut keys = server.keys();
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    keys.create_key(creation(Key::default())).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut events = Vec::new();
+    for _ in 0..200 {
+        events.push(next_event(&mut watch).await);
+    }
+    for task in creating {
+        task.await.unwrap();
+    }
+    assert_eq!(events, server.listed("projects/-", head + 6..=head + 205).await);
+    let revisions: Vec<_> = events.iter().map(|event| event.revision).collect();
+    assert_eq!(revisions, (head + 6..=head + 205).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn after_a_break_it_goes_on_where_it_was() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let mut seen = Vec::new();
+    for number in 0..10 {
+        let last = seen.last().map_or(0, |event: &AuditEvent| event.revision);
+        for _ in 0..number {
+            server.create(creation(Key::default())).await.unwrap();
+        }
+        let mut watch = server.watch("projects/-", last).await;
+        // It may break anywhere.
+        for _ in 0..(server.revision().await - last).min(number + 1) {
+            seen.push(next_event(&mut watch).await);
+        }
+    }
+    let last = seen.last().unwrap().revision;
+    assert_eq!(seen, server.listed("projects/-", 1..=last).await, "none missing, none twice");
+}
+
+#[tokio::test]
+async fn of_a_project_it_tells_that_alone() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    server.project("other").await;
+    let mut watch = server.watch("projects/acme", 0).await;
+    for _ in 0..3 {
+        server.key("other", Key::default()).await;
+        server.key("acme", Key::default()).await;
+        server.key("system", Key::default()).await;
+    }
+    server.key("other", Key::default()).await;
+    let head = server.revision().await;
+    let mut events = Vec::new();
+    // Its heartbeat tells how far the whole log was looked through.
+    loop {
+        let (more, revision) = up_to_heartbeat(&mut watch).await;
+        events.extend(more);
+        if revision == head {
+            break;
+        }
+    }
+    assert!(events.iter().all(|event| event.project == "projects/acme"));
+    assert_eq!(events, server.listed("projects/acme", 1..=head).await);
+    assert_eq!(events.len(), 4);
+
+    let mut nobody = server.watch("projects/nobody", 0).await;
+    assert_eq!(up_to_heartbeat(&mut nobody).await, (vec![], head));
+}
+
+/// Heartbeats come again and again, each with where the log stands by then.
+#[tokio::test]
+async fn heartbeats_say_where_the_log_stands() {
+    let server = Server::start().await;
+    let head = server.revision().await;
+    let mut watch = server.watch("projects/acme", head).await;
+    assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
+    // Of another project, so that it is not an event here.
+    server.project("other").await;
+    let head = server.revision().await;
+    loop {
+        let (events, revision) = up_to_heartbeat(&mut watch).await;
+        assert_eq!(events, []);
+        assert!(revision <= head);
+        if revision == head {
+            break;
+        }
+    }
+}
+
+/// A heartbeat never runs ahead of the events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_heartbeat_runs_ahead() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let mut keys = server.keys();
+    let creating = tokio::spawn(async move {
+        for _ in 0..300 {
+            keys.create_key(creation(Key::default())).await.unwrap();
+        }
+    });
+    let mut last = 0;
+    for _ in 0..10 {
+        let mut watch = server.watch("projects/-", last).await;
+        let (events, revision) = up_to_heartbeat(&mut watch).await;
+        last = events.last().map_or(last, |event| event.revision);
+        assert!(revision <= last, "{revision} is told, {last} was sent");
+    }
+    creating.await.unwrap();
+}
+
+#[tokio::test]
+async fn bad_requests_are_refused() {
+    let server = Server::start().await;
+    for interval in [Duration::ZERO, SECOND - Duration::from_nanos(1), 60 * SECOND + Duration::from_nanos(1)]
+    {
+        let request =
+            WatchAuditEventsRequest { heartbeat_interval: Some(span(interval)), ..after("projects/-", 0) };
+        let status = server.watch_as(&server.root, request).await.unwrap_err();
+        assert_invalid(&status, &["heartbeat_interval"]);
+    }
+    let negative = prost_types::Duration { seconds: -1, nanos: 0 };
+    let request = WatchAuditEventsRequest {
+        parent: "acme".into(),
+        after_revision: -1,
+        heartbeat_interval: Some(negative),
+    };
+    let status = server.watch_as(&server.root, request).await.unwrap_err();
+    assert_invalid(&status, &["parent", "after_revision", "heartbeat_interval"]);
+    for interval in [None, Some(span(SECOND)), Some(span(60 * SECOND))] {
+        let request = WatchAuditEventsRequest { heartbeat_interval: interval, ..after("projects/-", 0) };
+        let mut watch = server.watch_as(&server.root, request).await.unwrap();
+        assert_eq!(next_event(&mut watch).await.revision, 1);
+    }
+}
+
+#[tokio::test]
+async fn it_ends_with_the_credential() {
+    let server = Server::start().await;
+    let (key, api_key) = server.key("system", Key::default()).await;
+    let head = server.revision().await;
+    let mut watch = server.watch_as(&api_key, after("projects/-", head)).await.unwrap();
+    assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
+    server.revoke(revocation(&key.name)).await.unwrap();
+    assert_unauthenticated(next(&mut watch).await);
+    assert!(watch.message().await.unwrap().is_none());
+    assert_unauthenticated(server.watch_as(&api_key, after("projects/-", 0)).await.map(|_| ()));
+}

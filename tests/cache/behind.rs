@@ -1,0 +1,120 @@
+//! A follower that is behind: it reads what changed, or forgets everything when that is cheaper.
+
+use std::sync::Arc;
+
+use keystile::{
+    cache::Follower,
+    domain::decision::Code,
+    ports::{Changes, Store},
+};
+use tokio::time::timeout;
+
+use crate::{
+    node::{Following, LIMITS, Node, PATIENCE},
+    support::database::Database,
+};
+
+/// Lets the log grow by `number` changes of something that verifies nothing.
+async fn grow(database: &Database, number: u64) {
+    let columns = "time, project_id, actor_account, actor_key, action, request_id, peer, before_json, \
+                   after_json, previous_hash, hash";
+    database
+        .execute(&format!(
+            "INSERT INTO audit_events (revision, target, {columns}) \
+             WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {number}) \
+             SELECT (SELECT revision FROM change_head) + n, 'projects/other/keys/' || n, {columns} \
+             FROM numbers, audit_events WHERE revision = 1; \
+             UPDATE change_head SET revision = revision + {number}"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn what_changed_is_read_in_portions() {
+    let (database, node) = Node::alone(LIMITS).await;
+    let keys = node.keys(20).await;
+    for key in &keys {
+        node.code(&key.api_key).await;
+    }
+    node.cache.catch_up().await.unwrap();
+    let (position, follows) = (node.cache.position(), node.store.follows());
+    grow(&database, 9_900).await;
+    node.cache.catch_up().await.unwrap();
+    assert_eq!(node.cache.position(), position + 9_900);
+    assert_eq!(node.store.follows(), follows + 11, "ten portions, and nothing after them");
+    node.store.loads();
+    for key in &keys {
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    }
+    // "other" is one project, which at worst shares a slot with ours.
+    assert_eq!(node.store.loads(), 0, "they were not touched");
+}
+
+#[tokio::test]
+async fn too_far_behind_everything_is_forgotten_at_once() {
+    let (database, node) = Node::alone(LIMITS).await;
+    let keys = node.keys(20).await;
+    for key in &keys {
+        node.code(&key.api_key).await;
+    }
+    node.cache.catch_up().await.unwrap();
+    let (position, follows) = (node.cache.position(), node.store.follows());
+    grow(&database, 10_002).await;
+    // Among so many, ours: it must not be lost with them.
+    let elsewhere = Node::on(&database, LIMITS).await;
+    let revision = elsewhere.revoke(&keys[3]).await;
+    node.store.heads();
+    node.cache.catch_up().await.unwrap();
+    assert_eq!(node.cache.position(), position + 10_003);
+    assert_eq!(node.cache.position(), revision);
+    assert_eq!(node.store.follows(), follows + 2, "one portion tells how far behind it is");
+    assert_eq!(node.store.heads(), 1);
+    node.store.loads();
+    for (number, key) in keys.iter().enumerate() {
+        let code = if number == 3 { Code::Revoked } else { Code::Valid };
+        for loads in [1, 0] {
+            assert_eq!(node.code(&key.api_key).await, code);
+            assert_eq!(node.store.loads(), loads, "key {number}");
+        }
+    }
+}
+
+/// Asked for a revision, it does not wait for a word from elsewhere.
+#[tokio::test]
+async fn asked_for_a_revision_it_looks_at_once() {
+    let (database, node) = Node::alone(LIMITS).await;
+    let key = node.key("acme").await;
+    let following = Following::start(&node).await;
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    let elsewhere = Node::on(&database, LIMITS).await;
+    let revision = elsewhere.revoke(&key).await;
+    assert_eq!(node.code(&key.api_key).await, Code::Valid, "nobody told it");
+    let decision = timeout(PATIENCE, node.verify_at(&key.api_key, revision)).await.unwrap().unwrap();
+    assert_eq!(decision.code, Code::Revoked);
+    assert!(decision.revision >= revision);
+    drop(following);
+}
+
+/// Without a word, the poll stands behind.
+#[tokio::test]
+async fn without_a_word_it_polls() {
+    let (database, node) = Node::alone(LIMITS).await;
+    let key = node.key("acme").await;
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    let elsewhere = Node::on(&database, LIMITS).await;
+    let silence = elsewhere_silence(&database).await;
+    let often = std::time::Duration::from_millis(10);
+    let follower = Follower::new(node.cache.clone(), silence, often);
+    let task = tokio::spawn(follower.run(std::future::pending()));
+    let revision = elsewhere.revoke(&key).await;
+    timeout(PATIENCE, node.cache.beyond(revision - 1)).await.unwrap();
+    assert_eq!(node.code(&key.api_key).await, Code::Revoked);
+    task.abort();
+}
+
+async fn elsewhere_silence(database: &Database) -> Box<dyn keystile::ports::store::Wakeups> {
+    // SQLite has no word for other processes.
+    let store = Arc::new(database.open().await);
+    store.ping().await.unwrap();
+    store.wakeups()
+}

@@ -1,0 +1,230 @@
+//! A real store that can be made to fail, to hang, or to be slow to answer what it has read.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use keystile::{
+    domain::{
+        Revision,
+        audit::{Event, Head},
+        digest::PepperVersion,
+        filter::Filter,
+        id::{KeyId, ProjectId, ServiceAccountId},
+        key::Key,
+        listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
+        name::Scope,
+        page::Page,
+        project::Project,
+        service_account::ServiceAccount,
+        text::DisplayName,
+        time::Timestamp,
+    },
+    ports::{
+        Store, StoreError,
+        recorder::{Rehash, Use},
+        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+    },
+    store::SqlStore,
+};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Answers,
+    /// UNAVAILABLE at once.
+    Fails,
+    /// No answer until it is in another mode.
+    Hangs,
+    /// It reads at once, and keeps what it has read until it is in another mode.
+    Holds,
+}
+
+/// Counts what is asked of it, and answers as its mode says.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    real: SqlStore,
+    mode: watch::Sender<Mode>,
+    loads: AtomicUsize,
+    /// How many loads have read and are kept from answering.
+    held: watch::Sender<usize>,
+    follows: watch::Sender<usize>,
+    heads: AtomicUsize,
+}
+
+impl Faulty {
+    pub(crate) fn new(real: SqlStore) -> Self {
+        Self {
+            real,
+            mode: watch::Sender::new(Mode::Answers),
+            loads: AtomicUsize::new(0),
+            held: watch::Sender::new(0),
+            follows: watch::Sender::new(0),
+            heads: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
+    /// How many keys it was asked for since this was last called.
+    pub(crate) fn loads(&self) -> usize {
+        self.loads.swap(0, SeqCst)
+    }
+
+    /// How many times it was asked for the head of the log.
+    pub(crate) fn heads(&self) -> usize {
+        self.heads.swap(0, SeqCst)
+    }
+
+    /// How many times it was asked for changes, ever.
+    pub(crate) fn follows(&self) -> usize {
+        *self.follows.borrow()
+    }
+
+    pub(crate) async fn follows_reach(&self, number: usize) {
+        self.follows.subscribe().wait_for(|follows| *follows >= number).await.unwrap();
+    }
+
+    /// Resolves once so many loads are held.
+    pub(crate) async fn held(&self, number: usize) {
+        self.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
+    }
+
+    async fn before(&self) -> Result<(), StoreError> {
+        let mut mode = self.mode.subscribe();
+        let now = *mode.wait_for(|mode| *mode != Mode::Hangs).await.unwrap();
+        if now == Mode::Fails { Err(StoreError::Unavailable("it is made to fail".into())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.before().await?;
+        self.real.ping().await
+    }
+
+    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError> {
+        self.loads.fetch_add(1, SeqCst);
+        self.before().await?;
+        let loaded = self.real.load(id).await;
+        let mut mode = self.mode.subscribe();
+        if *mode.borrow_and_update() == Mode::Holds {
+            self.held.send_modify(|held| *held += 1);
+            mode.wait_for(|mode| *mode != Mode::Holds).await.unwrap();
+        }
+        loaded
+    }
+
+    async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
+        self.follows.send_modify(|follows| *follows += 1);
+        self.before().await?;
+        self.real.changes_after(revision, most).await
+    }
+
+    async fn head(&self) -> Result<Head, StoreError> {
+        self.heads.fetch_add(1, SeqCst);
+        self.before().await?;
+        self.real.head().await
+    }
+
+    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
+        self.before().await?;
+        self.real.lately_used(most).await
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
+        self.real.project(id).await
+    }
+
+    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
+        self.real.projects(page).await
+    }
+
+    async fn service_account(
+        &self,
+        project: &ProjectId,
+        id: &ServiceAccountId,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        self.real.service_account(project, id).await
+    }
+
+    async fn service_accounts(
+        &self,
+        project: &ProjectId,
+        filter: &Filter<AccountTest>,
+        page: Page<AccountOrder>,
+    ) -> Result<Vec<ServiceAccount>, StoreError> {
+        self.real.service_accounts(project, filter, page).await
+    }
+
+    async fn display_names(
+        &self,
+        project: &ProjectId,
+        ids: &[ServiceAccountId],
+    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+        self.real.display_names(project, ids).await
+    }
+
+    async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError> {
+        self.real.key(project, id).await
+    }
+
+    async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        self.real.key_in_any_project(id).await
+    }
+
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
+        self.real.keys(query, page).await
+    }
+
+    async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
+        self.real.count_keys(query).await
+    }
+
+    async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError> {
+        self.real.purgeable_keys(now, most).await
+    }
+
+    async fn events(
+        &self,
+        scope: &Scope,
+        filter: &Filter<EventTest>,
+        page: Page<()>,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.real.events(scope, filter, page).await
+    }
+
+    async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
+        self.real.events_from(start, most).await
+    }
+
+    async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError> {
+        self.real.remembered(id).await
+    }
+
+    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.real.forget_requests(before).await
+    }
+
+    async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
+        self.real.pepper_usage().await
+    }
+
+    /// Changes go through whatever the mode is: they may be made elsewhere.
+    async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
+        self.real.commit(commit).await
+    }
+
+    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+        self.real.record_uses(uses).await
+    }
+
+    async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {
+        self.real.rehash(rehashes).await
+    }
+}

@@ -1,0 +1,59 @@
+//! A flood of ids that no key has: it takes its own bounded place, and none of the keys'.
+
+use keystile::{cache::Limits, domain::decision::Code};
+
+use crate::{
+    misses::{unknown_id, with_id},
+    node::{LIMITS, Node},
+};
+
+#[tokio::test]
+async fn unknown_ids_push_no_key_out() {
+    const UNKNOWN: u64 = 100;
+    const FLOOD: u64 = 5000;
+    // Two hundred keys fill most of it.
+    let limits = Limits { capacity: 200 << 10, unknown: UNKNOWN, ..LIMITS };
+    let (_database, node) = Node::alone(limits).await;
+    let keys = node.keys(200).await;
+    for key in &keys {
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    }
+    node.statements();
+    for key in &keys {
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    }
+    assert_eq!(node.statements(), 0, "they all have their place");
+
+    let unknown: Vec<_> = (0..FLOOD).map(|number| with_id(&keys[0].api_key, unknown_id(number))).collect();
+    for api_key in &unknown {
+        assert_eq!(node.code(api_key).await, Code::NotFound);
+    }
+    assert_eq!(node.statements(), unknown.len());
+    for key in &keys {
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    }
+    assert_eq!(node.statements(), 0, "a key was pushed out");
+
+    // They are not kept for ever either.
+    for api_key in &unknown {
+        assert_eq!(node.code(api_key).await, Code::NotFound);
+    }
+    let asked_again = node.statements();
+    assert!(asked_again >= unknown.len() - 3 * UNKNOWN as usize, "{asked_again} of {FLOOD}");
+}
+
+/// A key is no longer at hand once it is deleted, and does not crowd out the keys from the unknown's place.
+#[tokio::test]
+async fn without_a_place_for_unknown_ids_each_is_a_query() {
+    let (_database, node) = Node::alone(Limits { unknown: 0, ..LIMITS }).await;
+    let key = node.key("acme").await;
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    let unknown = with_id(&key.api_key, unknown_id(1));
+    node.statements();
+    for _ in 0..3 {
+        assert_eq!(node.code(&unknown).await, Code::NotFound);
+    }
+    assert!(node.statements() > 0);
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    assert_eq!(node.statements(), 0);
+}

@@ -1,0 +1,22 @@
+//! The cache in front of a real database: how often it asks, what it makes of changes, and what of failures.
+#![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
+
+mod behind;
+mod changes;
+mod faulty;
+mod flood;
+#[path = "../api/forge.rs"]
+mod forge;
+mod misses;
+mod node;
+mod staleness;
+mod streams;
+mod stress;
+mod warm;
+#[path = "../support"]
+mod support {
+    #[expect(dead_code, reason = "the tests of the store take more of it")]
+    pub(crate) mod database;
+    #[expect(dead_code, reason = "of a whole server these tests take the clock and the client")]
+    pub(crate) mod server;
+}

@@ -1,0 +1,222 @@
+//! StreamVerify and BatchVerify where some keys are at hand and others are kept waiting.
+
+use std::sync::Arc;
+
+use keystile::{
+    grpc::{
+        self, Health,
+        proto::{
+            BatchVerifyRequest, Code, StreamVerifyRequest, StreamVerifyResponse, VerifyRequest,
+            stream_verify_response::Result as Outcome, verify_result,
+            verify_service_client::VerifyServiceClient,
+        },
+    },
+    service::RootKey,
+};
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use crate::{
+    faulty::Mode,
+    node::{LIMITS, Node, TestKey, call},
+    support::server::{Bearer, Client, channel},
+};
+
+/// A node on the wire.
+struct Served {
+    node: Arc<Node>,
+    caller: RootKey,
+    client: VerifyServiceClient<Client>,
+    _database: crate::support::database::Database,
+}
+
+struct Talk {
+    questions: mpsc::Sender<StreamVerifyRequest>,
+    answers: Streaming<StreamVerifyResponse>,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let (database, node) = Node::alone(LIMITS).await;
+        let caller = node.service.mint_root_key().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (verifier, health) = (node.verifier.clone(), Health::new().await);
+        tokio::spawn(async move {
+            grpc::serve_verify(listener, verifier, &health, std::future::pending()).await.unwrap();
+        });
+        let bearer = Bearer::new(caller.api_key.expose());
+        let client = VerifyServiceClient::with_interceptor(channel(address), bearer);
+        Self { node: Arc::new(node), caller, client, _database: database }
+    }
+
+    async fn talk(&self) -> Talk {
+        let (questions, receiver) = mpsc::channel(1000);
+        let answers = self.client.clone().stream_verify(ReceiverStream::new(receiver)).await;
+        Talk { questions, answers: answers.unwrap().into_inner() }
+    }
+}
+
+impl Talk {
+    async fn send(&self, api_key: &str) {
+        let request = VerifyRequest { api_key: api_key.into(), ..Default::default() };
+        self.questions.send(StreamVerifyRequest { request: Some(request) }).await.unwrap();
+    }
+
+    async fn next(&mut self) -> Result<Option<String>, Status> {
+        let answer = self.answers.message().await?;
+        Ok(answer.map(|answer| match answer.result.unwrap() {
+            Outcome::Decision(decision) => format!("{:?} {}", decision.code(), decision.key),
+            Outcome::Error(error) => error.reason,
+        }))
+    }
+}
+
+fn valid(key: &TestKey) -> Option<String> {
+    Some(format!("{:?} {}", Code::Valid, key.name))
+}
+
+#[tokio::test]
+async fn answers_keep_their_order_while_one_is_kept_waiting() {
+    let served = Served::start().await;
+    let keys = served.node.keys(20).await;
+    let mut talk = served.talk().await;
+    for key in &keys[..10] {
+        talk.send(&key.api_key).await;
+        assert_eq!(talk.next().await.unwrap(), valid(key));
+    }
+    served.node.store.set(Mode::Holds);
+    // Cold and warm in turn.
+    for number in 0..10 {
+        talk.send(&keys[10 + number].api_key).await;
+        talk.send(&keys[number].api_key).await;
+    }
+    // All that are cold are asked for together.
+    served.node.store.held(10).await;
+    served.node.store.set(Mode::Answers);
+    for number in 0..10 {
+        assert_eq!(talk.next().await.unwrap(), valid(&keys[10 + number]));
+        assert_eq!(talk.next().await.unwrap(), valid(&keys[number]));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_fails_ends_no_stream() {
+    let served = Served::start().await;
+    let keys = served.node.keys(3).await;
+    let mut talk = served.talk().await;
+    talk.send(&keys[0].api_key).await;
+    assert_eq!(talk.next().await.unwrap(), valid(&keys[0]));
+    served.node.store.set(Mode::Fails);
+    for key in &keys {
+        talk.send(&key.api_key).await;
+    }
+    let unavailable = Some("STORE_UNAVAILABLE".to_owned());
+    assert_eq!(talk.next().await.unwrap(), valid(&keys[0]));
+    assert_eq!(talk.next().await.unwrap(), unavailable);
+    assert_eq!(talk.next().await.unwrap(), unavailable);
+    served.node.store.set(Mode::Answers);
+    talk.send(&keys[1].api_key).await;
+    assert_eq!(talk.next().await.unwrap(), valid(&keys[1]));
+}
+
+#[tokio::test]
+async fn what_was_asked_before_the_half_close_is_answered() {
+    let served = Served::start().await;
+    let keys = served.node.keys(10).await;
+    let talk = served.talk().await;
+    served.node.store.set(Mode::Holds);
+    for key in &keys {
+        talk.send(&key.api_key).await;
+    }
+    served.node.store.held(10).await;
+    let Talk { questions, answers } = talk;
+    drop(questions);
+    served.node.store.set(Mode::Answers);
+    let mut talk = Talk { questions: mpsc::channel(1).0, answers };
+    for key in &keys {
+        assert_eq!(talk.next().await.unwrap(), valid(key));
+    }
+    assert_eq!(talk.next().await.unwrap(), None);
+}
+
+/// A clean end means that every question was answered; without the credential they are not.
+#[tokio::test]
+async fn a_credential_lost_after_the_half_close_is_no_clean_end() {
+    let served = Served::start().await;
+    let keys = served.node.keys(10).await;
+    let mut talk = served.talk().await;
+    talk.send("junk").await;
+    talk.next().await.unwrap();
+    served.node.store.set(Mode::Holds);
+    for key in &keys {
+        talk.send(&key.api_key).await;
+    }
+    served.node.store.held(10).await;
+    let Talk { questions, mut answers } = talk;
+    drop(questions);
+    // The answers that are kept waiting, and the end of the questions, are all the server knows by now.
+    let mut client = served.client.clone();
+    let junk = VerifyRequest { api_key: "junk".into(), ..Default::default() };
+    for _ in 0..3 {
+        client.verify(junk.clone()).await.unwrap();
+    }
+    let reason = "".parse().unwrap();
+    served.node.service.revoke_key(&call(), &served.caller.name, "", &reason).await.unwrap();
+    served.node.store.set(Mode::Answers);
+    let mut answered = 0;
+    let end = loop {
+        match answers.message().await {
+            Ok(Some(_)) => answered += 1,
+            Ok(None) => panic!("a clean end after {answered} of 10 answers"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(end.code(), tonic::Code::Unauthenticated, "{end:?}");
+    assert_eq!(answered, 0);
+}
+
+#[tokio::test]
+async fn one_that_fails_in_a_batch_fails_no_other() {
+    let served = Served::start().await;
+    let keys = served.node.keys(200).await;
+    let requests: Vec<_> =
+        keys.iter().map(|key| VerifyRequest { api_key: key.api_key.clone(), ..Default::default() }).collect();
+    let mut client = served.client.clone();
+    let warm = BatchVerifyRequest { requests: requests[..100].to_vec() };
+    client.batch_verify(warm).await.unwrap();
+    served.node.store.set(Mode::Fails);
+    let all = BatchVerifyRequest { requests };
+    let results = client.batch_verify(all.clone()).await.unwrap().into_inner().results;
+    assert_eq!(results.len(), 200);
+    for (number, result) in results.into_iter().enumerate() {
+        match result.result.unwrap() {
+            verify_result::Result::Decision(decision) => {
+                assert!(number < 100, "{number}");
+                assert_eq!(decision.key, keys[number].name.to_string());
+            }
+            verify_result::Result::Error(error) => {
+                assert!(number >= 100, "{number}");
+                assert_eq!(error.status_code, tonic::Code::Unavailable as i32);
+                assert_eq!(error.reason, "STORE_UNAVAILABLE");
+                assert_ne!(error.message, "");
+            }
+        }
+    }
+    // One query for each, and for as many at a time as do not crowd the database.
+    served.node.store.loads();
+    served.node.store.set(Mode::Holds);
+    let batch = tokio::spawn(async move { client.batch_verify(all).await.unwrap() });
+    served.node.store.held(64).await;
+    assert_eq!(served.node.store.loads(), 64);
+    served.node.store.set(Mode::Answers);
+    let results = batch.await.unwrap().into_inner().results;
+    for (number, result) in results.into_iter().enumerate() {
+        let Some(verify_result::Result::Decision(decision)) = result.result else {
+            panic!("{number} failed");
+        };
+        assert_eq!(decision.key, keys[number].name.to_string());
+    }
+    assert_eq!(served.node.store.loads(), 100 - 64);
+}

@@ -1,0 +1,58 @@
+//! A warm start: the keys that were used last are at hand before anybody asks.
+
+use std::time::Duration;
+
+use keystile::{
+    domain::decision::Code,
+    ports::{Store, recorder::Use},
+};
+
+use crate::{
+    node::{LIMITS, Node, fresh},
+    support::{database::Kind, server::START},
+};
+
+#[tokio::test]
+async fn the_keys_that_were_used_last_are_at_hand() {
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
+        let database = fresh(kind).await;
+        let before = Node::on(&database, LIMITS).await;
+        before.create_project("acme").await;
+        let keys = before.keys(12).await;
+        let uses: Vec<_> = (0..10)
+            .map(|number| Use {
+                key: keys[number].name.key,
+                secret_version: 1,
+                time: START.after(Duration::from_secs(number as u64)),
+            })
+            .collect();
+        before.store.record_uses(&uses).await.unwrap();
+        before.revoke(&keys[9]).await;
+
+        let node = Node::on(&database, LIMITS).await;
+        assert_eq!(node.cache.warm(5).await.unwrap(), 5);
+        node.statements();
+        for (number, key) in keys.iter().enumerate() {
+            let code = if number == 9 { Code::Revoked } else { Code::Valid };
+            assert_eq!(node.code(&key.api_key).await, code);
+            let loaded = (5..10).contains(&number);
+            assert_eq!(node.statements(), usize::from(!loaded), "{kind:?}: key {number}");
+        }
+    }
+}
+
+/// A change that comes while keys are loaded is not lost.
+#[tokio::test]
+async fn a_change_during_the_warm_start_counts() {
+    let database = fresh(Kind::Sqlite).await;
+    let before = Node::on(&database, LIMITS).await;
+    before.create_project("acme").await;
+    let key = before.key("acme").await;
+    let used = Use { key: key.name.key, secret_version: 1, time: START };
+    before.store.record_uses(&[used]).await.unwrap();
+    let node = Node::on(&database, LIMITS).await;
+    assert!(node.cache.warm(100).await.unwrap() >= 1);
+    before.revoke(&key).await;
+    node.cache.catch_up().await.unwrap();
+    assert_eq!(node.code(&key.api_key).await, Code::Revoked);
+}

@@ -1,0 +1,140 @@
+//! The README, followed by a reader who pastes every command in order, and what it says of the API key.
+
+use std::{fs, path::Path};
+
+use crate::{home::Home, support::process::Process};
+
+#[tokio::test]
+async fn every_command_does_what_it_says() {
+    let steps = steps();
+    assert!(steps.len() > 10, "{steps:#?}");
+    let home = Home::embedded().with("KEYSTILE_DATA_DIR", "./keystile-data");
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let home = home
+        .with("KEYSTILE_VERIFY_LISTEN", &serving.verify.to_string())
+        .with("KEYSTILE_ADMIN_LISTEN", &serving.admin.to_string());
+
+    let mut bash = home.command("bash");
+    for (name, value) in std::env::vars().filter(|(name, _)| !name.starts_with("KEYSTILE_")) {
+        bash.env(name, value);
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process");
+    let binary = Path::new(env!("CARGO_BIN_EXE_keystile")).parent().unwrap();
+    let path = format!("{}:{}:{}", here.display(), binary.display(), std::env::var("PATH").unwrap());
+    bash.args(["-c", &script(&steps)])
+        .env("PATH", path)
+        .env("ROOT", &root)
+        .env("README_VERIFY", serving.verify.to_string())
+        .env("README_ADMIN", serving.admin.to_string());
+    let reader = Process::spawn(&mut bash);
+    for number in 0..steps.len() {
+        reader.prints(&end(number)).await;
+    }
+    let ended = reader.ended().await.with_code(0);
+    for (number, step) in steps.iter().enumerate() {
+        let (_, rest) = ended.stdout.split_once(&begin(number)).unwrap();
+        let (printed, _) = rest.split_once(&end(number)).unwrap();
+        let mut lines = printed.lines().map(plain);
+        for expected in step.answer.lines().map(plain) {
+            let found = lines.any(|line| line == expected);
+            assert!(
+                found,
+                "{expected:?} is not (next) in the answer to\n{}\nwhich is{printed}",
+                step.commands
+            );
+        }
+    }
+    serving.stop().await;
+}
+
+#[tokio::test]
+async fn its_regular_expression_finds_an_api_key_and_nothing_else() {
+    let home = Home::embedded();
+    let minted = home.run(&["root-key"]).await.with_code(0);
+    let api_key = minted.stdout.trim_end();
+    let blocks = blocks();
+    let expression = blocks.iter().find(|block| block.info == "regex").unwrap().text.trim_end();
+    let around = format!("KEY=\"{api_key}\"\n{}****\n{api_key}x\nX{api_key}\n", &api_key[..36]);
+    home.write("around", &around);
+    let found = Process::spawn(home.command("grep").args(["-oE", expression, "around"])).ended().await;
+    assert_eq!(found.stdout, format!("{api_key}\n"));
+}
+
+#[test]
+fn it_shows_the_example_as_it_is_compiled() {
+    let example =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/verify.rs")).unwrap();
+    assert!(blocks().iter().any(|block| block.info == "rust" && block.text == example));
+}
+
+/// Commands to run, and lines that they print, in order but with others between.
+#[derive(Debug)]
+struct Step {
+    commands: String,
+    answer: String,
+}
+
+/// A fenced block.
+#[derive(Debug)]
+struct Block {
+    info: String,
+    text: String,
+}
+
+/// Each `sh` block with the `text` block that follows.
+fn steps() -> Vec<Step> {
+    let mut blocks = blocks().into_iter().peekable();
+    let mut steps = Vec::new();
+    while let Some(block) = blocks.next() {
+        if block.info == "sh" {
+            let answer = blocks.next_if(|next| next.info == "text").map(|next| next.text);
+            steps.push(Step { commands: block.text, answer: answer.unwrap_or_default() });
+        }
+    }
+    steps
+}
+
+fn blocks() -> Vec<Block> {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let mut blocks = Vec::new();
+    let mut lines = readme.lines();
+    while let Some(line) = lines.next() {
+        // Within a list a block is indented as a whole.
+        let Some((indent, info)) = line.split_once("```").filter(|(indent, _)| indent.trim().is_empty())
+        else {
+            continue;
+        };
+        let close = format!("{indent}```");
+        let text = lines.by_ref().take_while(|line| **line != close);
+        let text = text.map(|line| format!("{}\n", line.strip_prefix(indent).unwrap_or(line))).collect();
+        blocks.push(Block { info: info.to_owned(), text });
+    }
+    blocks
+}
+
+/// All of it in one shell, so that variables last; the first command that fails ends it.
+fn script(steps: &[Step]) -> String {
+    let mut script = "set -eu\n".to_owned();
+    for (number, Step { commands, .. }) in steps.iter().enumerate() {
+        let quoted = commands.replace('\'', r"'\''");
+        // The commands are told too, for whoever reads why they failed.
+        script.push_str(&format!("printf '%s' '{quoted}'\nprintf '%s' '{}'\n", begin(number)));
+        script.push_str(&format!("{commands}\nprintf '%s' '{}'\n", end(number)));
+    }
+    script
+}
+
+fn begin(number: usize) -> String {
+    format!("\n=== step {number} prints ===\n")
+}
+
+fn end(number: usize) -> String {
+    format!("\n=== step {number} is done ===\n")
+}
+
+/// What is left of a line of JSON without blanks, which clients set as they like, and the comma at its end.
+fn plain(line: &str) -> String {
+    let text: String = line.chars().filter(|it| !it.is_whitespace()).collect();
+    text.trim_end_matches(',').to_owned()
+}
