@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// A PostgreSQL server; databases are made on it and dropped
     #[arg(long, default_value = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable")]
     pub(crate) postgres: String,
+    /// NAME=VALUE: a variable of our server alone, such as a setting, TOKIO_WORKER_THREADS or LD_PRELOAD
+    #[arg(long)]
+    pub(crate) with: Vec<String>,
     /// Where to write the figures as JSON
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/verify.json"))]
     pub(crate) json: PathBuf,

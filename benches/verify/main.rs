@@ -35,6 +35,12 @@ fn main() -> Fallible<()> {
     if let Some(kind) = arguments.serve {
         return serve::serve(kind, arguments.listen, &arguments.answer);
     }
+    let with = arguments.with.iter().map(|it| {
+        let (name, value) = it.split_once('=').ok_or("--with takes NAME=VALUE")?;
+        Ok((name.to_owned(), value.to_owned()))
+    });
+    let with = with.collect::<Fallible<_>>()?;
+    server::WITH.get_or_init(|| with);
     let plan = Plan::new(&arguments);
     let mut report = Report::new(arguments.quick);
     // One thread: whatever the client does not take is the server's.

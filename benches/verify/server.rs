@@ -9,6 +9,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
     time::Duration,
 };
@@ -31,6 +32,9 @@ pub(crate) struct Server {
 /// The pepper of all servers, so that loaders can make keys that they accept.
 pub(crate) const PEPPER: &[u8] = b"a pepper that only benchmarks ever use";
 
+/// Further variables of ours, from the command line.
+pub(crate) static WITH: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -50,6 +54,7 @@ impl Server {
             ("KEYSTILE_ADMIN_LISTEN", admin.to_string()),
         ];
         all.extend(settings.iter().cloned());
+        all.extend(WITH.get().into_iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         let api_key = root_key(&directory, &all)?;
         let child = command(Kind::Ours, &directory)?.envs(all).spawn()?;
         Self::ready(child, (verify, admin), api_key, directory)
