@@ -15,10 +15,11 @@ use tokio::{
 
 use crate::{
     Fallible, clock,
+    numbers::{float, quantile},
     pacer::Pacer,
     requests::Requests,
     server::Server,
-    wire::{Calls, Connection, Flow, Shape, Tally},
+    wire::{Calls, Connection, Flow, Shape, Tally, Tick},
 };
 
 /// Counts, for all connections of a load together.
@@ -43,6 +44,7 @@ pub(crate) struct Width {
 pub(crate) struct Load {
     lanes: Vec<Lane>,
     in_flight: usize,
+    tolerant: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub(crate) struct Measured {
     pub(crate) rate: f64,
     /// What the server's threads ran for one, in microseconds.
     pub(crate) cpu: f64,
+    /// The share of answers that were not as expected.
+    pub(crate) wrong: f64,
     /// Quantiles of the latency, in microseconds, where it was asked for.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
@@ -75,7 +79,7 @@ impl Meter {
 
     /// A call ended without an answer.
     pub(crate) fn failed(&self) {
-        self.wrong.set(self.wrong.get() + 1);
+        self.count(Tally { decisions: 1, wrong: 1 });
     }
 
     pub(crate) fn latency(&self, latency: Duration) {
@@ -88,7 +92,7 @@ impl Meter {
     fn quantile(&self, share: f64) -> f64 {
         let mut latencies = self.latencies.borrow_mut();
         latencies.sort_unstable();
-        crate::numbers::quantile(&latencies, share) / 1000.0
+        quantile(&latencies, share) / 1000.0
     }
 }
 
@@ -112,7 +116,12 @@ impl Load {
                 _ => Lane::Calls(Calls::new(connection, requests, Shape::One)),
             });
         }
-        Ok(Self { lanes, in_flight: width.in_flight })
+        Ok(Self { lanes, in_flight: width.in_flight, tolerant: false })
+    }
+
+    /// From now on, answers that are not as expected are counted and fail nothing.
+    pub(crate) fn tolerate(&mut self) {
+        self.tolerant = true;
     }
 
     /// As much as the server takes: `warm_up` unmeasured, then for `span`.
@@ -131,7 +140,7 @@ impl Load {
             meter.over.set(true);
             end.since(&start)
         };
-        self.run(&meter, ends, None).await
+        self.run(&meter, ends, None).await.map_err(|error| server.explain(error))
     }
 
     /// Until each was asked once.
@@ -143,7 +152,7 @@ impl Load {
         }
         let meter = Rc::<Meter>::default();
         let start = Mark::now(server, &meter);
-        self.run(&meter, async {}, None).await?;
+        self.run(&meter, async {}, None).await.map_err(|error| server.explain(error))?;
         let measured = Mark::now(server, &meter).since(&start);
         Ok(measured)
     }
@@ -167,9 +176,11 @@ impl Load {
             let end = Mark::now(server, &meter);
             meter.timing.set(false);
             pacer.stop();
+            meter.over.set(true);
             end.since(&start)
         };
-        let measured = self.run(&meter, ends, Some(receivers)).await?;
+        let measured = self.run(&meter, ends, Some(receivers)).await;
+        let measured = measured.map_err(|error| server.explain(error))?;
         Ok(Measured { p50: meter.quantile(0.5), p99: meter.quantile(0.99), ..measured })
     }
 
@@ -178,7 +189,7 @@ impl Load {
         &mut self,
         meter: &Rc<Meter>,
         ends: impl Future<Output = T>,
-        paces: Option<Vec<mpsc::UnboundedReceiver<crate::wire::Tick>>>,
+        paces: Option<Vec<mpsc::UnboundedReceiver<Tick>>>,
     ) -> Fallible<T> {
         let in_flight = self.in_flight;
         let mut paces = paces.map(Vec::into_iter);
@@ -211,7 +222,7 @@ impl Load {
             })
             .await?;
         match meter.wrong.get() {
-            0 => Ok(ended),
+            wrong if wrong == 0 || self.tolerant => Ok(ended),
             wrong => {
                 let all = meter.decisions.get();
                 Err(format!("{wrong} of {all} answers were not as expected").into())
@@ -225,19 +236,26 @@ struct Mark {
     time: Instant,
     cpu: Duration,
     decisions: u64,
+    wrong: u64,
 }
 
 impl Mark {
     fn now(server: &Server, meter: &Meter) -> Self {
-        Self { time: clock::now(), cpu: server.cpu(), decisions: meter.decisions.get() }
+        Self {
+            time: clock::now(),
+            cpu: server.cpu(),
+            decisions: meter.decisions.get(),
+            wrong: meter.wrong.get(),
+        }
     }
 
     fn since(&self, start: &Self) -> Measured {
         let decisions = self.decisions - start.decisions;
-        let each = |span: Duration| span.as_secs_f64() / crate::numbers::float(decisions.max(1));
+        let each = |span: Duration| span.as_secs_f64() / float(decisions.max(1));
         Measured {
             rate: 1.0 / each(self.time - start.time),
             cpu: each(self.cpu.saturating_sub(start.cpu)) * 1e6,
+            wrong: float(self.wrong - start.wrong) / float(decisions.max(1)),
             p50: f64::NAN,
             p99: f64::NAN,
         }

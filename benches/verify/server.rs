@@ -1,7 +1,9 @@
 //! A server process as the benchmark sees it: where it listens, and what it uses. It ends with its handle.
 
 use std::{
-    env, fs,
+    env,
+    error::Error,
+    fs,
     fs::File,
     io::Read,
     net::{SocketAddr, TcpListener, TcpStream},
@@ -117,6 +119,13 @@ impl Server {
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
+    }
+
+    /// `error`, and what the server logged last.
+    pub(crate) fn explain(&self, error: Box<dyn Error>) -> Box<dyn Error> {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().rev().take(5).collect();
+        format!("{error}\nthe server's last words, latest first:\n{}", lines.join("\n")).into()
     }
 
     fn log(&self) -> String {

@@ -31,20 +31,26 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     once.exhaust(server).await?;
     let mut load = Load::open(server, "Verify", &warm, WIDE, false).await?;
     let mut flood = Load::open(server, "Verify", &unknown, WIDE, false).await?;
+    flood.tolerate();
     let most = load.saturate(server, plan.warm_up, plan.span).await?;
     let quarter = most.rate / 4.0;
 
     let (mut alone, mut flooded) = (Vec::new(), Vec::new());
     let (mut calm, mut busy) = (Vec::new(), Vec::new());
+    let mut floods = Vec::new();
     for _ in 0..plan.rounds {
         alone.push(load.saturate(server, plan.warm_up, plan.span).await?);
         let saturated = load.saturate(server, plan.warm_up, plan.span);
-        flooded.push(during(plan, server, &mut flood, saturated).await?);
+        let (with, rush) = during(plan, server, &mut flood, saturated).await?;
+        flooded.push(with);
+        floods.push(rush);
         let span = tokio::time::sleep(plan.span);
         calm.push(load.pace(server, quarter, plan.warm_up, span).await?);
         let span = tokio::time::sleep(plan.span);
         let paced = load.pace(server, quarter, plan.warm_up, span);
-        busy.push(during(plan, server, &mut flood, paced).await?);
+        let (with, rush) = during(plan, server, &mut flood, paced).await?;
+        busy.push(with);
+        floods.push(rush);
     }
     let rate = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.rate));
     let ratios = flooded.iter().zip(&alone).map(|(with, without)| with.rate / without.rate);
@@ -61,19 +67,22 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
         bare: Some(p99(&calm)),
         ..Row::value("… p99 at quarter load", "µs", p99(&busy))
     });
+    report.add(Row::value("… unknown ids in the flood", "/s", rate(&floods)));
+    let unanswered = Spread::of(floods.iter().map(|it| it.wrong * 100.0));
+    report.add(Row::value("… of which not answered", "%", unanswered));
     // A key that was pushed out would cost a query, ten times as much as one that was not.
     let after = once.exhaust(server).await?;
     report.add(Row::rates("… each warm key once more", &[after], &[]));
     Ok(())
 }
 
-/// What `measured` comes to while the flood is on.
+/// What `measured` comes to while the flood is on, and what the flood does.
 async fn during(
     plan: &Plan,
     server: &Server,
     flood: &mut Load,
     measured: impl Future<Output = Fallible<Measured>>,
-) -> Fallible<Measured> {
+) -> Fallible<(Measured, Measured)> {
     let over = Notify::new();
     let flood = flood.pace(server, FLOOD, plan.warm_up, over.notified());
     let measured = async {
@@ -82,6 +91,5 @@ async fn during(
         measured
     };
     let (flood, measured) = tokio::join!(flood, measured);
-    flood?;
-    measured
+    Ok((measured?, flood?))
 }

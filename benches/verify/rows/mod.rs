@@ -8,25 +8,27 @@ mod misses;
 mod pairs;
 mod revocation;
 
+use tokio::time::timeout;
+
 use crate::{Fallible, plan::Plan, report::Report};
 
-/// Measures every group that is asked for.
+/// Measures every group that is asked for, each for as long as the plan allows.
 pub(crate) async fn all(plan: &Plan, report: &mut Report) -> Fallible<()> {
-    pairs::rows(plan, report).await?;
+    timeout(plan.longest, pairs::rows(plan, report)).await??;
     if plan.has("million") {
-        many::rows(plan, report).await?;
+        timeout(plan.longest, many::rows(plan, report)).await??;
     }
     if plan.has("misses") {
-        misses::rows(report).await?;
+        timeout(plan.longest, misses::rows(report)).await??;
     }
     if plan.has("stored") {
-        cold::rows(plan, report).await?;
+        timeout(plan.longest, cold::rows(plan, report)).await??;
     }
     if plan.has("revocation") {
-        revocation::rows(plan, report).await?;
+        timeout(plan.longest, revocation::rows(plan, report)).await??;
     }
     if plan.has("flood") {
-        flood::rows(plan, report).await?;
+        timeout(plan.longest, flood::rows(plan, report)).await??;
     }
     Ok(())
 }

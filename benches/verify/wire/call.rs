@@ -69,7 +69,14 @@ impl Calls {
         meter: Rc<Meter>,
     ) -> io::Result<Self> {
         let (mut open, mut owed, mut ticking) = (0, None, true);
-        while ticking || open > 0 || owed.is_some() {
+        loop {
+            if meter.is_over() {
+                // What a server that is too slow was never asked is not asked now.
+                (ticking, owed) = (false, None);
+            }
+            if !ticking && open == 0 && owed.is_none() {
+                return Ok(self);
+            }
             tokio::select! {
                 tick = ticks.recv(), if ticking && owed.is_none() => match tick {
                     Some(tick) => owed = Some(tick),
@@ -89,7 +96,6 @@ impl Calls {
             }
             self.connection.flush().await?;
         }
-        Ok(self)
     }
 
     pub(crate) fn rewind(&mut self) {
