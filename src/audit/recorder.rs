@@ -43,7 +43,7 @@ pub struct Queue {
     dropped: Arc<AtomicU64>,
 }
 
-/// Writes notes to the store every second, or as soon as there are enough. What the store does not take is kept, within
+/// Writes notes to the store every three seconds, or as soon as there are enough. What the store does not take is kept, within
 /// bounds, for the next time.
 #[derive(Debug)]
 pub struct Writer {

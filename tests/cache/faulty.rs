@@ -19,13 +19,12 @@ use keystile::{
         page::Page,
         project::Project,
         service_account::ServiceAccount,
-        text::DisplayName,
         time::Timestamp,
     },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+        store::{Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
     },
     store::SqlStore,
 };
@@ -166,7 +165,7 @@ impl Store for Faulty {
         &self,
         project: &ProjectId,
         ids: &[ServiceAccountId],
-    ) -> Result<HashMap<ServiceAccountId, DisplayName>, StoreError> {
+    ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
         self.real.display_names(project, ids).await
     }
 

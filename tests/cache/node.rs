@@ -15,6 +15,7 @@ use keystile::{
     domain::{
         Revision,
         audit::Actor,
+        candidate::Candidate,
         decision::{Code, Decision, Question},
         digest::Peppers,
         expiry::Expiry,
@@ -24,11 +25,7 @@ use keystile::{
         token::ApiKey,
     },
     grpc,
-    ports::{
-        Clock, Recorder, Store,
-        recorder::{Rehash, Use},
-        store::Wakeups,
-    },
+    ports::{Clock, Recorder, Store, recorder::Rehash, store::Wakeups},
     service::{Call, Error, Issued, NewKey, NewProject, Service, Verifier, VerifyRequest},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -201,7 +198,7 @@ pub(crate) fn new_key(project: &str) -> NewKey {
 struct Nobody;
 
 impl Recorder for Nobody {
-    fn used(&self, _usage: Use) {}
+    fn used(&self, _key: Arc<Candidate>, _secret_version: i32) {}
 
     fn rehashed(&self, _rehash: Rehash) {}
 }

@@ -64,7 +64,6 @@ pub(crate) async fn keys_are_filtered_by_what_they_are(_: &Database, store: &Sql
         ("display_name:\"serv bill\"", &[1]),
         ("display_name:école", &[2]),
         ("display_name:ill", &[]),
-        ("display_name:\"%\"", &[1, 2, 3]),
         ("NOT display_name:bill", &[3]),
         ("tags:core", &[1]),
         ("tags:Core", &[2]),

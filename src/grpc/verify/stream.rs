@@ -72,22 +72,23 @@ impl<C: Credentials> Answers<C> {
 
     /// Looks at the caller's credential again when it may have changed.
     fn poll_caller(&mut self, context: &mut Context<'_>, moment: Moment) -> Poll<Result<(), Status>> {
-        loop {
-            match &mut self.caller {
-                Caller::Known(session) if self.verifier.goes_on(session, moment) => {
-                    return Poll::Ready(Ok(()));
-                }
-                Caller::Known(session) => {
-                    let (verifier, session) = (self.verifier.clone(), session.clone());
-                    self.caller = Caller::Examined(Box::pin(async move {
-                        verifier.renew(&session).await?.map(Arc::new).ok_or_else(unauthenticated)
-                    }));
-                }
-                Caller::Examined(examination) => {
-                    self.caller = Caller::Known(ready!(examination.poll_unpin(context))?);
-                }
-                Caller::Refused => return Poll::Ready(Err(unauthenticated())),
+        if let Caller::Known(session) = &self.caller {
+            if self.verifier.goes_on(session, moment) {
+                return Poll::Ready(Ok(()));
             }
+            let (verifier, session) = (self.verifier.clone(), session.clone());
+            self.caller = Caller::Examined(Box::pin(async move {
+                verifier.renew(&session).await?.map(Arc::new).ok_or_else(unauthenticated)
+            }));
+        }
+        // Proven this very moment is good enough, even when the next change may already be there.
+        match &mut self.caller {
+            Caller::Examined(examination) => {
+                self.caller = Caller::Known(ready!(examination.poll_unpin(context))?);
+                Poll::Ready(Ok(()))
+            }
+            Caller::Known(_) => Poll::Ready(Ok(())),
+            Caller::Refused => Poll::Ready(Err(unauthenticated())),
         }
     }
 

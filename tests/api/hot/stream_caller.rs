@@ -160,3 +160,13 @@ async fn a_new_name_does_not_end_it() {
     caller.server.update(renamed).await.unwrap();
     caller.goes_on().await;
 }
+
+/// As long as the log was not looked at again, every message takes a new proof; none goes round for ever.
+#[tokio::test]
+async fn it_goes_on_while_changes_may_have_been_missed() {
+    let mut caller = Caller::start(Key::default()).await;
+    for _ in 0..20 {
+        caller.server.clock.advance(HOUR);
+        assert_eq!(caller.talk.code("junk").await.unwrap(), Code::Malformed);
+    }
+}
