@@ -6,7 +6,9 @@ use keystile::grpc::proto::{self, Code, Key};
 
 use super::{Talk, assert_unauthenticated};
 use crate::{
-    calls::{HOUR, TICK, deletion, disabling, enabling, ends as end_after, revocation, rotation, span, verify},
+    calls::{
+        HOUR, TICK, deletion, disabling, enabling, ends as end_after, revocation, rotation, span, verify,
+    },
     support::server::Server,
 };
 
