@@ -15,8 +15,8 @@ use crate::{
     support::database::{Database, Kind},
 };
 
-/// When a notification is lost, no poll makes up for it within the test.
-const RARE_POLL: (&str, &str) = ("KEYSTILE_FEED_POLL", "60s");
+/// When a notification is lost, neither a poll nor old age makes up for it within the test.
+const RARE_POLL: [(&str, &str); 2] = [("KEYSTILE_FEED_POLL", "60s"), ("KEYSTILE_MAX_STALENESS", "1h")];
 
 const LISTENERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'";
 
@@ -40,10 +40,16 @@ async fn listening(raw: &DatabaseConnection, number: usize, before: &[i32]) -> V
     waiting.await.expect("nobody listens")
 }
 
+/// Whether new connections are let in; those that are there stay.
+async fn allow_connections(raw: &DatabaseConnection, allow: bool) {
+    let update = format!("UPDATE pg_database SET datallowconn = {allow} WHERE datname = current_database()");
+    raw.execute_unprepared(&update).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_notification_connection_that_is_cut_off_loses_no_change() {
     let database = Database::empty(Kind::Postgres).await;
-    let cluster = Cluster::start(&database, 3, &[RARE_POLL]).await;
+    let cluster = Cluster::start(&database, 3, &RARE_POLL).await;
     let callers = &cluster.callers;
     let raw = database.raw().await;
     let mut pids = listening(&raw, 3, &[]).await;
@@ -54,10 +60,13 @@ async fn a_notification_connection_that_is_cut_off_loses_no_change() {
             caller.comes_to(&of_first, Code::Valid).await;
             caller.comes_to(&of_second, Code::Valid).await;
         }
+        allow_connections(&raw, false).await;
         let cut = format!("SELECT pg_terminate_backend(pid) {LISTENERS}");
         raw.execute_unprepared(&cut).await.unwrap();
-        // Nobody listens now; whoever listens again must look.
+        listening(&raw, 0, &[]).await;
+        // Nobody hears of this; whoever listens again must look.
         callers[round].revoke_at(&first.name).await;
+        allow_connections(&raw, true).await;
         for caller in callers {
             caller.comes_to(&of_first, Code::Revoked).await;
         }
@@ -150,7 +159,7 @@ async fn a_database_that_goes_and_comes_is_outlived() {
 #[tokio::test]
 async fn notifications_resume_after_a_restart_of_the_database() {
     let postgres = PrivatePostgres::start();
-    let cluster = Cluster::start_at(&postgres.location(), 2, &[RARE_POLL]).await;
+    let cluster = Cluster::start_at(&postgres.location(), 2, &RARE_POLL).await;
     let callers = &cluster.callers;
     let (key, api_key) = callers[0].create_key("warm").await;
     for caller in callers {

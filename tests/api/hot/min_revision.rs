@@ -63,7 +63,7 @@ async fn beyond_the_head_it_is_not_reached_within_the_deadline() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", Key::default()).await;
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     let beyond = VerifyRequest { min_revision: head + 1, ..verify(&api_key) };
     for deadline in [Some(Duration::from_millis(500)), Some(Duration::from_secs(1)), None] {
         let mut request = Request::new(beyond.clone());

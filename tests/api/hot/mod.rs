@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// For whatever must not take for ever: far beyond what it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One of several answers.
 type Outcome = Result<VerifyResponse, VerifyError>;
@@ -46,6 +46,14 @@ impl Server {
 
     async fn talk(&self) -> Talk {
         self.talk_as(&self.root).await.unwrap()
+    }
+
+    /// The newest revision, once this node has come to it.
+    async fn caught_up(&self) -> i64 {
+        let head = self.revision().await;
+        let request = VerifyRequest { min_revision: head, ..crate::calls::verify(&self.root) };
+        assert_eq!(self.ask(request).await.unwrap().code(), Code::Valid);
+        head
     }
 
     async fn watch_as(

@@ -87,15 +87,18 @@ async fn open_streams_end_with_the_server_and_do_not_hold_it_up() {
     let mut watch = server.watch_as(&server.root, watch).await.unwrap();
     watch.message().await.unwrap().unwrap();
     let stopping = tokio::spawn(server.stop());
-    assert_closing(idle.next().await);
-    assert_closing(used.next().await);
-    let end = loop {
-        match watch.message().await {
-            Ok(more) => assert!(more.is_some(), "it ends with a word"),
-            Err(status) => break status,
+    for talk in [&mut idle, &mut used] {
+        assert_closing(timeout(PATIENCE, talk.next()).await.expect("it goes on"));
+    }
+    let end = timeout(PATIENCE, async {
+        loop {
+            match watch.message().await {
+                Ok(more) => assert!(more.is_some(), "it ends with a word"),
+                Err(status) => break status,
+            }
         }
-    };
-    assert_closing::<()>(Err(end));
+    });
+    assert_closing::<()>(Err(end.await.expect("it goes on")));
     timeout(PATIENCE, stopping).await.expect("streams hold it up").unwrap();
 }
 

@@ -75,7 +75,7 @@ async fn it_begins_after_the_revision_and_leaves_no_gap() {
     for _ in 0..250 {
         server.create(creation(Key::default())).await.unwrap();
     }
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     for from in [0, 1, 100, 101, head - 1, head] {
         let mut watch = server.watch("projects/-", from).await;
         let (events, revision) = up_to_heartbeat(&mut watch).await;
@@ -89,7 +89,7 @@ async fn it_begins_after_the_revision_and_leaves_no_gap() {
 async fn what_happens_while_it_watches_comes_in_order() {
     let server = Server::start().await;
     server.project("acme").await;
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     let mut watch = server.watch("projects/-", head).await;
     assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
     let (key, _) = server.key("acme", Key { tags: texts(&["a"]), ..Default::default() }).await;
@@ -158,7 +158,7 @@ async fn of_a_project_it_tells_that_alone() {
         server.key("system", Key::default()).await;
     }
     server.key("other", Key::default()).await;
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     let mut events = Vec::new();
     // Its heartbeat tells how far the whole log was looked through.
     loop {
@@ -180,12 +180,12 @@ async fn of_a_project_it_tells_that_alone() {
 #[tokio::test]
 async fn heartbeats_say_where_the_log_stands() {
     let server = Server::start().await;
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     let mut watch = server.watch("projects/acme", head).await;
     assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
     // Of another project, so that it is not an event here.
     server.project("other").await;
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     loop {
         let (events, revision) = up_to_heartbeat(&mut watch).await;
         assert_eq!(events, []);
@@ -246,7 +246,7 @@ async fn bad_requests_are_refused() {
 async fn it_ends_with_the_credential() {
     let server = Server::start().await;
     let (key, api_key) = server.key("system", Key::default()).await;
-    let head = server.revision().await;
+    let head = server.caught_up().await;
     let mut watch = server.watch_as(&api_key, after("projects/-", head)).await.unwrap();
     assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
     server.revoke(revocation(&key.name)).await.unwrap();
