@@ -163,7 +163,7 @@ impl Row {
     }
 }
 
-/// Three digits that count, and thousands apart.
+/// No more digits than a run on a shared machine bears.
 fn short(value: f64) -> String {
     match value.abs() {
         it if it >= 10_000.0 => {
