@@ -160,6 +160,14 @@ impl Key {
         Ok(self)
     }
 
+    /// Moves the key's end; a grace period that would outlive it ends with it.
+    pub fn end_at(&mut self, end: Option<Timestamp>) {
+        self.expire_time = end;
+        for secret in &mut self.secrets {
+            secret.expire_time = secret.expire_time.map(|grace| end.map_or(grace, |end| end.min(grace)));
+        }
+    }
+
     pub fn disable(mut self, now: Timestamp) -> Result<Self, Forbidden> {
         self.unprotected("disabled")?;
         self.allows("disabled", &[State::Active, State::Expired], now)?;

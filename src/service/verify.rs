@@ -113,15 +113,18 @@ impl<C: Credentials> Verifier<C> {
         reached.map_err(|revision| Error::RevisionNotReached { min_revision, revision })
     }
 
-    pub(super) fn note_use(&self, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
-        if secret.note_use(now) {
+    /// `true` for the first use since the last was written down.
+    pub(super) fn note_use(&self, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) -> bool {
+        let first = secret.note_use(now);
+        if first {
             self.recorder.used(candidate.clone(), secret.version);
         }
+        first
     }
 
     fn record(&self, token: &Token<'_>, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
-        self.note_use(candidate, secret, now);
-        if secret.pepper != self.peppers.newest() {
+        // The cached secret keeps its old pepper for a while: one new digest a flush is enough.
+        if self.note_use(candidate, secret, now) && secret.pepper != self.peppers.newest() {
             self.recorder.rehashed(Rehash {
                 key: token.id,
                 secret_version: secret.version,

@@ -131,3 +131,13 @@ fn a_second_rotation_within_the_grace_keeps_only_the_newest_two() {
     let key = key.rotate(sealed(3), DAY, at(2)).unwrap();
     assert_eq!(key.secrets.iter().map(|secret| secret.version).collect::<Vec<_>>(), [3, 2]);
 }
+
+#[test]
+fn an_earlier_end_ends_the_grace_too() {
+    let mut key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
+    key.end_at(Some(at(60)));
+    assert_eq!(key.secrets[1].expire_time, Some(at(60)));
+    assert_eq!(key.secrets[0].expire_time, None);
+    key.end_at(None);
+    assert_eq!(key.secrets[1].expire_time, Some(at(60)), "what has been cut short stays so");
+}

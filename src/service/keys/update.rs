@@ -41,8 +41,8 @@ impl Service {
                 if key.protected && expiry != Expiry::Never {
                     return Err(super::forbidden(name)(Forbidden::Protected { verb: "given an expiry" }));
                 }
-                key.expire_time =
-                    expiry.resolve(now).map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
+                let end = expiry.resolve(now).map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
+                key.end_at(end);
             }
             if let Some(customers) = patch.customers {
                 if key.project.is_system() && !customers.is_empty() {
