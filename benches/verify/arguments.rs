@@ -4,8 +4,6 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::serve::Kind;
-
 /// Measures Verify beside a bare tonic service, and prints one table.
 #[derive(Debug, Parser)]
 pub(crate) struct Arguments {
@@ -28,9 +26,9 @@ pub(crate) struct Arguments {
     /// Where to write the figures as JSON
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/verify.json"))]
     pub(crate) json: PathBuf,
-    /// Be a server: how the benchmark starts itself again
+    /// Be the bare service: how the benchmark starts itself again
     #[arg(long, hide = true)]
-    pub(crate) serve: Option<Kind>,
+    pub(crate) bare: bool,
     #[arg(long, hide = true, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     #[arg(long, hide = true, default_value = "answer")]

@@ -32,8 +32,8 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Fallible<()> {
     let arguments = Arguments::parse();
-    if let Some(kind) = arguments.serve {
-        return serve::serve(kind, arguments.listen, &arguments.answer);
+    if arguments.bare {
+        return serve::serve(arguments.listen, &arguments.answer);
     }
     let with = arguments.with.iter().map(|it| {
         let (name, value) = it.split_once('=').ok_or("--with takes NAME=VALUE")?;

@@ -18,10 +18,12 @@ use keystile::grpc::proto::VerifyResponse;
 use prost::Message;
 use tempfile::TempDir;
 
-use crate::{Fallible, clock, serve::Kind, wire::Target};
+use crate::{Fallible, clock, wire::Target};
 
 pub(crate) struct Server {
     child: Child,
+    /// Ends the server when this process is gone without having done so.
+    guard: Child,
     pub(crate) verify: SocketAddr,
     pub(crate) admin: SocketAddr,
     /// A credential of the system project.
@@ -56,7 +58,7 @@ impl Server {
         all.extend(settings.iter().cloned());
         all.extend(WITH.get().into_iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         let api_key = root_key(&directory, &all)?;
-        let child = command(Kind::Ours, &directory)?.envs(all).spawn()?;
+        let child = keystile("serve", &directory)?.envs(all).spawn()?;
         Self::ready(child, (verify, admin), api_key, directory)
     }
 
@@ -66,12 +68,9 @@ impl Server {
         let file = directory.path().join("answer");
         fs::write(&file, answer.encode_to_vec())?;
         let listen = free_address()?;
-        let child = command(Kind::Bare, &directory)?
-            .arg("--listen")
-            .arg(listen.to_string())
-            .arg("--answer")
-            .arg(file)
-            .spawn()?;
+        let mut bare = command(&env::current_exe()?, &directory)?;
+        let listen_on = listen.to_string();
+        let child = bare.args(["--bare", "--listen", &listen_on, "--answer"]).arg(file).spawn()?;
         // As long as ours, for headers of the same size.
         let api_key = "x".repeat(80);
         Self::ready(child, (listen, listen), api_key, directory)
@@ -83,7 +82,8 @@ impl Server {
         api_key: String,
         directory: TempDir,
     ) -> Fallible<Self> {
-        let mut server = Self { child, verify, admin, api_key, _directory: directory };
+        let guard = guard(&child)?;
+        let mut server = Self { child, guard, verify, admin, api_key, _directory: directory };
         let start = clock::now();
         while TcpStream::connect(verify).is_err() || TcpStream::connect(admin).is_err() {
             if let Some(status) = server.child.try_wait()? {
@@ -140,7 +140,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // They may have ended by themselves. The guard goes first: it knows the other by its number alone.
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -150,25 +152,34 @@ fn log(directory: &Path) -> String {
     fs::read_to_string(directory.join("log")).unwrap_or_default()
 }
 
-/// This executable, to be a server: in its own directory, and with no variable that is not meant for it.
-fn command(kind: Kind, directory: &TempDir) -> Fallible<Command> {
-    use clap::ValueEnum;
-    let kind = kind.to_possible_value().expect("no kind is skipped");
-    let mut command = Command::new(env::current_exe()?);
+/// The executable that is measured, as it is shipped.
+fn keystile(subcommand: &str, directory: &TempDir) -> Fallible<Command> {
+    let mut command = command(Path::new(env!("CARGO_BIN_EXE_keystile")), directory)?;
+    command.arg(subcommand);
+    Ok(command)
+}
+
+/// In its own directory, and with no variable that is not meant for it.
+fn command(executable: &Path, directory: &TempDir) -> Fallible<Command> {
+    let mut command = Command::new(executable);
     command
-        .arg("--serve")
-        .arg(kind.get_name())
         .current_dir(directory.path())
         .env_clear()
-        .stdin(Stdio::piped())
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(File::create(directory.path().join("log"))?);
     Ok(command)
 }
 
+/// Its input ends with this process.
+fn guard(server: &Child) -> std::io::Result<Child> {
+    let script = format!("read -r _; kill -KILL {}", server.id());
+    Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn()
+}
+
 fn root_key(directory: &TempDir, settings: &[(&str, String)]) -> Fallible<String> {
     let settings = settings.iter().cloned();
-    let mut child = command(Kind::RootKey, directory)?.envs(settings).spawn()?;
+    let mut child = keystile("root-key", directory)?.envs(settings).spawn()?;
     let mut api_key = String::new();
     if let Some(stdout) = &mut child.stdout {
         stdout.read_to_string(&mut api_key)?;
