@@ -1,13 +1,16 @@
 //! The real time and the real randomness.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
     domain::time::Timestamp,
-    ports::{Clock, Random},
+    ports::{Clock, Moment, Random},
 };
 
 /// What Keystile takes from the world around it; tests bring their own.
@@ -24,28 +27,67 @@ impl World {
     }
 }
 
+/// Reads one clock and tells two: a read costs as much as some of what a verification does.
 #[derive(Debug)]
 struct SystemClock {
     start: Instant,
+    /// What the time of day is ahead of the uptime, in microseconds.
+    ahead: AtomicI64,
+    /// The uptime from which on it is to be looked whether that is still so.
+    due: AtomicI64,
 }
+
+/// How long a correction of the time of day may go unnoticed, in microseconds.
+const NOTICED_WITHIN: i64 = 100_000;
+
+/// Less than this, in microseconds, is no correction, but the time that it takes to look.
+const EXACT: i64 = 1_000;
 
 impl SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn new() -> Self {
-        Self { start: Instant::now() }
+        let ahead = AtomicI64::new(Self::time_of_day());
+        Self { start: Instant::now(), ahead, due: AtomicI64::new(NOTICED_WITHIN) }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn time_of_day() -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
+    }
+
+    fn notice(&self, uptime: i64) {
+        self.due.store(uptime.saturating_add(NOTICED_WITHIN), Relaxed);
+        let ahead = Self::time_of_day().saturating_sub(uptime);
+        // Whoever was held up between the two looks again the next time.
+        let held_up = micros(self.uptime()) - uptime > EXACT;
+        if !held_up && (ahead - self.ahead.load(Relaxed)).abs() > EXACT {
+            self.ahead.store(ahead, Relaxed);
+        }
     }
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> Timestamp {
-        let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX)).min(Timestamp::MAX)
+        self.moment().now
     }
 
     fn uptime(&self) -> Duration {
         self.start.elapsed()
     }
+
+    fn moment(&self) -> Moment {
+        let uptime = self.uptime();
+        let micros = micros(uptime);
+        if micros >= self.due.load(Relaxed) {
+            self.notice(micros);
+        }
+        let now = micros.saturating_add(self.ahead.load(Relaxed));
+        Moment { now: Timestamp::from_micros(now).min(Timestamp::MAX), uptime }
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[derive(Debug)]
