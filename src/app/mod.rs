@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     cache::Cache,
     config::{Config, create_private_dir},
-    domain::digest::Peppers,
+    domain::{digest::Peppers, recognition::Recognition},
     ports::Clock,
     service::Service,
     store::SqlStore,
@@ -44,6 +44,7 @@ pub struct App {
     service: Service,
     clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
+    recognition: Recognition,
     /// How long calls under way may go on once it is told to stop.
     drain_deadline: Duration,
     database_kind: &'static str,
@@ -58,6 +59,7 @@ impl App {
         database::migrate(&store).await?;
         let peppers = peppers::load(&config.peppers, &*store, &*world.random).await?;
         let World { clock, random } = world;
+        let recognition = Recognition::new(&random.bytes());
         let cache = cache::open(&config.cache, Arc::clone(&store) as _, Arc::clone(&clock)).await?;
         let service = Service::new(
             Arc::clone(&store) as _,
@@ -77,6 +79,7 @@ impl App {
             service,
             clock,
             peppers,
+            recognition,
         })
     }
 

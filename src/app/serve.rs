@@ -69,6 +69,7 @@ impl App {
             Arc::clone(&self.cache),
             Arc::clone(&self.clock),
             Arc::clone(&self.peppers),
+            self.recognition,
             Arc::new(queue),
         ));
         let Listeners { verify, admin } = listeners;

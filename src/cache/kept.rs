@@ -6,7 +6,7 @@ use moka::sync::Cache;
 
 use crate::domain::{Revision, candidate::Candidate, id::KeyId};
 
-use super::{Limits, freshness::Places};
+use super::{Limits, freshness::Places, front::Front};
 
 /// What one load brought.
 #[derive(Debug, Clone)]
@@ -21,30 +21,38 @@ pub(super) struct Entry {
 }
 
 pub(super) struct Kept {
+    front: Front,
     keys: Cache<KeyId, Entry, Hasher>,
     /// Kept apart, so that no flood of made-up ids pushes a key out.
     unknown: Cache<KeyId, Entry, Hasher>,
 }
 
 /// Fast, and seeded at random: nobody can make up ids that collide.
-type Hasher = foldhash::quality::RandomState;
+pub(super) type Hasher = foldhash::quality::RandomState;
 
 impl Kept {
     pub(super) fn new(limits: &Limits) -> Self {
         let keys = Cache::builder()
             .max_capacity(limits.capacity)
             .weigher(|_, entry: &Entry| entry.weight())
-            .time_to_live(limits.time_to_live)
             .build_with_hasher(Hasher::default());
-        let unknown = Cache::builder()
-            .max_capacity(limits.unknown)
-            .time_to_live(limits.time_to_live)
-            .build_with_hasher(Hasher::default());
-        Self { keys, unknown }
+        let unknown = Cache::builder().max_capacity(limits.unknown).build_with_hasher(Hasher::default());
+        Self { front: Front::default(), keys, unknown }
     }
 
-    pub(super) fn get(&self, id: KeyId, current: impl Fn(&Entry) -> bool) -> Option<Entry> {
-        self.keys.get(&id).filter(&current).or_else(|| self.unknown.get(&id).filter(&current))
+    /// What is kept of `id` that may be believed.
+    pub(super) fn get(&self, id: KeyId, believed: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        if let Some(found) = self.front.get(id, &believed) {
+            if found.telling {
+                self.keys.get(&id);
+            }
+            return Some(found.entry);
+        }
+        if let Some(entry) = self.keys.get(&id).filter(&believed) {
+            self.front.put(id, entry.clone());
+            return Some(entry);
+        }
+        self.unknown.get(&id).filter(&believed)
     }
 
     pub(super) fn put(&self, id: KeyId, entry: Entry) {
@@ -60,7 +68,7 @@ impl Kept {
 impl Entry {
     /// Its share of the capacity: itself, what it points to, and the cache's own book-keeping.
     fn weight(&self) -> u32 {
-        const BOOK_KEEPING: usize = 200;
+        const BOOK_KEEPING: usize = 290;
         let candidate = self.candidate.as_ref().map_or(0, |it| it.size());
         u32::try_from(BOOK_KEEPING + size_of::<Self>() + candidate).unwrap_or(u32::MAX)
     }

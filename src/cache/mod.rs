@@ -2,6 +2,7 @@
 
 mod follower;
 mod freshness;
+mod front;
 mod kept;
 mod loading;
 mod sync;
@@ -53,12 +54,14 @@ pub struct Limits {
 }
 
 /// How a key looks on the wire, which the cache keeps without knowing it.
-pub type Render = fn(&Key) -> Box<[u8]>;
+pub type Render = fn(&Key) -> Vec<u8>;
 
 pub struct Cache {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    /// In microseconds.
+    time_to_live: u64,
     render: Render,
     kept: Kept,
     loading: Loading<Entry>,
@@ -97,6 +100,7 @@ impl Cache {
         Ok(Self {
             store,
             clock,
+            time_to_live: micros(limits.time_to_live),
             limits,
             render,
             kept: Kept::new(&limits),
@@ -119,10 +123,20 @@ impl Cache {
         Ok(ids.len())
     }
 
-    /// What is remembered of `id`, if nothing that it was made of changed since.
-    fn remembered(&self, id: KeyId) -> Option<Entry> {
-        let current = |entry: &Entry| self.freshness.is_current(&entry.places, entry.revision);
-        self.kept.get(id, current)
+    /// What is remembered of `id`, if nothing that it was made of changed since, and it is not too old at
+    /// this uptime.
+    fn remembered(&self, id: KeyId, uptime: u64) -> Option<Entry> {
+        let oldest = uptime.saturating_sub(self.time_to_live);
+        self.kept.get(id, |entry| {
+            entry.loaded_at >= oldest
+                && self.age_at(entry, uptime) <= self.limits.max_staleness
+                && self.is_current(entry)
+        })
+    }
+
+    /// Whether nothing that `entry` was made of is known to have changed since.
+    fn is_current(&self, entry: &Entry) -> bool {
+        self.freshness.is_current(&entry.places, entry.revision)
     }
 
     /// Reads `id` from the store, together with whoever else asks for it now.
@@ -131,7 +145,7 @@ impl Cache {
         let floor = self.freshness.newest();
         for _ in 0..LOADS {
             let entry = self.loading.join(id, || self.read(id)).await?;
-            if entry.revision >= floor || self.freshness.is_current(&entry.places, entry.revision) {
+            if entry.revision >= floor || self.is_current(&entry) {
                 return Ok(entry);
             }
         }
@@ -140,9 +154,7 @@ impl Cache {
 
     async fn read(&self, id: KeyId) -> Result<Entry, StoreError> {
         // Another's read may have ended since it was looked for.
-        if let Some(entry) = self.remembered(id)
-            && self.age(&entry) <= self.limits.max_staleness
-        {
+        if let Some(entry) = self.remembered(id, self.uptime()) {
             return Ok(entry);
         }
         if self.down.load(Relaxed) {
@@ -152,7 +164,7 @@ impl Cache {
         let loaded = self.store.load(id).await?;
         let owners = loaded.key.as_ref().map(owners);
         let candidate =
-            loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
+            loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, &(self.render)(&it.key)));
         let entry = Entry {
             places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
@@ -163,9 +175,9 @@ impl Cache {
         Ok(entry)
     }
 
-    fn known(&self, entry: &Entry, position: Revision, age: Duration) -> Known {
+    fn known(entry: Entry, position: Revision, age: Duration) -> Known {
         Known {
-            candidate: entry.candidate.clone(),
+            candidate: entry.candidate,
             revision: entry.revision.max(position),
             age,
             degraded: age > DEGRADED_AFTER,
@@ -206,9 +218,10 @@ impl Credentials for Cache {
     fn at_hand(&self, id: KeyId, uptime: Duration) -> Option<Known> {
         // Read before the entry is checked, so that all up to it is in the entry.
         let position = self.position();
-        let entry = self.remembered(id)?;
-        let age = self.age_at(&entry, micros(uptime));
-        (age <= self.limits.max_staleness).then(|| self.known(&entry, position, age))
+        let uptime = micros(uptime);
+        let entry = self.remembered(id, uptime)?;
+        let age = self.age_at(&entry, uptime);
+        Some(Self::known(entry, position, age))
     }
 
     async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
@@ -216,15 +229,16 @@ impl Credentials for Cache {
             return Ok(known);
         }
         let position = self.position();
-        match self.load(id).await {
+        let entry = match self.load(id).await {
             // It was still current after the position was read, or is from after what was known by then.
-            Ok(entry) => Ok(self.known(&entry, position, self.age(&entry))),
+            Ok(entry) => entry,
             Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
-                let entry = self.remembered(id).ok_or(StoreError::Unavailable(why))?;
-                Ok(self.known(&entry, position, self.age(&entry)))
+                self.kept.get(id, |entry| self.is_current(entry)).ok_or(StoreError::Unavailable(why))?
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        let age = self.age(&entry);
+        Ok(Self::known(entry, position, age))
     }
 
     fn newest_change(&self, uptime: Duration) -> Option<Revision> {

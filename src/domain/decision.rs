@@ -146,7 +146,7 @@ struct Check {
 const CHECKS: &[Check] = &[
     Check { denies_with: Code::Revoked, passes: |it, _, _| !it.revoked },
     Check { denies_with: Code::Disabled, passes: |it, _, _| !it.disabled },
-    Check { denies_with: Code::Expired, passes: |it, _, now| !is_past(it.expire_time, now) },
+    Check { denies_with: Code::Expired, passes: |it, _, now| !is_past(it.expire_time(), now) },
     Check { denies_with: Code::OwnerDisabled, passes: |it, _, _| !it.owner_disabled },
     Check { denies_with: Code::WrongEnvironment, passes: right_environment },
     Check { denies_with: Code::IpNotAllowed, passes: allowed_address },
@@ -154,13 +154,13 @@ const CHECKS: &[Check] = &[
 ];
 
 fn right_environment(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    question.environment.as_ref().is_none_or(|asked| *asked == candidate.environment)
+    question.environment.as_ref().is_none_or(|asked| asked.as_str().as_bytes() == candidate.environment())
 }
 
 /// A key with a list of networks needs an address in one of them; an IPv4 address that is mapped into
 /// IPv6 counts as what it is.
 fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let networks = &candidate.allowed_cidrs;
+    let networks = candidate.allowed_cidrs();
     networks.is_empty()
         || question.client_ip.is_some_and(|address| {
             let address = address.to_canonical();
@@ -169,7 +169,7 @@ fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) 
 }
 
 fn right_customer(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let customers = &candidate.customers;
+    let customers = candidate.customers();
     customers.is_empty() || question.customer.as_ref().is_some_and(|customer| customers.contains(customer))
 }
 

@@ -245,4 +245,4 @@ impl StoredSecret {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

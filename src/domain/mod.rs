@@ -16,6 +16,7 @@ pub mod listing;
 pub mod name;
 pub mod page;
 pub mod project;
+pub mod recognition;
 pub mod service_account;
 pub mod text;
 pub mod time;

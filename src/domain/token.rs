@@ -37,6 +37,13 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// What an API key says of itself at first sight: its shape is right, nothing else was looked at.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    text: &'a str,
+    pub id: KeyId,
+}
+
 /// What an API key says of itself; nothing of it is proven until its secret's digest was compared.
 #[derive(Debug)]
 pub struct Token<'a> {
@@ -57,23 +64,47 @@ pub enum Malformed {
     Number,
 }
 
-impl<'a> Token<'a> {
-    pub fn parse(api_key: &'a ApiKey) -> Result<Self, Malformed> {
+impl<'a> Presented<'a> {
+    pub fn of(api_key: &'a ApiKey) -> Result<Self, Malformed> {
         let text = api_key.0.as_str();
-        let (head, body) = text.rsplit_once('_').ok_or(Malformed::Shape)?;
-        if body.len() != BODY || !is_head(head) {
+        let head = text.len().checked_sub(BODY + 1).ok_or(Malformed::Shape)?;
+        if text.as_bytes()[head] != b'_' {
             return Err(Malformed::Shape);
         }
-        let (content, checksum) = text.as_bytes().split_at(text.len() - WIDTH_32);
-        if base62::decode(checksum) != Some(u128::from(crc32fast::hash(content))) {
-            return Err(Malformed::Checksum);
+        match KeyId::from_base62(&text.as_bytes()[head + 1..][..WIDTH_128]) {
+            Some(id) => Ok(Self { text, id }),
+            None => Err(check(text).err().unwrap_or(Malformed::Number)),
         }
-        let (id, secret) = body.as_bytes()[..WIDTH_128 + SECRET_WIDTH].split_at(WIDTH_128);
-        Ok(Self {
-            head,
-            id: KeyId::from_base62(id).ok_or(Malformed::Number)?,
-            secret: decode_secret(secret).ok_or(Malformed::Number)?,
-        })
+    }
+
+    /// Prefix and environment tag, and the secret with the checksum, all unread.
+    pub(super) fn parts(&self) -> (&'a [u8], &'a [u8]) {
+        let bytes = self.text.as_bytes();
+        let (head, body) = bytes.split_at(bytes.len() - BODY - 1);
+        (head, &body[1 + WIDTH_128..])
+    }
+
+    /// Reads all of it.
+    pub fn token(&self) -> Result<Token<'a>, Malformed> {
+        let (head, _) = self.text.rsplit_once('_').ok_or(Malformed::Shape)?;
+        if self.text.len() != head.len() + 1 + BODY || !is_head(head) {
+            return Err(Malformed::Shape);
+        }
+        let content = check(self.text)?;
+        let secret = &content[content.len() - SECRET_WIDTH..];
+        Ok(Token { head, id: self.id, secret: decode_secret(secret).ok_or(Malformed::Number)? })
+    }
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Token<'a> {
+    pub fn parse(api_key: &'a ApiKey) -> Result<Self, Malformed> {
+        Presented::of(api_key)?.token()
     }
 }
 
@@ -122,6 +153,13 @@ pub fn conceal(text: &str) -> String {
         }
     }
     shown
+}
+
+/// All of `text` before its checksum, which fits it.
+fn check(text: &str) -> Result<&[u8], Malformed> {
+    let (content, checksum) = text.as_bytes().split_at(text.len() - WIDTH_32);
+    let fits = base62::decode(checksum) == Some(u128::from(crc32fast::hash(content)));
+    if fits { Ok(content) } else { Err(Malformed::Checksum) }
 }
 
 fn is_head(head: &str) -> bool {

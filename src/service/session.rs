@@ -10,7 +10,7 @@ use crate::{
         id::{KeyId, ServiceAccountId},
         key::is_past,
         time::Timestamp,
-        token::{ApiKey, Token},
+        token::{ApiKey, Presented},
     },
     ports::{Credentials, Moment},
     service::{Error, Verifier},
@@ -36,7 +36,7 @@ impl Session {
     }
 
     pub fn service_account(&self) -> &ServiceAccountId {
-        self.key.caller.as_ref().expect("a session is of the system project")
+        self.key.caller().expect("a session is of the system project")
     }
 }
 
@@ -49,12 +49,12 @@ impl<C: Credentials> Verifier<C> {
     ) -> Result<Option<Session>, Error> {
         let moment = self.moment();
         let as_of = self.credentials.newest_change(moment.uptime);
-        let Ok(token) = Token::parse(&api_key) else { return Ok(None) };
-        let known = self.known(token.id, moment).await?;
+        let Ok(presented) = Presented::of(&api_key) else { return Ok(None) };
+        let known = self.known(presented.id, moment).await?;
         let question = Question { client_ip: peer, ..Question::default() };
-        let (decision, end) = self.judge(&token, known, &question, moment);
+        let (decision, end) = self.judge(&presented, known, &question, moment);
         let proof = decision.proof.filter(|_| decision.code == Code::Valid);
-        Ok(proof.filter(|proof| proof.candidate.caller.is_some()).map(|proof| Session {
+        Ok(proof.filter(|proof| proof.candidate.caller().is_some()).map(|proof| Session {
             key: proof.candidate,
             secret_version: proof.secret_version,
             api_key,

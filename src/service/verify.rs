@@ -10,8 +10,9 @@ use crate::{
         digest::Peppers,
         id::KeyId,
         key::Sealed,
+        recognition::Recognition,
         time::Timestamp,
-        token::{ApiKey, Token},
+        token::{ApiKey, Malformed, Presented},
     },
     ports::{Clock, Credentials, Moment, Recorder, StoreError, credentials::Known, recorder::Rehash},
 };
@@ -24,6 +25,7 @@ pub struct Verifier<C> {
     pub(super) credentials: Arc<C>,
     pub(super) clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
+    recognition: Recognition,
     recorder: Arc<dyn Recorder>,
 }
 
@@ -42,27 +44,32 @@ impl<C: Credentials> Verifier<C> {
         credentials: Arc<C>,
         clock: Arc<dyn Clock>,
         peppers: Arc<Peppers>,
+        recognition: Recognition,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
-        Self { credentials, clock, peppers, recorder }
+        Self { credentials, clock, peppers, recognition, recorder }
     }
 
     pub async fn verify(&self, request: &VerifyRequest) -> Result<Decision, Error> {
-        let Ok(token) = Token::parse(&request.api_key) else { return Ok(Decision::malformed()) };
+        if let Some(decision) = self.verify_at_hand(request, self.moment()) {
+            return Ok(decision);
+        }
+        let Ok(presented) = Presented::of(&request.api_key) else { return Ok(Decision::malformed()) };
         if request.min_revision > 0 {
             self.reach(request.min_revision, request.patience).await?;
         }
-        let moment = self.moment();
-        let known = self.known(token.id, moment).await?;
-        Ok(self.judge(&token, known, &request.question, moment).0)
+        let known = self.credentials.candidate(presented.id).await?;
+        Ok(self.judge(&presented, known, &request.question, self.moment()).0)
     }
 
     /// The decision, if it takes no waiting.
     pub fn verify_at_hand(&self, request: &VerifyRequest, moment: Moment) -> Option<Decision> {
-        let Ok(token) = Token::parse(&request.api_key) else { return Some(Decision::malformed()) };
-        let known = self.credentials.at_hand(token.id, moment.uptime)?;
-        (known.revision >= request.min_revision)
-            .then(|| self.judge(&token, known, &request.question, moment).0)
+        let Ok(presented) = Presented::of(&request.api_key) else { return Some(Decision::malformed()) };
+        let known = self.credentials.at_hand(presented.id, moment.uptime);
+        match known.filter(|known| known.revision >= request.min_revision) {
+            Some(known) => Some(self.judge(&presented, known, &request.question, moment).0),
+            None => presented.token().is_err().then(Decision::malformed),
+        }
     }
 
     pub fn moment(&self) -> Moment {
@@ -79,27 +86,43 @@ impl<C: Credentials> Verifier<C> {
     /// The decision on a key of which `known` is known, and the end of the secret that proved it.
     pub(super) fn judge(
         &self,
-        token: &Token<'_>,
+        presented: &Presented<'_>,
         known: Known,
         question: &Question,
         Moment { now, .. }: Moment,
     ) -> (Decision, Option<Timestamp>) {
-        let mut decision = Decision {
-            code: Code::NotFound,
-            proof: None,
-            revision: known.revision,
-            age: known.age,
-            degraded: known.degraded,
+        let Known { revision, age, degraded, .. } = known;
+        let mut decision = Decision { code: Code::NotFound, proof: None, revision, age, degraded };
+        let proven = match &known.candidate {
+            Some(candidate) => self.prove(candidate, presented, now),
+            None => presented.token().map(|_| None),
         };
-        let Some(candidate) = known.candidate else { return (decision, None) };
-        let Some(secret) = candidate.prove(token, &self.peppers, now) else { return (decision, None) };
-        decision.code = decide(&candidate, question, now);
+        let Ok(proven) = proven else { return (Decision::malformed(), None) };
+        let (Some(secret), Some(candidate)) = (proven, &known.candidate) else { return (decision, None) };
+        decision.code = decide(candidate, question, now);
         if decision.code == Code::Valid {
-            self.record(token, &candidate, secret, now);
+            self.record(presented, candidate, secret, now);
         }
         let (secret_version, end) = (secret.version, candidate.end_of(secret));
-        decision.proof = Some(Proof { candidate, secret_version });
+        decision.proof = known.candidate.map(|candidate| Proof { candidate, secret_version });
         (decision, end)
+    }
+
+    /// The living secret of `candidate` that is `presented`.
+    fn prove<'a>(
+        &self,
+        candidate: &'a Candidate,
+        presented: &Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Option<&'a KnownSecret>, Malformed> {
+        if let Some(secret) = candidate.recognise(presented, &self.recognition, now) {
+            return Ok(Some(secret));
+        }
+        let proven = candidate.prove(&presented.token()?, &self.peppers, now);
+        if let Some(secret) = proven {
+            secret.remember(self.recognition.mark(presented));
+        }
+        Ok(proven)
     }
 
     /// Waits until decisions rest on `revision` or later, or `patience` is over.
@@ -122,9 +145,18 @@ impl<C: Credentials> Verifier<C> {
         first
     }
 
-    fn record(&self, token: &Token<'_>, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) {
+    fn record(
+        &self,
+        presented: &Presented<'_>,
+        candidate: &Arc<Candidate>,
+        secret: &KnownSecret,
+        now: Timestamp,
+    ) {
         // The cached secret keeps its old pepper for a while: one new digest a flush is enough.
-        if self.note_use(candidate, secret, now) && secret.pepper != self.peppers.newest() {
+        if self.note_use(candidate, secret, now)
+            && secret.pepper != self.peppers.newest()
+            && let Ok(token) = presented.token()
+        {
             self.recorder.rehashed(Rehash {
                 key: token.id,
                 secret_version: secret.version,

@@ -1,6 +1,6 @@
 //! What a verification costs the database: nothing when it can be answered without, else one query.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use keystile::{
     domain::{decision::Code, id::KeyId, time::Timestamp},
@@ -59,6 +59,45 @@ async fn a_cold_key_is_one_query_and_a_warm_one_none() {
         assert_eq!(node.code(&with_wrong_secret(&key.api_key)).await, Code::NotFound);
     }
     assert_eq!(node.statements(), 0);
+}
+
+/// To be known again by its text, an API key must be the same to the last character.
+#[tokio::test]
+async fn an_api_key_that_was_proven_is_no_other() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let api_key = node.key("acme").await.api_key;
+    for _ in 0..3 {
+        assert_eq!(node.code(&api_key).await, Code::Valid);
+    }
+    for at in 0..api_key.len() {
+        assert_eq!(node.code(&damaged(&api_key, at)).await, Code::Malformed, "{at}");
+    }
+    let body = &api_key["acme_live".len()..api_key.len() - 6];
+    for head in ["acme_test", "acmf_live", "a_live", "acme_lives"] {
+        assert_eq!(node.code(&sealed(format!("{head}{body}"))).await, Code::NotFound, "{head}");
+    }
+    assert_eq!(node.code(&with_wrong_secret(&api_key)).await, Code::NotFound);
+    assert_eq!(node.code(&api_key).await, Code::Valid);
+}
+
+#[tokio::test]
+async fn after_its_time_to_live_a_key_is_read_again() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let key = node.key("acme").await;
+    let unknown = with_id(&key.api_key, unknown_id(1));
+    for _ in 0..2 {
+        node.statements();
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+        assert_eq!(node.code(&unknown).await, Code::NotFound);
+        assert_eq!(node.statements(), 2);
+        node.clock.advance(LIMITS.time_to_live);
+        node.cache.catch_up().await.unwrap();
+        node.statements();
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+        assert_eq!(node.code(&unknown).await, Code::NotFound);
+        assert_eq!(node.statements(), 0);
+        node.clock.advance(Duration::from_micros(1));
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use keystile::{
         labels::Metadata,
         name::{KeyName, ServiceAccountName},
         project::{Environments, Retention},
+        recognition::Recognition,
         token::ApiKey,
     },
     grpc,
@@ -96,7 +97,13 @@ impl Node {
             peppers.clone(),
             cache.clone(),
         );
-        let verifier = Verifier::new(cache.clone(), clock.clone(), peppers, Arc::new(Nobody));
+        let verifier = Verifier::new(
+            cache.clone(),
+            clock.clone(),
+            peppers,
+            Recognition::new(&[9; 16]),
+            Arc::new(Nobody),
+        );
         Self { store, clock, cache, service, verifier: Arc::new(verifier), statements }
     }
 

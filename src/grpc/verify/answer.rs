@@ -42,7 +42,7 @@ const SECRET_VERSION: u32 = 11;
 const SECRET_SUPERSEDED: u32 = 12;
 
 /// What is told of a key whose API key was proven, the same at every verification.
-pub fn render(key: &Key) -> Box<[u8]> {
+pub fn render(key: &Key) -> Vec<u8> {
     let answer = proto::VerifyResponse {
         key: key_name(&key.project, key.id),
         service_account: account_name(&key.project, &key.service_account),
@@ -54,7 +54,7 @@ pub fn render(key: &Key) -> Box<[u8]> {
         expire_time: key.expire_time.map(time),
         ..Default::default()
     };
-    answer.encode_to_vec().into()
+    answer.encode_to_vec()
 }
 
 impl From<Decision> for Answer {
@@ -77,7 +77,7 @@ impl From<Decision> for Answer {
 
 impl Answer {
     fn of_key(&self) -> &[u8] {
-        self.candidate.as_ref().map_or(&[], |candidate| &candidate.answer)
+        self.candidate.as_ref().map_or(&[], |candidate| candidate.answer())
     }
 }
 

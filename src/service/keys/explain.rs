@@ -62,7 +62,7 @@ impl Service {
         let Some(key) = key else { return Ok(None) };
         let owner = self.store.service_account(&key.project, &key.service_account).await?;
         let owner_disabled = owner.is_none_or(|it| it.disable_time.is_some());
-        Ok(Candidate::new(&key, owner_disabled, Box::default()))
+        Ok(Candidate::new(&key, owner_disabled, &[]))
     }
 }
 

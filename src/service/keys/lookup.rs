@@ -58,7 +58,7 @@ impl Service {
             }
         };
         let secret_version = token.and_then(|token| {
-            let candidate = Candidate::new(&key, false, Box::default())?;
+            let candidate = Candidate::new(&key, false, &[])?;
             candidate.prove(&token, &self.peppers, now).map(|secret| secret.version)
         });
         Ok(Found { key: self.view_key(key, now).await?, secret_version })

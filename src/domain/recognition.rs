@@ -1,0 +1,106 @@
+//! Knowing an API key again that was proven before, at a fraction of the cost of proving it.
+//!
+//! A proven secret keeps a mark of the text that carried it: 128 bits of SipHash-2-4 under a key that the
+//! process drew at its start. Whoever presents the same text gives the same mark; any other text has one
+//! chance in 2^128. A mark is of no use outside of the process, and never leaves it.
+
+use std::{fmt, hash::Hasher, sync::OnceLock};
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+use subtle::ConstantTimeEq;
+
+use super::token::Presented;
+
+#[derive(Clone, Copy)]
+pub struct Recognition(SipHasher24);
+
+impl Recognition {
+    pub fn new(random: &[u8; 16]) -> Self {
+        Self(SipHasher24::new_with_key(random))
+    }
+
+    /// Of the secret and the checksum, which covers the rest.
+    pub fn mark(&self, presented: &Presented<'_>) -> Mark {
+        let mut hasher = self.0;
+        hasher.write(presented.parts().1);
+        Mark(hasher.finish128().as_bytes())
+    }
+}
+
+impl fmt::Debug for Recognition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recognition(redacted)")
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Mark([u8; 16]);
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mark(redacted)")
+    }
+}
+
+/// The mark of a secret, once it was proven.
+#[derive(Default)]
+pub(super) struct Memory(OnceLock<Mark>);
+
+impl Memory {
+    pub(super) fn keep(&self, mark: Mark) {
+        // It is the same, whoever was first.
+        let _ = self.0.set(mark);
+    }
+
+    /// Compares in constant time.
+    pub(super) fn holds(&self, mark: Mark) -> bool {
+        let number = |mark: &Mark| u128::from_ne_bytes(mark.0);
+        self.0.get().is_some_and(|kept| number(kept).ct_eq(&number(&mark)).into())
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        digest::Secret,
+        id::KeyId,
+        time::Timestamp,
+        token::{ApiKey, issue},
+    };
+
+    fn api_key(secret: u8) -> ApiKey {
+        issue("acme_live", KeyId::new(Timestamp::from_micros(0), [1; 10]), &Secret::new([secret; 32]))
+    }
+
+    fn mark(recognition: &Recognition, api_key: &ApiKey) -> Mark {
+        recognition.mark(&Presented::of(api_key).unwrap())
+    }
+
+    #[test]
+    fn knows_the_same_text_again_and_no_other() {
+        let recognition = Recognition::new(&[1; 16]);
+        let memory = Memory::default();
+        assert!(!memory.holds(mark(&recognition, &api_key(1))));
+        memory.keep(mark(&recognition, &api_key(1)));
+        assert!(memory.holds(mark(&recognition, &api_key(1))));
+        assert!(!memory.holds(mark(&recognition, &api_key(2))));
+        assert!(!memory.holds(mark(&Recognition::new(&[2; 16]), &api_key(1))), "marks are of one process");
+    }
+
+    #[test]
+    fn nothing_prints_a_mark() {
+        let recognition = Recognition::new(&[1; 16]);
+        let memory = Memory::default();
+        let mark = mark(&recognition, &api_key(1));
+        memory.keep(mark);
+        let shown = format!("{recognition:?} {mark:?} {memory:?}");
+        assert_eq!(shown, "Recognition(redacted) Mark(redacted) Memory(redacted)");
+    }
+}
