@@ -1,5 +1,7 @@
 //! A key as Verify needs it: flattened, immutable, with what its owner adds already folded in.
 
+mod layout;
+
 use std::{
     mem::size_of_val,
     sync::atomic::{AtomicI64, Ordering::Relaxed},
@@ -17,14 +19,14 @@ use super::{
     token::{Presented, Token},
 };
 
+use layout::Layout;
+
 /// As small as can be: it decides how many keys fit in the cache.
 #[derive(Debug)]
 pub struct Candidate {
     pub id: KeyId,
-    /// The head of its API keys, the environment and the answer, one behind the other.
     texts: Box<[u8]>,
-    head: u8,
-    environment: u8,
+    layout: Layout,
     pub(super) revoked: bool,
     pub(super) disabled: bool,
     pub(super) owner_disabled: bool,
@@ -118,7 +120,7 @@ impl Candidate {
         if key.deletion.is_some() {
             return None;
         }
-        let environment = key.environment.as_str();
+        let (layout, texts) = Layout::of(&key.head, key.environment.as_str(), answer);
         let more = More {
             caller: key.project.is_system().then(|| key.service_account.clone()),
             allowed_cidrs: key.allowed_cidrs.clone().into(),
@@ -127,9 +129,8 @@ impl Candidate {
         };
         Some(Self {
             id: key.id,
-            texts: [key.head.as_bytes(), environment.as_bytes(), answer].concat().into(),
-            head: short(&key.head),
-            environment: short(environment),
+            texts,
+            layout,
             revoked: key.revocation.is_some(),
             disabled: key.disable_time.is_some(),
             owner_disabled,
@@ -146,11 +147,11 @@ impl Candidate {
 
     /// What Verify tells of the key, as the wire has it.
     pub fn answer(&self) -> &[u8] {
-        &self.texts[usize::from(self.head) + usize::from(self.environment)..]
+        self.layout.answer(&self.texts)
     }
 
     pub(super) fn environment(&self) -> &[u8] {
-        &self.texts[usize::from(self.head)..][..usize::from(self.environment)]
+        self.layout.environment(&self.texts)
     }
 
     pub(super) fn expire_time(&self) -> Option<Timestamp> {
@@ -172,7 +173,7 @@ impl Candidate {
         recognition: &Recognition,
         now: Timestamp,
     ) -> Option<&KnownSecret> {
-        if presented.parts().0 != self.head() || presented.id != self.id {
+        if presented.parts().0 != self.layout.head(&self.texts) {
             return None;
         }
         let mark = recognition.mark(presented);
@@ -184,7 +185,7 @@ impl Candidate {
     /// Every stored digest is compared, in constant time; a token whose prefix or environment tag is not
     /// the key's own proves nothing.
     pub fn prove(&self, token: &Token<'_>, peppers: &Peppers, now: Timestamp) -> Option<&KnownSecret> {
-        if token.head.as_bytes() != self.head() {
+        if token.head.as_bytes() != self.layout.head(&self.texts) {
             return None;
         }
         let mut proven = None;
@@ -220,10 +221,6 @@ impl Candidate {
         secret < self.secret.version
     }
 
-    fn head(&self) -> &[u8] {
-        &self.texts[..usize::from(self.head)]
-    }
-
     /// The newest first.
     fn secrets(&self) -> impl Iterator<Item = &KnownSecret> {
         std::iter::once(&self.secret).chain(self.more.as_ref().and_then(|more| more.former.as_ref()))
@@ -241,11 +238,6 @@ impl More {
             || !self.customers.is_empty()
             || self.former.is_some()
     }
-}
-
-/// Heads and environments have at most 31 characters.
-fn short(text: &str) -> u8 {
-    u8::try_from(text.len()).expect("heads and environments are short")
 }
 
 #[cfg(test)]

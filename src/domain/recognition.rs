@@ -4,7 +4,11 @@
 //! process drew at its start. Whoever presents the same text gives the same mark; any other text has one
 //! chance in 2^128. A mark is of no use outside of the process, and never leaves it.
 
-use std::{fmt, hash::Hasher, sync::OnceLock};
+use std::{
+    fmt,
+    hash::Hasher,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 use subtle::ConstantTimeEq;
@@ -19,11 +23,12 @@ impl Recognition {
         Self(SipHasher24::new_with_key(random))
     }
 
-    /// Of the secret and the checksum, which covers the rest.
+    /// Of the id, the secret and the checksum.
     pub fn mark(&self, presented: &Presented<'_>) -> Mark {
         let mut hasher = self.0;
         hasher.write(presented.parts().1);
-        Mark(hasher.finish128().as_bytes())
+        let hash = hasher.finish128();
+        Mark([hash.h1, hash.h2])
     }
 }
 
@@ -34,7 +39,7 @@ impl fmt::Debug for Recognition {
 }
 
 #[derive(Clone, Copy)]
-pub struct Mark([u8; 16]);
+pub struct Mark([u64; 2]);
 
 impl fmt::Debug for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,20 +47,22 @@ impl fmt::Debug for Mark {
     }
 }
 
-/// The mark of a secret, once it was proven.
+/// The mark of a secret, once it was proven; until then zeros, which are the mark of nothing.
 #[derive(Default)]
-pub(super) struct Memory(OnceLock<Mark>);
+pub(super) struct Memory([AtomicU64; 2]);
 
 impl Memory {
     pub(super) fn keep(&self, mark: Mark) {
-        // It is the same, whoever was first.
-        let _ = self.0.set(mark);
+        // Who sees one half without the other proves the secret anew. All who write write the same.
+        for (half, value) in self.0.iter().zip(mark.0) {
+            half.store(value, Relaxed);
+        }
     }
 
     /// Compares in constant time.
     pub(super) fn holds(&self, mark: Mark) -> bool {
-        let number = |mark: &Mark| u128::from_ne_bytes(mark.0);
-        self.0.get().is_some_and(|kept| number(kept).ct_eq(&number(&mark)).into())
+        let [first, second] = [0, 1].map(|half| self.0[half].load(Relaxed).ct_eq(&mark.0[half]));
+        (first & second).into()
     }
 }
 

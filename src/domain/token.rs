@@ -77,11 +77,10 @@ impl<'a> Presented<'a> {
         }
     }
 
-    /// Prefix and environment tag, and the secret with the checksum, all unread.
+    /// Prefix and environment tag, and what stands behind them, unread.
     pub(super) fn parts(&self) -> (&'a [u8], &'a [u8]) {
-        let bytes = self.text.as_bytes();
-        let (head, body) = bytes.split_at(bytes.len() - BODY - 1);
-        (head, &body[1 + WIDTH_128..])
+        let (head, body) = self.text.as_bytes().split_at(self.text.len() - BODY);
+        (&head[..head.len() - 1], body)
     }
 
     /// Reads all of it.

@@ -16,8 +16,8 @@ use crate::{
 
 use super::pairs::Pair;
 
-/// Room for all of them.
-const CAPACITY_MIB: &str = "4096";
+/// Room for all of them, and not for many more: what estimates their use is made for as many as there is room for.
+const CAPACITY_MIB: &str = "1024";
 
 const PARTS: u64 = 4;
 
