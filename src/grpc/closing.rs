@@ -16,6 +16,12 @@ impl Closing {
         (Closer(sender), Self(receiver))
     }
 
+    /// Whether it was given, at no cost to whoever asks often.
+    pub(super) fn is_told(&self) -> bool {
+        // An error means that the closer is gone, which says the same.
+        self.0.has_changed().unwrap_or(true)
+    }
+
     pub(super) async fn told(mut self) {
         // An error means that the closer is gone, which says the same.
         let _ = self.0.wait_for(|told| *told).await;

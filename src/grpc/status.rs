@@ -89,7 +89,8 @@ pub(super) fn unauthenticated() -> Status {
 
 /// Why a stream ends when this node stops.
 pub(super) fn closing() -> Status {
-    Status::unavailable("this node is stopping; connect again")
+    let details = info(ErrorReason::Stopping, []);
+    Status::with_error_details(Code::Unavailable, "this node is stopping; connect again", details)
 }
 
 /// Why one of several verifications has no decision.

@@ -19,7 +19,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 16] = [
+const PROMISES: [Promise; 17] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -36,6 +36,7 @@ const PROMISES: [Promise; 16] = [
     ("REVISION_NOT_REACHED", Code::Unavailable, &[("min_revision", "812"), ("revision", "3")], true),
     ("STORE_UNAVAILABLE", Code::Unavailable, &[], true),
     ("INTERNAL", Code::Internal, &[], false),
+    ("STOPPING", Code::Unavailable, &[], false),
 ];
 
 #[tokio::test]

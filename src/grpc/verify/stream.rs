@@ -35,9 +35,18 @@ pub(in crate::grpc) struct Answers<C> {
     /// The caller's own credential, or its examination.
     caller: Caller,
     patience: Duration,
-    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Nothing more is asked.
-    ended: bool,
+    closing: Closing,
+    told: Pin<Box<dyn Future<Output = ()> + Send>>,
+    end: Option<End>,
+}
+
+/// Why nothing more is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nobody asks any more.
+    Asked,
+    /// This node stops.
+    Closing,
 }
 
 enum Waiting {
@@ -65,8 +74,9 @@ impl<C: Credentials> Answers<C> {
             waiting: VecDeque::new(),
             caller: Caller::Known(session),
             patience,
-            closing: Box::pin(closing.clone().told()),
-            ended: false,
+            closing: closing.clone(),
+            told: Box::pin(closing.clone().told()),
+            end: None,
         }
     }
 
@@ -98,15 +108,15 @@ impl<C: Credentials> Answers<C> {
         context: &mut Context<'_>,
         moment: Moment,
     ) -> Poll<Option<Result<Verified, Status>>> {
-        while !self.ended && self.waiting.len() < TOGETHER {
+        while self.end.is_none() && self.waiting.len() < TOGETHER {
             let question = match ready!(self.questions.poll_next_unpin(context)) {
                 Some(Ok(question)) => question.request.unwrap_or_default(),
                 Some(Err(status)) => {
-                    self.ended = true;
+                    self.end = Some(End::Asked);
                     return Poll::Ready(Some(Err(status)));
                 }
                 None => {
-                    self.ended = true;
+                    self.end = Some(End::Asked);
                     break;
                 }
             };
@@ -122,7 +132,14 @@ impl<C: Credentials> Answers<C> {
                 }
             }
         }
-        if self.ended && self.waiting.is_empty() { Poll::Ready(None) } else { Poll::Pending }
+        match self.end {
+            Some(End::Asked) if self.waiting.is_empty() => Poll::Ready(None),
+            Some(End::Closing) if self.waiting.is_empty() => {
+                self.end = Some(End::Asked);
+                Poll::Ready(Some(Err(status::closing())))
+            }
+            _ => Poll::Pending,
+        }
     }
 
     /// The first of those that wait, once it is done; the others go on meanwhile.
@@ -158,6 +175,9 @@ impl<C: Credentials> Stream for Answers<C> {
             this.caller = Caller::Refused;
             return Poll::Ready(Some(Err(status)));
         }
+        if this.end.is_none() && this.closing.is_told() {
+            this.end = Some(End::Closing);
+        }
         if !this.waiting.is_empty()
             && let Poll::Ready(verified) = this.poll_waiting(context)
         {
@@ -170,9 +190,10 @@ impl<C: Credentials> Stream for Answers<C> {
                 if let Poll::Ready(verified) = this.poll_waiting(context) {
                     return Poll::Ready(Some(Ok(response(verified))));
                 }
-                if this.waiting.is_empty() && this.closing.poll_unpin(context).is_ready() {
-                    this.ended = true;
-                    return Poll::Ready(Some(Err(status::closing())));
+                if this.end.is_none() && this.told.poll_unpin(context).is_ready() {
+                    // What is asked already is still answered.
+                    this.end = Some(End::Closing);
+                    context.waker().wake_by_ref();
                 }
                 Poll::Pending
             }

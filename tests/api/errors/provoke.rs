@@ -6,7 +6,7 @@ use keystile::grpc::proto::{
     self, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest, DeleteProjectRequest,
     DeleteServiceAccountRequest, DisableServiceAccountRequest, EnableServiceAccountRequest,
     GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
-    UpdateProjectRequest,
+    UpdateProjectRequest, WatchAuditEventsRequest,
 };
 use tonic::{Code, Status};
 
@@ -34,6 +34,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
             projects(server, reason).await
         }
         "STORE_UNAVAILABLE" => without_database().await,
+        "STOPPING" => stopping().await,
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
@@ -179,4 +180,19 @@ async fn read_only(server: &Server, change: &str) {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     server.database.execute(end).await;
+}
+
+/// On a server that stops while somebody watches.
+async fn stopping() -> Status {
+    let server = Server::start().await;
+    let request = WatchAuditEventsRequest { parent: "projects/-".into(), ..Default::default() };
+    let mut watch = server.watch_as(&server.root, request).await.unwrap();
+    let stopping = tokio::spawn(server.stop());
+    let status = loop {
+        if let Err(status) = watch.message().await {
+            break status;
+        }
+    };
+    stopping.await.unwrap();
+    status
 }
