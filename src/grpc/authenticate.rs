@@ -3,10 +3,11 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
+use arc_swap::ArcSwapOption;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use subtle::ConstantTimeEq;
 use tonic::{Status, body::Body};
@@ -104,19 +105,26 @@ where
 
 /// The credential that a connection's calls were last let in with: most connections have one caller.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<Option<(HeaderValue, Arc<Session>)>>);
+pub(super) struct Remembered(ArcSwapOption<Proven>);
+
+#[derive(Debug)]
+struct Proven {
+    credential: HeaderValue,
+    session: Arc<Session>,
+}
 
 impl Remembered {
     fn get(&self, credential: &HeaderValue) -> Option<Arc<Session>> {
-        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, session) = remembered.as_ref()?;
+        let proven = self.0.load();
         // Behind a proxy, it may be another caller's.
-        bool::from(known.as_bytes().ct_eq(credential.as_bytes())).then(|| session.clone())
+        let proven =
+            proven.as_ref().filter(|it| it.credential.as_bytes().ct_eq(credential.as_bytes()).into());
+        proven.map(|it| it.session.clone())
     }
 
     fn set(&self, mut credential: HeaderValue, session: Arc<Session>) {
         credential.set_sensitive(true);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((credential, session));
+        self.0.store(Some(Arc::new(Proven { credential, session })));
     }
 }
 
