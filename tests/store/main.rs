@@ -87,7 +87,8 @@ contract! {
         plans: a_candidate_is_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
-            uses_are_written_by_three_statements_by_primary_keys;
+            uses_are_written_by_three_statements_by_primary_keys,
+            the_lately_used_are_read_from_an_index_alone;
         failures: a_closed_store_does_not_answer, errors_tell_no_values,
             a_damaged_row_is_told_by_its_column;
     }

@@ -151,6 +151,23 @@ pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
     watched.close().await;
 }
 
+/// A warm start looks at every key that was ever used, but in an index, not in the table.
+pub(crate) async fn the_lately_used_are_read_from_an_index_alone(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, (0..1000).map(|n| Key { last_used_time: Some(at(50)), ..key(n) })).await;
+    database.execute(if database.kind == Kind::Postgres { "VACUUM keys" } else { "SELECT 1" }).await;
+    let (watched, seen) = watch(database).await;
+    assert_eq!(watched.lately_used(100).await.unwrap().len(), 100);
+    let plan = Plan::of(database, &take(&seen)[0]).await;
+    let index = match database.kind {
+        Kind::Sqlite => "USING COVERING INDEX keys_by_last_used_time",
+        Kind::Postgres => "Index Only Scan using keys_by_last_used_time",
+        Kind::MySql => "by keys_by_last_used_time: Using where; Using index",
+    };
+    assert!(plan.has(index), "{:#?}", plan.lines);
+    watched.close().await;
+}
+
 type Seen = Arc<Mutex<Vec<Statement>>>;
 
 /// A store whose statements are seen, and statistics for whoever plans them.
