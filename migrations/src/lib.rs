@@ -5,6 +5,7 @@
 
 mod dialect;
 mod m0001_foundation;
+mod m0002_cheaper_uses;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -25,6 +26,6 @@ impl Migrator {
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration)]
+        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_cheaper_uses::Migration)]
     }
 }

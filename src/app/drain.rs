@@ -59,7 +59,7 @@ impl Running {
         }
         self.housekeeper.end(TIDYING).await;
         self.follower.end(TIDYING).await;
-        let unsaved = self.writer.end(TIDYING).await;
+        let unsaved = self.writer.end(RECORDING).await;
         if let Some(Unsaved(notes @ 1..)) = unsaved {
             error!(
                 recorder.lost = notes,
@@ -77,6 +77,10 @@ impl Running {
 
 /// For each step after the drain: a supervisor is waiting.
 const TIDYING: Duration = Duration::from_secs(5);
+
+/// For the last notes. The writer itself gives up on a database that takes none for a few seconds; while it takes them, a quarter
+/// of a million may need this.
+const RECORDING: Duration = Duration::from_secs(60);
 
 async fn ends(servers: &mut JoinSet<ServerEnd>) {
     while let Some(end) = servers.join_next().await {

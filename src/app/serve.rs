@@ -44,7 +44,7 @@ impl App {
     }
 
     async fn start(self, listeners: Listeners) -> Running {
-        let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _);
+        let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _, Arc::clone(&self.clock));
         let health = Health::new().await;
         // The database answered a moment ago.
         health.set_ready(true).await;

@@ -1,29 +1,28 @@
 //! Notes on their way to the store: one a secret, the latest.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::Bound::{Excluded, Included, Unbounded},
+};
 
 use crate::{
     domain::{id::KeyId, time::Timestamp},
     ports::recorder::{Rehash, Use},
 };
 
-/// The most notes that go to the store at once.
-pub(super) const PORTION: usize = 1_000;
+/// The most secrets whose uses wait, at about fifty bytes each.
+pub(super) const MOST_USES: usize = 250_000;
 
-/// The most that is kept while the store does not take it.
-const MOST: usize = 10 * PORTION;
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Note {
-    Used(Use),
-    Rehashed(Rehash),
-}
+/// The most digests that wait. One too many comes again with a later use of its secret.
+const MOST_REHASHES: usize = 10_000;
 
 /// Bounded: a secret too many is dropped and counted.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    uses: HashMap<Secret, Timestamp>,
-    rehashes: HashMap<Secret, Rehash>,
+    uses: BTreeMap<Secret, Timestamp>,
+    rehashes: BTreeMap<Secret, Rehash>,
+    /// Where the last portion of uses ended.
+    place: Option<Secret>,
     dropped: u64,
 }
 
@@ -31,25 +30,40 @@ pub(super) struct Batch {
 type Secret = (KeyId, i32);
 
 impl Batch {
-    pub(super) fn add(&mut self, note: Note) {
-        let room = self.len() < MOST;
-        let kept = match note {
-            Note::Used(it) => {
-                let secret = (it.key, it.secret_version);
-                put(&mut self.uses, secret, it.time, room, |old, new| {
-                    *old = (*old).max(new);
-                })
+    pub(super) fn add_use(&mut self, new: Use) {
+        let room = self.uses.len() < MOST_USES;
+        match self.uses.entry((new.key, new.secret_version)) {
+            Entry::Occupied(mut old) => {
+                let latest = new.time.max(*old.get());
+                old.insert(latest);
             }
-            Note::Rehashed(it) => {
-                let secret = (it.key, it.secret_version);
-                put(&mut self.rehashes, secret, it, room, |old, new| *old = new)
+            Entry::Vacant(place) if room => {
+                place.insert(new.time);
             }
-        };
-        self.dropped += u64::from(!kept);
+            Entry::Vacant(_) => self.dropped += 1,
+        }
+    }
+
+    pub(super) fn add_rehash(&mut self, new: Rehash) {
+        let secret = (new.key, new.secret_version);
+        if self.rehashes.len() < MOST_REHASHES || self.rehashes.contains_key(&secret) {
+            self.rehashes.insert(secret, new);
+        } else {
+            self.dropped += 1;
+        }
     }
 
     pub(super) fn len(&self) -> usize {
         self.uses.len() + self.rehashes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Of how many secrets there are uses.
+    pub(super) fn used(&self) -> usize {
+        self.uses.len()
     }
 
     /// How many notes were dropped since this was last asked.
@@ -57,30 +71,34 @@ impl Batch {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Some of the uses, at most [`PORTION`]; they stay until they are [forgotten](Self::forget_uses).
-    pub(super) fn uses(&self) -> Vec<Use> {
-        let mut uses: Vec<_> = self
-            .uses
-            .iter()
-            .take(PORTION)
-            .map(|(&(key, secret_version), &time)| Use { key, secret_version, time })
-            .collect();
-        // Replicas that lock rows in one order do not lock each other out.
-        uses.sort_unstable_by_key(|it| (it.key, it.secret_version));
-        uses
+    /// Some of the uses, those of neighbours in the database; they stay until they are [forgotten](Self::forget_uses).
+    ///
+    /// Portions go through the keys in order, round and round, so that each use has its turn, and a page of the database that
+    /// holds several is written once.
+    pub(super) fn uses(&self, most: usize) -> Vec<Use> {
+        let (behind, before) = match self.place {
+            Some(place) => ((Excluded(place), Unbounded), (Unbounded, Included(place))),
+            None => ((Unbounded, Unbounded), (Unbounded, Unbounded)),
+        };
+        let most = most.min(self.uses.len());
+        let uses = self.uses.range(behind).chain(self.uses.range(before)).take(most);
+        uses.map(|(&(key, secret_version), &time)| Use { key, secret_version, time }).collect()
     }
 
+    /// Those that were used again in the meantime stay.
     pub(super) fn forget_uses(&mut self, written: &[Use]) {
         for it in written {
-            self.uses.remove(&(it.key, it.secret_version));
+            let secret = (it.key, it.secret_version);
+            if self.uses.get(&secret) == Some(&it.time) {
+                self.uses.remove(&secret);
+            }
+            self.place = Some(secret);
         }
     }
 
-    /// Some of the rehashes, at most [`PORTION`]; they stay until they are [forgotten](Self::forget_rehashes).
-    pub(super) fn rehashes(&self) -> Vec<Rehash> {
-        let mut rehashes: Vec<_> = self.rehashes.values().take(PORTION).copied().collect();
-        rehashes.sort_unstable_by_key(|it| (it.key, it.secret_version));
-        rehashes
+    /// Some of the rehashes; they stay until they are [forgotten](Self::forget_rehashes).
+    pub(super) fn rehashes(&self, most: usize) -> Vec<Rehash> {
+        self.rehashes.values().take(most).copied().collect()
     }
 
     pub(super) fn forget_rehashes(&mut self, written: &[Rehash]) {
@@ -90,101 +108,102 @@ impl Batch {
     }
 }
 
-/// Puts a value, or joins it with the one that is there. `false` when it is new and there is no room for it.
-fn put<T: Copy>(
-    map: &mut HashMap<Secret, T>,
-    secret: Secret,
-    new: T,
-    room: bool,
-    join: impl FnOnce(&mut T, T),
-) -> bool {
-    match map.get_mut(&secret) {
-        Some(old) => join(old, new),
-        None if room => {
-            map.insert(secret, new);
-        }
-        None => return false,
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{digest::Digest, key::Sealed};
 
-    fn key(seed: u16) -> KeyId {
-        let [high, low] = seed.to_be_bytes();
-        KeyId::new(Timestamp::from_micros(0), [high, low, 0, 0, 0, 0, 0, 0, high, low])
+    fn key(seed: u32) -> KeyId {
+        let [a, b, c, d] = seed.to_be_bytes();
+        KeyId::new(Timestamp::from_micros(0), [0, 0, 0, 0, 0, 0, a, b, c, d])
     }
 
-    fn used(seed: u16, secret_version: i32, micros: i64) -> Note {
-        Note::Used(Use { key: key(seed), secret_version, time: Timestamp::from_micros(micros) })
+    fn used(seed: u32, secret_version: i32, micros: i64) -> Use {
+        Use { key: key(seed), secret_version, time: Timestamp::from_micros(micros) }
     }
 
-    fn rehashed(seed: u16, pepper: u16) -> Note {
-        Note::Rehashed(Rehash {
+    fn rehashed(seed: u32, pepper: u16) -> Rehash {
+        Rehash {
             key: key(seed),
             secret_version: 1,
             replaces: 1,
             sealed: Sealed { digest: Digest::from_bytes([0; 32]), pepper },
-        })
+        }
     }
 
     #[test]
     fn keeps_the_latest_use_of_each_secret() {
         let mut batch = Batch::default();
-        for note in [used(1, 1, 20), used(1, 1, 30), used(1, 1, 10), used(1, 2, 5)] {
-            batch.add(note);
+        for it in [used(1, 1, 20), used(1, 1, 30), used(1, 1, 10), used(1, 2, 5)] {
+            batch.add_use(it);
         }
-        let times: Vec<_> = batch.uses().iter().map(|it| (it.secret_version, it.time.as_micros())).collect();
-        assert_eq!(times, [(1, 30), (2, 5)]);
+        assert_eq!(batch.uses(10), [used(1, 1, 30), used(1, 2, 5)]);
     }
 
     #[test]
     fn keeps_one_rehash_of_each_secret() {
         let mut batch = Batch::default();
-        batch.add(rehashed(1, 2));
-        batch.add(rehashed(1, 3));
-        let peppers: Vec<_> = batch.rehashes().iter().map(|it| it.sealed.pepper).collect();
+        batch.add_rehash(rehashed(1, 2));
+        batch.add_rehash(rehashed(1, 3));
+        let peppers: Vec<_> = batch.rehashes(10).iter().map(|it| it.sealed.pepper).collect();
         assert_eq!(peppers, [3]);
     }
 
     #[test]
     fn what_is_not_written_stays() {
         let mut batch = Batch::default();
-        batch.add(used(1, 1, 1));
-        batch.add(rehashed(1, 2));
-        let uses = batch.uses();
+        batch.add_use(used(1, 1, 1));
+        batch.add_rehash(rehashed(1, 2));
+        let uses = batch.uses(10);
         assert_eq!((uses.len(), batch.len()), (1, 2));
         batch.forget_uses(&uses);
-        assert_eq!((batch.uses().len(), batch.rehashes().len()), (0, 1));
-        batch.forget_rehashes(&batch.rehashes());
-        assert_eq!(batch.len(), 0);
+        assert_eq!((batch.uses(10).len(), batch.rehashes(10).len()), (0, 1));
+        batch.forget_rehashes(&batch.rehashes(10));
+        assert!(batch.is_empty());
     }
 
     #[test]
-    fn hands_out_portions_in_the_order_of_keys() {
+    fn a_use_during_the_writing_of_one_before_stays() {
         let mut batch = Batch::default();
-        for seed in 0..1_500 {
-            batch.add(used(seed, 1, 1));
+        batch.add_use(used(1, 1, 1));
+        let uses = batch.uses(10);
+        batch.add_use(used(1, 1, 2));
+        batch.forget_uses(&uses);
+        assert_eq!(batch.uses(10), [used(1, 1, 2)]);
+    }
+
+    #[test]
+    fn portions_go_round_the_keys() {
+        let mut batch = Batch::default();
+        for seed in [2, 1, 5, 3, 4] {
+            batch.add_use(used(seed, 1, 1));
         }
-        let first = batch.uses();
-        assert_eq!(first.len(), PORTION);
-        assert!(first.is_sorted_by_key(|it| it.key));
+        let first = batch.uses(2);
+        assert_eq!(first, [used(1, 1, 1), used(2, 1, 1)]);
         batch.forget_uses(&first);
-        assert_eq!(batch.uses().len(), 500);
+        batch.add_use(used(1, 1, 9));
+        let second = batch.uses(2);
+        assert_eq!(second, [used(3, 1, 1), used(4, 1, 1)], "the others had no turn yet");
+        batch.forget_uses(&second);
+        let third = batch.uses(2);
+        assert_eq!(third, [used(5, 1, 1), used(1, 1, 9)]);
+        assert_eq!(batch.uses(10).len(), 2, "each is there once");
     }
 
     #[test]
     fn is_bounded_and_counts_what_it_drops() {
         let mut batch = Batch::default();
-        for seed in 0..10_002 {
-            batch.add(used(seed, 1, 1));
+        for seed in 0..250_002 {
+            batch.add_use(used(seed, 1, 1));
         }
-        batch.add(used(0, 1, 9));
-        assert_eq!(batch.len(), MOST);
+        batch.add_use(used(0, 1, 9));
+        assert_eq!(batch.used(), 250_000);
         assert_eq!(batch.take_dropped(), 2, "one that is known is no secret more");
         assert_eq!(batch.take_dropped(), 0);
+        for seed in 0..10_001 {
+            batch.add_rehash(rehashed(seed, 2));
+        }
+        batch.add_rehash(rehashed(0, 3));
+        assert_eq!((batch.len(), batch.take_dropped()), (260_000, 1));
     }
 }

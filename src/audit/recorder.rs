@@ -1,89 +1,56 @@
-//! The recorder: a bounded queue that never makes a verification wait, and the writer at its other end.
+//! The recorder: a bounded queue that never makes a verification wait.
 
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use tokio::{
-    sync::mpsc::{self, error::TrySendError},
-    time::{MissedTickBehavior, interval},
-};
-use tracing::{info, warn};
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
     domain::candidate::Candidate,
     ports::{
-        Recorder, Store, StoreError,
+        Clock, Recorder, Store,
         recorder::{Rehash, Use},
     },
 };
 
-use super::batch::{Batch, Note, PORTION};
+use super::writer::Writer;
 
 /// A queue, and the writer that empties it into `store`.
-pub fn recorder(store: Arc<dyn Store>) -> (Queue, Writer) {
+pub fn recorder(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Queue, Writer) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
     let queue = Queue { sender, dropped: Arc::clone(&dropped) };
-    let writer =
-        Writer { receiver, dropped, store, used: Vec::new(), batch: Batch::default(), failing: false };
-    (queue, writer)
+    (queue, Writer::new(receiver, dropped, store, clock))
 }
 
 /// Where verifications leave their notes; when it is full, a note is dropped and counted.
 #[derive(Debug)]
 pub struct Queue {
-    sender: mpsc::Sender<Word>,
+    sender: mpsc::Sender<Note>,
     dropped: Arc<AtomicU64>,
 }
-
-/// Writes notes to the store every three seconds, or as soon as there are enough. What the store does not take is kept, within
-/// bounds, for the next time.
-#[derive(Debug)]
-pub struct Writer {
-    receiver: mpsc::Receiver<Word>,
-    dropped: Arc<AtomicU64>,
-    store: Arc<dyn Store>,
-    /// Secrets whose uses are taken at the next flush.
-    used: Vec<Used>,
-    batch: Batch,
-    failing: bool,
-}
-
-/// How many notes the store had not taken when the writer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsaved(pub usize);
 
 /// How many notes may wait in the queue.
-const WAITING: usize = 16_384;
-
-const EVERY: Duration = Duration::from_secs(3);
-
-/// How often the last flush is tried.
-const LAST_TRIES: usize = 3;
+pub(super) const WAITING: usize = 16_384;
 
 /// What goes through the queue.
 #[derive(Debug)]
-enum Word {
+pub(super) enum Note {
     Used(Used),
     Rehashed(Rehash),
 }
 
 /// A secret whose uses are to be taken: at the next flush, so that they cost one note until then.
 #[derive(Debug)]
-struct Used {
-    key: Arc<Candidate>,
-    secret_version: i32,
+pub(super) struct Used {
+    pub(super) key: Arc<Candidate>,
+    pub(super) secret_version: i32,
 }
 
 impl Used {
-    fn take(&self) -> Option<Use> {
+    pub(super) fn take(&self) -> Option<Use> {
         let time = self.key.secret(self.secret_version)?.take_use()?;
         Some(Use { key: self.key.id, secret_version: self.secret_version, time })
     }
@@ -92,8 +59,8 @@ impl Used {
 impl Recorder for Queue {
     fn used(&self, key: Arc<Candidate>, secret_version: i32) {
         let used = Used { key, secret_version };
-        if let Err(TrySendError::Full(Word::Used(used)) | TrySendError::Closed(Word::Used(used))) =
-            self.sender.try_send(Word::Used(used))
+        if let Err(TrySendError::Full(Note::Used(used)) | TrySendError::Closed(Note::Used(used))) =
+            self.sender.try_send(Note::Used(used))
         {
             self.dropped.fetch_add(1, Relaxed);
             // Nobody will take it: the next use is a first one again.
@@ -102,101 +69,8 @@ impl Recorder for Queue {
     }
 
     fn rehashed(&self, rehash: Rehash) {
-        if self.sender.try_send(Word::Rehashed(rehash)).is_err() {
+        if self.sender.try_send(Note::Rehashed(rehash)).is_err() {
             self.dropped.fetch_add(1, Relaxed);
-        }
-    }
-}
-
-impl Writer {
-    /// Writes until `stop` resolves, then takes what is left in the queue and writes it too.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Unsaved {
-        let mut stop = pin!(stop);
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut notes = Vec::with_capacity(PORTION);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stop => break,
-                _ = ticks.tick() => self.flush().await,
-                received = self.receiver.recv_many(&mut notes, PORTION) => {
-                    if received == 0 {
-                        break; // the queue is gone
-                    }
-                    self.gather(&mut notes);
-                    // While the store fails, the ticks alone set the pace.
-                    if self.used.len() + self.batch.len() >= WAITING && !self.failing {
-                        self.flush().await;
-                    }
-                }
-            }
-        }
-        self.receiver.close();
-        while self.receiver.recv_many(&mut notes, PORTION).await > 0 {
-            self.gather(&mut notes);
-        }
-        for _ in 0..LAST_TRIES {
-            self.flush().await;
-            if self.batch.len() == 0 {
-                break;
-            }
-            ticks.tick().await;
-        }
-        Unsaved(self.batch.len())
-    }
-
-    fn gather(&mut self, words: &mut Vec<Word>) {
-        for word in words.drain(..) {
-            match word {
-                Word::Used(used) => self.used.push(used),
-                Word::Rehashed(rehash) => self.batch.add(Note::Rehashed(rehash)),
-            }
-        }
-    }
-
-    async fn flush(&mut self) {
-        for used in self.used.drain(..) {
-            if let Some(usage) = used.take() {
-                self.batch.add(Note::Used(usage));
-            }
-        }
-        let dropped = self.dropped.swap(0, Relaxed) + self.batch.take_dropped();
-        if dropped > 0 {
-            warn!(recorder.dropped = dropped, "too many uses at once: some were not recorded");
-        }
-        // Of two calls that fail, one tells enough.
-        let written = self.write_uses().await;
-        let written = self.write_rehashes().await.and(written);
-        match &written {
-            Err(error) if !self.failing => {
-                warn!(error = %error, recorder.waiting = self.batch.len(), "uses cannot be recorded; trying on");
-            }
-            Ok(()) if self.failing => info!("uses are recorded again"),
-            _ => {}
-        }
-        self.failing = written.is_err();
-    }
-
-    async fn write_uses(&mut self) -> Result<(), StoreError> {
-        loop {
-            let uses = self.batch.uses();
-            if uses.is_empty() {
-                return Ok(());
-            }
-            self.store.record_uses(&uses).await?;
-            self.batch.forget_uses(&uses);
-        }
-    }
-
-    async fn write_rehashes(&mut self) -> Result<(), StoreError> {
-        loop {
-            let rehashes = self.batch.rehashes();
-            if rehashes.is_empty() {
-                return Ok(());
-            }
-            self.store.rehash(&rehashes).await?;
-            self.batch.forget_rehashes(&rehashes);
         }
     }
 }
@@ -223,7 +97,7 @@ mod tests {
             queue.rehashed(rehash(version));
         }
         assert_eq!(queue.dropped.load(Relaxed), 3);
-        assert!(matches!(receiver.try_recv(), Ok(Word::Rehashed(it)) if it.secret_version == 0));
+        assert!(matches!(receiver.try_recv(), Ok(Note::Rehashed(it)) if it.secret_version == 0));
         queue.rehashed(rehash(5));
         assert_eq!(queue.dropped.load(Relaxed), 3, "there was room again");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settings::Settings;
-use super::values::{duration, integer};
+use super::values::{duration, integer, show};
 
 /// The cache in front of the database, and its follower of the change log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +16,11 @@ pub struct CacheConfig {
     pub unknown_ids: u32,
     /// `KEYSTILE_CACHE_PRELOAD`: how many of the keys that were used last are loaded before the first call.
     pub preload: u32,
-    /// `KEYSTILE_FEED_POLL`: how often the change log is looked at, word of a change or not, from 10 ms to 60 s.
+    /// `KEYSTILE_FEED_POLL`: how often the change log is looked at, word of a change or not, from 10 ms to 60 s, and no more
+    /// rarely than `KEYSTILE_MAX_STALENESS` allows.
     pub feed_poll: Duration,
     /// `KEYSTILE_MAX_STALENESS`: how long answers may come from the cache while the change log cannot be followed,
-    /// from 0 s to 24 hours.
+    /// from 0 s (never) to 24 hours.
     pub max_staleness: Duration,
     /// `KEYSTILE_FAIL_OPEN`: beyond that, answer from the cache all the same.
     pub fail_open: bool,
@@ -29,7 +30,7 @@ impl CacheConfig {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         let seconds = Duration::from_secs;
-        Self {
+        let config = Self {
             capacity_mib: settings.value("KEYSTILE_CACHE_CAPACITY", 256, |text| integer(text, 1..=1_048_576)),
             time_to_live: settings
                 .value("KEYSTILE_CACHE_TTL", seconds(600), |text| duration(text, seconds(1)..=hours(24))),
@@ -42,6 +43,22 @@ impl CacheConfig {
             max_staleness: settings
                 .value("KEYSTILE_MAX_STALENESS", seconds(30), |text| duration(text, seconds(0)..=hours(24))),
             fail_open: settings.value("KEYSTILE_FAIL_OPEN", false, super::values::boolean),
+        };
+        config.check(settings);
+        config
+    }
+
+    /// Only a look at the log confirms what is at hand: were it too old before the next, all calls in between would go to the
+    /// database. Who allows no age at all wants just that.
+    fn check(&self, settings: &mut Settings) {
+        let (poll, bound) = (self.feed_poll, self.max_staleness);
+        if poll > bound && !bound.is_zero() {
+            let (poll, bound) = (show(poll), show(bound));
+            let message = format!(
+                "{poll} is longer than KEYSTILE_MAX_STALENESS, {bound}: what is cached would be too old before the log is \
+                 looked at again; make this shorter or that longer"
+            );
+            settings.fault("KEYSTILE_FEED_POLL", message);
         }
     }
 }

@@ -35,7 +35,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     }
 }
 
-fn show(duration: Duration) -> String {
+pub(super) fn show(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => format!("{}s", duration.as_secs()),
         _ => format!("{}ms", duration.as_millis()),

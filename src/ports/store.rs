@@ -109,7 +109,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Does all of it, or nothing.
     async fn commit(&self, commit: Commit) -> Result<Revision, CommitError>;
 
-    /// Moves last-used times forward. No change in the sense of the log.
+    /// Moves last-used times forward, those that are known, in one transaction: changes may wait for it, so whoever has many
+    /// brings them in portions. No change in the sense of the log.
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError>;
     /// Puts digests under a newer pepper. No change in the sense of the log.
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError>;

@@ -16,6 +16,7 @@ mod requests;
 mod rows;
 mod session;
 mod traces;
+mod uses;
 mod wakeups;
 
 use std::{collections::HashMap, fmt};

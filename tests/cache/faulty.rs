@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -28,7 +32,7 @@ use keystile::{
     },
     store::SqlStore,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -51,6 +55,10 @@ pub(crate) struct Faulty {
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
     heads: AtomicUsize,
+    /// How long it pretends to write uses, which then go no further.
+    pretends: Mutex<Option<Duration>>,
+    /// The uses that it wrote, call by call.
+    portions: watch::Sender<Vec<Vec<Use>>>,
 }
 
 impl Faulty {
@@ -62,6 +70,8 @@ impl Faulty {
             held: watch::Sender::new(0),
             follows: watch::Sender::new(0),
             heads: AtomicUsize::new(0),
+            pretends: Mutex::default(),
+            portions: watch::Sender::default(),
         }
     }
 
@@ -86,6 +96,19 @@ impl Faulty {
 
     pub(crate) async fn follows_reach(&self, number: usize) {
         self.follows.subscribe().wait_for(|follows| *follows >= number).await.unwrap();
+    }
+
+    pub(crate) fn pretend_to_write_uses(&self, time: Duration) {
+        *self.pretends.lock().unwrap() = Some(time);
+    }
+
+    pub(crate) fn portions(&self) -> Vec<Vec<Use>> {
+        self.portions.borrow().clone()
+    }
+
+    /// Resolves once it wrote uses so many times, ever.
+    pub(crate) async fn portions_reach(&self, number: usize) {
+        self.portions.subscribe().wait_for(|portions| portions.len() >= number).await.unwrap();
     }
 
     /// Resolves once so many loads are held.
@@ -220,7 +243,14 @@ impl Store for Faulty {
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
-        self.real.record_uses(uses).await
+        self.before().await?;
+        let pretends = *self.pretends.lock().unwrap();
+        match pretends {
+            Some(time) => sleep(time).await,
+            None => self.real.record_uses(uses).await?,
+        }
+        self.portions.send_modify(|portions| portions.push(uses.to_vec()));
+        Ok(())
     }
 
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ mod flood;
 mod forge;
 mod misses;
 mod node;
+mod recorder;
 mod staleness;
 mod streams;
 mod stress;

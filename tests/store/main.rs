@@ -73,7 +73,8 @@ contract! {
             a_deleted_project_leaves_nothing_but_its_log;
         races: concurrent_changes_make_one_gapless_chain, of_changes_to_one_key_one_wins,
             traces_and_changes_do_not_block_each_other;
-        traces: last_use_only_moves_forward, the_lately_used_come_first, many_uses_are_recorded_at_once,
+        traces: last_use_only_moves_forward, keys_and_owners_were_used_when_the_last_of_theirs_was,
+            the_lately_used_come_first, many_uses_are_recorded_at_once,
             an_update_keeps_what_verifications_left, a_rehash_replaces_only_what_was_verified;
         filters: keys_are_filtered_by_what_they_are, keys_are_filtered_by_their_times,
             states_are_those_of_the_instant, counts_are_those_of_the_instant;
@@ -85,7 +86,9 @@ contract! {
             events_are_filtered;
         plans: a_candidate_is_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
-            other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index;
+            other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
+            uses_are_written_by_three_statements_by_primary_keys,
+            the_lately_used_are_read_from_an_index_alone;
         failures: a_closed_store_does_not_answer, errors_tell_no_values,
             a_damaged_row_is_told_by_its_column;
     }

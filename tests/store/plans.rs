@@ -10,7 +10,7 @@ use keystile::{
         name::Scope,
         page::{Cursor, Id, Page, SortValue},
     },
-    ports::{Store, store::Write},
+    ports::{Store, recorder::Use, store::Write},
     store::SqlStore,
 };
 use sea_orm::{ConnectionTrait, Statement};
@@ -122,6 +122,52 @@ pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &Sql
     watched.close().await;
 }
 
+/// However many uses there are: the database prepares each statement once, and reads no table from end to end.
+pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
+    database: &Database,
+    store: &SqlStore,
+) {
+    populate(store).await;
+    let accounts = (0..300).map(|n| Write::InsertServiceAccount(account(&format!("account-{n}"))));
+    write(store, accounts.collect()).await;
+    let keys = (0..1000)
+        .map(|n: u64| Key { service_account: format!("account-{}", n % 300).parse().unwrap(), ..key(n) });
+    insert_keys(store, keys).await;
+    let (watched, seen) = watch(database).await;
+    let mut texts = Vec::new();
+    for number in [1, 100] {
+        let used = |n| Use { key: key_id(n), secret_version: 1, time: at(60) };
+        let uses: Vec<Use> = (0..number).map(used).collect();
+        watched.record_uses(&uses).await.unwrap();
+        let statements: Vec<_> = take(&seen).into_iter().filter(|it| it.sql.starts_with("UPDATE")).collect();
+        assert_eq!(statements.len(), 3, "{statements:?}");
+        for statement in &statements {
+            let plan = Plan::of(database, statement).await;
+            plan.assert_searches(&["keys", "secrets", "service_accounts"]);
+        }
+        texts.push(statements.into_iter().map(|it| it.sql).collect::<Vec<_>>());
+    }
+    assert_eq!(texts[0], texts[1]);
+    watched.close().await;
+}
+
+/// A warm start looks at every key that was ever used, but in an index, not in the table.
+pub(crate) async fn the_lately_used_are_read_from_an_index_alone(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, (0..1000).map(|n| Key { last_used_time: Some(at(50)), ..key(n) })).await;
+    database.execute(if database.kind == Kind::Postgres { "VACUUM keys" } else { "SELECT 1" }).await;
+    let (watched, seen) = watch(database).await;
+    assert_eq!(watched.lately_used(100).await.unwrap().len(), 100);
+    let plan = Plan::of(database, &take(&seen)[0]).await;
+    let index = match database.kind {
+        Kind::Sqlite => "USING COVERING INDEX keys_by_last_used_time",
+        Kind::Postgres => "Index Only Scan using keys_by_last_used_time",
+        Kind::MySql => "by keys_by_last_used_time: Using where; Using index",
+    };
+    assert!(plan.has(index), "{:#?}", plan.lines);
+    watched.close().await;
+}
+
 type Seen = Arc<Mutex<Vec<Statement>>>;
 
 /// A store whose statements are seen, and statistics for whoever plans them.
@@ -172,7 +218,7 @@ impl Plan {
                 Kind::MySql => {
                     let text =
                         |column: &str| row.try_get::<Option<String>>("", column).unwrap().unwrap_or_default();
-                    format!("{} by {}: {}", text("type"), text("key"), text("Extra"))
+                    format!("{}: {} by {}: {}", text("table"), text("type"), text("key"), text("Extra"))
                 }
             })
             .collect();
@@ -193,6 +239,18 @@ impl Plan {
         };
         for part in slow {
             assert!(!self.has(part), "{part}: {:#?}", self.lines);
+        }
+    }
+
+    /// None of these tables is read from end to end.
+    fn assert_searches(&self, tables: &[&str]) {
+        for table in tables {
+            let slow = match self.kind {
+                Kind::Sqlite => format!("SCAN {table}"),
+                Kind::Postgres => format!("Seq Scan on {table}"),
+                Kind::MySql => format!("{table}: ALL by"),
+            };
+            assert!(!self.has(&slow), "{slow}: {:#?}", self.lines);
         }
     }
 

@@ -1,7 +1,9 @@
 //! What verifications leave behind: last uses, and digests under a newer pepper.
 
+use std::time::Duration;
+
 use keystile::{
-    domain::key::Sealed,
+    domain::key::{Key, Sealed},
     ports::{
         Store,
         recorder::{Rehash, Use},
@@ -12,7 +14,7 @@ use keystile::{
 
 use crate::{
     database::Database,
-    sample::{acme, at, insert_keys, key, key_id, populate, sealed, stored, write},
+    sample::{account, acme, at, insert_keys, key, key_id, populate, sealed, stored, write},
 };
 
 pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) {
@@ -38,6 +40,28 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
     let key = stored(store, key_id(1)).await;
     assert_eq!(key.last_used_time, Some(at(90)));
     assert_eq!(key.secrets[0].last_used_time, Some(at(30)));
+}
+
+/// Two secrets of one key, and keys of two owners, in one call.
+pub(crate) async fn keys_and_owners_were_used_when_the_last_of_theirs_was(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    write(store, vec![Write::InsertServiceAccount(account("cd"))]).await;
+    insert_keys(store, [key(1), key(2), Key { service_account: "cd".parse().unwrap(), ..key(3) }]).await;
+    let rotated = stored(store, key_id(1)).await.rotate(sealed(9, 1), Duration::from_secs(60), at(10));
+    write(store, vec![Write::UpdateKey(rotated.unwrap())]).await;
+    let used = |n, secret_version, time| Use { key: key_id(n), secret_version, time: at(time) };
+    store.record_uses(&[used(1, 1, 30), used(1, 2, 20), used(2, 1, 25), used(3, 1, 40)]).await.unwrap();
+
+    let key = stored(store, key_id(1)).await;
+    assert_eq!(key.last_used_time, Some(at(30)));
+    let times: Vec<_> = key.secrets.iter().map(|it| (it.version, it.last_used_time)).collect();
+    assert_eq!(times, [(2, Some(at(20))), (1, Some(at(30)))]);
+    for (owner, time) in [("ci", 30), ("cd", 40)] {
+        let owner = store.service_account(&acme(), &owner.parse().unwrap()).await;
+        assert_eq!(owner.unwrap().unwrap().last_used_time, Some(at(time)));
+    }
+    let ids = store.lately_used(10).await.unwrap();
+    assert_eq!(ids, [key_id(3), key_id(1), key_id(2)]);
 }
 
 pub(crate) async fn the_lately_used_come_first(_: &Database, store: &SqlStore) {
@@ -71,7 +95,7 @@ pub(crate) async fn an_update_keeps_what_verifications_left(_: &Database, store:
     store.record_uses(&[used]).await.unwrap();
     store.rehash(&[rehash(1, 1, sealed(42, 2))]).await.unwrap();
 
-    let rotated = read.rotate(sealed(3, 2), std::time::Duration::from_secs(60), at(70));
+    let rotated = read.rotate(sealed(3, 2), Duration::from_secs(60), at(70));
     write(store, vec![Write::UpdateKey(rotated.unwrap())]).await;
     let key = stored(store, key_id(1)).await;
     assert_eq!(key.last_used_time, Some(at(60)));

@@ -55,6 +55,18 @@ fn numbers_and_durations_keep_to_their_ranges() {
 }
 
 #[test]
+fn the_log_is_looked_at_before_the_cache_is_too_old() {
+    assert_eq!(
+        fault(&[("KEYSTILE_FEED_POLL", "2s"), ("KEYSTILE_MAX_STALENESS", "1999ms")]),
+        "KEYSTILE_FEED_POLL: 2s is longer than KEYSTILE_MAX_STALENESS, 1999ms: what is cached would be too old before the log \
+         is looked at again; make this shorter or that longer"
+    );
+    assert!(fault(&[("KEYSTILE_MAX_STALENESS", "99ms")]).starts_with("KEYSTILE_FEED_POLL: 100ms is longer"));
+    assert!(load(&[("KEYSTILE_FEED_POLL", "2s"), ("KEYSTILE_MAX_STALENESS", "2s")]).is_ok());
+    assert!(load(&[("KEYSTILE_MAX_STALENESS", "0s")]).is_ok(), "never from the cache alone");
+}
+
+#[test]
 fn a_database_address_is_checked() {
     let fault = fault(&[("KEYSTILE_DATABASE_URL", "oracle://ann:hunter2@db/keys")]);
     assert!(fault.starts_with("KEYSTILE_DATABASE_URL: must begin with sqlite://, postgres://"), "{fault}");

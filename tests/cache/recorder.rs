@@ -1,0 +1,246 @@
+//! The recorder, in a time of its own: what it takes of it, what it keeps, and how it ends.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use keystile::{
+    audit::{self, Queue, Unsaved},
+    domain::{
+        candidate::Candidate,
+        digest::Digest,
+        id::KeyId,
+        key::{Key, Sealed, StoredSecret},
+        labels::Metadata,
+        time::Timestamp,
+    },
+    ports::{Clock, Recorder},
+};
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, pause, sleep},
+};
+
+use crate::{
+    faulty::{Faulty, Mode},
+    support::database::{Database, Kind},
+};
+
+/// A writer on a store that only pretends, while no time passes but what somebody waits for.
+struct Recording {
+    store: Arc<Faulty>,
+    queue: Queue,
+    clock: Arc<TokioClock>,
+    stop: oneshot::Sender<()>,
+    writer: JoinHandle<Unsaved>,
+    _database: Database,
+}
+
+impl Recording {
+    async fn start(candidates: &[Arc<Candidate>]) -> Self {
+        let (database, real) = Database::migrated(Kind::Sqlite).await;
+        let store = Arc::new(Faulty::new(real));
+        store.pretend_to_write_uses(PORTION);
+        pause();
+        let clock = Arc::new(TokioClock::start());
+        let (queue, writer) = audit::recorder(store.clone(), clock.clone());
+        for candidate in candidates {
+            use_at(&queue, candidate, 1);
+        }
+        let (stop, stopped) = oneshot::channel();
+        let writer = tokio::spawn(writer.run(async {
+            if stopped.await.is_err() {
+                pending().await
+            }
+        }));
+        Self { store, queue, clock, stop, writer, _database: database }
+    }
+
+    fn millis(&self) -> u128 {
+        self.clock.uptime().as_millis()
+    }
+
+    async fn stop(self) -> (Unsaved, Arc<Faulty>, u128) {
+        let before = self.millis();
+        self.stop.send(()).unwrap();
+        let unsaved = self.writer.await.unwrap();
+        (unsaved, self.store, self.clock.uptime().as_millis() - before)
+    }
+}
+
+/// How long a portion takes: neither so short nor so long that the next has another size.
+const PORTION: Duration = Duration::from_millis(15);
+const SIZE: usize = 256;
+
+/// Shows the time that tokio's timers go by.
+#[derive(Debug)]
+struct TokioClock(Instant);
+
+impl TokioClock {
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(0).after(self.uptime())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    fn uptime(&self) -> Duration {
+        Instant::now() - self.0
+    }
+}
+
+fn candidates(number: u64) -> Vec<Arc<Candidate>> {
+    (0..number).map(|n| Arc::new(candidate(n))).collect()
+}
+
+fn candidate(n: u64) -> Candidate {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&n.to_be_bytes());
+    let start = Timestamp::from_micros(0);
+    let sealed = Sealed { digest: Digest::from_bytes([0; 32]), pepper: 1 };
+    let key = Key {
+        id: KeyId::new(start, random),
+        project: "acme".parse().unwrap(),
+        service_account: "ci".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        head: "acme_live".into(),
+        display_name: "".parse().unwrap(),
+        customers: vec![],
+        allowed_cidrs: vec![],
+        metadata: Metadata::default(),
+        tags: vec![],
+        created_by: None,
+        create_time: start,
+        update_time: start,
+        expire_time: None,
+        last_used_time: None,
+        disable_time: None,
+        revocation: None,
+        deletion: None,
+        protected: false,
+        secrets: vec![StoredSecret::new(1, sealed, start)],
+        revision: 1,
+    };
+    Candidate::new(&key, false, Box::default()).unwrap()
+}
+
+/// As a verification does; whether it left a note.
+fn use_at(queue: &Queue, candidate: &Arc<Candidate>, micros: i64) -> bool {
+    let first = candidate.secret(1).unwrap().note_use(Timestamp::from_micros(micros));
+    if first {
+        queue.used(candidate.clone(), 1);
+    }
+    first
+}
+
+#[tokio::test]
+async fn a_tenth_of_the_time_goes_into_writing() {
+    let recording = Recording::start(&candidates(4 * SIZE as u64)).await;
+    let mut ends = Vec::new();
+    for number in 1..=4 {
+        recording.store.portions_reach(number).await;
+        ends.push(recording.millis());
+    }
+    // Timers go by whole milliseconds, upwards.
+    let apart: Vec<_> = ends.windows(2).map(|ends| ends[1] - ends[0]).collect();
+    assert!(apart.iter().all(|it| (150..170).contains(it)), "{apart:?}");
+    let portions = recording.store.portions();
+    assert!(portions.iter().all(|portion| portion.len() == SIZE));
+    assert!(portions.concat().is_sorted_by_key(|it| it.key), "neighbours are written together");
+    let (unsaved, ..) = recording.stop().await;
+    assert_eq!(unsaved, Unsaved(0));
+}
+
+#[tokio::test]
+async fn a_hot_key_costs_one_note_and_one_write_until_it_is_taken() {
+    let hot = Arc::new(candidate(1));
+    let recording = Recording::start(&[]).await;
+    sleep(Duration::from_millis(100)).await;
+    assert!(use_at(&recording.queue, &hot, 100));
+    for micros in 101..200 {
+        assert!(!use_at(&recording.queue, &hot, micros));
+    }
+    recording.store.portions_reach(1).await;
+    assert!(recording.millis() <= 3_050, "{}", recording.millis());
+    let times: Vec<_> = recording.store.portions().concat().iter().map(|it| it.time.as_micros()).collect();
+    assert_eq!(times, [199]);
+    assert_eq!(Arc::strong_count(&hot), 1, "it may be evicted");
+
+    assert!(use_at(&recording.queue, &hot, 300));
+    recording.store.portions_reach(2).await;
+    assert!(recording.millis() <= 6_100, "{}", recording.millis());
+}
+
+#[tokio::test]
+async fn notes_are_received_while_the_store_works_and_while_it_rests() {
+    const ROUND: u64 = 16_000;
+    let candidates = candidates(4 * ROUND);
+    let mut rounds = candidates.chunks(ROUND as usize);
+    let recording = Recording::start(rounds.next().unwrap()).await;
+    recording.store.portions_reach(1).await;
+    for (round, mode) in rounds.zip([Mode::Answers, Mode::Hangs, Mode::Hangs]) {
+        recording.store.set(mode);
+        for candidate in round {
+            use_at(&recording.queue, candidate, 1);
+        }
+        // Within one rest, and then within one call that does not return.
+        sleep(Duration::from_millis(100)).await;
+    }
+    recording.store.set(Mode::Answers);
+    let (unsaved, store, _) = recording.stop().await;
+    assert_eq!(unsaved, Unsaved(0));
+    assert_eq!(store.portions().concat().len(), candidates.len(), "the queue ran over");
+    assert!(candidates.iter().all(|it| Arc::strong_count(it) == 1));
+}
+
+#[tokio::test]
+async fn at_the_end_all_is_written_without_a_rest() {
+    let recording = Recording::start(&candidates(10_000)).await;
+    recording.store.portions_reach(1).await;
+    let late = Arc::new(candidate(20_000));
+    use_at(&recording.queue, &late, 1);
+    let (unsaved, store, took) = recording.stop().await;
+    assert_eq!(unsaved, Unsaved(0));
+    assert_eq!(store.portions().concat().len(), 10_001);
+    assert!(took < 60, "{took} ms, though portions are as large as they get");
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_take_is_kept() {
+    let recording = Recording::start(&[]).await;
+    recording.store.set(Mode::Fails);
+    let first = Arc::new(candidate(1));
+    use_at(&recording.queue, &first, 1);
+    sleep(Duration::from_secs(20)).await;
+    assert!(recording.store.portions().is_empty());
+    use_at(&recording.queue, &first, 2);
+    recording.store.set(Mode::Answers);
+    recording.store.portions_reach(1).await;
+    assert!(recording.millis() <= 24_000, "{}", recording.millis());
+    assert_eq!(recording.stop().await.0, Unsaved(0));
+}
+
+#[tokio::test]
+async fn the_end_does_not_wait_for_a_store_that_fails() {
+    the_end_comes(Mode::Fails).await;
+}
+
+#[tokio::test]
+async fn the_end_does_not_wait_for_a_store_that_hangs() {
+    the_end_comes(Mode::Hangs).await;
+}
+
+async fn the_end_comes(mode: Mode) {
+    let recording = Recording::start(&[]).await;
+    recording.store.set(mode);
+    use_at(&recording.queue, &Arc::new(candidate(1)), 1);
+    // Until it is in the middle of it.
+    sleep(Duration::from_secs(4)).await;
+    let (unsaved, _, took) = recording.stop().await;
+    assert_eq!(unsaved, Unsaved(1));
+    assert!(took < 9_000, "{took} ms");
+}
