@@ -86,7 +86,7 @@ mod tests {
             secrets: vec![StoredSecret::new(1, sealed, START)],
             revision: 1,
         };
-        Arc::new(Candidate::new(&key, false, Box::default()).unwrap())
+        Arc::new(Candidate::new(&key, false, &[]).unwrap())
     }
 
     /// Whether it was a first use.
