@@ -45,10 +45,8 @@ mod tests {
     use crate::{
         domain::{
             candidate::Candidate,
-            digest::Digest,
             id::KeyId,
-            key::{Key, Sealed, StoredSecret},
-            labels::Metadata,
+            key::{Key, tests::key},
             time::Timestamp,
         },
         ports::recorder::Use,
@@ -61,45 +59,30 @@ mod tests {
         KeyId::new(START, [0, 0, 0, 0, 0, 0, a, b, c, d])
     }
 
-    fn candidate(n: u32) -> Arc<Candidate> {
-        let sealed = Sealed { digest: Digest::from_bytes([0; 32]), pepper: 1 };
-        let key = Key {
-            id: key_id(n),
-            project: "acme".parse().unwrap(),
-            service_account: "ci".parse().unwrap(),
-            environment: "production".parse().unwrap(),
-            head: "acme_live".into(),
-            display_name: "".parse().unwrap(),
-            customers: vec![],
-            allowed_cidrs: vec![],
-            metadata: Metadata::default(),
-            tags: vec![],
-            created_by: None,
-            create_time: START,
-            update_time: START,
-            expire_time: None,
-            last_used_time: None,
-            disable_time: None,
-            revocation: None,
-            deletion: None,
-            protected: false,
-            secrets: vec![StoredSecret::new(1, sealed, START)],
-            revision: 1,
-        };
-        Arc::new(Candidate::new(&key, false, &[]).unwrap())
+    fn candidate(n: u32) -> (KeyId, Arc<Candidate>) {
+        let key = Key { id: key_id(n), ..key(None, false) };
+        (key.id, Arc::new(Candidate::new(&key, false, &[]).unwrap()))
     }
 
     /// Whether it was a first use.
-    fn use_at(notes: &mut Notes, key: &Arc<Candidate>, micros: i64) -> bool {
-        let first = key.secret(1).unwrap().note_use(Timestamp::from_micros(micros));
+    fn use_at(notes: &mut Notes, (id, key): &(KeyId, Arc<Candidate>), second: i64) -> bool {
+        let first = key.secret(1).unwrap().note_use(at(second));
         if first {
-            notes.add(Note::Used(Used { key: key.clone(), secret_version: 1 }));
+            notes.add(used_now(*id, key));
         }
         first
     }
 
-    fn used(n: u32, micros: i64) -> Use {
-        Use { key: key_id(n), secret_version: 1, time: Timestamp::from_micros(micros) }
+    fn used_now(id: KeyId, key: &Arc<Candidate>) -> Note {
+        Note::Used(Used { id, key: key.clone(), secret_version: 1 })
+    }
+
+    fn used(n: u32, second: i64) -> Use {
+        Use { key: key_id(n), secret_version: 1, time: at(second) }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_micros(second * 1_000_000)
     }
 
     #[test]
@@ -116,12 +99,12 @@ mod tests {
     #[test]
     fn no_more_keys_are_kept_in_memory_than_the_queue_has() {
         let mut notes = Notes::default();
-        let key = candidate(1);
+        let (id, key) = candidate(1);
         for _ in 0..16_383 {
-            notes.add(Note::Used(Used { key: key.clone(), secret_version: 1 }));
+            notes.add(used_now(id, &key));
         }
         assert_eq!(Arc::strong_count(&key), 16_384);
-        notes.add(Note::Used(Used { key: key.clone(), secret_version: 1 }));
+        notes.add(used_now(id, &key));
         assert_eq!(Arc::strong_count(&key), 1);
     }
 

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
-    domain::candidate::Candidate,
+    domain::{candidate::Candidate, id::KeyId},
     ports::{
         Clock, Recorder, Store,
         recorder::{Rehash, Use},
@@ -45,6 +45,7 @@ pub(super) enum Note {
 /// A secret whose uses are to be taken: at the next flush, so that they cost one note until then.
 #[derive(Debug)]
 pub(super) struct Used {
+    pub(super) id: KeyId,
     pub(super) key: Arc<Candidate>,
     pub(super) secret_version: i32,
 }
@@ -52,13 +53,13 @@ pub(super) struct Used {
 impl Used {
     pub(super) fn take(&self) -> Option<Use> {
         let time = self.key.secret(self.secret_version)?.take_use()?;
-        Some(Use { key: self.key.id, secret_version: self.secret_version, time })
+        Some(Use { key: self.id, secret_version: self.secret_version, time })
     }
 }
 
 impl Recorder for Queue {
-    fn used(&self, key: Arc<Candidate>, secret_version: i32) {
-        let used = Used { key, secret_version };
+    fn used(&self, id: KeyId, key: Arc<Candidate>, secret_version: i32) {
+        let used = Used { id, key, secret_version };
         if let Err(TrySendError::Full(Note::Used(used)) | TrySendError::Closed(Note::Used(used))) =
             self.sender.try_send(Note::Used(used))
         {

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::{
     digest::{Digest, PepperVersion, Peppers},
-    id::{KeyId, ServiceAccountId},
+    id::ServiceAccountId,
     key::{Key, StoredSecret, is_past},
     labels::Customer,
     recognition::{Mark, Memory, Recognition},
@@ -24,7 +24,6 @@ use layout::Layout;
 /// As small as can be: it decides how many keys fit in the cache.
 #[derive(Debug)]
 pub struct Candidate {
-    pub id: KeyId,
     texts: Box<[u8]>,
     layout: Layout,
     pub(super) revoked: bool,
@@ -128,7 +127,6 @@ impl Candidate {
             former: former.first().map(KnownSecret::new),
         };
         Some(Self {
-            id: key.id,
             texts,
             layout,
             revoked: key.revocation.is_some(),
@@ -190,7 +188,7 @@ impl Candidate {
         }
         let mut proven = None;
         for secret in self.living(now) {
-            let presented = peppers.digest_with(secret.pepper, self.id, &token.secret);
+            let presented = peppers.digest_with(secret.pepper, token.id, &token.secret);
             if presented.is_some_and(|presented| presented.matches(&secret.digest)) {
                 proven = Some(secret);
             }

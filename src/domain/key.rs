@@ -245,4 +245,4 @@ impl StoredSecret {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

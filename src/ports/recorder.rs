@@ -6,8 +6,8 @@ use crate::domain::{candidate::Candidate, digest::PepperVersion, id::KeyId, key:
 
 /// Takes notes without ever making its caller wait; under pressure it drops some and counts them.
 pub trait Recorder: Debug + Send + Sync + 'static {
-    /// A secret of `key` is used, for the first time since its uses were taken.
-    fn used(&self, key: Arc<Candidate>, secret_version: i32);
+    /// A secret of `key`, whose id is `id`, is used for the first time since its uses were taken.
+    fn used(&self, id: KeyId, key: Arc<Candidate>, secret_version: i32);
 
     fn rehashed(&self, rehash: Rehash);
 }

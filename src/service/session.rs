@@ -19,6 +19,7 @@ use crate::{
 /// A caller whose credential was proven.
 #[derive(Debug)]
 pub struct Session {
+    id: KeyId,
     /// A key of the system project.
     key: Arc<Candidate>,
     secret_version: i32,
@@ -32,7 +33,7 @@ pub struct Session {
 
 impl Session {
     pub fn key(&self) -> KeyId {
-        self.key.id
+        self.id
     }
 
     pub fn service_account(&self) -> &ServiceAccountId {
@@ -50,11 +51,13 @@ impl<C: Credentials> Verifier<C> {
         let moment = self.moment();
         let as_of = self.credentials.newest_change(moment.uptime);
         let Ok(presented) = Presented::of(&api_key) else { return Ok(None) };
-        let known = self.known(presented.id, moment).await?;
+        let id = presented.id;
+        let known = self.known(id, moment).await?;
         let question = Question { client_ip: peer, ..Question::default() };
         let (decision, end) = self.judge(&presented, known, &question, moment);
         let proof = decision.proof.filter(|_| decision.code == Code::Valid);
         Ok(proof.filter(|proof| proof.candidate.caller().is_some()).map(|proof| Session {
+            id,
             key: proof.candidate,
             secret_version: proof.secret_version,
             api_key,
@@ -70,7 +73,7 @@ impl<C: Credentials> Verifier<C> {
             && self.credentials.newest_change(uptime) == session.as_of
             && !is_past(session.end, now);
         if goes_on && let Some(secret) = session.key.secret(session.secret_version) {
-            self.note_use(&session.key, secret, now);
+            self.note_use(session.id, &session.key, secret, now);
         }
         goes_on
     }

@@ -137,10 +137,16 @@ impl<C: Credentials> Verifier<C> {
     }
 
     /// `true` for the first use since the last was written down.
-    pub(super) fn note_use(&self, candidate: &Arc<Candidate>, secret: &KnownSecret, now: Timestamp) -> bool {
+    pub(super) fn note_use(
+        &self,
+        id: KeyId,
+        candidate: &Arc<Candidate>,
+        secret: &KnownSecret,
+        now: Timestamp,
+    ) -> bool {
         let first = secret.note_use(now);
         if first {
-            self.recorder.used(candidate.clone(), secret.version);
+            self.recorder.used(id, candidate.clone(), secret.version);
         }
         first
     }
@@ -153,7 +159,7 @@ impl<C: Credentials> Verifier<C> {
         now: Timestamp,
     ) {
         // The cached secret keeps its old pepper for a while: one new digest a flush is enough.
-        if self.note_use(candidate, secret, now)
+        if self.note_use(presented.id, candidate, secret, now)
             && secret.pepper != self.peppers.newest()
             && let Ok(token) = presented.token()
         {

@@ -19,6 +19,7 @@ use keystile::{
         decision::{Code, Decision, Question},
         digest::Peppers,
         expiry::Expiry,
+        id::KeyId,
         labels::Metadata,
         name::{KeyName, ServiceAccountName},
         project::{Environments, Retention},
@@ -205,7 +206,7 @@ pub(crate) fn new_key(project: &str) -> NewKey {
 struct Nobody;
 
 impl Recorder for Nobody {
-    fn used(&self, _key: Arc<Candidate>, _secret_version: i32) {}
+    fn used(&self, _id: KeyId, _key: Arc<Candidate>, _secret_version: i32) {}
 
     fn rehashed(&self, _rehash: Rehash) {}
 }

@@ -36,7 +36,7 @@ struct Recording {
 }
 
 impl Recording {
-    async fn start(candidates: &[Arc<Candidate>]) -> Self {
+    async fn start(candidates: &[TestCandidate]) -> Self {
         let (database, real) = Database::migrated(Kind::Sqlite).await;
         let store = Arc::new(Faulty::new(real));
         store.pretend_to_write_uses(PORTION);
@@ -93,11 +93,13 @@ impl Clock for TokioClock {
     }
 }
 
-fn candidates(number: u64) -> Vec<Arc<Candidate>> {
-    (0..number).map(|n| Arc::new(candidate(n))).collect()
+type TestCandidate = (KeyId, Arc<Candidate>);
+
+fn candidates(number: u64) -> Vec<TestCandidate> {
+    (0..number).map(candidate).collect()
 }
 
-fn candidate(n: u64) -> Candidate {
+fn candidate(n: u64) -> TestCandidate {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&n.to_be_bytes());
     let start = Timestamp::from_micros(0);
@@ -125,14 +127,14 @@ fn candidate(n: u64) -> Candidate {
         secrets: vec![StoredSecret::new(1, sealed, start)],
         revision: 1,
     };
-    Candidate::new(&key, false, Box::default()).unwrap()
+    (key.id, Arc::new(Candidate::new(&key, false, &[]).unwrap()))
 }
 
 /// As a verification does; whether it left a note.
-fn use_at(queue: &Queue, candidate: &Arc<Candidate>, micros: i64) -> bool {
-    let first = candidate.secret(1).unwrap().note_use(Timestamp::from_micros(micros));
+fn use_at(queue: &Queue, (id, candidate): &TestCandidate, millis: i64) -> bool {
+    let first = candidate.secret(1).unwrap().note_use(Timestamp::from_micros(millis * 1000));
     if first {
-        queue.used(candidate.clone(), 1);
+        queue.used(*id, candidate.clone(), 1);
     }
     first
 }
@@ -157,18 +159,18 @@ async fn a_tenth_of_the_time_goes_into_writing() {
 
 #[tokio::test]
 async fn a_hot_key_costs_one_note_and_one_write_until_it_is_taken() {
-    let hot = Arc::new(candidate(1));
+    let hot = candidate(1);
     let recording = Recording::start(&[]).await;
     sleep(Duration::from_millis(100)).await;
     assert!(use_at(&recording.queue, &hot, 100));
-    for micros in 101..200 {
-        assert!(!use_at(&recording.queue, &hot, micros));
+    for millis in 101..200 {
+        assert!(!use_at(&recording.queue, &hot, millis));
     }
     recording.store.portions_reach(1).await;
     assert!(recording.millis() <= 3_050, "{}", recording.millis());
-    let times: Vec<_> = recording.store.portions().concat().iter().map(|it| it.time.as_micros()).collect();
+    let times: Vec<_> = recording.store.portions().concat().iter().map(|it| it.time.as_millis()).collect();
     assert_eq!(times, [199]);
-    assert_eq!(Arc::strong_count(&hot), 1, "it may be evicted");
+    assert_eq!(Arc::strong_count(&hot.1), 1, "it may be evicted");
 
     assert!(use_at(&recording.queue, &hot, 300));
     recording.store.portions_reach(2).await;
@@ -194,14 +196,14 @@ async fn notes_are_received_while_the_store_works_and_while_it_rests() {
     let (unsaved, store, _) = recording.stop().await;
     assert_eq!(unsaved, Unsaved(0));
     assert_eq!(store.portions().concat().len(), candidates.len(), "the queue ran over");
-    assert!(candidates.iter().all(|it| Arc::strong_count(it) == 1));
+    assert!(candidates.iter().all(|it| Arc::strong_count(&it.1) == 1));
 }
 
 #[tokio::test]
 async fn at_the_end_all_is_written_without_a_rest() {
     let recording = Recording::start(&candidates(10_000)).await;
     recording.store.portions_reach(1).await;
-    let late = Arc::new(candidate(20_000));
+    let late = candidate(20_000);
     use_at(&recording.queue, &late, 1);
     let (unsaved, store, took) = recording.stop().await;
     assert_eq!(unsaved, Unsaved(0));
@@ -213,7 +215,7 @@ async fn at_the_end_all_is_written_without_a_rest() {
 async fn what_the_store_does_not_take_is_kept() {
     let recording = Recording::start(&[]).await;
     recording.store.set(Mode::Fails);
-    let first = Arc::new(candidate(1));
+    let first = candidate(1);
     use_at(&recording.queue, &first, 1);
     sleep(Duration::from_secs(20)).await;
     assert!(recording.store.portions().is_empty());
@@ -237,7 +239,7 @@ async fn the_end_does_not_wait_for_a_store_that_hangs() {
 async fn the_end_comes(mode: Mode) {
     let recording = Recording::start(&[]).await;
     recording.store.set(mode);
-    use_at(&recording.queue, &Arc::new(candidate(1)), 1);
+    use_at(&recording.queue, &candidate(1), 1);
     // Until it is in the middle of it.
     sleep(Duration::from_secs(4)).await;
     let (unsaved, _, took) = recording.stop().await;

@@ -98,5 +98,5 @@ fn uses_within_a_millisecond_are_one() {
 /// How many keys a cache holds depends on it.
 #[test]
 fn it_is_small() {
-    assert!(size_of::<Candidate>() <= 128, "{} bytes", size_of::<Candidate>());
+    assert!(size_of::<Candidate>() <= 112, "{} bytes", size_of::<Candidate>());
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::time::DAY;
 
-pub(in crate::domain) fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
 }
 
@@ -13,7 +13,7 @@ fn sealed(seed: u8) -> Sealed {
     Sealed { digest: Digest::from_bytes([seed; 32]), pepper: 1 }
 }
 
-pub(in crate::domain) fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
+pub(crate) fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
     Key {
         id: KeyId::new(at(0), [0; 10]),
         project: "acme".parse().unwrap(),
