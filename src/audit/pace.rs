@@ -9,7 +9,8 @@ const SHARE: u32 = 10;
 /// How long a portion may take: a change waits for it where the database has one writer at a time.
 const LONG: Duration = Duration::from_millis(20);
 
-/// How many notes a portion has, and has at first: by doubling and halving, as many as are written in ten to twenty milliseconds.
+/// How many notes a portion has, and has at first: a quarter more or less than the one before, to come near what it may take, for
+/// the end of a transaction costs the same however many there are.
 const SMALLEST: usize = 64;
 const FIRST: usize = 256;
 const LARGEST: usize = 4_096;
@@ -40,9 +41,9 @@ impl Pace {
     /// Learns from a portion of `number` notes.
     pub(super) fn took(&mut self, number: usize, time: Duration) {
         if time > self.longest {
-            self.portion = SMALLEST.max(self.portion / 2);
-        } else if number >= self.portion && time < self.longest / 2 {
-            self.portion = LARGEST.min(self.portion * 2);
+            self.portion = SMALLEST.max(self.portion - self.portion / 4);
+        } else if number >= self.portion && time < self.longest / 5 * 4 {
+            self.portion = LARGEST.min(self.portion + self.portion / 4);
         }
     }
 
@@ -84,20 +85,20 @@ mod tests {
     #[test]
     fn a_portion_takes_as_long_as_it_may() {
         let mut pace = Pace::new();
-        pace.took(FIRST, millis(10));
-        pace.took(FIRST, millis(20));
-        assert_eq!(pace.portion(), FIRST);
-        pace.took(FIRST, millis(9));
-        assert_eq!(pace.portion(), 2 * FIRST);
-        pace.took(FIRST, millis(0));
-        assert_eq!(pace.portion(), 2 * FIRST, "a portion that was not full tells nothing of one that is");
+        pace.took(256, millis(16));
+        pace.took(256, millis(20));
+        assert_eq!(pace.portion(), 256);
+        pace.took(256, millis(15));
+        assert_eq!(pace.portion(), 320);
+        pace.took(256, millis(0));
+        assert_eq!(pace.portion(), 320, "a portion that was not full tells nothing of one that is");
         pace.took(3, millis(21));
-        assert_eq!(pace.portion(), FIRST);
-        for _ in 0..9 {
-            pace.took(FIRST, millis(500));
+        assert_eq!(pace.portion(), 240);
+        for _ in 0..20 {
+            pace.took(64, millis(500));
         }
         assert_eq!(pace.portion(), SMALLEST);
-        for _ in 0..9 {
+        for _ in 0..30 {
             pace.took(LARGEST, millis(1));
         }
         assert_eq!(pace.portion(), LARGEST);
