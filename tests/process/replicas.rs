@@ -4,8 +4,10 @@ use std::{future::poll_fn, task::Poll};
 
 use keystile::grpc::proto::{Code, ListProjectsRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use tokio::time::timeout;
 
 use crate::{
+    cluster::PATIENCE,
     home::{Caller, Home, Serving, printed_key},
     support::database::{Database, Kind},
 };
@@ -101,15 +103,8 @@ async fn all_see_what_one_did(callers: &[Caller]) {
 
 /// Asks until the answer is as it should be: a replica may learn of a change a little later.
 async fn sees(caller: &Caller, api_key: &str, code: Code) {
-    let mut last = None;
-    for _ in 0..1000 {
-        let seen = caller.code(api_key).await;
-        if seen == code {
-            return;
-        }
-        last = Some(seen);
-    }
-    panic!("it stays {last:?} instead of {code:?}");
+    let asking = async { while caller.code(api_key).await != code {} };
+    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("it does not come to {code:?}"));
 }
 
 /// How many changes there were.
