@@ -30,7 +30,11 @@ use crate::{
     domain::{
         Revision, candidate::Candidate, changed::Changed, id::KeyId, key::Key, name::ServiceAccountName,
     },
-    ports::{Changes, Clock, Credentials, Store, StoreError, credentials::Known, store::LoadedKey},
+    ports::{
+        Changes, Clock, Credentials, Store, StoreError,
+        credentials::Known,
+        store::{LOADED_TOGETHER, LoadedKey},
+    },
 };
 
 pub use follower::Follower;
@@ -113,8 +117,12 @@ impl Cache {
     /// Loads the keys that were used last, up to `most`, before anybody asks.
     pub async fn warm(&self, most: u64) -> Result<usize, StoreError> {
         let ids = self.store.lately_used(most).await?;
-        for id in &ids {
-            self.load(*id).await?;
+        for portion in ids.chunks(LOADED_TOGETHER) {
+            let loaded_at = self.uptime();
+            let loaded = self.store.load(portion).await?;
+            for id in portion {
+                self.keep(*id, loaded.key(*id)?, loaded.revision, loaded_at);
+            }
         }
         Ok(ids.len())
     }
@@ -149,18 +157,23 @@ impl Cache {
             return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
         }
         let loaded_at = self.uptime();
-        let loaded = self.store.load(id).await?;
-        let owners = loaded.key.as_ref().map(owners);
+        let loaded = self.store.load(&[id]).await?;
+        Ok(self.keep(id, loaded.key(id)?, loaded.revision, loaded_at))
+    }
+
+    /// Remembers what a query that was asked at the uptime `loaded_at` has brought of `id`.
+    fn keep(&self, id: KeyId, key: Option<&LoadedKey>, revision: Revision, loaded_at: u64) -> Entry {
+        let owners = key.map(owners);
         let candidate =
-            loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
+            key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, (self.render)(&it.key)));
         let entry = Entry {
             places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
-            revision: loaded.revision,
+            revision,
             loaded_at,
         };
         self.kept.put(id, entry.clone());
-        Ok(entry)
+        entry
     }
 
     fn known(&self, entry: &Entry, position: Revision, age: Duration) -> Known {
