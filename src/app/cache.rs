@@ -11,16 +11,18 @@ use crate::{
     ports::{Clock, Store, StoreError},
 };
 
-/// A cache in front of `store`, with the keys in it that were used last, if so configured.
+/// A cache in front of `store`, which has so many `connections`, with the keys in it that were used last, if so configured.
 pub(super) async fn open(
     config: &CacheConfig,
     store: Arc<dyn Store>,
+    connections: u32,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<Cache>, StoreError> {
     let limits = Limits {
         capacity: u64::from(config.capacity_mib) * 1024 * 1024,
         time_to_live: config.time_to_live,
         unknown: config.unknown_ids.into(),
+        reads: reads(connections),
         max_staleness: config.max_staleness,
         fail_open: config.fail_open,
     };
@@ -30,4 +32,23 @@ pub(super) async fn open(
         info!(cache.keys = keys, "loaded the keys that were used last");
     }
     Ok(cache)
+}
+
+/// How many connections reads may take: as many as make waiting for a slow answer no matter, and half of
+/// them at the most, so that the follower of the change log and changes always find one.
+fn reads(connections: u32) -> usize {
+    const ENOUGH: u32 = 4;
+    (connections / 2).clamp(1, ENOUGH) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_leave_connections_to_others() {
+        for (connections, expected) in [(2, 1), (3, 1), (4, 2), (16, 4), (1000, 4)] {
+            assert_eq!(reads(connections), expected);
+        }
+    }
 }

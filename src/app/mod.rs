@@ -60,7 +60,9 @@ impl App {
         let peppers = peppers::load(&config.peppers, &*store, &*world.random).await?;
         let World { clock, random } = world;
         let recognition = Recognition::new(&random.bytes());
-        let cache = cache::open(&config.cache, Arc::clone(&store) as _, Arc::clone(&clock)).await?;
+        let connections = config.database.max_connections;
+        let cache =
+            cache::open(&config.cache, Arc::clone(&store) as _, connections, Arc::clone(&clock)).await?;
         let service = Service::new(
             Arc::clone(&store) as _,
             Arc::clone(&clock),

@@ -3,8 +3,10 @@
 mod follower;
 mod freshness;
 mod front;
+mod gathering;
 mod kept;
 mod loading;
+mod reading;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -28,14 +30,13 @@ use tokio::{
 };
 
 use crate::{
-    domain::{
-        Revision, candidate::Candidate, changed::Changed, id::KeyId, key::Key, name::ServiceAccountName,
-    },
-    ports::{Changes, Clock, Credentials, Store, StoreError, credentials::Known, store::LoadedKey},
+    domain::{Revision, changed::Changed, id::KeyId, key::Key},
+    ports::{Changes, Clock, Credentials, Store, StoreError, credentials::Known, store::Loaded},
 };
 
 pub use follower::Follower;
 use freshness::Freshness;
+use gathering::Gathering;
 use kept::{Entry, Kept};
 use loading::Loading;
 
@@ -47,6 +48,8 @@ pub struct Limits {
     pub time_to_live: Duration,
     /// How many ids to remember that are no key's.
     pub unknown: u64,
+    /// How many queries for keys that are not at hand may be under way.
+    pub reads: usize,
     /// How long an answer may come from the cache while the change log cannot be followed.
     pub max_staleness: Duration,
     /// Beyond that, and with the database gone, answer all the same.
@@ -65,6 +68,7 @@ pub struct Cache {
     render: Render,
     kept: Kept,
     loading: Loading<Entry>,
+    gathering: Gathering<Loaded>,
     freshness: Freshness,
     /// How far the change log was followed.
     position: AtomicI64,
@@ -81,9 +85,6 @@ pub struct Cache {
 /// 256 KiB of slots: with a million keys, a change makes some thirty others be loaded anew.
 const SLOTS: usize = 1 << 15;
 
-/// One may have been under way too long, and one more may be, when its waiters outlived it.
-const LOADS: u32 = 3;
-
 /// How long the change log may go unconfirmed before answers say so.
 const DEGRADED_AFTER: Duration = Duration::from_secs(2);
 
@@ -98,6 +99,7 @@ impl Cache {
         let confirmed = micros(clock.uptime());
         let head = store.head().await?.revision;
         Ok(Self {
+            gathering: reading::gathering(store.clone(), limits.reads),
             store,
             clock,
             time_to_live: micros(limits.time_to_live),
@@ -114,15 +116,6 @@ impl Cache {
         })
     }
 
-    /// Loads the keys that were used last, up to `most`, before anybody asks.
-    pub async fn warm(&self, most: u64) -> Result<usize, StoreError> {
-        let ids = self.store.lately_used(most).await?;
-        for id in &ids {
-            self.load(*id).await?;
-        }
-        Ok(ids.len())
-    }
-
     /// What is remembered of `id`, if nothing that it was made of changed since, and it is not too old at
     /// this uptime.
     fn remembered(&self, id: KeyId, uptime: u64) -> Option<Entry> {
@@ -137,42 +130,6 @@ impl Cache {
     /// Whether nothing that `entry` was made of is known to have changed since.
     fn is_current(&self, entry: &Entry) -> bool {
         self.freshness.is_current(&entry.places, entry.revision)
-    }
-
-    /// Reads `id` from the store, together with whoever else asks for it now.
-    async fn load(&self, id: KeyId) -> Result<Entry, StoreError> {
-        // Whatever was made known by now must be in the answer, even when another asked for it before.
-        let floor = self.freshness.newest();
-        for _ in 0..LOADS {
-            let entry = self.loading.join(id, || self.read(id)).await?;
-            if entry.revision >= floor || self.is_current(&entry) {
-                return Ok(entry);
-            }
-        }
-        Err(StoreError::Unavailable("it is behind its own change log".into()))
-    }
-
-    async fn read(&self, id: KeyId) -> Result<Entry, StoreError> {
-        // Another's read may have ended since it was looked for.
-        if let Some(entry) = self.remembered(id, self.uptime()) {
-            return Ok(entry);
-        }
-        if self.down.load(Relaxed) {
-            return Err(StoreError::Unavailable("it did not answer a moment ago".into()));
-        }
-        let loaded_at = self.uptime();
-        let loaded = self.store.load(id).await?;
-        let owners = loaded.key.as_ref().map(owners);
-        let candidate =
-            loaded.key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, &(self.render)(&it.key)));
-        let entry = Entry {
-            places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
-            candidate: candidate.map(Arc::new),
-            revision: loaded.revision,
-            loaded_at,
-        };
-        self.kept.put(id, entry.clone());
-        Ok(entry)
     }
 
     fn known(entry: Entry, position: Revision, age: Duration) -> Known {
@@ -207,10 +164,6 @@ impl Cache {
     fn move_to(&self, revision: Revision) {
         self.position.fetch_max(revision, SeqCst);
         self.moved.send_replace(revision);
-    }
-
-    fn set_down(&self, down: bool) {
-        self.down.store(down, Relaxed);
     }
 }
 
@@ -282,13 +235,6 @@ impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("limits", &self.limits).finish_non_exhaustive()
     }
-}
-
-fn owners(loaded: &LoadedKey) -> [Changed; 2] {
-    let project = loaded.key.project.clone();
-    let service_account = loaded.key.service_account.clone();
-    let account = ServiceAccountName { project: project.clone(), service_account };
-    [Changed::ServiceAccount(account), Changed::Project(project)]
 }
 
 fn micros(span: Duration) -> u64 {

@@ -33,11 +33,22 @@ pub enum StoreError {
     Broken(String),
 }
 
-/// A key with what its owner adds, and the revision at which that was so.
-#[derive(Debug, Clone)]
+/// How many keys one load brings at the most.
+pub const LOADED_TOGETHER: usize = 64;
+
+/// Keys with what their owners add, and the revision at which that was so.
+#[derive(Debug)]
 pub struct Loaded {
-    pub key: Option<LoadedKey>,
+    /// Those that there are; one that cannot be read spoils no other.
+    pub keys: HashMap<KeyId, Result<LoadedKey, StoreError>>,
     pub revision: Revision,
+}
+
+impl Loaded {
+    /// `None` when there was no such key.
+    pub fn key(&self, id: KeyId) -> Result<Option<&LoadedKey>, StoreError> {
+        self.keys.get(&id).map(Result::as_ref).transpose().map_err(Clone::clone)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -51,8 +62,9 @@ pub struct LoadedKey {
 pub trait Store: Debug + Send + Sync + 'static {
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// What a verification needs of the key `id`, in one query, whether there is such a key or not.
-    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError>;
+    /// What verifications need of the keys `ids`, as they are at one instant, in one query; between one
+    /// and [`LOADED_TOGETHER`] of them, whether there are such keys or not.
+    async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError>;
     /// The ids of keys that are worth knowing before anybody asks: those that were used last.
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError>;
 

@@ -1,7 +1,11 @@
-//! What a verification reads, in one query by primary keys.
+//! What verifications read, in one query by primary keys.
+
+use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, Iterable, QueryResult,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Iterable,
+    QueryResult, Statement, Value,
+    prelude::Uuid,
     sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement},
 };
 
@@ -9,7 +13,7 @@ use crate::{
     domain::id::KeyId,
     ports::{
         StoreError,
-        store::{Loaded, LoadedKey},
+        store::{LOADED_TOGETHER, Loaded, LoadedKey},
     },
 };
 
@@ -18,24 +22,52 @@ use super::{
     rows::{change_head, keys, secrets, service_accounts},
 };
 
-pub(super) async fn find(db: &DatabaseConnection, id: KeyId) -> Result<Loaded, StoreError> {
-    let rows = db.query_all(&query(id)).await.map_err(failed)?;
-    let head =
-        rows.first().ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
-    let revision = head.try_get("", "head_revision").map_err(failed)?;
-    let candidate = candidate(&rows).map_err(failed)?;
-    let key = match candidate {
-        Some((key, secrets, owner_disabled)) => {
-            Some(LoadedKey { key: key.into_key(secrets)?, owner_disabled })
-        }
-        None => None,
-    };
-    Ok(Loaded { key, revision })
+/// For how many ids there is a query. Few, so that each connection has them all prepared; an id that is
+/// asked for twice in one costs next to nothing.
+const SIZES: [usize; 4] = [1, 4, 16, LOADED_TOGETHER];
+
+/// The queries' text, for each of the [`SIZES`], which takes longer to write than to run.
+#[derive(Debug)]
+pub(super) struct Queries {
+    backend: DbBackend,
+    texts: [String; SIZES.len()],
 }
 
-/// The head of the change log, and beside it, if there is such a key, the key with its owner, once for
-/// each of its secrets.
-fn query(id: KeyId) -> SelectStatement {
+impl Queries {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        Self { backend, texts: SIZES.map(|size| backend.build(&query(size)).sql) }
+    }
+
+    pub(super) async fn run(&self, db: &DatabaseConnection, ids: &[KeyId]) -> Result<Loaded, StoreError> {
+        let rows = db.query_all_raw(self.statement(ids)).await.map_err(failed)?;
+        let head =
+            rows.first().ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
+        let revision = head.try_get("", "head_revision").map_err(failed)?;
+        let mut found: HashMap<Uuid, Vec<&QueryResult>> = HashMap::new();
+        for row in &rows {
+            if let Some(id) = row.try_get::<Option<Uuid>>(KEY, "id").map_err(failed)? {
+                found.entry(id).or_default().push(row);
+            }
+        }
+        let key = |id: &KeyId| found.remove(&id.as_uuid()).map(|rows| (*id, key(&rows)));
+        Ok(Loaded { keys: ids.iter().filter_map(key).collect(), revision })
+    }
+
+    fn statement(&self, ids: &[KeyId]) -> Statement {
+        debug_assert!((1..=LOADED_TOGETHER).contains(&ids.len()));
+        let fits = SIZES.iter().zip(&self.texts).find(|(size, _)| **size >= ids.len());
+        let (size, text) = fits.expect("nobody asks for more at once");
+        let ids = ids.iter().map(|id| Value::from(id.as_uuid()));
+        // In the order in which the text has them.
+        let values = ids.cycle().take(*size).chain([change_head::ONLY.into()]);
+        Statement::from_sql_and_values(self.backend, text, values)
+    }
+}
+
+/// The head of the change log, and beside it those of the keys that there are with their owners, once
+/// for each of their secrets.
+fn query(size: usize) -> SelectStatement {
+    let ids = vec![Uuid::nil(); size];
     let mut query = Query::select();
     query
         .expr_as(column(change_head::Column::Revision), "head_revision")
@@ -45,7 +77,7 @@ fn query(id: KeyId) -> SelectStatement {
     select(&mut query, secrets::Column::iter(), SECRET);
     query
         .from(change_head::Entity)
-        .left_join(keys::Entity, column(keys::Column::Id).eq(id.as_uuid()))
+        .left_join(keys::Entity, column(keys::Column::Id).is_in(ids))
         .left_join(
             service_accounts::Entity,
             column(service_accounts::Column::ProjectId).equals(keys::Column::ProjectId.as_column_ref()).and(
@@ -71,16 +103,14 @@ fn column<C: ColumnTrait>(column: C) -> Expr {
     Expr::col(column.as_column_ref().into_column_ref())
 }
 
-type Parts = (keys::Model, Vec<secrets::Model>, bool);
+/// The key whose `rows` these are.
+fn key(rows: &[&QueryResult]) -> Result<LoadedKey, StoreError> {
+    let (key, secrets, owner_disabled) = parts(rows).map_err(failed)?;
+    Ok(LoadedKey { key: key.into_key(secrets)?, owner_disabled })
+}
 
-fn candidate(rows: &[QueryResult]) -> Result<Option<Parts>, DbErr> {
-    let Some(row) = rows.first() else {
-        return Ok(None);
-    };
-    let id: Option<sea_orm::prelude::Uuid> = row.try_get(KEY, "id")?;
-    if id.is_none() {
-        return Ok(None);
-    }
+fn parts(rows: &[&QueryResult]) -> Result<(keys::Model, Vec<secrets::Model>, bool), DbErr> {
+    let row = rows[0];
     let key = keys::Model::from_query_result(row, KEY)?;
     let owner: Option<String> = row.try_get("", "owner_id")?;
     let owner_disable_time: Option<i64> = row.try_get("", "owner_disable_time")?;
@@ -93,5 +123,5 @@ fn candidate(rows: &[QueryResult]) -> Result<Option<Parts>, DbErr> {
     }
     // An owner that is gone can enable nothing.
     let owner_disabled = owner.is_none() || owner_disable_time.is_some();
-    Ok(Some((key, secrets, owner_disabled)))
+    Ok((key, secrets, owner_disabled))
 }

@@ -55,6 +55,7 @@ pub struct SqlStore {
     /// Whose turn it is to write, where the database takes one writer at a time (SQLite): waiting here
     /// is fair and cheap, waiting there is neither.
     turn: Option<Mutex<()>>,
+    loads: load::Queries,
     options: Options,
 }
 
@@ -64,8 +65,8 @@ impl Store for SqlStore {
         self.db.ping().await.map_err(error::failed)
     }
 
-    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError> {
-        load::find(&self.db, id).await
+    async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
+        self.loads.run(&self.db, ids).await
     }
 
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {

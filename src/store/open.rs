@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::ports::StoreError;
 
-use super::{SqlStore, error};
+use super::{SqlStore, error, load::Queries};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -41,7 +41,8 @@ impl SqlStore {
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let db = connect(&options).await?;
         let turn = matches!(options.location, Location::Sqlite(_)).then(Mutex::default);
-        Ok(Self { db, turn, options })
+        let loads = Queries::new(db.get_database_backend());
+        Ok(Self { db, turn, loads, options })
     }
 
     /// Shows every statement to `observer` once it ran, parameters included: for counting, not for logs.

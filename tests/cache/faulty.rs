@@ -51,7 +51,7 @@ pub(crate) struct Faulty {
     real: SqlStore,
     mode: watch::Sender<Mode>,
     loads: AtomicUsize,
-    /// How many loads have read and are kept from answering.
+    /// How many keys were read and are kept from being answered.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
     heads: AtomicUsize,
@@ -111,7 +111,7 @@ impl Faulty {
         self.portions.subscribe().wait_for(|portions| portions.len() >= number).await.unwrap();
     }
 
-    /// Resolves once so many loads are held.
+    /// Resolves once so many keys are held.
     pub(crate) async fn held(&self, number: usize) {
         self.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
     }
@@ -130,13 +130,13 @@ impl Store for Faulty {
         self.real.ping().await
     }
 
-    async fn load(&self, id: KeyId) -> Result<Loaded, StoreError> {
-        self.loads.fetch_add(1, SeqCst);
+    async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
+        self.loads.fetch_add(ids.len(), SeqCst);
         self.before().await?;
-        let loaded = self.real.load(id).await;
+        let loaded = self.real.load(ids).await;
         let mut mode = self.mode.subscribe();
         if *mode.borrow_and_update() == Mode::Holds {
-            self.held.send_modify(|held| *held += 1);
+            self.held.send_modify(|held| *held += ids.len());
             mode.wait_for(|mode| *mode != Mode::Holds).await.unwrap();
         }
         loaded

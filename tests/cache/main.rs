@@ -3,6 +3,7 @@
 
 mod behind;
 mod changes;
+mod crowd;
 mod faulty;
 mod flood;
 #[path = "../api/forge.rs"]

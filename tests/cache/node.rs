@@ -29,6 +29,7 @@ use keystile::{
     grpc,
     ports::{Clock, Recorder, Store, recorder::Rehash, store::Wakeups},
     service::{Call, Error, Issued, NewKey, NewProject, Service, Verifier, VerifyRequest},
+    store::{Options, SqlStore},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -44,6 +45,7 @@ pub(crate) const LIMITS: Limits = Limits {
     capacity: 16 << 20,
     time_to_live: Duration::from_secs(3600),
     unknown: 10_000,
+    reads: 16,
     max_staleness: Duration::from_secs(30),
     fail_open: false,
 };
@@ -80,7 +82,13 @@ impl Node {
 
     /// One more node on `database`.
     pub(crate) async fn on(database: &Database, limits: Limits) -> Self {
-        let mut store = database.open().await;
+        Self::with(database, database.options().max_connections, limits).await
+    }
+
+    /// One with so many connections.
+    pub(crate) async fn with(database: &Database, max_connections: u32, limits: Limits) -> Self {
+        let options = Options { max_connections, ..database.options() };
+        let mut store = SqlStore::open(options).await.unwrap();
         let statements = Arc::new(AtomicUsize::new(0));
         let counter = statements.clone();
         store.observe(move |_| {

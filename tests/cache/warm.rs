@@ -8,7 +8,7 @@ use keystile::{
 };
 
 use crate::{
-    node::{LIMITS, Node, fresh},
+    node::{LIMITS, Node, TestKey, fresh},
     support::{database::Kind, server::START},
 };
 
@@ -39,6 +39,25 @@ async fn the_keys_that_were_used_last_are_at_hand() {
             assert_eq!(node.statements(), usize::from(!loaded), "{kind:?}: key {number}");
         }
     }
+}
+
+/// Many keys are a query each for as many as fit in one.
+#[tokio::test]
+async fn a_warm_start_reads_in_portions() {
+    let database = fresh(Kind::Sqlite).await;
+    let before = Node::on(&database, LIMITS).await;
+    before.create_project("acme").await;
+    let keys = before.keys(150).await;
+    let used = |key: &TestKey| Use { key: key.name.key, secret_version: 1, time: START };
+    before.store.record_uses(&keys.iter().map(used).collect::<Vec<_>>()).await.unwrap();
+    let node = Node::on(&database, LIMITS).await;
+    node.statements();
+    assert_eq!(node.cache.warm(150).await.unwrap(), 150);
+    assert_eq!(node.statements(), 1 + 3, "which, and what they are");
+    for key in &keys {
+        assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    }
+    assert_eq!(node.statements(), 0);
 }
 
 /// A change that comes while keys are loaded is not lost.

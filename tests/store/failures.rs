@@ -13,7 +13,7 @@ use keystile::{
 
 use crate::{
     database::{Database, Kind},
-    sample::{acme, commit, insert_keys, key, key_id, populate, refused, stored},
+    sample::{acme, commit, insert_keys, key, key_id, populate, refused},
 };
 
 /// The connection is lost while the database works on COMMIT: nobody knows how that went.
@@ -56,7 +56,7 @@ async fn a_store_outlives_its_connections() {
         )
         .await;
     let mut errors = 0;
-    while let Err(error) = store.load(key_id(1)).await {
+    while let Err(error) = store.load(&[key_id(1)]).await {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         errors += 1;
         assert!(errors <= database.options().max_connections);
@@ -68,7 +68,7 @@ pub(crate) async fn a_closed_store_does_not_answer(_: &Database, store: &SqlStor
     populate(store).await;
     store.close().await;
     assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
-    let error = store.load(key_id(1)).await.unwrap_err();
+    let error = store.load(&[key_id(1)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     let error = refused(store, vec![Write::InsertKey(key(1))]).await;
     assert!(matches!(error, CommitError::Store(StoreError::Unavailable(_))), "{error:?}");
@@ -98,21 +98,6 @@ pub(crate) async fn errors_tell_no_values(database: &Database, store: &SqlStore)
     let error = refused(store, vec![Write::InsertKey(orphan)]).await;
     assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
     assert_silent(&error, "secretvalue");
-}
-
-/// A row that was damaged is told by its column, without what stands there.
-pub(crate) async fn a_damaged_row_is_told_by_its_column(database: &Database, store: &SqlStore) {
-    populate(store).await;
-    insert_keys(store, [key(1)]).await;
-    stored(store, key_id(1)).await;
-    let damage = match database.kind {
-        Kind::MySql => "UPDATE `keys` SET tags = '[\"not a tag\"]'",
-        _ => "UPDATE keys SET tags = '[\"not a tag\"]'",
-    };
-    database.execute(damage).await;
-    let error = store.load(key_id(1)).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Broken(why) if why.contains("keys.tags")), "{error:?}");
-    assert_silent(&error, "not a tag");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod ends;
 mod failures;
 mod filters;
 mod listing;
+mod loads;
 mod log;
 mod owners;
 mod plans;
@@ -63,8 +64,9 @@ macro_rules! contract {
 contract! {
     migrated {
         resources: a_key_reads_back_whole, a_project_reads_back_whole,
-            an_account_reads_back_whole, nothing_is_found_in_another_project,
-            a_candidate_is_the_key_with_its_owner;
+            an_account_reads_back_whole, nothing_is_found_in_another_project;
+        loads: a_candidate_is_the_key_with_its_owner, several_keys_are_loaded_at_once,
+            a_damaged_key_spoils_no_other;
         changes: the_log_begins_at_its_genesis, what_exists_is_told_apart,
             a_stale_revision_is_a_conflict, a_refused_change_leaves_nothing,
             a_trial_leaves_nothing, expectations_are_checked_in_the_change,
@@ -84,13 +86,12 @@ contract! {
             projects_page_in_the_order_of_creation;
         log: events_read_back_as_they_were_hashed, changes_are_followed_by_revision,
             events_are_filtered;
-        plans: a_candidate_is_one_query_by_primary_keys,
+        plans: candidates_are_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
             uses_are_written_by_three_statements_by_primary_keys,
             the_lately_used_are_read_from_an_index_alone;
-        failures: a_closed_store_does_not_answer, errors_tell_no_values,
-            a_damaged_row_is_told_by_its_column;
+        failures: a_closed_store_does_not_answer, errors_tell_no_values;
     }
     empty {
         schema: many_processes_migrate_one_fresh_database, migrating_again_changes_nothing,

@@ -21,12 +21,14 @@ use crate::{
     sample::{account, acme, at, change, commit, insert_keys, key, key_id, populate, query, write},
 };
 
-pub(crate) async fn a_candidate_is_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
+pub(crate) async fn candidates_are_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
     populate(store).await;
-    insert_keys(store, (0..100).map(key)).await;
+    insert_keys(store, (0..1000).map(key)).await;
     let (watched, seen) = watch(database).await;
-    for id in [key_id(50), key_id(999)] {
-        watched.load(id).await.unwrap();
+    let many = |number: u64| (0..number).map(|n| key_id(n * 20)).collect();
+    let loads: [Vec<_>; 6] = [many(1), vec![key_id(9999)], many(2), many(5), many(17), many(64)];
+    for ids in loads {
+        watched.load(&ids).await.unwrap();
         let statements = take(&seen);
         assert_eq!(statements.len(), 1, "{statements:?}");
         let plan = Plan::of(database, &statements[0]).await;

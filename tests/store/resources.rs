@@ -113,37 +113,6 @@ pub(crate) async fn nothing_is_found_in_another_project(_: &Database, store: &Sq
     assert!(accounts.unwrap().is_empty());
 }
 
-pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &SqlStore) {
-    let found = store.load(key_id(1)).await.unwrap();
-    assert!(found.key.is_none());
-    assert_eq!(found.revision, 0);
-
-    populate(store).await;
-    let full = full_key();
-    insert_keys(store, [full.clone()]).await;
-    let found = store.load(full.id).await.unwrap();
-    assert_eq!(found.revision, 2);
-    let candidate = found.key.unwrap();
-    assert!(!candidate.owner_disabled);
-    assert_same(&candidate.key, &Key { revision: 2, ..full.clone() });
-
-    let owner = store.service_account(&acme(), &account_id("ci")).await;
-    let disabled = owner.unwrap().unwrap().disable(at(50)).unwrap();
-    write(store, vec![Write::UpdateServiceAccount(disabled)]).await;
-    let found = store.load(full.id).await.unwrap();
-    assert_eq!(found.revision, 3);
-    assert!(found.key.unwrap().owner_disabled);
-
-    let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 3 };
-    write(store, vec![gone]).await;
-    let found = store.load(full.id).await.unwrap();
-    assert!(found.key.unwrap().owner_disabled);
-
-    let found = store.load(key_id(99)).await.unwrap();
-    assert!(found.key.is_none());
-    assert_eq!(found.revision, 4);
-}
-
 /// A key with something in every field.
 pub(crate) fn full_key() -> Key {
     let mut old = StoredSecret::new(1, sealed(7, 1), at(11));

@@ -129,8 +129,8 @@ pub(crate) async fn a_rehash_replaces_only_what_was_verified(_: &Database, store
     assert!(second.digest.matches(&sealed(51, 2).digest));
     assert_eq!(store.pepper_usage().await.unwrap(), [(1, 1), (2, 1)]);
     assert_eq!(store.head().await.unwrap().revision, 2, "a rehash is no change");
-    let found = store.load(key_id(2)).await.unwrap();
-    let digest = found.key.unwrap().key.secrets[0].digest;
+    let loaded = store.load(&[key_id(2)]).await.unwrap();
+    let digest = loaded.key(key_id(2)).unwrap().unwrap().key.secrets[0].digest;
     assert!(digest.matches(&sealed(51, 2).digest));
 }
 

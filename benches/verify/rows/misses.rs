@@ -68,6 +68,7 @@ async fn count(options: Options, api_keys: Vec<String>) -> Fallible<Vec<u64>> {
         capacity: 1 << 28,
         time_to_live: Duration::from_secs(600),
         unknown: 1000,
+        reads: 4,
         max_staleness: Duration::from_secs(600),
         fail_open: false,
     };

@@ -1,0 +1,216 @@
+//! Who shares a query with whom, and who waits.
+
+use futures_util::{FutureExt, future::join_all};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::*;
+use crate::domain::time::Timestamp;
+
+/// A database that says which of its queries it answers, and answers when it is let.
+struct Database {
+    gathering: Arc<Gathering<usize>>,
+    queries: Arc<Mutex<Vec<Vec<KeyId>>>>,
+    gate: Arc<Semaphore>,
+}
+
+/// No turn comes back unless the test gives it.
+const STILL: Pace = Pace { places: 4, tick: Duration::from_secs(3600), patience: Duration::from_secs(3600) };
+
+fn id(number: usize) -> KeyId {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&(number as u64).to_be_bytes());
+    KeyId::new(Timestamp::from_micros(0), random)
+}
+
+impl Database {
+    fn open(pace: Pace) -> Self {
+        let database = Self::closed(pace);
+        database.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+        database
+    }
+
+    fn closed(pace: Pace) -> Self {
+        let (queries, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
+        let (log, opens) = (queries.clone(), gate.clone());
+        let gathering = Gathering::new(pace, move |ids| {
+            let mut log = log.lock().unwrap();
+            log.push(ids);
+            let (number, opens) = (log.len(), opens.clone());
+            async move {
+                opens.acquire().await.unwrap().forget();
+                Ok(number)
+            }
+        });
+        Self { gathering: Arc::new(gathering), queries, gate }
+    }
+
+    /// Asks for `ids`, each in a task of its own, one behind the other.
+    async fn ask(&self, ids: std::ops::Range<usize>) -> JoinSet<Answer<usize>> {
+        let mut tasks = JoinSet::new();
+        for number in ids {
+            let gathering = self.gathering.clone();
+            tasks.spawn(async move { gathering.load(id(number)).await });
+            settle().await;
+        }
+        tasks
+    }
+
+    /// How many ids each query had so far.
+    fn sizes(&self) -> Vec<usize> {
+        self.queries.lock().unwrap().iter().map(Vec::len).collect()
+    }
+
+    fn waiting(&self) -> usize {
+        self.gathering.0.lock().waiting.len()
+    }
+}
+
+/// Lets every task do what it can.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn number(answer: Answer<usize>) -> usize {
+    *answer.unwrap()
+}
+
+#[tokio::test]
+async fn few_who_ask_do_not_wait() {
+    let database = Database::open(STILL);
+    for turn in 1..=TURNS as usize {
+        assert_eq!(number(database.gathering.load(id(turn)).await), turn);
+    }
+    assert_eq!(database.sizes(), [1; TURNS as usize]);
+}
+
+#[tokio::test]
+async fn who_ask_in_one_breath_share_a_query() {
+    let database = Database::open(STILL);
+    let answers = join_all((0..50).map(|it| database.gathering.load(id(it)))).await;
+    assert!(answers.into_iter().all(|answer| number(answer) == 1));
+    assert_eq!(*database.queries.lock().unwrap(), [(0..50).map(id).collect::<Vec<_>>()]);
+}
+
+#[tokio::test]
+async fn when_many_ask_they_wait_for_a_turn_and_share_it() {
+    let database = Database::open(STILL);
+    for turn in 0..TURNS as usize {
+        database.gathering.load(id(turn)).await.unwrap();
+    }
+    let tasks = database.ask(100..120).await;
+    assert_eq!(database.sizes(), [1; TURNS as usize]);
+    database.gathering.0.give_turn();
+    assert!(tasks.join_all().await.into_iter().all(|answer| number(answer) == TURNS as usize + 1));
+    assert_eq!(database.sizes().last(), Some(&20));
+}
+
+#[tokio::test]
+async fn turns_come_back_with_time_and_are_never_more() {
+    let database = Database::open(Pace { tick: Duration::from_millis(1), ..STILL });
+    // More than there are at any time, and after all came back, once more.
+    for round in 0..2 {
+        for turn in 1..=TURNS as usize + 3 {
+            let before = round * (TURNS as usize + 3);
+            assert_eq!(number(database.gathering.load(id(turn)).await), before + turn);
+        }
+        while database.gathering.0.lock().ticking {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(database.gathering.0.lock().turns, TURNS);
+    }
+}
+
+#[tokio::test]
+async fn a_full_query_waits_for_no_turn_and_none_is_fuller() {
+    let database = Database::open(STILL);
+    for turn in 0..TURNS as usize {
+        database.gathering.load(id(turn)).await.unwrap();
+    }
+    let mut tasks = database.ask(100..100 + 2 * LOADED_TOGETHER + 7).await;
+    assert_eq!(database.sizes()[TURNS as usize..], [LOADED_TOGETHER; 2]);
+    for _ in 0..2 * LOADED_TOGETHER {
+        number(tasks.join_next().await.unwrap().unwrap());
+    }
+    assert_eq!(database.waiting(), 7);
+    database.gathering.0.give_turn();
+    tasks.join_all().await;
+    assert_eq!(database.sizes()[TURNS as usize + 2..], [7]);
+}
+
+#[tokio::test]
+async fn no_more_queries_are_under_way_than_have_a_place() {
+    let database = Database::closed(STILL);
+    let tasks = database.ask(0..4 + 2 * LOADED_TOGETHER).await;
+    assert_eq!(database.sizes(), [1; 4]);
+    database.gate.add_permits(1);
+    settle().await;
+    assert_eq!(database.sizes(), [1, 1, 1, 1, LOADED_TOGETHER]);
+    database.gate.add_permits(5);
+    assert!(tasks.join_all().await.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(database.sizes(), [1, 1, 1, 1, LOADED_TOGETHER, LOADED_TOGETHER]);
+}
+
+#[tokio::test]
+async fn who_gives_up_costs_nothing_and_nobody_anything() {
+    let database = Database::closed(Pace { places: 1, ..STILL });
+    let mut first = database.ask(0..1).await;
+    let mut others = database.ask(1..3).await;
+    let mut leaving = database.ask(3..10).await;
+    // One whose query is under way, and some for whom none is.
+    first.shutdown().await;
+    leaving.shutdown().await;
+    assert_eq!(database.waiting(), 2);
+    database.gate.add_permits(2);
+    for _ in 0..2 {
+        assert_eq!(number(others.join_next().await.unwrap().unwrap()), 2);
+    }
+    assert_eq!(database.sizes(), [1, 2]);
+    // And when all did before it went out, there is no query.
+    assert!(database.gathering.load(id(10)).now_or_never().is_none());
+    settle().await;
+    assert_eq!(database.sizes(), [1, 2]);
+    assert_eq!(database.gathering.0.lock().under_way, 0);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_to_all_who_share_it() {
+    let gathering = Gathering::<usize>::new(STILL, |_| async { Err(StoreError::Broken("it is".into())) });
+    for answer in join_all((0..5).map(|it| gathering.load(id(it)))).await {
+        assert!(matches!(answer, Err(StoreError::Broken(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_takes_too_long_gives_its_place_back() {
+    let database = Database::closed(Pace { places: 1, patience: Duration::from_millis(1), ..STILL });
+    for turn in 1..=3 {
+        let answer = database.gathering.load(id(turn)).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        assert_eq!(database.sizes().len(), turn);
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_panics_gives_its_place_back() {
+    let pace = Pace { places: 1, ..STILL };
+    let gathering = Gathering::<usize>::new(pace, |_| async { panic!("as a test does") });
+    for _ in 0..3 {
+        assert!(matches!(gathering.load(id(0)).await, Err(StoreError::Unavailable(_))));
+    }
+}
+
+#[tokio::test]
+async fn those_who_wait_can_be_refused() {
+    let database = Database::closed(Pace { places: 1, ..STILL });
+    let mut first = database.ask(0..1).await;
+    let mut others = database.ask(1..5).await;
+    database.gathering.refuse(&StoreError::Unavailable("gone".into()));
+    while let Some(answer) = others.join_next().await {
+        assert!(matches!(answer.unwrap(), Err(StoreError::Unavailable(_))));
+    }
+    database.gate.add_permits(1);
+    assert_eq!(number(first.join_next().await.unwrap().unwrap()), 1);
+    assert_eq!(database.sizes(), [1]);
+}
