@@ -23,12 +23,12 @@ use crate::{
 
 /// Asks the database for keys.
 ///
-/// Each query costs a turn. There are a few, so that nobody waits as long as few ask; but they come back
-/// only one a tick. So when many ask, those who come between two ticks are gathered, and their query is
-/// one.
+/// Each query costs a turn. One that finds something gives it back; of the others there may be a few at
+/// once, but their turns come back only one a tick. So in a flood of ids that no key has, those who come
+/// between two ticks are gathered, and their query is one.
 pub(super) struct Gathering<T>(Arc<Shared<T>>);
 
-/// How many queries may follow on each other's heels: a connection's first calls, or a handful of keys.
+/// How many queries that find nothing may follow on each other's heels.
 const TURNS: u32 = 8;
 
 /// How fast queries may follow each other.
@@ -46,7 +46,7 @@ impl Pace {
     pub(super) fn new(places: usize) -> Self {
         Self {
             places,
-            // Nobody notices having waited so long, and a flood makes no more than 500 queries a second
+            // Nobody notices having waited so long, and a flood makes no more than 500 queries a second,
             // unless they are full.
             tick: Duration::from_millis(2),
             // Longer than the follower of the change log waits before nobody may ask any more; but a
@@ -58,6 +58,8 @@ impl Pace {
 
 struct Shared<T> {
     query: Box<Query<T>>,
+    /// Whether a query found something.
+    found: fn(&T) -> bool,
     pace: Pace,
     state: Mutex<State<T>>,
 }
@@ -85,7 +87,11 @@ struct Asker<T> {
 }
 
 impl<T: Send + Sync + 'static> Gathering<T> {
-    pub(super) fn new<F>(pace: Pace, query: impl Fn(Vec<KeyId>) -> F + Send + Sync + 'static) -> Self
+    pub(super) fn new<F>(
+        pace: Pace,
+        found: fn(&T) -> bool,
+        query: impl Fn(Vec<KeyId>) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
@@ -99,6 +105,7 @@ impl<T: Send + Sync + 'static> Gathering<T> {
         };
         Self(Arc::new(Shared {
             query: Box::new(move |ids| Box::pin(query(ids))),
+            found,
             pace,
             state: Mutex::new(state),
         }))
@@ -149,6 +156,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         let ids = askers.iter().map(|asker| asker.id).collect();
         let answer = timeout(self.pace.patience, (self.query)(ids)).await;
         drop(under_way);
+        if let Ok(Ok(answer)) = &answer
+            && (self.found)(answer)
+        {
+            self.give_turn();
+        }
         let answer = answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())));
         let answer = answer.map(Arc::new);
         for asker in askers {
@@ -188,19 +200,24 @@ impl<T: Send + Sync + 'static> Shared<T> {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            if self.give_turn() == TURNS {
+            self.give_turn();
+            if self.rest() {
                 return;
             }
         }
     }
 
-    /// How many there are now.
-    fn give_turn(self: &Arc<Self>) -> u32 {
+    /// Whether all turns are there still, so that no tick is needed.
+    fn rest(&self) -> bool {
         let mut state = self.lock();
-        state.turns += 1;
         state.ticking = state.turns < TURNS;
+        !state.ticking
+    }
+
+    fn give_turn(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.turns = TURNS.min(state.turns + 1);
         self.go_on(&mut state);
-        state.turns
     }
 }
 

@@ -85,7 +85,8 @@ impl Cache {
 
 /// At most `places` queries at a time to `store`.
 pub(super) fn gathering(store: Arc<dyn Store>, places: usize) -> Gathering<Loaded> {
-    Gathering::new(Pace::new(places), move |ids| {
+    let found = |loaded: &Loaded| !loaded.keys.is_empty();
+    Gathering::new(Pace::new(places), found, move |ids| {
         let store = store.clone();
         async move { store.load(&ids).await }
     })

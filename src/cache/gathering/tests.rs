@@ -32,7 +32,7 @@ impl Database {
     fn closed(pace: Pace) -> Self {
         let (queries, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
         let (log, opens) = (queries.clone(), gate.clone());
-        let gathering = Gathering::new(pace, move |ids| {
+        let gathering = Gathering::new(pace, nothing, move |ids| {
             let mut log = log.lock().unwrap();
             log.push(ids);
             let (number, opens) = (log.len(), opens.clone());
@@ -65,6 +65,11 @@ impl Database {
     }
 }
 
+/// As in a flood of ids that no key has.
+fn nothing(_number: &usize) -> bool {
+    false
+}
+
 /// Lets every task do what it can.
 async fn settle() {
     for _ in 0..10 {
@@ -83,6 +88,14 @@ async fn few_who_ask_do_not_wait() {
         assert_eq!(number(database.gathering.load(id(turn)).await), turn);
     }
     assert_eq!(database.sizes(), [1; TURNS as usize]);
+}
+
+#[tokio::test]
+async fn who_find_something_never_wait() {
+    let gathering = Gathering::new(STILL, |_| true, |ids| async move { Ok(ids.len()) });
+    for turn in 0..10 * TURNS as usize {
+        assert_eq!(number(gathering.load(id(turn)).await), 1);
+    }
 }
 
 #[tokio::test]
@@ -176,7 +189,8 @@ async fn who_gives_up_costs_nothing_and_nobody_anything() {
 
 #[tokio::test]
 async fn a_failure_is_told_to_all_who_share_it() {
-    let gathering = Gathering::<usize>::new(STILL, |_| async { Err(StoreError::Broken("it is".into())) });
+    let gathering =
+        Gathering::<usize>::new(STILL, nothing, |_| async { Err(StoreError::Broken("it is".into())) });
     for answer in join_all((0..5).map(|it| gathering.load(id(it)))).await {
         assert!(matches!(answer, Err(StoreError::Broken(_))));
     }
@@ -195,7 +209,7 @@ async fn a_query_that_takes_too_long_gives_its_place_back() {
 #[tokio::test]
 async fn a_query_that_panics_gives_its_place_back() {
     let pace = Pace { places: 1, ..STILL };
-    let gathering = Gathering::<usize>::new(pace, |_| async { panic!("as a test does") });
+    let gathering = Gathering::<usize>::new(pace, nothing, |_| async { panic!("as a test does") });
     for _ in 0..3 {
         assert!(matches!(gathering.load(id(0)).await, Err(StoreError::Unavailable(_))));
     }
