@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The most secrets whose uses wait, at about fifty bytes each.
-pub(super) const MOST_USES: usize = 250_000;
+pub(super) const MOST_USES: usize = 100_000;
 
 /// The most digests that wait. One too many comes again with a later use of its secret.
 const MOST_REHASHES: usize = 10_000;
@@ -193,17 +193,17 @@ mod tests {
     #[test]
     fn is_bounded_and_counts_what_it_drops() {
         let mut batch = Batch::default();
-        for seed in 0..250_002 {
+        for seed in 0..100_002 {
             batch.add_use(used(seed, 1, 1));
         }
         batch.add_use(used(0, 1, 9));
-        assert_eq!(batch.used(), 250_000);
+        assert_eq!(batch.used(), 100_000);
         assert_eq!(batch.take_dropped(), 2, "one that is known is no secret more");
         assert_eq!(batch.take_dropped(), 0);
         for seed in 0..10_001 {
             batch.add_rehash(rehashed(seed, 2));
         }
         batch.add_rehash(rehashed(0, 3));
-        assert_eq!((batch.len(), batch.take_dropped()), (260_000, 1));
+        assert_eq!((batch.len(), batch.take_dropped()), (110_000, 1));
     }
 }

@@ -21,6 +21,7 @@ struct Thread {
     /// Each id has one, and may be in either of its places.
     sets: Box<[[Place; 2]]>,
     found: u32,
+    missed: u32,
 }
 
 type Place = Option<(KeyId, Entry)>;
@@ -30,6 +31,10 @@ const SETS: usize = 1 << 13;
 
 /// How many that are found stand for one that is worth telling of.
 const TELLING: u32 = 64;
+
+/// How many that are not found come to one that is put in, so that what is asked for now and then does not
+/// push out what is asked for all the time.
+const TAKING: u32 = 8;
 
 /// An entry that was found.
 pub(super) struct Found {
@@ -48,13 +53,18 @@ impl Front {
         Some(Found { entry, telling: thread.found.is_multiple_of(TELLING) })
     }
 
-    pub(super) fn put(&self, id: KeyId, entry: Entry) {
+    /// Puts `entry` in, now and then.
+    pub(super) fn offer(&self, id: KeyId, entry: &Entry) {
         let mut thread = self.threads.get_or_default().borrow_mut();
+        thread.missed = thread.missed.wrapping_add(1);
+        if !thread.missed.is_multiple_of(TAKING) {
+            return;
+        }
         let [newer, older] = &mut thread.sets[self.set(id)];
         if newer.as_ref().is_some_and(|(kept, _)| *kept != id) {
             *older = newer.take();
         }
-        *newer = Some((id, entry));
+        *newer = Some((id, entry.clone()));
     }
 
     fn set(&self, id: KeyId) -> usize {
@@ -64,7 +74,7 @@ impl Front {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { sets: (0..SETS).map(|_| [None, None]).collect(), found: 0 }
+        Self { sets: (0..SETS).map(|_| [None, None]).collect(), found: 0, missed: 0 }
     }
 }
 
@@ -86,6 +96,13 @@ mod tests {
         Entry { candidate: None, revision, loaded_at: 0, places }
     }
 
+    /// Offers it until it is taken.
+    fn put(front: &Front, id: KeyId, revision: i64) {
+        for _ in 0..TAKING {
+            front.offer(id, &entry(id, revision));
+        }
+    }
+
     fn found(front: &Front, id: KeyId) -> Option<i64> {
         front.get(id, |_| true).map(|found| found.entry.revision)
     }
@@ -95,7 +112,7 @@ mod tests {
         let front = Front::default();
         assert_eq!(found(&front, id(1)), None);
         for revision in 1..4 {
-            front.put(id(1), entry(id(1), revision));
+            put(&front, id(1), revision);
             assert_eq!(found(&front, id(1)), Some(revision));
         }
         assert_eq!(found(&front, id(2)), None);
@@ -105,9 +122,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_now_and_then_stays_out() {
+        let front = Front::default();
+        for seed in 1..=TAKING {
+            let id = id(seed as u16);
+            front.offer(id, &entry(id, 1));
+            assert_eq!(found(&front, id).is_some(), seed == TAKING);
+        }
+    }
+
+    #[test]
     fn what_is_not_believed_is_not_found() {
         let front = Front::default();
-        front.put(id(1), entry(id(1), 7));
+        put(&front, id(1), 7);
         assert!(front.get(id(1), |entry| entry.revision > 7).is_none());
         assert!(front.get(id(1), |entry| entry.revision == 7).is_some());
     }
@@ -118,7 +145,7 @@ mod tests {
         let mut mates = (0..).map(id).filter(|it| front.set(*it) == front.set(id(0)));
         let mates = [(); 3].map(|()| mates.next().unwrap());
         for (revision, mate) in (0..).zip(mates) {
-            front.put(mate, entry(mate, revision));
+            put(&front, mate, revision);
         }
         assert_eq!(mates.map(|mate| found(&front, mate)), [None, Some(1), Some(2)]);
     }
@@ -126,7 +153,7 @@ mod tests {
     #[test]
     fn one_of_many_that_are_found_is_told_of() {
         let front = Front::default();
-        front.put(id(1), entry(id(1), 1));
+        put(&front, id(1), 1);
         let told = (0..10 * TELLING).filter(|_| front.get(id(1), |_| true).unwrap().telling);
         assert_eq!(told.count(), 10);
     }

@@ -49,7 +49,7 @@ impl Kept {
             return Some(found.entry);
         }
         if let Some(entry) = self.keys.get(&id).filter(&believed) {
-            self.front.put(id, entry.clone());
+            self.front.offer(id, &entry);
             return Some(entry);
         }
         self.unknown.get(&id).filter(&believed)

@@ -178,9 +178,6 @@ impl Credentials for Cache {
     }
 
     async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
-        if let Some(known) = self.at_hand(id, self.clock.uptime()) {
-            return Ok(known);
-        }
         let position = self.position();
         let entry = match self.load(id).await {
             // It was still current after the position was read, or is from after what was known by then.
