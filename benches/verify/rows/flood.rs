@@ -7,7 +7,7 @@ use crate::{
     Fallible,
     fixture::Fixture,
     keys::UNKNOWN,
-    load::{Load, Measured},
+    load::{Load, Measured, Width},
     numbers::Spread,
     plan::{FEW, Plan, WIDE},
     report::{Promise, Report, Row},
@@ -18,6 +18,9 @@ use crate::{
 /// Ids a second, few of which are tried twice.
 const FLOOD: f64 = 5_000.0;
 const IDS: u64 = 1_000_000;
+
+/// It comes through one service, which has one connection as gRPC clients do.
+const THROUGH: Width = Width { connections: 1, in_flight: 256 };
 
 pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let fixture = Fixture::on_sqlite(FEW).await?;
@@ -30,12 +33,13 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let mut once = Load::open(server, "Verify", &warm, WIDE, true).await?;
     once.exhaust(server).await?;
     let mut load = Load::open(server, "Verify", &warm, WIDE, false).await?;
-    let mut flood = Load::open(server, "Verify", &unknown, WIDE, false).await?;
+    let mut flood = Load::open(server, "Verify", &unknown, THROUGH, false).await?;
     flood.tolerate();
+    let mut known = Load::open(server, "Verify", &warm, THROUGH, false).await?;
     let most = load.saturate(server, plan.warm_up, plan.span).await?;
     let quarter = most.rate / 4.0;
 
-    let (mut alone, mut flooded) = (Vec::new(), Vec::new());
+    let (mut alone, mut flooded, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     let (mut calm, mut busy) = (Vec::new(), Vec::new());
     let mut floods = Vec::new();
     for _ in 0..plan.rounds {
@@ -44,6 +48,8 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
         let (with, rush) = during(plan, server, &mut flood, saturated).await?;
         flooded.push(with);
         floods.push(rush);
+        let saturated = load.saturate(server, plan.warm_up, plan.span);
+        beside.push(during(plan, server, &mut known, saturated).await?.0);
         let span = tokio::time::sleep(plan.span);
         calm.push(load.pace(server, quarter, plan.warm_up, span).await?);
         let span = tokio::time::sleep(plan.span);
@@ -53,13 +59,14 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
         floods.push(rush);
     }
     let rate = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.rate));
-    let ratios = flooded.iter().zip(&alone).map(|(with, without)| with.rate / without.rate);
-    let row = Row {
-        ratio: Some(Spread::of(ratios)),
+    let against_alone = |name: &str, rounds: &[Measured]| Row {
+        ratio: Some(Spread::of(rounds.iter().zip(&alone).map(|(with, without)| with.rate / without.rate))),
         bare: Some(rate(&alone)),
-        ..Row::value("unary in a flood (not bare: without it)", "/s", rate(&flooded))
+        ..Row::value(name, "/s", rate(rounds))
     };
+    let row = against_alone("unary in a flood (not bare: without it)", &flooded);
     report.add(row.promising(Promise::AtLeast(0.9)));
+    report.add(against_alone("… in as many calls of known keys", &beside));
     let p99 = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.p99));
     let ratios = busy.iter().zip(&calm).map(|(with, without)| with.p99 / without.p99);
     report.add(Row {
