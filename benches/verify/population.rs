@@ -10,9 +10,12 @@ use crate::{Fallible, database::Database, keys::Keys};
 /// How many keys one statement writes.
 const PORTION: u64 = 20_000;
 
-/// From so many keys on, the indexes that no Verify uses are left away, and foreign keys are not checked: it is only
-/// time that they would cost.
+/// From so many keys on, the indexes that a server does not use by itself are left away, and foreign keys are not
+/// checked: it is only time that they would cost.
 const MANY: u64 = 2_000_000;
+
+/// The indexes that verifications, a start and housekeeping use.
+const NEEDED: [&str; 2] = ["keys_by_purge_time", "secrets_by_pepper_version"];
 
 /// Copies the key of `api_key` to all `numbers`, each with an id and a secret of its own.
 pub(crate) async fn load(database: &Database, api_key: &str, numbers: Range<u64>) -> Fallible<()> {
@@ -94,6 +97,9 @@ async fn lighten(db: &DatabaseConnection, postgres: bool) -> Result<(), DbErr> {
          AND tbl_name IN ('keys', 'secrets', 'key_terms')"
     };
     for index in names(db, indexes.to_owned()).await? {
+        if NEEDED.contains(&index.as_str()) {
+            continue;
+        }
         db.execute_unprepared(&format!("DROP INDEX {index}")).await?;
     }
     Ok(())
