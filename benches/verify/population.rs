@@ -46,7 +46,9 @@ pub(crate) async fn load(database: &Database, api_key: &str, numbers: Range<u64>
         start = end;
     }
     if postgres {
+        // So that nobody writes down what was loaded while others are measured.
         db.execute_unprepared("VACUUM ANALYZE").await?;
+        db.execute_unprepared("CHECKPOINT").await?;
     }
     db.close().await?;
     Ok(())
