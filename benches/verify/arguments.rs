@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// batch, stream, million, misses, stored, revocation, flood
     #[arg(long, value_delimiter = ',')]
     pub(crate) rows: Vec<String>,
-    /// Ten million keys in the databases, which takes half an hour and 20 GB
+    /// Ten million keys in the databases, which takes a quarter of an hour and 10 GB
     #[arg(long)]
     pub(crate) large: bool,
     /// A PostgreSQL server; databases are made on it and dropped

@@ -78,9 +78,9 @@ impl Running {
 /// For each step after the drain: a supervisor is waiting.
 const TIDYING: Duration = Duration::from_secs(5);
 
-/// For the last notes. The writer itself gives up on a database that takes none for a few seconds; while it takes them, a quarter
-/// of a million may need this.
-const RECORDING: Duration = Duration::from_secs(60);
+/// For the last notes. The writer itself gives up on a database that takes none for a few seconds; while it takes
+/// them, a hundred thousand may need this.
+const RECORDING: Duration = Duration::from_secs(30);
 
 async fn ends(servers: &mut JoinSet<ServerEnd>) {
     while let Some(end) = servers.join_next().await {
