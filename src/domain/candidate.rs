@@ -74,9 +74,9 @@ impl From<Option<Timestamp>> for Expiry {
     }
 }
 
-/// Uses so close to one another are one: who verifies the same key at the same time does not write to the
-/// same memory each time.
-const SAME_USE: i64 = 1_000;
+/// Uses so close to one another are one, in microseconds: who verifies the same keys at the same time does not
+/// write to the same memory each time.
+const SAME_USE: i64 = 100_000;
 
 impl KnownSecret {
     fn new(secret: &StoredSecret) -> Self {

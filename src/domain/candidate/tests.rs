@@ -81,17 +81,17 @@ fn a_secret_is_known_again_until_its_grace_ends() {
 }
 
 #[test]
-fn uses_within_a_millisecond_are_one() {
+fn uses_within_a_tenth_of_a_second_are_one() {
     let candidate = Presenter::new().candidate();
     let secret = candidate.secret(1).unwrap();
-    let micros = |micros: i64| Timestamp::from_micros(5_000_000 + micros);
-    assert!(secret.note_use(micros(0)));
-    assert!(!secret.note_use(micros(999)));
-    assert_eq!(secret.take_use(), Some(micros(0)));
-    assert!(secret.note_use(micros(999)), "the first since");
-    assert!(!secret.note_use(micros(3_000)));
-    assert!(!secret.note_use(micros(1)), "time does not go back");
-    assert_eq!(secret.take_use(), Some(micros(3_000)));
+    let millis = |millis: i64| Timestamp::from_micros(5_000_000 + 1_000 * millis);
+    assert!(secret.note_use(millis(0)));
+    assert!(!secret.note_use(millis(99)));
+    assert_eq!(secret.take_use(), Some(millis(0)));
+    assert!(secret.note_use(millis(99)), "the first since");
+    assert!(!secret.note_use(millis(300)));
+    assert!(!secret.note_use(millis(1)), "time does not go back");
+    assert_eq!(secret.take_use(), Some(millis(300)));
     assert_eq!(secret.take_use(), None);
 }
 
