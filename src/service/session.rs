@@ -52,7 +52,7 @@ impl<C: Credentials> Verifier<C> {
         let as_of = self.credentials.newest_change(moment.uptime);
         let Ok(presented) = Presented::of(&api_key) else { return Ok(None) };
         let id = presented.id;
-        let known = self.known(id, moment).await?;
+        let Some(known) = self.known(&presented, moment).await? else { return Ok(None) };
         let question = Question { client_ip: peer, ..Question::default() };
         let (decision, end) = self.judge(&presented, known, &question, moment);
         let proof = decision.proof.filter(|_| decision.code == Code::Valid);

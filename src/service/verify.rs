@@ -76,10 +76,16 @@ impl<C: Credentials> Verifier<C> {
         self.clock.moment()
     }
 
-    pub(super) async fn known(&self, id: KeyId, moment: Moment) -> Result<Known, StoreError> {
-        match self.credentials.at_hand(id, moment.uptime) {
-            Some(known) => Ok(known),
-            None => self.credentials.candidate(id).await,
+    /// What is known of the key; `None` when it is not at hand, and what is `presented` too damaged to ask for it.
+    pub(super) async fn known(
+        &self,
+        presented: &Presented<'_>,
+        moment: Moment,
+    ) -> Result<Option<Known>, StoreError> {
+        match self.credentials.at_hand(presented.id, moment.uptime) {
+            Some(known) => Ok(Some(known)),
+            None if presented.token().is_err() => Ok(None),
+            None => self.credentials.candidate(presented.id).await.map(Some),
         }
     }
 

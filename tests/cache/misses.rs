@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use keystile::{
-    domain::{decision::Code, id::KeyId, time::Timestamp},
+    domain::{decision::Code, id::KeyId, time::Timestamp, token::ApiKey},
     service::NewKey,
 };
 use tokio::task::JoinSet;
@@ -111,6 +111,17 @@ async fn junk_is_no_query() {
     for text in ["", " ", "acme_live_", "Bearer x", &sealed(format!("acme_live_{}", "z".repeat(66)))] {
         assert_eq!(node.code(text).await, Code::Malformed);
     }
+    assert_eq!(node.statements(), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_credential_is_no_query() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let api_key = node.key("acme").await.api_key;
+    node.statements();
+    let damaged = damaged(&api_key, api_key.len() - 1);
+    let session = node.verifier.authenticate(ApiKey::new(damaged), None).await.unwrap();
+    assert!(session.is_none());
     assert_eq!(node.statements(), 0);
 }
 
