@@ -27,12 +27,13 @@ COPY LICENSE /licenses/LICENSE
 # asked for: set KEYSTILE_INSECURE=true where something in front terminates TLS.
 ENV KEYSTILE_DATA_DIR=/data \
     KEYSTILE_VERIFY_LISTEN=0.0.0.0:50051 \
-    KEYSTILE_ADMIN_LISTEN=0.0.0.0:50052
+    KEYSTILE_ADMIN_LISTEN=0.0.0.0:50052 \
+    KEYSTILE_METRICS_LISTEN=0.0.0.0:9464
 
 USER 65532:65532
 WORKDIR /data
 VOLUME ["/data"]
-EXPOSE 50051 50052
+EXPOSE 50051 50052 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/usr/local/bin/keystile", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/keystile"]

@@ -17,6 +17,7 @@ need cc build-essential
 need c++ build-essential
 need npx npm
 need jq jq
+need curl curl
 need openssl openssl
 use_postgres
 use_mariadb

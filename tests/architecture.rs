@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain", "ports"]),
     ("cache", &["domain", "ports"]),
     ("audit", &["domain", "ports"]),
-    ("grpc", &["service", "domain", "ports"]),
+    ("grpc", &["service", "domain", "ports", "telemetry"]),
     ("config", &[]),
     ("telemetry", &[]),
     ("app", &["audit", "cache", "config", "domain", "grpc", "ports", "service", "store", "telemetry"]),

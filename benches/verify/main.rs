@@ -17,6 +17,7 @@ mod requests;
 mod rows;
 mod serve;
 mod server;
+mod telemetry;
 mod wire;
 
 use std::error::Error;

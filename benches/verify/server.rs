@@ -18,7 +18,11 @@ use keystile::grpc::proto::VerifyResponse;
 use prost::Message;
 use tempfile::TempDir;
 
-use crate::{Fallible, clock, wire::Target};
+use crate::{
+    Fallible, clock,
+    telemetry::{self, Reader},
+    wire::Target,
+};
 
 pub(crate) struct Server {
     child: Child,
@@ -28,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) admin: SocketAddr,
     /// A credential of the system project.
     pub(crate) api_key: String,
+    /// Of our own.
+    pub(crate) metrics: Option<Reader>,
     _directory: TempDir,
 }
 
@@ -48,18 +54,22 @@ impl Server {
         let directory = TempDir::new()?;
         let data = directory.path().join("data").display().to_string();
         let pepper = base64::engine::general_purpose::STANDARD.encode(PEPPER);
-        let (verify, admin) = (free_address()?, free_address()?);
+        let (verify, admin, metrics) = (free_address()?, free_address()?, free_address()?);
         let mut all = vec![
             ("KEYSTILE_DATA_DIR", data),
             ("KEYSTILE_PEPPERS", format!("1:{pepper}")),
             ("KEYSTILE_VERIFY_LISTEN", verify.to_string()),
             ("KEYSTILE_ADMIN_LISTEN", admin.to_string()),
+            ("KEYSTILE_METRICS_LISTEN", metrics.to_string()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", telemetry::collector())),
         ];
         all.extend(settings.iter().cloned());
         all.extend(WITH.get().into_iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         let api_key = root_key(&directory, &all)?;
         let child = keystile("serve", &directory)?.envs(all).spawn()?;
-        Self::ready(child, (verify, admin), api_key, directory)
+        let mut ours = Self::ready(child, (verify, admin), api_key, directory)?;
+        ours.metrics = Some(Reader::of(metrics));
+        Ok(ours)
     }
 
     /// The bare service, which answers everything with `answer`.
@@ -83,7 +93,7 @@ impl Server {
         directory: TempDir,
     ) -> Fallible<Self> {
         let guard = guard(&child)?;
-        let mut server = Self { child, guard, verify, admin, api_key, _directory: directory };
+        let mut server = Self { child, guard, verify, admin, api_key, metrics: None, _directory: directory };
         let start = clock::now();
         while TcpStream::connect(verify).is_err() || TcpStream::connect(admin).is_err() {
             if let Some(status) = server.child.try_wait()? {

@@ -2,10 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
 use tracing::{error, info, warn};
 
-use crate::{audit::Unsaved, grpc::Health, store::SqlStore};
+use crate::{
+    audit::Unsaved,
+    grpc::{Health, Observer},
+    store::SqlStore,
+};
 
 use super::{
     serve::ServerEnd,
@@ -34,6 +41,8 @@ pub(super) struct Running {
     /// Closes the listeners.
     pub(super) closing: Stopper,
     pub(super) servers: JoinSet<ServerEnd>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) page: Worker<()>,
     pub(super) monitor: Worker<()>,
     pub(super) housekeeper: Worker<()>,
     pub(super) follower: Worker<()>,
@@ -66,6 +75,9 @@ impl Running {
                 "the database did not take the last notes: last-used times are too early"
             );
         }
+        // What it would say is logged where it ends.
+        let _ = timeout(TIDYING, spawn_blocking(move || self.observer.end())).await;
+        self.page.end(TIDYING).await;
         if timeout(TIDYING, self.store.close()).await.is_err() {
             warn!("connections to the database are still in use: left as they are");
         }

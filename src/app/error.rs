@@ -11,6 +11,7 @@ use crate::{
     ports::StoreError,
     service,
     store::MigrateError,
+    telemetry::TracesError,
 };
 
 /// Why it did not start.
@@ -105,6 +106,8 @@ pub enum ServeError {
     Broken(#[source] JoinError),
     #[error("a listener has no address: {0}")]
     Address(#[from] io::Error),
+    #[error(transparent)]
+    Traces(#[from] TracesError),
 }
 
 fn list(missing: &[Missing]) -> String {

@@ -9,11 +9,12 @@ use tokio::net::TcpListener;
 
 use crate::config::ListenConfig;
 
-/// Both listeners, bound.
+/// All listeners, bound.
 #[derive(Debug)]
 pub struct Listeners {
     pub verify: TcpListener,
     pub admin: TcpListener,
+    pub metrics: TcpListener,
 }
 
 /// Why an address cannot be listened on.
@@ -30,6 +31,7 @@ impl Listeners {
         Ok(Self {
             verify: bind("KEYSTILE_VERIFY_LISTEN", config.verify).await?,
             admin: bind("KEYSTILE_ADMIN_LISTEN", config.admin).await?,
+            metrics: bind("KEYSTILE_METRICS_LISTEN", config.metrics).await?,
         })
     }
 }
@@ -67,7 +69,8 @@ mod tests {
     async fn a_taken_port_is_told_with_its_variable() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let free = "127.0.0.1:0".parse().unwrap();
-        let config = ListenConfig { verify: free, admin: taken.local_addr().unwrap(), insecure: false };
+        let admin = taken.local_addr().unwrap();
+        let config = ListenConfig { verify: free, admin, metrics: free, insecure: false };
         let fault = Listeners::bind(&config).await.unwrap_err().to_string();
         let start = format!("KEYSTILE_ADMIN_LISTEN: cannot listen on {}: ", config.admin);
         assert!(fault.starts_with(&start), "{fault}");

@@ -8,6 +8,7 @@ mod error;
 mod health;
 mod housekeeping;
 mod listeners;
+mod metrics;
 mod outage;
 mod peppers;
 mod readiness;
@@ -19,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     cache::Cache,
-    config::{Config, create_private_dir},
+    config::{Config, TracesConfig, create_private_dir},
     domain::{digest::Peppers, recognition::Recognition},
     ports::Clock,
     service::Service,
@@ -47,6 +48,7 @@ pub struct App {
     recognition: Recognition,
     /// How long calls under way may go on once it is told to stop.
     drain_deadline: Duration,
+    traces: TracesConfig,
     database_kind: &'static str,
     first_root_key: Option<RootKey>,
 }
@@ -76,6 +78,7 @@ impl App {
             drain_deadline: config.process.drain_deadline,
             database_kind: database::kind(&config.database),
             feed_poll: config.cache.feed_poll,
+            traces: config.traces.clone(),
             store,
             cache,
             service,

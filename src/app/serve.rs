@@ -1,21 +1,23 @@
-//! Serving: both listeners and the work in the background, from the first call to the word "stop".
+//! Serving: all listeners and the work in the background, from the first call to the word "stop".
 
 use std::{future::Future, io, sync::Arc};
 
 use tokio::{net::TcpListener, task::JoinSet};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     audit::{self, Queue},
     cache::Follower,
-    grpc::{self, Health},
+    config::TracesConfig,
+    grpc::{self, Health, Observer},
     service::Verifier,
+    telemetry::{self, Metrics, Traces, TracesError},
 };
 
 use super::{
     App, Listeners, ServeError, Stopped,
     drain::Running,
-    housekeeping, readiness,
+    housekeeping, metrics, readiness,
     stop::{Stopper, Worker},
 };
 
@@ -30,7 +32,7 @@ impl App {
         shutdown: impl Future<Output = ()>,
     ) -> Result<Stopped, ServeError> {
         announce(&listeners, self.database_kind)?;
-        let mut running = self.start(listeners).await;
+        let mut running = self.start(listeners).await?;
         let failure = tokio::select! {
             biased;
             () = shutdown => None,
@@ -43,17 +45,28 @@ impl App {
         }
     }
 
-    async fn start(self, listeners: Listeners) -> Running {
+    async fn start(self, listeners: Listeners) -> Result<Running, ServeError> {
         let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _, Arc::clone(&self.clock));
+        let metrics = Metrics::new();
+        metrics::decisions(&metrics.meter(), queue.decisions());
+        let observer = Observer::new(&metrics.meter(), Arc::clone(&self.clock), traces(&self.traces)?);
+        let observer = Arc::new(observer);
         let health = Health::new().await;
         // The database answered a moment ago.
         health.set_ready(true).await;
-        let (closing, servers) = self.listen(listeners, queue, &health);
+        let Listeners { verify, admin, metrics: page } = listeners;
+        let (closing, servers) = self.listen((verify, admin), queue, &health, &observer);
         let follower = Follower::new(self.cache, self.store.wakeups(), self.feed_poll);
         let monitored = (Arc::clone(&self.store) as _, health.clone());
-        Running {
+        Ok(Running {
             closing,
             servers,
+            observer,
+            page: Worker::start("metrics", |stop| async move {
+                if let Err(error) = telemetry::serve(page, metrics, stop.told()).await {
+                    error!(error = %error, "the listener for metrics failed");
+                }
+            }),
             monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
             housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
             follower: Worker::start("follower", |stop| follower.run(stop.told())),
@@ -61,10 +74,16 @@ impl App {
             health,
             store: self.store,
             deadline: self.drain_deadline,
-        }
+        })
     }
 
-    fn listen(&self, listeners: Listeners, queue: Queue, health: &Health) -> (Stopper, JoinSet<ServerEnd>) {
+    fn listen(
+        &self,
+        (verify, admin): (TcpListener, TcpListener),
+        queue: Queue,
+        health: &Health,
+        observer: &Arc<Observer>,
+    ) -> (Stopper, JoinSet<ServerEnd>) {
         let verifier = Arc::new(Verifier::new(
             Arc::clone(&self.cache),
             Arc::clone(&self.clock),
@@ -72,20 +91,21 @@ impl App {
             self.recognition,
             Arc::new(queue),
         ));
-        let Listeners { verify, admin } = listeners;
         let (closing, stop) = Stopper::new();
         let mut servers = JoinSet::new();
         servers.spawn({
             let (verifier, health, stop) = (Arc::clone(&verifier), health.clone(), stop.clone());
+            let observer = Arc::clone(observer);
             async move {
-                let served = grpc::serve_verify(verify, verifier, &health, stop.told()).await;
+                let served = grpc::serve_verify(verify, verifier, &health, observer, stop.told()).await;
                 ("verify", served)
             }
         });
         servers.spawn({
-            let (service, health) = (self.service.clone(), health.clone());
+            let (service, health, observer) = (self.service.clone(), health.clone(), Arc::clone(observer));
             async move {
-                let served = grpc::serve_admin(admin, service, verifier, &health, stop.told()).await;
+                let served =
+                    grpc::serve_admin(admin, service, verifier, &health, observer, stop.told()).await;
                 ("admin", served)
             }
         });
@@ -94,18 +114,25 @@ impl App {
 }
 
 fn announce(listeners: &Listeners, database_kind: &str) -> io::Result<()> {
-    let (verify, admin) = (listeners.verify.local_addr()?, listeners.admin.local_addr()?);
+    let Listeners { verify, admin, metrics } = listeners;
     info!(
         version = env!("CARGO_PKG_VERSION"),
-        listener.verify = %verify,
-        listener.admin = %admin,
+        listener.verify = %verify.local_addr()?,
+        listener.admin = %admin.local_addr()?,
+        listener.metrics = %metrics.local_addr()?,
         database.kind = database_kind,
         "serving"
     );
-    for listener in [&listeners.verify, &listeners.admin] {
+    for listener in [verify, admin, metrics] {
         warn_if_open(listener)?;
     }
     Ok(())
+}
+
+fn traces(config: &TracesConfig) -> Result<Option<Traces>, TracesError> {
+    let TracesConfig { collector, sampling } = config;
+    let start = |collector: &String| Traces::start(collector, sampling.share, sampling.follows_callers);
+    collector.as_ref().map(start).transpose()
 }
 
 fn warn_if_open(listener: &TcpListener) -> io::Result<()> {

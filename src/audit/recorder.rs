@@ -8,20 +8,20 @@ use std::sync::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
-    domain::{candidate::Candidate, id::KeyId},
+    domain::{candidate::Candidate, decision::Code, id::KeyId},
     ports::{
         Clock, Recorder, Store,
         recorder::{Rehash, Use},
     },
 };
 
-use super::writer::Writer;
+use super::{decisions::Decisions, writer::Writer};
 
 /// A queue, and the writer that empties it into `store`.
 pub fn recorder(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Queue, Writer) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
-    let queue = Queue { sender, dropped: Arc::clone(&dropped) };
+    let queue = Queue { sender, dropped: Arc::clone(&dropped), decisions: Arc::default() };
     (queue, Writer::new(receiver, dropped, store, clock))
 }
 
@@ -30,6 +30,13 @@ pub fn recorder(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Queue, Writer)
 pub struct Queue {
     sender: mpsc::Sender<Note>,
     dropped: Arc<AtomicU64>,
+    decisions: Arc<Decisions>,
+}
+
+impl Queue {
+    pub fn decisions(&self) -> Arc<Decisions> {
+        Arc::clone(&self.decisions)
+    }
 }
 
 /// How many notes may wait in the queue.
@@ -58,6 +65,10 @@ impl Used {
 }
 
 impl Recorder for Queue {
+    fn decided(&self, code: Code) {
+        self.decisions.count(code);
+    }
+
     fn used(&self, id: KeyId, key: Arc<Candidate>, secret_version: i32) {
         let used = Used { id, key, secret_version };
         if let Err(TrySendError::Full(Note::Used(used)) | TrySendError::Closed(Note::Used(used))) =
@@ -93,7 +104,7 @@ mod tests {
     #[test]
     fn a_full_queue_drops_and_counts() {
         let (sender, mut receiver) = mpsc::channel(2);
-        let queue = Queue { sender, dropped: Arc::default() };
+        let queue = Queue { sender, dropped: Arc::default(), decisions: Arc::default() };
         for version in 0..5 {
             queue.rehashed(rehash(version));
         }
@@ -107,7 +118,7 @@ mod tests {
     fn a_queue_without_a_writer_drops_and_counts() {
         let (sender, receiver) = mpsc::channel(2);
         drop(receiver);
-        let queue = Queue { sender, dropped: Arc::default() };
+        let queue = Queue { sender, dropped: Arc::default(), decisions: Arc::default() };
         queue.rehashed(rehash(0));
         assert_eq!(queue.dropped.load(Relaxed), 1);
     }

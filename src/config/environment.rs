@@ -7,7 +7,10 @@ use std::fmt;
 /// The prefix that all our variables share.
 pub(super) const PREFIX: &str = "KEYSTILE_";
 
-/// The `KEYSTILE_*` variables of a process. Its `Debug` shows names alone, for values may be secret.
+/// The prefix of the variables that all programs with OpenTelemetry share.
+pub(super) const STANDARD: &str = "OTEL_";
+
+/// The `KEYSTILE_*` and `OTEL_*` variables of a process. Its `Debug` shows names alone, for values may be secret.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
@@ -18,8 +21,10 @@ impl Environment {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
+    /// The variables that are ours alone.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &OsStr)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_os_str()))
+        let ours = self.0.iter().filter(|(name, _)| name.starts_with(PREFIX));
+        ours.map(|(name, value)| (name.as_str(), value.as_os_str()))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
@@ -30,7 +35,7 @@ impl Environment {
 impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(variables.filter(|(name, _)| name.starts_with(PREFIX)).collect())
+        Self(variables.filter(|(name, _)| [PREFIX, STANDARD].iter().any(|it| name.starts_with(it))).collect())
     }
 }
 

@@ -7,13 +7,14 @@ pub(super) const CONFIG: &str = "KEYSTILE_CONFIG";
 pub(super) const TEST_PREFIX: &str = "KEYSTILE_TEST_";
 
 /// The settings, in the environment or in the file.
-pub(super) const SETTINGS: [&str; 19] = [
+pub(super) const SETTINGS: [&str; 20] = [
     "KEYSTILE_DATA_DIR",
     "KEYSTILE_DATABASE_URL",
     "KEYSTILE_DATABASE_MAX_CONNECTIONS",
     "KEYSTILE_DATABASE_TIMEOUT",
     "KEYSTILE_VERIFY_LISTEN",
     "KEYSTILE_ADMIN_LISTEN",
+    "KEYSTILE_METRICS_LISTEN",
     "KEYSTILE_INSECURE",
     "KEYSTILE_PEPPERS",
     "KEYSTILE_PEPPERS_FILE",
@@ -30,8 +31,7 @@ pub(super) const SETTINGS: [&str; 19] = [
 ];
 
 /// Settings with a name but no effect so far: silence would let a server run without what was asked of it.
-pub(super) const NOT_YET: [&str; 6] = [
-    "KEYSTILE_METRICS_LISTEN",
+pub(super) const NOT_YET: [&str; 5] = [
     "KEYSTILE_REDIS_URL",
     "KEYSTILE_NATS_URL",
     "KEYSTILE_TLS_CERT",

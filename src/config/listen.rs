@@ -1,4 +1,4 @@
-//! Where the two gRPC listeners stand.
+//! Where the listeners stand.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,33 +12,36 @@ pub struct ListenConfig {
     pub verify: SocketAddr,
     /// `KEYSTILE_ADMIN_LISTEN`: IP address and port of the admin listener; port 0 lets the system choose.
     pub admin: SocketAddr,
+    /// `KEYSTILE_METRICS_LISTEN`: IP address and port of the page of metrics; port 0 lets the system choose.
+    pub metrics: SocketAddr,
     /// `KEYSTILE_INSECURE`: `true` allows plaintext on addresses that other machines reach.
     pub insecure: bool,
 }
 
 const VERIFY: &str = "KEYSTILE_VERIFY_LISTEN";
 const ADMIN: &str = "KEYSTILE_ADMIN_LISTEN";
+const METRICS: &str = "KEYSTILE_METRICS_LISTEN";
 
 impl ListenConfig {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let config = Self {
             verify: settings.value(VERIFY, loopback(50051), address),
             admin: settings.value(ADMIN, loopback(50052), address),
+            metrics: settings.value(METRICS, loopback(9464), address),
             insecure: settings.value("KEYSTILE_INSECURE", false, boolean),
         };
-        for (name, address) in [(VERIFY, config.verify), (ADMIN, config.admin)] {
+        let all = [(VERIFY, config.verify), (ADMIN, config.admin), (METRICS, config.metrics)];
+        for (at, (name, address)) in all.into_iter().enumerate() {
             if !config.insecure && !address.ip().to_canonical().is_loopback() {
                 settings.fault(
                     name,
                     format!("{address} is open to other machines, and TLS is not available yet: {CURE}"),
                 );
             }
-        }
-        if config.verify == config.admin && config.verify.port() != 0 {
-            settings.fault(
-                ADMIN,
-                format!("{} is the Verify listener's address: choose another port", config.admin),
-            );
+            let taken = all[..at].iter().find(|(_, other)| *other == address && address.port() != 0);
+            if let Some((other, _)) = taken {
+                settings.fault(name, format!("{address} is what {other} says too: choose another port"));
+            }
         }
         config
     }

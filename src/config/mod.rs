@@ -17,6 +17,7 @@ mod process;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -33,11 +34,12 @@ pub use pepper_file::{PepperFileError, load_or_generate};
 pub use peppers::PepperSource;
 pub use private_file::{PrivateFileError, create_private_dir};
 pub use process::ProcessConfig;
+pub use traces::{Sampling, TracesConfig};
 
 use settings::Settings;
 
 /// Every setting, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `KEYSTILE_DATA_DIR`: the directory of the embedded database and the generated peppers; may not exist yet.
     pub data_dir: PathBuf,
@@ -53,6 +55,8 @@ pub struct Config {
     pub process: ProcessConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// What is traced.
+    pub traces: TracesConfig,
 }
 
 impl Config {
@@ -74,6 +78,7 @@ impl Config {
             peppers: PepperSource::read(&mut settings, &data_dir, &database.location),
             process: ProcessConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
+            traces: TracesConfig::read(environment, &mut settings),
             database,
             data_dir,
         };

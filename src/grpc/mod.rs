@@ -12,6 +12,7 @@ mod health;
 mod keys;
 mod listing;
 mod mask;
+mod observe;
 mod project_service;
 pub mod proto;
 mod server;
@@ -21,5 +22,6 @@ pub mod verify;
 mod watch;
 
 pub use health::Health;
+pub use observe::Observer;
 pub use server::{ServeError, serve_admin, serve_verify};
 pub use verify::render;

@@ -24,6 +24,7 @@ use super::{
     connection::Connection,
     front::Front,
     keys::KeyApi,
+    observe::{Observe, Observer},
     project_service::ProjectApi,
     proto::{
         FILE_DESCRIPTOR_SET, audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,
@@ -43,13 +44,14 @@ pub async fn serve_verify<C: Credentials>(
     listener: TcpListener,
     verifier: Arc<Verifier<C>>,
     health: &Health,
+    observer: Arc<Observer>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let routes = open_routes(health, &[VERIFY]);
     let (closer, closing) = Closing::new();
     let api = VerifyApi { verifier: verifier.clone(), closing: closing.clone() };
     let front = Front(Some(VerifyServiceServer::new(api)));
-    serve(listener, front, routes, verifier, closing, closer.after(shutdown)).await
+    serve(listener, observer, front, routes, verifier, closing, closer.after(shutdown)).await
 }
 
 /// Serves everything else, in the same way.
@@ -58,6 +60,7 @@ pub async fn serve_admin<C: Credentials>(
     service: Service,
     verifier: Arc<Verifier<C>>,
     health: &Health,
+    observer: Arc<Observer>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let (closer, closing) = Closing::new();
@@ -70,7 +73,7 @@ pub async fn serve_admin<C: Credentials>(
             verifier: verifier.clone(),
             closing: closing.clone(),
         }));
-    serve(listener, Front(None), routes, verifier, closing, closer.after(shutdown)).await
+    serve(listener, observer, Front(None), routes, verifier, closing, closer.after(shutdown)).await
 }
 
 const VERIFY: &str = "keystile.v1.VerifyService";
@@ -93,6 +96,7 @@ const LARGEST_HEADERS: u32 = 16 * 1024;
 
 async fn serve<C: Credentials>(
     listener: TcpListener,
+    observer: Arc<Observer>,
     front: Front<C>,
     routes: Routes,
     verifier: Arc<Verifier<C>>,
@@ -110,7 +114,7 @@ async fn serve<C: Credentials>(
         .http2_max_pending_accept_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_local_error_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_header_list_size(LARGEST_HEADERS)
-        .layer(ServiceBuilder::new().layer(Authenticate(verifier)).layer(front))
+        .layer(ServiceBuilder::new().layer(Observe(observer)).layer(Authenticate(verifier)).layer(front))
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections, shutdown)
         .await?;

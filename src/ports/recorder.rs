@@ -2,10 +2,15 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use crate::domain::{candidate::Candidate, digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp};
+use crate::domain::{
+    candidate::Candidate, decision::Code, digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp,
+};
 
 /// Takes notes without ever making its caller wait; under pressure it drops some and counts them.
 pub trait Recorder: Debug + Send + Sync + 'static {
+    /// Somebody was told this code.
+    fn decided(&self, code: Code);
+
     /// A secret of `key`, whose id is `id`, is used for the first time since its uses were taken.
     fn used(&self, id: KeyId, key: Arc<Candidate>, secret_version: i32);
 

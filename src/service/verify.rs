@@ -54,6 +54,19 @@ impl<C: Credentials> Verifier<C> {
         if let Some(decision) = self.verify_at_hand(request, self.moment()) {
             return Ok(decision);
         }
+        let decision = self.verify_by_reading(request).await?;
+        self.recorder.decided(decision.code);
+        Ok(decision)
+    }
+
+    /// The decision, if it takes no waiting.
+    pub fn verify_at_hand(&self, request: &VerifyRequest, moment: Moment) -> Option<Decision> {
+        let decision = self.decide_at_hand(request, moment)?;
+        self.recorder.decided(decision.code);
+        Some(decision)
+    }
+
+    async fn verify_by_reading(&self, request: &VerifyRequest) -> Result<Decision, Error> {
         let Ok(presented) = Presented::of(&request.api_key) else { return Ok(Decision::malformed()) };
         if request.min_revision > 0 {
             self.reach(request.min_revision, request.patience).await?;
@@ -62,8 +75,7 @@ impl<C: Credentials> Verifier<C> {
         Ok(self.judge(&presented, known, &request.question, self.moment()).0)
     }
 
-    /// The decision, if it takes no waiting.
-    pub fn verify_at_hand(&self, request: &VerifyRequest, moment: Moment) -> Option<Decision> {
+    fn decide_at_hand(&self, request: &VerifyRequest, moment: Moment) -> Option<Decision> {
         let Ok(presented) = Presented::of(&request.api_key) else { return Some(Decision::malformed()) };
         let known = self.credentials.at_hand(presented.id, moment.uptime);
         match known.filter(|known| known.revision >= request.min_revision) {

@@ -11,6 +11,7 @@ mod hot;
 mod keys;
 mod projects;
 mod service_accounts;
+mod telemetry;
 mod transport;
 mod verify;
 #[path = "../support"]
@@ -20,4 +21,5 @@ mod support {
     pub(crate) mod rpc;
     pub(crate) mod server;
     pub(crate) mod status;
+    pub(crate) mod telemetry;
 }

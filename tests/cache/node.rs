@@ -214,6 +214,8 @@ pub(crate) fn new_key(project: &str) -> NewKey {
 struct Nobody;
 
 impl Recorder for Nobody {
+    fn decided(&self, _code: Code) {}
+
     fn used(&self, _id: KeyId, _key: Arc<Candidate>, _secret_version: i32) {}
 
     fn rehashed(&self, _rehash: Rehash) {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keystile::{
     grpc::{
-        self, Health,
+        self, Health, Observer,
         proto::{
             BatchVerifyRequest, Code, StreamVerifyRequest, StreamVerifyResponse, VerifyRequest,
             stream_verify_response::Result as Outcome, verify_result,
@@ -12,6 +12,7 @@ use keystile::{
         },
     },
     service::RootKey,
+    telemetry::Metrics,
 };
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -43,8 +44,9 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (verifier, health) = (node.verifier.clone(), Health::new().await);
+        let observer = Arc::new(Observer::new(&Metrics::new().meter(), node.clock.clone(), None));
         tokio::spawn(async move {
-            grpc::serve_verify(listener, verifier, &health, std::future::pending()).await.unwrap();
+            grpc::serve_verify(listener, verifier, &health, observer, std::future::pending()).await.unwrap();
         });
         let bearer = Bearer::new(caller.api_key.expose());
         let client = VerifyServiceClient::with_interceptor(channel(address), bearer);

@@ -43,6 +43,7 @@ impl Home {
             .with("KEYSTILE_DATA_DIR", data.to_str().unwrap())
             .with("KEYSTILE_VERIFY_LISTEN", "127.0.0.1:0")
             .with("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:0")
+            .with("KEYSTILE_METRICS_LISTEN", "127.0.0.1:0")
             .with("KEYSTILE_LOG_FORMAT", "json")
     }
 
@@ -111,6 +112,7 @@ pub(crate) struct Serving {
     pub(crate) process: Process,
     pub(crate) verify: SocketAddr,
     pub(crate) admin: SocketAddr,
+    pub(crate) metrics: SocketAddr,
 }
 
 impl Serving {
@@ -118,7 +120,12 @@ impl Serving {
         let line = process.tells(r#""message":"serving""#).await;
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
-        Self { verify: address("listener.verify"), admin: address("listener.admin"), process }
+        Self {
+            verify: address("listener.verify"),
+            admin: address("listener.admin"),
+            metrics: address("listener.metrics"),
+            process,
+        }
     }
 
     /// The root API key that a first start prints.

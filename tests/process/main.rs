@@ -27,4 +27,6 @@ mod support {
     pub(crate) mod process;
     #[expect(dead_code, reason = "of a whole server these tests take the client")]
     pub(crate) mod server;
+    #[expect(dead_code, reason = "they search what is told, and do not read it")]
+    pub(crate) mod telemetry;
 }

@@ -22,7 +22,8 @@ async fn every_command_does_what_it_says() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process");
     let binary = Path::new(env!("CARGO_BIN_EXE_keystile")).parent().unwrap();
     let path = format!("{}:{}:{}", here.display(), binary.display(), std::env::var("PATH").unwrap());
-    bash.args(["-c", &script(&steps)])
+    let script = script(&steps).replace("127.0.0.1:9464", &serving.metrics.to_string());
+    bash.args(["-c", &script])
         .env("PATH", path)
         .env("ROOT", &root)
         .env("README_VERIFY", serving.verify.to_string())

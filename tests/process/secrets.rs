@@ -3,18 +3,25 @@
 use std::fs;
 
 use keystile::grpc::proto::Code;
+use prost::Message;
 
 use crate::{
     home::{Home, pepper},
     inventory,
     needles::{Needles, Parts},
+    support::telemetry::{Collector, get},
     told::Told,
 };
 
 #[tokio::test]
 async fn nothing_that_is_kept_or_told_holds_a_secret() {
     let peppers = [pepper(2), pepper(1)];
-    let home = Home::embedded().with("KEYSTILE_PEPPERS", &peppers.join(",")).with("KEYSTILE_LOG", "trace");
+    let collector = Collector::start().await;
+    let home = Home::embedded()
+        .with("KEYSTILE_PEPPERS", &peppers.join(","))
+        .with("KEYSTILE_LOG", "trace")
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())
+        .with("OTEL_TRACES_SAMPLER", "always_on");
     let serving = home.serve().await;
     let root = serving.root().await;
     let mut told = Told::new(&root);
@@ -37,6 +44,7 @@ async fn nothing_that_is_kept_or_told_holds_a_secret() {
         let code = caller.code(api_key).await;
         assert_ne!(code, Code::Malformed, "{what} is no API key");
     }
+    let metrics = get(serving.metrics, "/metrics").await;
     let second = serving.stop().await;
     files.extend(all_files(&home));
 
@@ -47,6 +55,13 @@ async fn nothing_that_is_kept_or_told_holds_a_secret() {
     assert!(first.stderr.contains(r#""level":"TRACE""#), "there is something to search");
     nothing(&needles, first.stderr.as_bytes(), "the log of the first start");
     nothing(&needles, second.stderr.as_bytes(), "the log of the second start");
+    assert!(metrics.contains("keystile_verifications_total"), "there is something to search");
+    nothing(&needles, metrics.as_bytes(), "the metrics");
+    let traces = collector.taken();
+    assert!(!traces.is_empty(), "there is something to search");
+    for trace in &traces {
+        nothing(&needles, &trace.encode_to_vec(), "the traces");
+    }
     assert!(told.errors > 100, "there is something to search");
     for answer in &told.answers {
         nothing(&needles, answer, &String::from_utf8_lossy(answer));

@@ -42,6 +42,7 @@ pub(crate) struct Server {
     pub(crate) root: String,
     pub(crate) admin: SocketAddr,
     pub(crate) verify: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     pub(crate) database: Database,
     directory: TempDir,
     running: Running,
@@ -65,8 +66,31 @@ impl Server {
         let clock = Arc::new(TestClock::new());
         let app = open(&database, &directory, &clock, &[]).await;
         let root = app.first_root_key().unwrap().api_key.expose().to_owned();
-        let (admin, verify, running) = serve(app).await;
-        Self { clock, root, admin, verify, database, directory, running }
+        Self::of(app, clock, root, database, directory).await
+    }
+
+    async fn of(
+        app: App,
+        clock: Arc<TestClock>,
+        root: String,
+        database: Database,
+        directory: TempDir,
+    ) -> Self {
+        let bind = || TcpListener::bind("127.0.0.1:0");
+        let listeners = Listeners {
+            verify: bind().await.unwrap(),
+            admin: bind().await.unwrap(),
+            metrics: bind().await.unwrap(),
+        };
+        let [verify, admin, metrics] = [&listeners.verify, &listeners.admin, &listeners.metrics]
+            .map(|listener| listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(async move {
+            // A test that ends without stopping drops the sender, which stops as well.
+            app.serve(listeners, async { drop(stopped.await) }).await.unwrap();
+        });
+        let running = Running { stop, served };
+        Self { clock, root, admin, verify, metrics, database, directory, running }
     }
 
     /// Stops, and starts again on the same data with further settings.
@@ -75,8 +99,7 @@ impl Server {
         running.stop().await;
         let app = open(&database, &directory, &clock, settings).await;
         assert!(app.first_root_key().is_none(), "the root key is made once");
-        let (admin, verify, running) = serve(app).await;
-        Self { clock, root, admin, verify, database, directory, running }
+        Self::of(app, clock, root, database, directory).await
     }
 
     /// Stops, so that everything is written down, and leaves the database to look into.
@@ -193,19 +216,6 @@ async fn open(
     let config = Config::load(&environment).unwrap();
     let world = World { clock: clock.clone(), ..World::system() };
     App::open(&config, world).await.unwrap()
-}
-
-async fn serve(app: App) -> (SocketAddr, SocketAddr, Running) {
-    let bind = || TcpListener::bind("127.0.0.1:0");
-    let listeners = Listeners { verify: bind().await.unwrap(), admin: bind().await.unwrap() };
-    let verify = listeners.verify.local_addr().unwrap();
-    let admin = listeners.admin.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let served = tokio::spawn(async move {
-        // A test that ends without stopping drops the sender, which stops as well.
-        app.serve(listeners, async { drop(stopped.await) }).await.unwrap();
-    });
-    (admin, verify, Running { stop, served })
 }
 
 pub(crate) fn channel(address: SocketAddr) -> Channel {

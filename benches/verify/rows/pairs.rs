@@ -31,6 +31,9 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     // So that no round pays for what a first question costs.
     let all = Requests::new(few(), Form::Verify, Code::Valid);
     Load::open(&fixture.server, "Verify", &all, WIDE, true).await?.exhaust(&fixture.server).await?;
+    if let Some(metrics) = &fixture.server.metrics {
+        metrics.tells_of(FEW).await?;
+    }
     let one = Requests::new(hot, Form::Verify, Code::Valid);
     if plan.has("unary") {
         let kept = Promise::AtLeast(0.9);

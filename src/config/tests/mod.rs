@@ -3,6 +3,7 @@
 mod peppers;
 mod readme;
 mod rules;
+mod traces;
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -65,6 +66,7 @@ fn nothing_set_gives_the_defaults() {
         listen: ListenConfig {
             verify: address("127.0.0.1:50051"),
             admin: address("127.0.0.1:50052"),
+            metrics: address("127.0.0.1:9464"),
             insecure: false,
         },
         peppers: PepperSource::Generated { file: PathBuf::from("./keystile-data/peppers") },
@@ -73,6 +75,7 @@ fn nothing_set_gives_the_defaults() {
             filter: "info,sea_orm_migration=warn,sqlx=error".to_owned(),
             format: LogFormat::Auto,
         },
+        traces: TracesConfig { collector: None, sampling: Sampling { follows_callers: true, share: 0.01 } },
     };
     assert_eq!(config, expected);
 }
@@ -86,6 +89,7 @@ fn every_setting_can_be_set_in_either_place() {
         ("DATABASE_TIMEOUT", "250ms"),
         ("VERIFY_LISTEN", "0.0.0.0:1"),
         ("ADMIN_LISTEN", "[::]:2"),
+        ("METRICS_LISTEN", "127.0.0.1:3"),
         ("INSECURE", "true"),
         ("PEPPERS", PEPPER),
         ("DRAIN_DEADLINE", "2m"),
@@ -101,6 +105,7 @@ fn every_setting_can_be_set_in_either_place() {
     assert_eq!(url.expose(), "mysql://ann:hunter2@db/keys");
     assert_eq!((config.database.max_connections, config.database.timeout), (40, Duration::from_millis(250)));
     assert_eq!((config.listen.verify, config.listen.admin), (address("0.0.0.0:1"), address("[::]:2")));
+    assert_eq!(config.listen.metrics, address("127.0.0.1:3"));
     assert!(config.listen.insecure);
     assert_eq!(config.peppers, PepperSource::Given(parse_peppers(PEPPER).expect("a pepper")));
     assert_eq!(config.process.drain_deadline, Duration::from_secs(120));

@@ -11,9 +11,11 @@ fn what_is_not_built_is_refused() {
 
 #[test]
 fn open_addresses_need_consent() {
-    for (name, open) in
-        [("KEYSTILE_VERIFY_LISTEN", "0.0.0.0:50051"), ("KEYSTILE_ADMIN_LISTEN", "[2001:db8::1]:50052")]
-    {
+    for (name, open) in [
+        ("KEYSTILE_VERIFY_LISTEN", "0.0.0.0:50051"),
+        ("KEYSTILE_ADMIN_LISTEN", "[2001:db8::1]:50052"),
+        ("KEYSTILE_METRICS_LISTEN", "0.0.0.0:9464"),
+    ] {
         assert_eq!(
             fault(&[(name, open)]),
             format!(
@@ -36,7 +38,11 @@ fn addresses_are_checked() {
     );
     assert_eq!(
         fault(&[("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:50051")]),
-        "KEYSTILE_ADMIN_LISTEN: 127.0.0.1:50051 is the Verify listener's address: choose another port"
+        "KEYSTILE_ADMIN_LISTEN: 127.0.0.1:50051 is what KEYSTILE_VERIFY_LISTEN says too: choose another port"
+    );
+    assert_eq!(
+        fault(&[("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:9464")]),
+        "KEYSTILE_METRICS_LISTEN: 127.0.0.1:9464 is what KEYSTILE_ADMIN_LISTEN says too: choose another port"
     );
     assert!(
         load(&[("KEYSTILE_VERIFY_LISTEN", "127.0.0.1:0"), ("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:0")]).is_ok()

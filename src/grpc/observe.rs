@@ -1,0 +1,301 @@
+//! What operators see of calls: how long each took and how it ended, and a trace of those that are sampled.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Frame, SizeHint};
+use opentelemetry::{
+    KeyValue,
+    metrics::{BoundHistogram, Histogram, Meter},
+};
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+
+use crate::{
+    ports::Clock,
+    telemetry::{Span, Traces},
+};
+
+use super::{authenticate::Answering, proto::FILE_DESCRIPTOR_SET};
+
+/// Knows every method by its path, so that no caller makes up names for series.
+pub struct Observer {
+    clock: Arc<dyn Clock>,
+    traces: Option<Traces>,
+    durations: Histogram<f64>,
+    /// The first stands for whatever is none of the others.
+    methods: Vec<Method>,
+    by_path: HashMap<String, usize, foldhash::fast::RandomState>,
+}
+
+struct Method {
+    name: String,
+    /// Such a call lasts as long as its caller likes, so its duration says nothing.
+    streams: bool,
+    /// There for verifications: they cannot afford to look for their series.
+    answered: Option<BoundHistogram<f64>>,
+}
+
+/// In seconds; within the server, a warm verification takes some millionths of one.
+const BOUNDS: [f64; 18] = [
+    0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+impl Observer {
+    pub fn new(meter: &Meter, clock: Arc<dyn Clock>, traces: Option<Traces>) -> Self {
+        let durations = meter
+            .f64_histogram("rpc.server.call.duration")
+            .with_description("How long calls took, but for streams.")
+            .with_unit("s")
+            .with_boundaries(BOUNDS.to_vec())
+            .build();
+        let mut observer =
+            Self { clock, traces, durations, methods: Vec::new(), by_path: HashMap::default() };
+        observer.know("_OTHER".to_owned(), false);
+        for descriptors in [FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET] {
+            let descriptors = FileDescriptorSet::decode(descriptors).expect("the descriptors are our own");
+            for file in &descriptors.file {
+                for service in &file.service {
+                    for method in &service.method {
+                        let name = format!("{}.{}/{}", file.package(), service.name(), method.name());
+                        observer.know(name, method.server_streaming());
+                    }
+                }
+            }
+        }
+        observer
+    }
+
+    fn know(&mut self, name: String, streams: bool) {
+        self.by_path.insert(format!("/{name}"), self.methods.len());
+        let hot = name.starts_with("keystile.v1.VerifyService/") && !streams;
+        let answered = hot.then(|| self.durations.bind(&attributes(&name, Code::Ok)));
+        self.methods.push(Method { name, streams, answered });
+    }
+
+    /// Sends the traces that are still to be sent, and blocks until they are, for a while.
+    pub fn end(&self) {
+        if let Some(traces) = &self.traces {
+            traces.end();
+        }
+    }
+
+    fn begin(self: &Arc<Self>, path: &str, headers: &HeaderMap) -> Call {
+        let method = self.by_path.get(path).copied().unwrap_or_default();
+        let name = &self.methods[method].name;
+        Call {
+            span: self.traces.as_ref().and_then(|traces| traces.begin(name, headers)),
+            begun: self.clock.uptime(),
+            observer: self.clone(),
+            method,
+        }
+    }
+}
+
+fn attributes(method: &str, code: Code) -> [KeyValue; 3] {
+    [
+        KeyValue::new("rpc.system.name", "grpc"),
+        KeyValue::new("rpc.method", method.to_owned()),
+        KeyValue::new("rpc.response.status_code", name(code)),
+    ]
+}
+
+/// A call under way.
+struct Call {
+    observer: Arc<Observer>,
+    method: usize,
+    begun: Duration,
+    span: Option<Span>,
+}
+
+impl Call {
+    /// Its answer has come; a stream has only begun to.
+    fn answered(self, response: Response<Body>) -> Response<Body> {
+        match status(response.headers()) {
+            None if self.method().streams => match self.span {
+                Some(_) => response.map(|body| Body::new(Lasting { body, call: Some(self) })),
+                None => response,
+            },
+            code => {
+                self.end(code.unwrap_or(Code::Ok));
+                response
+            }
+        }
+    }
+
+    fn end(mut self, code: Code) {
+        if let Some(span) = self.span.take() {
+            span.end(name(code), is_fault(code));
+        }
+        let Self { observer, begun, .. } = &self;
+        let method = self.method();
+        if method.streams {
+            return;
+        }
+        let duration = observer.clock.uptime().saturating_sub(*begun).as_secs_f64();
+        match &method.answered {
+            Some(answered) if code == Code::Ok => answered.record(duration),
+            _ => observer.durations.record(duration, &attributes(&method.name, code)),
+        }
+    }
+
+    fn method(&self) -> &Method {
+        &self.observer.methods[self.method]
+    }
+}
+
+fn status(headers: &HeaderMap) -> Option<Code> {
+    headers.get(Status::GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()))
+}
+
+/// Whether it is the server's fault, as OpenTelemetry sees it.
+fn is_fault(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
+}
+
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Observe(pub(super) Arc<Observer>);
+
+impl<S> Layer<S> for Observe {
+    type Service = Observed<S>;
+
+    fn layer(&self, inner: S) -> Observed<S> {
+        Observed { inner, observer: self.0.clone() }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Observed<S> {
+    inner: S,
+    observer: Arc<Observer>,
+}
+
+impl<S> Service<Request<Body>> for Observed<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Observing;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Observing {
+        let call = self.observer.begin(request.uri().path(), request.headers());
+        Observing { answering: self.inner.call(request), call: Some(call) }
+    }
+}
+
+/// A call until it is answered.
+pub(super) struct Observing {
+    answering: Answering,
+    call: Option<Call>,
+}
+
+impl Future for Observing {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ok(response) = ready!(self.answering.as_mut().poll(context));
+        Poll::Ready(Ok(match self.call.take() {
+            Some(call) => call.answered(response),
+            None => response,
+        }))
+    }
+}
+
+impl Drop for Observing {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.end(Code::Cancelled);
+        }
+    }
+}
+
+/// The answers of a stream that is sampled.
+struct Lasting {
+    body: Body,
+    call: Option<Call>,
+}
+
+impl http_body::Body for Lasting {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let code = match &frame {
+            Some(Ok(frame)) => frame.trailers_ref().and_then(status),
+            Some(Err(status)) => Some(status.code()),
+            None => Some(Code::Ok),
+        };
+        if let Some(code) = code
+            && let Some(call) = self.call.take()
+        {
+            call.end(code);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.end(Code::Cancelled);
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer").field("methods", &self.methods.len()).finish_non_exhaustive()
+    }
+}

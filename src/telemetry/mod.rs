@@ -1,0 +1,27 @@
+//! What operators see of the process: log lines, metrics, traces.
+
+mod logs;
+mod metrics;
+mod page;
+mod traces;
+
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::Resource;
+
+pub use logs::init;
+pub use metrics::Metrics;
+pub use page::serve;
+pub use traces::{Span, Traces, TracesError};
+
+/// Who tells: ourselves, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say otherwise.
+fn resource() -> Resource {
+    let told = Resource::builder().build();
+    let told = told.iter().filter(|(_, value)| !value.as_str().starts_with("unknown_service"));
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        ])
+        .with_attributes(told.map(|(key, value)| KeyValue::new(key.clone(), value.clone())))
+        .build()
+}

@@ -1,0 +1,4 @@
+//! What operators see from outside.
+
+mod metrics;
+mod traces;

@@ -1,0 +1,109 @@
+//! Traces, as a collector gets them.
+
+use keystile::grpc::proto::{GetKeyRequest, Key, StreamVerifyRequest};
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use tokio::net::TcpListener;
+use tonic::{Request, metadata::MetadataValue};
+
+use crate::{
+    calls::verify,
+    support::{
+        server::Server,
+        telemetry::{Collector, attribute},
+    },
+};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+/// A server that sends its traces to a collector, with a key in it.
+async fn traced(settings: &[(&str, &str)]) -> (Server, Collector, String) {
+    let collector = Collector::start().await;
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (_, api_key) = server.key("acme", Key::default()).await;
+    let url = collector.url();
+    let settings = [&[("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str())], settings].concat();
+    (server.restart_with(&settings).await, collector, api_key)
+}
+
+/// `message` from within a trace, which its caller has sampled or not.
+fn within_a_trace<T>(message: T, sampled: bool) -> Request<T> {
+    let parent = format!("00-{TRACE}-{CALLER}-0{}", u8::from(sampled));
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("traceparent", MetadataValue::try_from(parent).unwrap());
+    request
+}
+
+/// The spans by the end of the server, each with its method and its status.
+async fn spans(server: Server, collector: &Collector) -> Vec<(Span, String)> {
+    server.stop().await;
+    let described = collector.spans().into_iter().map(|span| {
+        let [method, status] = ["rpc.method", "rpc.response.status_code"]
+            .map(|name| attribute(&span.attributes, name).unwrap_or("none").to_owned());
+        (span, format!("{method} {status}"))
+    });
+    described.collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_call_goes_on_with_its_callers_trace() {
+    let (server, collector, api_key) = traced(&[("OTEL_TRACES_SAMPLER_ARG", "0")]).await;
+    let ask = |sampled| within_a_trace(verify(&api_key), sampled);
+    server.verifier().verify(ask(true)).await.unwrap();
+    server.verifier().verify(ask(false)).await.unwrap();
+    server.verifier().verify(verify(&api_key)).await.unwrap();
+    let spans = spans(server, &collector).await;
+    let [(span, described)] = &spans[..] else { panic!("one call was sampled: {spans:?}") };
+    assert_eq!(described, "keystile.v1.VerifyService/Verify OK");
+    assert_eq!(span.name, "keystile.v1.VerifyService/Verify");
+    assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.into(), CALLER.into()));
+    assert_eq!(span.kind(), SpanKind::Server);
+    let resource = collector.taken()[0].resource_spans[0].resource.clone().unwrap();
+    assert_eq!(attribute(&resource.attributes, "service.name"), Some("keystile"));
+}
+
+#[tokio::test]
+async fn failures_and_streams_have_spans_until_they_end() {
+    let (server, collector, api_key) = traced(&[("OTEL_TRACES_SAMPLER", "always_on")]).await;
+    let request = GetKeyRequest { name: "projects/acme/keys/none".into() };
+    server.keys().get_key(request).await.unwrap_err();
+    let question = StreamVerifyRequest { request: Some(verify(&api_key)) };
+    let mut answers =
+        server.verifier().stream_verify(tokio_stream::iter([question])).await.unwrap().into_inner();
+    while answers.message().await.unwrap().is_some() {}
+    let spans = spans(server, &collector).await;
+    let described: Vec<_> = spans.iter().map(|(_, described)| described.as_str()).collect();
+    let stream = "keystile.v1.VerifyService/StreamVerify OK";
+    assert_eq!(described, ["keystile.v1.KeyService/GetKey INVALID_ARGUMENT", stream]);
+    assert!(spans.iter().all(|(span, _)| span.parent_span_id.is_empty() && span.trace_id.len() == 16));
+}
+
+#[tokio::test]
+async fn of_calls_without_a_trace_a_share_is_sampled() {
+    let (server, collector, api_key) = traced(&[]).await;
+    let mut verifier = server.verifier();
+    for _ in 0..4000 {
+        verifier.verify(verify(&api_key)).await.unwrap();
+    }
+    // One in a hundred: 40, give or take six times what chance does.
+    let sampled = spans(server, &collector).await.len();
+    assert!((2..=78).contains(&sampled), "{sampled}");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_gone_holds_up_nobody() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let server = Server::start().await;
+    let url = format!("http://{gone}");
+    let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), ("OTEL_TRACES_SAMPLER", "always_on")];
+    let server = server.restart_with(&settings).await;
+    for _ in 0..3000 {
+        server.code("no key").await;
+    }
+    server.stop().await;
+}
