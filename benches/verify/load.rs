@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     Fallible, clock,
     numbers::{float, quantile},
-    pacer::Pacer,
+    pacer::{Pace, Pacer},
     requests::Requests,
     server::Server,
     wire::{Calls, Connection, Flow, Shape, Tally, Tick},
@@ -157,17 +157,17 @@ impl Load {
         Ok(measured)
     }
 
-    /// So many calls in a second, whether or not they are answered in time, until `span` is over.
+    /// Calls that are due by `pace`, whether or not they are answered in time, until `span` is over.
     pub(crate) async fn pace(
         &mut self,
         server: &Server,
-        rate: f64,
+        pace: Pace,
         warm_up: Duration,
         span: impl Future<Output = ()>,
     ) -> Fallible<Measured> {
         let meter = Rc::<Meter>::default();
         let (senders, receivers) = self.lanes.iter().map(|_| mpsc::unbounded_channel()).unzip();
-        let pacer = Pacer::start(senders, rate);
+        let pacer = Pacer::start(senders, pace);
         let ends = async {
             sleep(warm_up).await;
             meter.timing.set(true);

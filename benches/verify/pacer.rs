@@ -1,4 +1,4 @@
-//! A thread that says when calls are due. Tokio's timers know whole milliseconds, in which a server answers dozens.
+//! Says when calls are due.
 
 use std::{
     sync::{
@@ -6,38 +6,65 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::{sync::mpsc::UnboundedSender, time::interval};
 
 use crate::{clock, wire::Tick};
+
+/// So many calls a second, told of so often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    rate: f64,
+    step: Duration,
+}
 
 /// Runs until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Pacer(Arc<AtomicBool>);
 
-const STEP: Duration = Duration::from_micros(200);
+/// Tokio's timers know whole milliseconds.
+const TIMER: Duration = Duration::from_millis(1);
+
+impl Pace {
+    /// As evenly as can be: in a millisecond a server answers dozens. It takes a thread that sleeps and wakes.
+    pub(crate) const fn even(rate: f64) -> Self {
+        Self { rate, step: Duration::from_micros(200) }
+    }
+
+    /// Those of a millisecond at once.
+    pub(crate) const fn in_bursts(rate: f64) -> Self {
+        Self { rate, step: TIMER }
+    }
+}
 
 impl Pacer {
-    /// `rate` calls a second, for one connection after the other.
-    pub(crate) fn start(connections: Vec<UnboundedSender<Tick>>, rate: f64) -> Self {
+    /// Tells one connection after the other.
+    pub(crate) fn start(connections: Vec<UnboundedSender<Tick>>, pace: Pace) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
+        let mut ticks = Ticks { connections, pace, start: clock::now(), number: 0, told: 0.0 };
         let pacer = Self(stopped.clone());
-        thread::spawn(move || {
-            let start = clock::now();
-            let (mut due, mut told) = (start, 0.0);
-            for connection in connections.iter().cycle() {
-                due += STEP;
-                thread::sleep(due.saturating_duration_since(clock::now()));
-                let owed = ((due - start).as_secs_f64() * rate - told).floor();
-                told += owed;
-                let calls = owed as u32;
-                if stopped.load(Relaxed) || connection.send((due, calls)).is_err() {
-                    return;
+        if pace.step < TIMER {
+            thread::spawn(move || {
+                while !stopped.load(Relaxed) {
+                    thread::sleep(ticks.due().saturating_duration_since(clock::now()));
+                    if !ticks.tell() {
+                        return;
+                    }
                 }
-            }
-        });
+            });
+        } else {
+            tokio::spawn(async move {
+                let mut steps = interval(pace.step);
+                while !stopped.load(Relaxed) {
+                    steps.tick().await;
+                    if !ticks.tell() {
+                        return;
+                    }
+                }
+            });
+        }
         pacer
     }
 
@@ -49,5 +76,29 @@ impl Pacer {
 impl Drop for Pacer {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+struct Ticks {
+    connections: Vec<UnboundedSender<Tick>>,
+    pace: Pace,
+    start: Instant,
+    number: u32,
+    told: f64,
+}
+
+impl Ticks {
+    fn due(&self) -> Instant {
+        self.start + self.pace.step * (self.number + 1)
+    }
+
+    /// Tells the next connection what it owes; `false` once it listens no more.
+    fn tell(&mut self) -> bool {
+        let due = self.due();
+        let owed = ((due - self.start).as_secs_f64() * self.pace.rate - self.told).floor();
+        self.told += owed;
+        let connection = &self.connections[self.number as usize % self.connections.len()];
+        self.number += 1;
+        connection.send((due, owed as u32)).is_ok()
     }
 }

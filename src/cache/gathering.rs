@@ -46,9 +46,9 @@ impl Pace {
     pub(super) fn new(places: usize) -> Self {
         Self {
             places,
-            // Nobody notices having waited so long, and a flood makes no more than 200 queries a second,
+            // Nobody notices having waited so long, and a flood makes no more than 100 queries a second,
             // unless they are full.
-            tick: Duration::from_millis(5),
+            tick: Duration::from_millis(10),
             // Longer than the follower of the change log waits before nobody may ask any more; but a
             // connection that died silently must not keep its place for ever.
             patience: Duration::from_secs(5),

@@ -9,14 +9,15 @@ use crate::{
     keys::UNKNOWN,
     load::{Load, Measured, Width},
     numbers::Spread,
+    pacer::Pace,
     plan::{FEW, Plan, WIDE},
     report::{Promise, Report, Row},
     requests::{Form, Requests},
     server::Server,
 };
 
-/// Ids a second, few of which are tried twice.
-const FLOOD: f64 = 5_000.0;
+/// Ids a second, few of which are tried twice. A flood does not come drop by drop.
+const FLOOD: Pace = Pace::in_bursts(5_000.0);
 const IDS: u64 = 1_000_000;
 
 /// It comes through one service, which has one connection as gRPC clients do.
@@ -37,7 +38,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     flood.tolerate();
     let mut known = Load::open(server, "Verify", &warm, THROUGH, false).await?;
     let most = load.saturate(server, plan.warm_up, plan.span).await?;
-    let quarter = most.rate / 4.0;
+    let quarter = Pace::even(most.rate / 4.0);
 
     let (mut alone, mut flooded, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     let (mut calm, mut busy) = (Vec::new(), Vec::new());

@@ -8,6 +8,7 @@ use crate::{
     keys::{UNKNOWN, damaged},
     load::{Load, Measured, Width},
     numbers::Spread,
+    pacer::Pace,
     plan::{FEW, Plan, WIDE},
     report::{Promise, Report, Row},
     requests::{Form, Requests},
@@ -141,7 +142,7 @@ async fn latency(pair: &Pair<'_>, requests: &Requests, report: &mut Report) -> F
     let mut on_ours = Load::open(ours, "Verify", requests, WIDE, false).await?;
     let mut on_bare = Load::open(bare, "Verify", requests, WIDE, false).await?;
     let most = on_ours.saturate(ours, plan.warm_up, plan.span).await?;
-    let half = most.rate / 2.0;
+    let half = Pace::even(most.rate / 2.0);
     let (mut of_ours, mut of_bare) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
         for (load, server, rounds) in [(&mut on_ours, ours, &mut of_ours), (&mut on_bare, bare, &mut of_bare)]

@@ -16,6 +16,7 @@ use crate::{
     fixture::{self, Fixture},
     load::{Load, Width},
     numbers::{Spread, quantile},
+    pacer::Pace,
     plan::{FEW, Plan, WIDE},
     report::{Promise, Report, Row},
     requests::{Form, Requests},
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// Calls a second at each replica: together about a third of what two processors take.
-const LOAD: f64 = 8_000.0;
+const LOAD: Pace = Pace::even(8_000.0);
 
 /// So that three replicas leave connections for others.
 const CONNECTIONS: &str = "8";
