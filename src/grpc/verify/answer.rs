@@ -21,18 +21,22 @@ use crate::{
     },
 };
 
-/// Encodes as a `keystile.v1.VerifyResponse`. It is only ever written.
+/// Encodes as a `keystile.v1.VerifyResponse`. It is only ever written, and told its length more than once.
 #[derive(Clone, Default)]
 pub struct Answer {
     /// Fields 1 to 3: what every answer with this code begins with.
     beginning: &'static [u8],
-    revision: i64,
-    age: prost_types::Duration,
-    degraded: bool,
-    secret_version: i32,
-    superseded: bool,
-    /// Its answer is the fields from 7 on, but for 11 and 12.
+    /// Fields 4 to 6, 11 and 12.
+    middle: Middle,
+    /// Its answer is the other fields from 7 on.
     candidate: Option<Arc<Candidate>>,
+}
+
+/// What is encoded for each answer.
+#[derive(Clone, Copy)]
+struct Middle {
+    bytes: [u8; Self::LONGEST],
+    length: u8,
 }
 
 const REVISION: u32 = 4;
@@ -59,19 +63,11 @@ pub fn render(key: &Key) -> Vec<u8> {
 
 impl From<Decision> for Answer {
     fn from(decision: Decision) -> Self {
-        let mut answer = Self {
+        Self {
             beginning: beginning(decision.code),
-            revision: decision.revision,
-            age: duration(decision.age),
-            degraded: decision.degraded,
-            ..Self::default()
-        };
-        if let Some(proof) = decision.proof {
-            answer.secret_version = proof.secret_version;
-            answer.superseded = proof.candidate.supersedes(proof.secret_version);
-            answer.candidate = Some(proof.candidate);
+            middle: Middle::of(&decision),
+            candidate: decision.proof.map(|proof| proof.candidate),
         }
-        answer
     }
 }
 
@@ -81,38 +77,48 @@ impl Answer {
     }
 }
 
+impl Middle {
+    /// Two numbers of ten bytes at the most and two of five, the keys of all fields, and the length of one.
+    const LONGEST: usize = 40;
+
+    fn of(decision: &Decision) -> Self {
+        let mut bytes = [0; Self::LONGEST];
+        let mut rest = bytes.as_mut_slice();
+        encoding::int64::encode(REVISION, &decision.revision, &mut rest);
+        encoding::message::encode(DECISION_AGE, &duration(decision.age), &mut rest);
+        if decision.degraded {
+            encoding::bool::encode(DEGRADED, &true, &mut rest);
+        }
+        if let Some(proof) = &decision.proof {
+            encoding::int32::encode(SECRET_VERSION, &proof.secret_version, &mut rest);
+            if proof.candidate.supersedes(proof.secret_version) {
+                encoding::bool::encode(SECRET_SUPERSEDED, &true, &mut rest);
+            }
+        }
+        let length = Self::LONGEST - rest.len();
+        Self { bytes, length: u8::try_from(length).expect("it is short") }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl Default for Middle {
+    fn default() -> Self {
+        Self { bytes: [0; Self::LONGEST], length: 0 }
+    }
+}
+
 impl Message for Answer {
     fn encode_raw(&self, buffer: &mut impl BufMut) {
-        buffer.put_slice(self.beginning);
-        encoding::int64::encode(REVISION, &self.revision, buffer);
-        encoding::message::encode(DECISION_AGE, &self.age, buffer);
-        if self.degraded {
-            encoding::bool::encode(DEGRADED, &true, buffer);
+        for part in [self.beginning, self.middle.bytes(), self.of_key()] {
+            buffer.put_slice(part);
         }
-        if self.secret_version != 0 {
-            encoding::int32::encode(SECRET_VERSION, &self.secret_version, buffer);
-        }
-        if self.superseded {
-            encoding::bool::encode(SECRET_SUPERSEDED, &true, buffer);
-        }
-        buffer.put_slice(self.of_key());
     }
 
     fn encoded_len(&self) -> usize {
-        let mut length = self.beginning.len()
-            + encoding::int64::encoded_len(REVISION, &self.revision)
-            + encoding::message::encoded_len(DECISION_AGE, &self.age)
-            + self.of_key().len();
-        if self.degraded {
-            length += encoding::bool::encoded_len(DEGRADED, &true);
-        }
-        if self.secret_version != 0 {
-            length += encoding::int32::encoded_len(SECRET_VERSION, &self.secret_version);
-        }
-        if self.superseded {
-            length += encoding::bool::encoded_len(SECRET_SUPERSEDED, &true);
-        }
-        length
+        self.beginning.len() + usize::from(self.middle.length) + self.of_key().len()
     }
 
     fn merge_field(
@@ -138,7 +144,7 @@ impl PartialEq for Answer {
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("revision", &self.revision).finish_non_exhaustive()
+        f.debug_struct("Answer").finish_non_exhaustive()
     }
 }
 
@@ -165,6 +171,18 @@ mod tests {
 
     use super::*;
     use crate::domain::decision::Code;
+
+    #[test]
+    fn the_longest_numbers_have_room() {
+        let decision = |age| Decision { revision: i64::MAX, age, degraded: true, ..Decision::malformed() };
+        let longest = Duration::new(i64::MAX as u64, 999_999_999);
+        let answer = Answer::from(decision(longest));
+        // And a version and its being superseded, which a test has no key for.
+        assert!(answer.middle.bytes().len() + 1 + 5 + 2 <= Middle::LONGEST);
+        let read = proto::VerifyResponse::decode(&*answer.encode_to_vec()).unwrap();
+        assert_eq!((read.revision, read.degraded), (i64::MAX, true));
+        assert_eq!(read.decision_age, Some(duration(longest)));
+    }
 
     #[test]
     fn every_code_begins_as_itself() {
