@@ -1,18 +1,10 @@
 //! What operators see of calls: how long each took and how it ended, and a trace of those that are sampled.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+mod layer;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body::{Frame, SizeHint};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use http::{HeaderMap, Response};
 use opentelemetry::{
     KeyValue,
     metrics::{BoundHistogram, Histogram, Meter},
@@ -20,14 +12,16 @@ use opentelemetry::{
 use prost::Message;
 use prost_types::FileDescriptorSet;
 use tonic::{Code, Status, body::Body};
-use tower::{Layer, Service};
 
 use crate::{
     ports::Clock,
     telemetry::{Span, Traces},
 };
 
-use super::{authenticate::Answering, proto::FILE_DESCRIPTOR_SET};
+use super::proto::FILE_DESCRIPTOR_SET;
+
+use layer::Lasting;
+pub(super) use layer::Observe;
 
 /// Knows every method by its path, so that no caller makes up names for series.
 pub struct Observer {
@@ -185,112 +179,6 @@ fn name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Observe(pub(super) Arc<Observer>);
-
-impl<S> Layer<S> for Observe {
-    type Service = Observed<S>;
-
-    fn layer(&self, inner: S) -> Observed<S> {
-        Observed { inner, observer: self.0.clone() }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Observed<S> {
-    inner: S,
-    observer: Arc<Observer>,
-}
-
-impl<S> Service<Request<Body>> for Observed<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Observing;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Observing {
-        let call = self.observer.begin(request.uri().path(), request.headers());
-        Observing { answering: self.inner.call(request), call: Some(call) }
-    }
-}
-
-/// A call until it is answered.
-pub(super) struct Observing {
-    answering: Answering,
-    call: Option<Call>,
-}
-
-impl Future for Observing {
-    type Output = Result<Response<Body>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ok(response) = ready!(self.answering.as_mut().poll(context));
-        Poll::Ready(Ok(match self.call.take() {
-            Some(call) => call.answered(response),
-            None => response,
-        }))
-    }
-}
-
-impl Drop for Observing {
-    fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
-            call.end(Code::Cancelled);
-        }
-    }
-}
-
-/// The answers of a stream that is sampled.
-struct Lasting {
-    body: Body,
-    call: Option<Call>,
-}
-
-impl http_body::Body for Lasting {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let code = match &frame {
-            Some(Ok(frame)) => frame.trailers_ref().and_then(status),
-            Some(Err(status)) => Some(status.code()),
-            None => Some(Code::Ok),
-        };
-        if let Some(code) = code
-            && let Some(call) = self.call.take()
-        {
-            call.end(code);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Lasting {
-    fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
-            call.end(Code::Cancelled);
-        }
     }
 }
 

@@ -91,7 +91,7 @@ async fn it_can_be_stopped_while_it_waits_for_the_database() {
 async fn a_port_that_is_taken_is_told_before_anything_is_made() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for variable in ["KEYSTILE_VERIFY_LISTEN", "KEYSTILE_ADMIN_LISTEN"] {
+    for variable in ["KEYSTILE_VERIFY_LISTEN", "KEYSTILE_ADMIN_LISTEN", "KEYSTILE_METRICS_LISTEN"] {
         let home = Home::embedded().with(variable, &address);
         home.run(&[])
             .await
