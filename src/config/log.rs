@@ -44,8 +44,8 @@ impl LogConfig {
     }
 }
 
-/// The libraries below tell each step of a migration, and each connection that a server closes.
-const DEFAULT: &str = "info,sea_orm_migration=warn,sqlx=error";
+/// The libraries below tell each step of a migration, each connection that a server closes, and their own end.
+const DEFAULT: &str = "info,opentelemetry_sdk=warn,sea_orm_migration=warn,sqlx=error";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

@@ -72,7 +72,7 @@ fn nothing_set_gives_the_defaults() {
         peppers: PepperSource::Generated { file: PathBuf::from("./keystile-data/peppers") },
         process: ProcessConfig { drain_deadline: Duration::from_secs(30) },
         log: LogConfig {
-            filter: "info,sea_orm_migration=warn,sqlx=error".to_owned(),
+            filter: "info,opentelemetry_sdk=warn,sea_orm_migration=warn,sqlx=error".to_owned(),
             format: LogFormat::Auto,
         },
         traces: TracesConfig { collector: None, sampling: Sampling { follows_callers: true, share: 0.01 } },
