@@ -47,6 +47,14 @@ const BOUNDS: [f64; 18] = [
     0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
+/// The services of ours, and those that everybody has.
+const EVERYTHING: [&[u8]; 4] = [
+    FILE_DESCRIPTOR_SET,
+    tonic_health::pb::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+];
+
 impl Observer {
     pub fn new(meter: &Meter, clock: Arc<dyn Clock>, traces: Option<Traces>) -> Self {
         let durations = meter
@@ -58,8 +66,8 @@ impl Observer {
         let mut observer =
             Self { clock, traces, durations, methods: Vec::new(), by_path: HashMap::default() };
         observer.know("_OTHER".to_owned(), false);
-        for descriptors in [FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET] {
-            let descriptors = FileDescriptorSet::decode(descriptors).expect("the descriptors are our own");
+        for descriptors in EVERYTHING {
+            let descriptors = FileDescriptorSet::decode(descriptors).expect("descriptors are well-formed");
             for file in &descriptors.file {
                 for service in &file.service {
                     for method in &service.method {

@@ -2,6 +2,7 @@
 
 use keystile::grpc::proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest};
 use tonic::metadata::MetadataMap;
+use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client::ServerReflectionClient};
 
 use crate::{
     calls::verify,
@@ -89,7 +90,16 @@ async fn streams_are_not_timed() {
     let questions = tokio_stream::iter([StreamVerifyRequest::default()]);
     let mut answers = server.verifier().stream_verify(questions).await.unwrap().into_inner();
     while answers.message().await.unwrap().is_some() {}
-    assert_eq!(calls(&server, "keystile.v1.VerifyService/StreamVerify", "OK").await, None);
+    let mut reflection = ServerReflectionClient::new(channel(server.verify));
+    let nothing = tokio_stream::iter([ServerReflectionRequest::default()]);
+    reflection.server_reflection_info(nothing).await.unwrap();
+    for method in [
+        "keystile.v1.VerifyService/StreamVerify",
+        "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "_OTHER",
+    ] {
+        assert_eq!(calls(&server, method, "OK").await, None, "{method}");
+    }
     assert_eq!(verifications(&server, "MALFORMED").await, 1.0);
 }
 
