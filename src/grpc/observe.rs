@@ -102,6 +102,7 @@ impl Observer {
             begun: self.clock.uptime(),
             observer: self.clone(),
             method,
+            code: Code::Cancelled,
         }
     }
 }
@@ -114,12 +115,14 @@ fn attributes(method: &str, code: Code) -> [KeyValue; 3] {
     ]
 }
 
-/// A call under way.
+/// A call under way; what becomes of it is told when it is dropped.
 struct Call {
     observer: Arc<Observer>,
     method: usize,
     begun: Duration,
     span: Option<Span>,
+    /// What it came to; until it is answered, its caller may still give up.
+    code: Code,
 }
 
 impl Call {
@@ -138,23 +141,29 @@ impl Call {
     }
 
     fn end(mut self, code: Code) {
+        self.code = code;
+    }
+
+    fn method(&self) -> &Method {
+        &self.observer.methods[self.method]
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
         if let Some(span) = self.span.take() {
-            span.end(name(code), is_fault(code));
+            span.end(name(self.code), is_fault(self.code));
         }
-        let Self { observer, begun, .. } = &self;
-        let method = self.method();
+        let Self { observer, begun, code, .. } = self;
+        let method = &observer.methods[self.method];
         if method.streams {
             return;
         }
         let duration = observer.clock.uptime().saturating_sub(*begun).as_secs_f64();
         match &method.answered {
-            Some(answered) if code == Code::Ok => answered.record(duration),
-            _ => observer.durations.record(duration, &attributes(&method.name, code)),
+            Some(answered) if *code == Code::Ok => answered.record(duration),
+            _ => observer.durations.record(duration, &attributes(&method.name, *code)),
         }
-    }
-
-    fn method(&self) -> &Method {
-        &self.observer.methods[self.method]
     }
 }
 

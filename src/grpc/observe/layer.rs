@@ -70,14 +70,6 @@ impl Future for Observing {
     }
 }
 
-impl Drop for Observing {
-    fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
-            call.end(Code::Cancelled);
-        }
-    }
-}
-
 /// The answers of a stream that is sampled.
 pub(super) struct Lasting {
     pub(super) body: Body,
@@ -112,13 +104,5 @@ impl http_body::Body for Lasting {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for Lasting {
-    fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
-            call.end(Code::Cancelled);
-        }
     }
 }

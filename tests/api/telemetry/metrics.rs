@@ -1,6 +1,10 @@
 //! The page of metrics.
 
-use keystile::grpc::proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest};
+use std::time::Duration;
+
+use futures_util::poll;
+use keystile::grpc::proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest, VerifyRequest};
+use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client::ServerReflectionClient};
 
@@ -82,6 +86,22 @@ async fn calls_are_timed_by_method_and_status() {
     assert_eq!(calls(&server, key, "OK").await, None);
     let page = get(server.metrics, "/metrics").await;
     assert!(!page.contains("/a/b"), "no caller makes up a series");
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_told_as_such() {
+    let server = Server::start().await;
+    let mut client = server.verifier();
+    let mut other = client.clone();
+    let wait = VerifyRequest { min_revision: i64::MAX, ..verify(&server.root) };
+    let mut waiting = Box::pin(client.verify(wait));
+    assert!(poll!(&mut waiting).is_pending());
+    // On the same connection, so that the first has begun when this is answered.
+    other.verify(verify("no key")).await.unwrap();
+    drop(waiting);
+    let told =
+        async { while calls(&server, "keystile.v1.VerifyService/Verify", "CANCELLED").await.is_none() {} };
+    timeout(Duration::from_secs(30), told).await.unwrap();
 }
 
 #[tokio::test]
