@@ -118,8 +118,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// How many secrets each pepper has keyed.
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError>;
 
-    /// Does all of it, or nothing.
-    async fn commit(&self, commit: Commit) -> Result<Revision, CommitError>;
+    /// Does all of it, or nothing; answers with the place of each step's event in the log.
+    async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError>;
 
     /// Moves last-used times forward, those that are known, in one transaction: changes may wait for it, so whoever has many
     /// brings them in portions. No change in the sense of the log.
@@ -181,15 +181,22 @@ pub struct Remembered {
     pub time: Timestamp,
 }
 
-/// One change, with what must still hold when it is made.
+/// Changes that are made together, with what must still hold when they are made.
 #[derive(Debug)]
 pub struct Commit {
     pub expect: Vec<Expect>,
-    pub writes: Vec<Write>,
-    pub change: Change,
+    /// At least one; each becomes an event of its own, in this order.
+    pub steps: Vec<CommitStep>,
     pub remember: Option<Remembered>,
     /// Find out whether it would go through, and leave everything as it is.
     pub validate_only: bool,
+}
+
+/// The change of one resource.
+#[derive(Debug)]
+pub struct CommitStep {
+    pub change: Change,
+    pub writes: Vec<Write>,
 }
 
 #[derive(Debug)]

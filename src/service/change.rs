@@ -14,7 +14,7 @@ use crate::{
         service_account::ServiceAccount,
         time::Timestamp,
     },
-    ports::store::{Commit, CommitError, Existing, Expect, Write},
+    ports::store::{Commit, CommitError, CommitStep, Existing, Expect, Write},
 };
 
 use super::{AccountView, Call, Error, KeyView, Service};
@@ -83,6 +83,23 @@ where
         }
     }
     Err(Error::Conflict { resource: resource.to_string() })
+}
+
+impl Call {
+    /// The change of `target` that this call makes.
+    fn change(&self, target: Target) -> Change {
+        Change {
+            time: target.time,
+            project: target.project,
+            actor: self.actor.clone(),
+            action: target.action,
+            target: target.name,
+            request_id: self.request_id(),
+            peer: self.peer.clone(),
+            before: target.before,
+            after: target.after,
+        }
+    }
 }
 
 impl Service {
@@ -159,6 +176,7 @@ impl Service {
         Ok(self.view_account(after).await?)
     }
 
+    /// Makes one change, which becomes one event.
     pub(super) async fn commit(
         &self,
         call: &Call,
@@ -166,33 +184,35 @@ impl Service {
         expect: Vec<Expect>,
         writes: Vec<Write>,
     ) -> Result<Revision, Failed> {
-        let name = target.name.clone();
-        let commit = Commit {
-            expect,
-            writes,
-            remember: call.remembered(target.action, target.name.clone(), target.time),
-            change: Change {
-                time: target.time,
-                project: target.project,
-                actor: call.actor.clone(),
-                action: target.action,
-                target: target.name,
-                request_id: call.request_id(),
-                peer: call.peer.clone(),
-                before: target.before,
-                after: target.after,
-            },
-            validate_only: call.validate_only,
-        };
-        let revision = match self.store.commit(commit).await {
-            Ok(revision) => revision,
-            Err(error) => return Err(Failed::of(error, name)),
+        let revisions = self.commit_together(call, expect, vec![(target, writes)]).await?;
+        Ok(revisions[0])
+    }
+
+    /// Makes several changes in one transaction, each with an event of its own; the last is what was asked for.
+    pub(super) async fn commit_together(
+        &self,
+        call: &Call,
+        expect: Vec<Expect>,
+        steps: Vec<(Target, Vec<Write>)>,
+    ) -> Result<Vec<Revision>, Failed> {
+        let (asked, _) = steps.last().expect("a commit has at least one step");
+        let asked_for = asked.name.clone();
+        let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
+        let names: Vec<_> = steps.iter().map(|(target, _)| target.name.clone()).collect();
+        let step = |(target, writes)| CommitStep { change: call.change(target), writes };
+        let steps = steps.into_iter().map(step).collect();
+        let commit = Commit { expect, steps, remember, validate_only: call.validate_only };
+        let events = match self.store.commit(commit).await {
+            Ok(events) => events,
+            Err(error) => return Err(Failed::of(error, asked_for)),
         };
         if !call.validate_only {
             // Known here before it is answered.
-            self.changes.made(revision, &name);
+            for (event, name) in events.iter().zip(&names) {
+                self.changes.made(event.revision, name);
+            }
         }
-        Ok(revision)
+        Ok(events.into_iter().map(|event| event.revision).collect())
     }
 
     /// The name of what the request made when it was seen before.

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{Revision, audit::Head},
+    domain::audit::Head,
     ports::{
         StoreError,
         store::{Commit, CommitError, Existing},
@@ -21,7 +21,7 @@ use super::{
     wakeups,
 };
 
-pub(super) async fn commit(store: &SqlStore, commit: &Commit) -> Result<Revision, CommitError> {
+pub(super) async fn commit(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, CommitError> {
     let mut attempts = Attempts::new();
     loop {
         match attempt(store, commit).await {
@@ -75,10 +75,10 @@ where
     }
 }
 
-async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
+async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
     let writing = store.write().await?;
     match change(&writing.tx, commit).await {
-        Ok(revision) if !commit.validate_only => {
+        Ok(events) if !commit.validate_only => {
             // Whatever stops it here, whether it was made is not known.
             writing.commit().await.map_err(|error| {
                 Stop::from(StoreError::Unavailable(format!(
@@ -86,7 +86,7 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
                     error::tell(&error)
                 )))
             })?;
-            Ok(revision)
+            Ok(events)
         }
         outcome => {
             writing.undo().await;
@@ -95,8 +95,8 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
     }
 }
 
-async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Revision, Stop> {
-    let head = lock_head(tx).await?;
+async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Vec<Head>, Stop> {
+    let mut head = lock_head(tx).await?;
     // First of all, so that a request that is repeated while it runs is known for what it is.
     if let Some(request) = &commit.remember {
         let row = requests::Model::from(request).into_active_model();
@@ -105,17 +105,21 @@ async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Revision, S
     for expected in &commit.expect {
         expect::check(tx, expected).await?;
     }
-    let event = head.next(&commit.change);
-    for write in &commit.writes {
-        changes::apply(tx, write, event.revision).await?;
+    let mut events = Vec::with_capacity(commit.steps.len());
+    for step in &commit.steps {
+        let event = head.next(&step.change);
+        for write in &step.writes {
+            changes::apply(tx, write, event.revision).await?;
+        }
+        head = event.head();
+        audit_events::Entity::insert(audit_events::Model::from(event).into_active_model())
+            .exec_without_returning(tx)
+            .await?;
+        events.push(head);
     }
-    let next = event.head();
-    audit_events::Entity::insert(audit_events::Model::from(event).into_active_model())
-        .exec_without_returning(tx)
-        .await?;
-    move_head(tx, next).await?;
-    wakeups::announce(tx, next.revision).await?;
-    Ok(next.revision)
+    move_head(tx, head).await?;
+    wakeups::announce(tx, head.revision).await?;
+    Ok(events)
 }
 
 /// Changes wait for each other here, before they read or write anything else: none can overtake

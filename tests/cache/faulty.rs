@@ -238,7 +238,7 @@ impl Store for Faulty {
     }
 
     /// Changes go through whatever the mode is: they may be made elsewhere.
-    async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {
         self.real.commit(commit).await
     }
 

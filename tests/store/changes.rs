@@ -4,7 +4,7 @@ use keystile::{
     domain::{audit::GENESIS, key::Key, project::Project, service_account::ServiceAccount},
     ports::{
         Store,
-        store::{Commit, CommitError, Existing, Expect, Remembered, Write},
+        store::{Commit, CommitError, CommitStep, Existing, Expect, Remembered, Write},
     },
     store::SqlStore,
 };
@@ -78,16 +78,13 @@ pub(crate) async fn a_stale_revision_is_a_conflict(_: &Database, store: &SqlStor
 pub(crate) async fn a_refused_change_leaves_nothing(_: &Database, store: &SqlStore) {
     populate(store).await;
     let before = store.head().await.unwrap();
-    let change = Commit {
-        writes: vec![
-            Write::InsertServiceAccount(account("new")),
-            Write::InsertKey(key(1)),
-            Write::InsertKey(key(2)),
-            Write::InsertKey(key(1)),
-        ],
-        remember: Some(remembered(1)),
-        ..commit(vec![])
-    };
+    let writes = vec![
+        Write::InsertServiceAccount(account("new")),
+        Write::InsertKey(key(1)),
+        Write::InsertKey(key(2)),
+        Write::InsertKey(key(1)),
+    ];
+    let change = Commit { remember: Some(remembered(1)), ..commit(writes) };
     store.commit(change).await.expect_err("one key is there twice");
     nothing_happened(store).await;
     assert_eq!(store.head().await.unwrap(), before);
@@ -150,7 +147,7 @@ pub(crate) async fn requests_are_remembered_for_a_while(_: &Database, store: &Sq
     for (n, time) in [(1, at(10)), (2, at(20))] {
         let mut request = commit(vec![]);
         request.remember = Some(Remembered { time, ..remembered(n) });
-        request.change = change("projects/acme/keys/1");
+        request.steps[0].change = change("projects/acme/keys/1");
         store.commit(request).await.unwrap();
     }
     let found = store.remembered(&[1; 32]).await.unwrap();
@@ -162,4 +159,34 @@ pub(crate) async fn requests_are_remembered_for_a_while(_: &Database, store: &Sq
 
 fn remembered(n: u8) -> Remembered {
     Remembered { id: [n; 32], fingerprint: [n + 100; 32], target: "projects/acme/keys/1".into(), time: at(1) }
+}
+
+pub(crate) async fn each_step_has_an_event_of_its_own(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let before = store.head().await.unwrap().revision;
+    let step = |target: &str, write| CommitStep { change: change(target), writes: vec![write] };
+    let account_name = "projects/acme/serviceAccounts/new";
+    let steps = || {
+        vec![
+            step(account_name, Write::InsertServiceAccount(account("new"))),
+            step("projects/acme/keys/1", Write::InsertKey(key(1))),
+        ]
+    };
+    let made = store.commit(Commit { steps: steps(), ..commit(vec![]) }).await.unwrap();
+    let events = store.events_from(before + 1, 10).await.unwrap();
+    let places: Vec<_> = events.iter().map(|event| (event.head(), event.target.as_str())).collect();
+    assert_eq!(places, [(made[0], account_name), (made[1], "projects/acme/keys/1")]);
+    assert_eq!(events[1].fault_after(&made[0]), None);
+    assert_eq!(store.head().await.unwrap(), made[1]);
+    let stored = store.service_account(&acme(), &account_id("new")).await.unwrap().unwrap();
+    assert_eq!(stored.revision, before + 1);
+    assert_eq!(store.key(&acme(), key_id(1)).await.unwrap().unwrap().revision, before + 2);
+
+    // The second step fails: the first leaves nothing.
+    let another = step("projects/acme/serviceAccounts/other", Write::InsertServiceAccount(account("other")));
+    let [_, taken] = <[_; 2]>::try_from(steps()).unwrap();
+    let refused = Commit { steps: vec![another, taken], ..commit(vec![]) };
+    assert!(matches!(store.commit(refused).await, Err(CommitError::Exists(Existing::Key))));
+    assert!(store.service_account(&acme(), &account_id("other")).await.unwrap().is_none());
+    assert_eq!(store.head().await.unwrap(), made[1]);
 }

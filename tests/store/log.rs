@@ -7,14 +7,14 @@ use keystile::{
         name::Scope,
         page::{Cursor, Id, Page, SortValue},
     },
-    ports::{Store, store::Commit},
+    ports::Store,
     store::SqlStore,
 };
 use serde_json::json;
 
 use crate::{
     database::{Database, Kind},
-    sample::{account_id, acme, at, change, commit, key_id},
+    sample::{account_id, acme, at, change, commit, commit_of, key_id},
 };
 
 pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
@@ -31,7 +31,7 @@ pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &S
     let mut expected = Vec::new();
     for made in [full, change("projects/acme")] {
         let event = head.next(&made);
-        let change = Commit { change: made, ..commit(vec![]) };
+        let change = commit_of(made, vec![]);
         store.commit(change).await.unwrap();
         head = event.head();
         expected.push(event);
@@ -47,7 +47,7 @@ pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &S
 pub(crate) async fn changes_are_followed_by_revision(_: &Database, store: &SqlStore) {
     assert!(store.changes_after(0, 10).await.unwrap().is_empty());
     for n in 1..=5 {
-        let change = Commit { change: change(&format!("projects/acme/keys/{n}")), ..commit(vec![]) };
+        let change = commit_of(change(&format!("projects/acme/keys/{n}")), vec![]);
         store.commit(change).await.unwrap();
     }
     let steps = store.changes_after(2, 2).await.unwrap();
@@ -87,7 +87,7 @@ pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
         Change { time: at(30), ..change("projects/acme/keys/1") },
     ];
     for change in changes {
-        let change = Commit { change, ..commit(vec![]) };
+        let change = commit_of(change, vec![]);
         store.commit(change).await.unwrap();
     }
     let acme = Scope::Project(acme());

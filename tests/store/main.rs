@@ -69,7 +69,7 @@ contract! {
             a_damaged_key_spoils_no_other;
         changes: the_log_begins_at_its_genesis, what_exists_is_told_apart,
             a_stale_revision_is_a_conflict, a_refused_change_leaves_nothing,
-            a_trial_leaves_nothing, expectations_are_checked_in_the_change,
+            a_trial_leaves_nothing, each_step_has_an_event_of_its_own, expectations_are_checked_in_the_change,
             requests_are_remembered_for_a_while;
         ends: keys_in_use_are_found, keys_go_with_their_owner, a_purged_key_leaves_nothing,
             a_deleted_project_leaves_nothing_but_its_log;

@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use crate::{
     database::{Database, Kind},
     listing::place,
-    sample::{account, acme, at, change, commit, insert_keys, key, key_id, populate, query, write},
+    sample::{account, acme, at, change, commit_of, insert_keys, key, key_id, populate, query, write},
 };
 
 pub(crate) async fn candidates_are_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
@@ -101,7 +101,7 @@ pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Databas
 pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &SqlStore) {
     for n in 0..200 {
         let target = format!("projects/acme/keys/{n}");
-        let change = keystile::ports::store::Commit { change: change(&target), ..commit(vec![]) };
+        let change = commit_of(change(&target), vec![]);
         store.commit(change).await.unwrap();
     }
     let (watched, seen) = watch(database).await;

@@ -7,7 +7,7 @@ use keystile::{
     ports::{
         Store,
         recorder::Use,
-        store::{Commit, CommitError, Write},
+        store::{CommitError, Write},
     },
     store::SqlStore,
 };
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     database::Database,
-    sample::{acme, at, change, commit, insert_keys, key, key_id, populate, sealed, stored},
+    sample::{acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, sealed, stored},
 };
 
 /// Half of the changes come from another process.
@@ -28,11 +28,9 @@ pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Databas
     for n in 0..CHANGES {
         let pool = pools[usize::try_from(n % 2).unwrap()].clone();
         changes.spawn(async move {
-            let change = Commit {
-                change: change(&format!("projects/acme/keys/{n}")),
-                ..commit(vec![Write::InsertKey(key(n))])
-            };
-            (pool.commit(change).await.unwrap(), n)
+            let change = change(&format!("projects/acme/keys/{n}"));
+            let made = pool.commit(commit_of(change, vec![Write::InsertKey(key(n))])).await;
+            (made.unwrap()[0].revision, n)
         });
     }
     let revisions: BTreeSet<(i64, u64)> = changes.join_all().await.into_iter().collect();

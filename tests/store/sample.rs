@@ -18,7 +18,7 @@ use keystile::{
     },
     ports::{
         Store,
-        store::{Commit, CommitError, KeyQuery, Write},
+        store::{Commit, CommitError, CommitStep, KeyQuery, Write},
     },
 };
 
@@ -123,12 +123,22 @@ pub(crate) fn change(target: &str) -> Change {
 }
 
 pub(crate) fn commit(writes: Vec<Write>) -> Commit {
-    Commit { expect: vec![], writes, change: change("projects/acme"), remember: None, validate_only: false }
+    commit_of(change("projects/acme"), writes)
+}
+
+/// A commit of one step.
+pub(crate) fn commit_of(change: Change, writes: Vec<Write>) -> Commit {
+    Commit {
+        expect: vec![],
+        steps: vec![CommitStep { change, writes }],
+        remember: None,
+        validate_only: false,
+    }
 }
 
 /// Makes a change that must go through.
 pub(crate) async fn write(store: &impl Store, writes: Vec<Write>) -> i64 {
-    store.commit(commit(writes)).await.expect("it goes through")
+    store.commit(commit(writes)).await.expect("it goes through")[0].revision
 }
 
 /// Makes a change that must not go through.
