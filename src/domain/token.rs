@@ -56,8 +56,12 @@ pub struct Token<'a> {
 /// The text is no API key: damaged, cut off, or something else altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    #[error("is not of the form prefix_environment_body")]
+    #[error("is no API key: those are of the form prefix_environment_body")]
     Shape,
+    #[error(
+        "has {0} characters behind its last _, where an API key has {BODY}: it is cut off, or something was added"
+    )]
+    Length(usize),
     #[error("has a wrong checksum: it is damaged, cut off or mistyped")]
     Checksum,
     #[error("has an id or a secret that is out of range")]
@@ -67,9 +71,9 @@ pub enum Malformed {
 impl<'a> Presented<'a> {
     pub fn of(api_key: &'a ApiKey) -> Result<Self, Malformed> {
         let text = api_key.0.as_str();
-        let head = text.len().checked_sub(BODY + 1).ok_or(Malformed::Shape)?;
+        let head = text.len().checked_sub(BODY + 1).ok_or_else(|| misshapen(text))?;
         if text.as_bytes()[head] != b'_' {
-            return Err(Malformed::Shape);
+            return Err(misshapen(text));
         }
         match KeyId::from_base62(&text.as_bytes()[head + 1..][..WIDTH_128]) {
             Some(id) => Ok(Self { text, id }),
@@ -126,14 +130,32 @@ pub fn masked(head: &str, id: KeyId) -> String {
     format!("{head}_{id}{MASK}")
 }
 
+/// The text is not what [`masked`] wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is no masked API key: those are of the form prefix_environment_id{MASK}, with an id of {WIDTH_128} characters"
+)]
+pub struct NotMasked;
+
 /// The key's id in a text that [`masked`] wrote.
-pub fn unmask(text: &str) -> Result<KeyId, Malformed> {
-    let (head, body) = text.rsplit_once('_').ok_or(Malformed::Shape)?;
-    let id = body.strip_suffix(MASK).ok_or(Malformed::Shape)?;
+pub fn unmask(text: &str) -> Result<KeyId, NotMasked> {
+    let (head, body) = text.rsplit_once('_').ok_or(NotMasked)?;
+    let id = body.strip_suffix(MASK).ok_or(NotMasked)?;
     if id.len() != WIDTH_128 || !is_head(head) {
-        return Err(Malformed::Shape);
+        return Err(NotMasked);
     }
-    KeyId::from_base62(id.as_bytes()).ok_or(Malformed::Number)
+    KeyId::from_base62(id.as_bytes()).ok_or(NotMasked)
+}
+
+/// Whether an API key stands in `text`, or one that lacks its head or (some of) its checksum.
+pub fn holds_api_key(text: &str) -> bool {
+    const SECRET_END: usize = WIDTH_128 + SECRET_WIDTH;
+    text.split(|it: char| !it.is_ascii_alphanumeric()).any(|run| {
+        // Other text of such a length hardly ever begins with the digits of a UUIDv7 and a secret.
+        (SECRET_END..=BODY).contains(&run.len())
+            && KeyId::from_base62(&run.as_bytes()[..WIDTH_128]).is_some()
+            && decode_secret(&run.as_bytes()[WIDTH_128..SECRET_END]).is_some()
+    })
 }
 
 /// `text` without the secrets of API keys in it, for words that quote what somebody sent: API keys get pasted into the
@@ -152,6 +174,20 @@ pub fn conceal(text: &str) -> String {
         }
     }
     shown
+}
+
+/// What is wrong with a text that is not shaped as an API key; the length of one is told apart, since people cut
+/// them off when they copy.
+#[cold]
+fn misshapen(text: &str) -> Malformed {
+    match text.rsplit_once('_') {
+        Some((head, body))
+            if is_head(head) && body.len() != BODY && body.bytes().all(|it| it.is_ascii_alphanumeric()) =>
+        {
+            Malformed::Length(body.len())
+        }
+        _ => Malformed::Shape,
+    }
 }
 
 /// All of `text` before its checksum, which fits it.
@@ -263,6 +299,50 @@ mod tests {
         }
         let harmless = format!("projects/{}/keys/{masked}: 'é'", "a".repeat(63));
         assert_eq!(conceal(&harmless), harmless);
+    }
+
+    #[test]
+    fn an_api_key_is_found_within_a_text() {
+        let api_key = sample([5; 32]);
+        let whole = api_key.expose();
+        let (_, body) = whole.rsplit_once('_').unwrap();
+        for text in [whole, body, &whole[..whole.len() - 1], &body[..66]] {
+            for (before, behind) in [("", ""), ("KEY=\"", "\""), ("é", "é"), ("Bearer ", " for the shop")] {
+                assert!(holds_api_key(&format!("{before}{text}{behind}")), "{before}{text}{behind}");
+            }
+        }
+        let masked = masked("acme_live", Token::parse(&api_key).unwrap().id);
+        let digits = ["0123456789abcdef".repeat(4), "0".repeat(72), "z".repeat(72), "x".repeat(1024)];
+        for text in [masked.as_str(), &whole[..10 + 22 + 43], "", "acme_live_"] {
+            assert!(!holds_api_key(text), "{text}");
+        }
+        for text in digits {
+            assert!(!holds_api_key(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_says_what_is_wrong_with_the_shape() {
+        let api_key = sample([6; 32]);
+        let whole = api_key.expose();
+        let told = |text: &str| Token::parse(&ApiKey::new(text.into())).unwrap_err();
+        assert_eq!(told(&whole[..whole.len() - 1]), Malformed::Length(71));
+        assert_eq!(told("acme_live_"), Malformed::Length(0));
+        assert_eq!(told(&format!("{whole}x")), Malformed::Length(73));
+        assert_eq!(
+            told(&whole[..20]).to_string(),
+            "has 10 characters behind its last _, where an API key has 72: it is cut off, or something was added"
+        );
+        for text in
+            ["", "acme", "acme_live", &format!(" {whole}"), &whole[5..], &format!("{}-", &whole[..40])]
+        {
+            assert_eq!(told(text), Malformed::Shape, "{text}");
+        }
+        assert_eq!(unmask(whole), Err(NotMasked));
+        assert_eq!(
+            NotMasked.to_string(),
+            "is no masked API key: those are of the form prefix_environment_id****, with an id of 22 characters"
+        );
     }
 
     #[test]
