@@ -188,6 +188,8 @@ mod tests {
     #[test]
     fn a_key_id_is_a_uuid_of_version_7_only() {
         assert!("936da01f-9abd-4d9d-80c7-02af85c822a8".parse::<KeyId>().is_err());
+        assert!("01890a5d-ac96-774b-bcce-b302099a8057".parse::<KeyId>().is_ok());
+        assert!("01890a5d-ac96-774b-0cce-b302099a8057".parse::<KeyId>().is_err(), "of another variant");
         assert!("0000000000000000000000".parse::<KeyId>().is_err());
         assert!("billing".parse::<KeyId>().is_err());
     }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::*;
 use crate::domain::{
     digest::Secret,
+    id::ProjectId,
     key::{
-        Sealed,
+        Revocation, Sealed,
         tests::{at, key},
     },
+    text::Reason,
     token::{ApiKey, issue},
 };
 
@@ -104,6 +106,12 @@ fn another_prefix_or_tag_is_another_api_key() {
         assert!(candidate.recognise(&presented, &presenter.recognition, at(1)).is_none(), "{head}");
         let token = presented.token().unwrap();
         assert!(candidate.prove(&token, &presenter.peppers, at(1)).is_none(), "{head}");
+        // Nor is what was proven known again behind another head.
+        let proven = presenter.api_key(1);
+        let (_, body) = proven.expose().rsplit_once('_').unwrap();
+        let api_key = ApiKey::new(format!("{head}_{body}"));
+        let presented = Presented::of(&api_key).unwrap();
+        assert!(candidate.recognise(&presented, &presenter.recognition, at(1)).is_none(), "{head}");
     }
 }
 
@@ -125,6 +133,29 @@ fn a_proof_ends_with_the_key_or_the_secret_whichever_is_first() {
     let candidate = presenter.candidate();
     assert!(candidate.secret(3).is_none());
     assert_eq!([1, 2, 3].map(|version| candidate.supersedes(version)), [true, false, false]);
+}
+
+#[test]
+fn it_has_the_state_of_the_key_and_its_owner() {
+    let mut key = Presenter::new().key;
+    let state = |key: &Key, owner_disabled| {
+        let candidate = Candidate::new(key, owner_disabled, b"").unwrap();
+        (candidate.revoked, candidate.disabled, candidate.owner_disabled)
+    };
+    assert_eq!(state(&key, false), (false, false, false));
+    assert_eq!(state(&key, true), (false, false, true));
+    key.disable_time = Some(at(1));
+    assert_eq!(state(&key, false), (false, true, false));
+    key.revocation = Some(Revocation { time: at(1), reason: Reason::default() });
+    assert_eq!(state(&key, false), (true, true, false));
+}
+
+#[test]
+fn only_keys_of_the_system_project_let_callers_in() {
+    let mut key = Presenter::new().key;
+    assert_eq!(Candidate::new(&key, false, b"").unwrap().caller(), None);
+    key.project = ProjectId::system();
+    assert_eq!(Candidate::new(&key, false, b"").unwrap().caller(), Some(&key.service_account));
 }
 
 /// What the capacity of a cache is counted by.
@@ -169,6 +200,8 @@ fn uses_within_a_tenth_of_a_second_are_one() {
     let candidate = Presenter::new().candidate();
     let secret = candidate.secret(1).unwrap();
     let millis = |millis: i64| Timestamp::from_micros(5_000_000 + 1_000 * millis);
+    assert!(secret.note_use(Timestamp::from_micros(1)), "whatever the time");
+    secret.take_use();
     assert!(secret.note_use(millis(0)));
     assert!(!secret.note_use(millis(99)));
     assert_eq!(secret.take_use(), Some(millis(0)));
