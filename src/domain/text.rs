@@ -55,16 +55,18 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 
 /// `text` as it is kept, in normal form C, if nothing is wrong with it; at most `most` characters.
 pub(super) fn written(text: &str, most: usize) -> Result<Box<str>, Invalid> {
-    let short = |text: &str, most: usize| {
-        let long = text.chars().nth(most).is_some();
-        if long { Err(Invalid::new(format!("must be at most {most} characters"))) } else { Ok(()) }
-    };
+    let longer_than = |text: &str, most: usize| text.chars().nth(most).is_some();
+    let too_long = || Invalid::new(format!("must be at most {most} characters"));
     without_api_key(text)?;
-    // The normal form has at least a quarter of the characters: what is far too long is not worth its cost.
-    short(text, 4 * most).map_err(|_| Invalid::new(format!("must be at most {most} characters")))?;
+    // The normal form has at least a quarter of the characters: do not make one that is too long in any case.
+    if longer_than(text, 4 * most) {
+        return Err(too_long());
+    }
     without_unseen(text)?;
     let text = normal(text);
-    short(&text, most)?;
+    if longer_than(&text, most) {
+        return Err(too_long());
+    }
     Ok(text.into())
 }
 
