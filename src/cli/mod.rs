@@ -18,7 +18,7 @@ use crate::config::Config;
 
 pub use exit::Failure;
 
-/// A gRPC service that issues, verifies, limits, revokes and audits API keys.
+/// A gRPC service that issues, verifies, rotates, revokes and audits API keys.
 ///
 /// Settings come from KEYSTILE_* variables and ./keystile.toml.
 #[derive(Debug, Parser)]

@@ -7,6 +7,7 @@ mod environment;
 mod fault;
 mod file;
 mod known;
+mod kubernetes;
 mod listen;
 mod log;
 mod pepper;

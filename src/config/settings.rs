@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::environment::Environment;
 use super::fault::{ConfigError, Fault, FileKey, file_key, variable};
+use super::kubernetes::Services;
 use super::{file, known};
 
 /// Values by variable, and the faults. No `Debug`, for values may be secret.
@@ -94,11 +95,13 @@ impl Settings {
     }
 
     fn read_environment(&mut self, environment: &Environment) {
+        let services = Services::of(environment);
         for (name, value) in environment.iter() {
             match (known::find(name), value.to_str()) {
                 (Some(known), Some(text)) => self.put(known, Zeroizing::new(text.to_owned()), None),
                 (Some(_), None) => self.note(name, None, "is not valid UTF-8".to_owned()),
                 (None, _) if name == known::CONFIG || name.starts_with(known::TEST_PREFIX) => {}
+                (None, _) if services.have(name, value) => {}
                 (None, _) => self.note(name, None, unknown(known::nearest(name).map(str::to_owned))),
             }
         }

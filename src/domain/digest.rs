@@ -138,6 +138,57 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_a_digest_counts() {
+        let peppers = Peppers::new([(1, &b"pepper"[..])]).unwrap();
+        let digest = peppers.digest(id(1), &Secret::new([1; 32]));
+        for bit in 0..256 {
+            let mut other = *digest.as_bytes();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!digest.matches(&Digest::from_bytes(other)), "bit {bit}");
+            assert!(!Digest::from_bytes(other).matches(&digest), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_bit_of_a_secret_and_of_an_id_counts() {
+        let peppers = Peppers::new([(1, &b"pepper"[..])]).unwrap();
+        let digest = peppers.digest(id(1), &Secret::new([1; 32]));
+        for bit in 0..256 {
+            let mut other = [1; 32];
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!digest.matches(&peppers.digest(id(1), &Secret::new(other))), "bit {bit}");
+        }
+        for bit in 0..80 {
+            let mut random = [1; 10];
+            random[bit / 8] ^= 1 << (bit % 8);
+            let other = KeyId::new(Timestamp::from_micros(0), random);
+            // Version and variant take the place of six bits.
+            let same = other == id(1);
+            assert_eq!(digest.matches(&peppers.digest(other, &Secret::new([1; 32]))), same, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn the_newest_pepper_is_the_first() {
+        let peppers = Peppers::new([(7, &b"new"[..]), (3, &b"old"[..])]).unwrap();
+        assert_eq!(peppers.newest(), 7);
+        assert_eq!(peppers.versions().collect::<Vec<_>>(), [7, 3]);
+        assert!(Peppers::new([]).is_none());
+    }
+
+    /// So that what is stored stays valid, whatever becomes of the code.
+    #[test]
+    fn it_is_hmac_sha256_of_id_and_secret() {
+        let peppers = Peppers::new([(1, &b"pepper"[..])]).unwrap();
+        let id = KeyId::from_uuid(uuid::uuid!("01890a5d-ac96-774b-bcce-b302099a8057")).unwrap();
+        let expected = [
+            0x5c, 0x75, 0xb4, 0x86, 0xb2, 0x71, 0xaf, 0x50, 0xa1, 0xce, 0x7d, 0x6e, 0xe7, 0xbc, 0x0f, 0x45,
+            0x9d, 0x91, 0x47, 0xb4, 0xcb, 0x3b, 0x87, 0xbe, 0xbd, 0x45, 0x5c, 0x3a, 0x60, 0xf7, 0xfc, 0x6e,
+        ];
+        assert_eq!(peppers.digest(id, &Secret::new([7; 32])).as_bytes(), &expected);
+    }
+
+    #[test]
     fn nothing_prints_a_pepper() {
         let peppers = Peppers::new([(7, &b"pepper"[..])]).unwrap();
         assert_eq!(format!("{peppers:?}"), "Peppers([7])");

@@ -52,6 +52,9 @@ impl fmt::Display for FilterError {
     }
 }
 
+/// What ends a word as white space and parentheses do.
+const SIGNS: &str = "\"'=!<>:,";
+
 pub const LONGEST: usize = 2000;
 const DEEPEST: usize = 20;
 
@@ -158,10 +161,10 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         let start = self.at;
         let Some(quote) = self.peek().filter(|next| matches!(next, '"' | '\'')) else {
             let word = self.word();
-            return if word.is_empty() {
-                Err(self.error(start, "expected a value"))
-            } else {
-                Ok(word.to_owned())
+            return match self.text[self.at..].chars().next() {
+                _ if word.is_empty() => Err(self.error(start, "expected a value")),
+                Some(next) if SIGNS.contains(next) => Err(self.unquoted(start, next)),
+                _ => Ok(word.to_owned()),
             };
         };
         let mut value = String::new();
@@ -182,6 +185,14 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         Err(self.error(start, "the quoted text does not end"))
     }
 
+    /// A value that has `sign` in it, as times and many tags do, and stands without quotes.
+    fn unquoted(&self, start: usize, sign: char) -> FilterError {
+        let rest = &self.text[start..];
+        let end = rest.find(|next: char| next.is_whitespace() || "()".contains(next));
+        let value = &rest[..end.unwrap_or(rest.len())];
+        self.error(start, &format!("a value with {sign} in it needs quotes: write {value:?}"))
+    }
+
     /// The next character that is no white space.
     fn peek(&mut self) -> Option<char> {
         let rest = &self.text[self.at..];
@@ -194,7 +205,7 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         self.peek();
         let rest = &self.text[self.at..];
         let end = rest
-            .find(|next: char| next.is_whitespace() || "()\"'=!<>:,".contains(next))
+            .find(|next: char| next.is_whitespace() || "()".contains(next) || SIGNS.contains(next))
             .unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
@@ -272,6 +283,7 @@ mod tests {
             ("a = \"ü", 5),
             ("= 1", 1),
             ("ü ? 1", 3),
+            ("a = 1 AND b > 12:30 OR c = 1", 15),
         ] {
             assert_eq!(shape(text).unwrap_err().position, position, "{text}");
         }

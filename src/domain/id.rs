@@ -69,6 +69,20 @@ impl fmt::Debug for KeyId {
 /// A string type whose values passed `check`.
 macro_rules! checked_string {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $crate::domain::id::read_string! {
+            $(#[$doc])*
+            $name, text => {
+                $check(text)?;
+                text.into()
+            }
+        }
+    };
+}
+pub(super) use checked_string;
+
+/// A string type whose values are what `read`, which may fail, makes of `text`.
+macro_rules! read_string {
+    ($(#[$doc:meta])* $name:ident, $text:ident => $read:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Box<str>);
@@ -83,9 +97,8 @@ macro_rules! checked_string {
         impl std::str::FromStr for $name {
             type Err = $crate::domain::Invalid;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                $check(text)?;
-                Ok(Self(text.into()))
+            fn from_str($text: &str) -> Result<Self, Self::Err> {
+                Ok(Self($read))
             }
         }
 
@@ -96,7 +109,7 @@ macro_rules! checked_string {
         }
     };
 }
-pub(super) use checked_string;
+pub(super) use read_string;
 
 checked_string! {
     /// A project's id, as in `projects/{project}`.
@@ -175,6 +188,8 @@ mod tests {
     #[test]
     fn a_key_id_is_a_uuid_of_version_7_only() {
         assert!("936da01f-9abd-4d9d-80c7-02af85c822a8".parse::<KeyId>().is_err());
+        assert!("01890a5d-ac96-774b-bcce-b302099a8057".parse::<KeyId>().is_ok());
+        assert!("01890a5d-ac96-774b-0cce-b302099a8057".parse::<KeyId>().is_err(), "of another variant");
         assert!("0000000000000000000000".parse::<KeyId>().is_err());
         assert!("billing".parse::<KeyId>().is_err());
     }

@@ -4,20 +4,27 @@ use std::collections::BTreeMap;
 
 use super::{
     Invalid,
-    id::{checked_string, shaped},
-    text::plain,
+    id::{checked_string, read_string, shaped},
+    text::{normal, without_api_key, written},
 };
 
 checked_string! {
     /// A word to find keys by.
     Tag, tag
 }
-checked_string! {
-    /// An opaque id of the project's own customer.
-    Customer, customer
+read_string! {
+    /// An opaque id of the project's own customer, in normal form C.
+    Customer, text => customer(text)?
 }
 
-/// Text by name, handed back with every verification of the key.
+impl Customer {
+    /// As it was stored, however strict the rules for new ones are; in normal form C, as verifications ask for it.
+    pub fn from_stored(text: &str) -> Self {
+        Self(normal(text).into())
+    }
+}
+
+/// Text by name, handed back with every verification of the key, byte for byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<String, String>);
 
@@ -25,6 +32,11 @@ impl Metadata {
     const MOST_ENTRIES: usize = 64;
     const MOST_BYTES: usize = 8 * 1024;
     const MOST_VALUE_BYTES: usize = 1024;
+
+    /// As they were stored, however strict the rules for new ones are.
+    pub fn from_stored(entries: BTreeMap<String, String>) -> Self {
+        Self(entries)
+    }
 
     pub fn entries(&self) -> &BTreeMap<String, String> {
         &self.0
@@ -39,6 +51,7 @@ impl TryFrom<BTreeMap<String, String>> for Metadata {
             return Err(Invalid::new(format!("must have at most {} entries", Self::MOST_ENTRIES)));
         }
         for (key, value) in &entries {
+            without_api_key(key)?;
             if !shaped(key, 64, name_byte, name_byte) {
                 return Err(Invalid::new("has a name that is not 1 to 64 of letters, digits and . _ / -"));
             }
@@ -51,6 +64,7 @@ impl TryFrom<BTreeMap<String, String>> for Metadata {
             if value.chars().any(char::is_control) {
                 return Err(Invalid::new(format!("has a control character under {key:?}")));
             }
+            without_api_key(value).map_err(|why| Invalid::new(format!("{why} (under {key:?})")))?;
         }
         let bytes: usize = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > Self::MOST_BYTES {
@@ -68,6 +82,7 @@ fn name_byte(byte: u8) -> bool {
 }
 
 fn tag(text: &str) -> Result<(), Invalid> {
+    without_api_key(text)?;
     let byte = |byte: u8| name_byte(byte) || byte == b':';
     if shaped(text, 64, byte, byte) {
         return Ok(());
@@ -75,12 +90,12 @@ fn tag(text: &str) -> Result<(), Invalid> {
     Err(Invalid::new("must be 1 to 64 of letters, digits and . _ : / -"))
 }
 
-fn customer(text: &str) -> Result<(), Invalid> {
-    plain(text, 128)?;
+fn customer(text: &str) -> Result<Box<str>, Invalid> {
+    let text = written(text, 128)?;
     if text.is_empty() || text.contains(char::is_whitespace) {
         return Err(Invalid::new("must be 1 to 128 characters without white space"));
     }
-    Ok(())
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -108,5 +123,27 @@ mod tests {
         assert!("a b".parse::<Customer>().is_err());
         assert!("team:core".parse::<Tag>().is_ok());
         assert!("a b".parse::<Tag>().is_err());
+    }
+
+    #[test]
+    fn a_customer_is_the_same_in_every_normal_form() {
+        let composed: Customer = "caf\u{e9}".parse().unwrap();
+        assert_eq!("cafe\u{301}".parse(), Ok(composed.clone()));
+        assert_eq!(Customer::from_stored("cafe\u{301}"), composed);
+        assert_ne!("cafe".parse(), Ok(composed));
+    }
+
+    #[test]
+    fn metadata_is_kept_byte_for_byte() {
+        let value = "cafe\u{301} \u{200d}\u{202e}";
+        let kept = metadata([("name".into(), value.into())]).unwrap();
+        assert_eq!(kept.entries()["name"], value);
+    }
+
+    #[test]
+    fn what_is_stored_is_taken_as_it_is() {
+        assert_eq!(Customer::from_stored("a\u{200b} b").as_str(), "a\u{200b} b");
+        let entries = BTreeMap::from([("two words".into(), "\n".into())]);
+        assert_eq!(Metadata::from_stored(entries.clone()).entries(), &entries);
     }
 }

@@ -80,7 +80,7 @@ pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
         "environment" => equal(it, KeyTest::Environment(read(it.value)?)),
         "service_account" => equal(it, KeyTest::ServiceAccount(read(it.value)?)),
         "display_name" if it.operator == Operator::Has => name_words(it.value),
-        "display_name" => equal(it, KeyTest::DisplayName(it.value.to_owned())),
+        "display_name" => equal(it, KeyTest::DisplayName(text::normal(it.value).into())),
         "tags" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Tag(read(it.value)?))),
         "tags" => Err("tags are compared with : alone".into()),
         "create_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Create, by, time)),
@@ -102,8 +102,8 @@ pub fn account_filter(text: &str) -> Result<Filter<AccountTest>, FilterError> {
             "ACTIVE" => Ok(Filter::Not(Box::new(equal(it, AccountTest::Disabled)?))),
             _ => Err("the state is ACTIVE or DISABLED".into()),
         },
-        "display_name" => equal(it, AccountTest::DisplayName(it.value.to_owned())),
-        "external_id" => equal(it, AccountTest::ExternalId(it.value.to_owned())),
+        "display_name" => equal(it, AccountTest::DisplayName(text::normal(it.value).into())),
+        "external_id" => equal(it, AccountTest::ExternalId(text::normal(it.value).into())),
         "create_time" => compare(it, AccountTest::CreateTime),
         _ => Err(unknown(it.field, "state, display_name, external_id, create_time")),
     })
@@ -169,7 +169,7 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
 
 /// Every word of `text` must begin a word of the name.
 fn name_words(text: &str) -> Result<Filter<KeyTest>, String> {
-    let words: Vec<_> = text::words(text).map(KeyTest::NameWord).map(Filter::Test).collect();
+    let words: Vec<_> = text::words(&text::normal(text)).map(KeyTest::NameWord).map(Filter::Test).collect();
     if words.is_empty() {
         Err(format!("{text:?} has no letter or digit to look for"))
     } else {
@@ -257,6 +257,20 @@ mod tests {
         assert!(event_filter("actor = projects/acme/serviceAccounts/ci").is_err());
         assert!(event_filter("revision > 4 AND action = keys.create").is_ok());
         assert!(account_filter("state = ACTIVE").is_ok());
+    }
+
+    #[test]
+    fn names_are_compared_in_normal_form() {
+        for (one, other) in [
+            ("display_name = \"caf\u{e9}\"", "display_name = \"cafe\u{301}\""),
+            ("display_name:\"caf\u{e9}\"", "display_name:\"cafe\u{301}\""),
+        ] {
+            assert_eq!(key_filter(one), key_filter(other));
+        }
+        for field in ["display_name", "external_id"] {
+            let composed = account_filter(&format!("{field} = \"caf\u{e9}\""));
+            assert_eq!(account_filter(&format!("{field} = \"cafe\u{301}\"")), composed);
+        }
     }
 
     #[test]

@@ -35,6 +35,24 @@ checked_string! {
     /// What a project's API keys begin with.
     Prefix, prefix
 }
+
+impl Prefix {
+    /// That of the system project, whose API keys are the credentials of Keystile's own callers.
+    pub fn system() -> Self {
+        Self("keystile".into())
+    }
+
+    /// For a tenant's project: any but the system project's, which people and secret scanners know it by.
+    pub fn for_tenant(self) -> Result<Self, Invalid> {
+        if self == Self::system() {
+            return Err(Invalid::new(format!(
+                "must not be {self}: the API keys of projects/system begin so"
+            )));
+        }
+        Ok(self)
+    }
+}
+
 checked_string! {
     /// How an environment shows in API keys.
     EnvironmentTag, environment_tag

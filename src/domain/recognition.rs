@@ -102,6 +102,35 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_a_mark_counts() {
+        let kept = mark(&Recognition::new(&[1; 16]), &api_key(1));
+        let memory = Memory::default();
+        memory.keep(kept);
+        assert!(memory.holds(kept));
+        for bit in 0..128 {
+            let mut other = kept;
+            other.0[bit / 64] ^= 1 << (bit % 64);
+            assert!(!memory.holds(other), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_character_behind_the_head_counts() {
+        let recognition = Recognition::new(&[1; 16]);
+        let memory = Memory::default();
+        let text = api_key(1).expose().to_owned();
+        memory.keep(mark(&recognition, &api_key(1)));
+        for at in text.len() - 72..text.len() {
+            let mut other = text.clone();
+            other.replace_range(at..=at, if &text[at..=at] == "0" { "1" } else { "0" });
+            // Some of these make the id none.
+            if let Ok(presented) = Presented::of(&ApiKey::new(other)) {
+                assert!(!memory.holds(recognition.mark(&presented)), "character {at}");
+            }
+        }
+    }
+
+    #[test]
     fn nothing_prints_a_mark() {
         let recognition = Recognition::new(&[1; 16]);
         let memory = Memory::default();

@@ -1,31 +1,43 @@
-//! Free text that people give: no control characters, never longer than what a page can show.
+//! Free text that people give: in Unicode's normal form C, without what cannot be seen, never longer than what a
+//! page can show, and no API key.
 
-use super::{Invalid, id::checked_string};
+use std::borrow::Cow;
 
-checked_string! {
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::{Invalid, id::read_string, token::holds_api_key};
+
+read_string! {
     /// What people call a project, service account or key; may be empty.
-    DisplayName, |text| plain(text, 200)
+    DisplayName, text => written(text, 200)?
 }
-checked_string! {
+read_string! {
     /// Why a key was revoked; may be empty.
-    Reason, |text| plain(text, 500)
+    Reason, text => written(text, 500)?
 }
-checked_string! {
+read_string! {
     /// The id that another system gives a service account; may be empty.
-    ExternalId, |text| plain(text, 128)
+    ExternalId, text => written(text, 128)?
 }
 
 /// Texts that may be empty, and are unless given.
-macro_rules! empty_by_default {
+macro_rules! may_be_empty {
     ($($name:ident),*) => {$(
+        impl $name {
+            /// As it was stored, however strict the rules for new ones are.
+            pub fn from_stored(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
         impl Default for $name {
             fn default() -> Self {
-                "".parse().expect("it may be empty")
+                Self("".into())
             }
         }
     )*};
 }
-empty_by_default!(DisplayName, Reason, ExternalId);
+may_be_empty!(DisplayName, Reason, ExternalId);
 
 impl DisplayName {
     /// The words by which the name is found: lower case, split at what is no letter or digit.
@@ -41,14 +53,74 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_lowercase)
 }
 
-pub(super) fn plain(text: &str, most: usize) -> Result<(), Invalid> {
-    if text.chars().count() > most {
-        return Err(Invalid::new(format!("must be at most {most} characters")));
+/// `text` as it is kept, in normal form C, if nothing is wrong with it; at most `most` characters.
+pub(super) fn written(text: &str, most: usize) -> Result<Box<str>, Invalid> {
+    let longer_than = |text: &str, most: usize| text.chars().nth(most).is_some();
+    let too_long = || Invalid::new(format!("must be at most {most} characters"));
+    without_api_key(text)?;
+    // The normal form has at least a quarter of the characters: do not make one that is too long in any case.
+    if longer_than(text, 4 * most) {
+        return Err(too_long());
     }
-    if text.chars().any(char::is_control) {
-        return Err(Invalid::new("must have no control characters"));
+    without_unseen(text)?;
+    let text = normal(text);
+    if longer_than(&text, most) {
+        return Err(too_long());
+    }
+    Ok(text.into())
+}
+
+/// `text` in normal form C, in which texts that look the same are the same.
+pub(super) fn normal(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
+/// Refuses an API key in a text that others will read; the refusal does not repeat it.
+pub(super) fn without_api_key(text: &str) -> Result<(), Invalid> {
+    if holds_api_key(text) {
+        return Err(Invalid::new(
+            "holds an API key, which must not be kept where others read it: leave it out, or send its masked form",
+        ));
     }
     Ok(())
+}
+
+/// Refuses control characters, and those with which one text can pass for another: they have no width, or turn
+/// the direction of what follows.
+fn without_unseen(text: &str) -> Result<(), Invalid> {
+    let mut before = ' ';
+    for (at, character) in text.chars().enumerate() {
+        let kind = if character.is_control() {
+            "control"
+        } else if is_unseen(character) && !is_style_of(character, before) {
+            "invisible"
+        } else {
+            before = character;
+            continue;
+        };
+        let (code, at) = (u32::from(character), at + 1);
+        return Err(Invalid::new(format!(
+            "must have no {kind} characters: U+{code:04X} is at character {at}"
+        )));
+    }
+    Ok(())
+}
+
+/// Unicode's Default_Ignorable_Code_Point, line and paragraph separators, and interlinear annotations.
+fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Behind a symbol, the variation selectors 15 and 16 choose between text and emoji, which can be seen.
+fn is_style_of(character: char, before: char) -> bool {
+    matches!(character, '\u{fe0e}' | '\u{fe0f}') && !before.is_ascii() && !before.is_alphanumeric()
 }
 
 #[cfg(test)]
@@ -61,6 +133,92 @@ mod tests {
         assert!("é".repeat(200).parse::<DisplayName>().is_ok());
         assert!("é".repeat(201).parse::<DisplayName>().is_err());
         assert!("a\u{7}b".parse::<DisplayName>().is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_refused_by_code_and_place() {
+        let refused = |text: &str| text.parse::<DisplayName>().unwrap_err().to_string();
+        assert_eq!(refused("a\u{7}b"), "must have no control characters: U+0007 is at character 2");
+        assert_eq!(refused("üab\u{202e}"), "must have no invisible characters: U+202E is at character 4");
+        for unseen in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202b}',
+            '\u{202c}',
+            '\u{202d}',
+            '\u{2060}',
+            '\u{2064}',
+            '\u{2066}',
+            '\u{2067}',
+            '\u{2068}',
+            '\u{2069}',
+            '\u{206f}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0020}',
+            '\u{e0100}',
+        ] {
+            for text in [format!("a{unseen}b"), format!("{unseen}"), format!("ä{unseen}")] {
+                assert!(text.parse::<DisplayName>().is_err(), "{unseen:?}");
+                assert!(text.parse::<Reason>().is_err(), "{unseen:?}");
+                assert!(text.parse::<ExternalId>().is_err(), "{unseen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_any_script_is_taken() {
+        for text in [
+            "Ärger",
+            "Ελληνικά",
+            "עברית",
+            "العربية",
+            "हिन्दी",
+            "ไทย",
+            "한국어",
+            "日本語",
+            "⚙\u{fe0f} Deploy ☎\u{fe0e}",
+        ] {
+            assert_eq!(text.parse::<DisplayName>().unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn texts_are_kept_in_normal_form_and_measured_in_it() {
+        let name: DisplayName = "Cafe\u{301} A\u{30a} \u{1112}\u{1161}\u{11ab}".parse().unwrap();
+        assert_eq!(name.as_str(), "Caf\u{e9} \u{c5} \u{d55c}");
+        assert!("e\u{301}".repeat(200).parse::<DisplayName>().is_ok());
+        assert!("e\u{301}".repeat(201).parse::<DisplayName>().is_err());
+        assert!("\u{3b1}\u{313}\u{300}\u{345}".repeat(200).parse::<DisplayName>().is_ok());
+        // One character that becomes two.
+        assert!("\u{958}".repeat(100).parse::<DisplayName>().is_ok());
+        assert!("\u{958}".repeat(101).parse::<DisplayName>().is_err());
+    }
+
+    #[test]
+    fn what_is_stored_is_taken_as_it_is() {
+        for text in ["a\u{202e}b", "cafe\u{301}", "a\u{7}"] {
+            assert_eq!(DisplayName::from_stored(text).as_str(), text);
+            assert_eq!(Reason::from_stored(text).as_str(), text);
+            assert_eq!(ExternalId::from_stored(text).as_str(), text);
+        }
     }
 
     #[test]

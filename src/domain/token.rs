@@ -56,8 +56,12 @@ pub struct Token<'a> {
 /// The text is no API key: damaged, cut off, or something else altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    #[error("is not of the form prefix_environment_body")]
+    #[error("is no API key: those are of the form prefix_environment_body")]
     Shape,
+    #[error(
+        "has {0} characters behind its last _, where an API key has {BODY}: it is cut off, or something was added"
+    )]
+    Length(usize),
     #[error("has a wrong checksum: it is damaged, cut off or mistyped")]
     Checksum,
     #[error("has an id or a secret that is out of range")]
@@ -67,9 +71,9 @@ pub enum Malformed {
 impl<'a> Presented<'a> {
     pub fn of(api_key: &'a ApiKey) -> Result<Self, Malformed> {
         let text = api_key.0.as_str();
-        let head = text.len().checked_sub(BODY + 1).ok_or(Malformed::Shape)?;
+        let head = text.len().checked_sub(BODY + 1).ok_or_else(|| misshapen(text))?;
         if text.as_bytes()[head] != b'_' {
-            return Err(Malformed::Shape);
+            return Err(misshapen(text));
         }
         match KeyId::from_base62(&text.as_bytes()[head + 1..][..WIDTH_128]) {
             Some(id) => Ok(Self { text, id }),
@@ -126,14 +130,35 @@ pub fn masked(head: &str, id: KeyId) -> String {
     format!("{head}_{id}{MASK}")
 }
 
+/// The text is not what [`masked`] wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is no masked API key: those are of the form prefix_environment_id{MASK}, with an id of {WIDTH_128} characters"
+)]
+pub struct NotMasked;
+
 /// The key's id in a text that [`masked`] wrote.
-pub fn unmask(text: &str) -> Result<KeyId, Malformed> {
-    let (head, body) = text.rsplit_once('_').ok_or(Malformed::Shape)?;
-    let id = body.strip_suffix(MASK).ok_or(Malformed::Shape)?;
+pub fn unmask(text: &str) -> Result<KeyId, NotMasked> {
+    let (head, body) = text.rsplit_once('_').ok_or(NotMasked)?;
+    let id = body.strip_suffix(MASK).ok_or(NotMasked)?;
     if id.len() != WIDTH_128 || !is_head(head) {
-        return Err(Malformed::Shape);
+        return Err(NotMasked);
     }
-    KeyId::from_base62(id.as_bytes()).ok_or(Malformed::Number)
+    KeyId::from_base62(id.as_bytes()).ok_or(NotMasked)
+}
+
+/// Whether an API key stands in `text`, or one that lacks its head or (some of) its checksum.
+pub fn holds_api_key(text: &str) -> bool {
+    const SECRET_END: usize = WIDTH_128 + SECRET_WIDTH;
+    let mut runs = text.split(|it: char| !it.is_ascii_alphanumeric());
+    // Verifications name customers: a short text is not worth a closer look.
+    text.len() >= SECRET_END
+        && runs.any(|run| {
+            // Other text of such a length hardly ever begins with the digits of a UUIDv7 and a secret.
+            (SECRET_END..=BODY).contains(&run.len())
+                && KeyId::from_base62(&run.as_bytes()[..WIDTH_128]).is_some()
+                && decode_secret(&run.as_bytes()[WIDTH_128..SECRET_END]).is_some()
+        })
 }
 
 /// `text` without the secrets of API keys in it, for words that quote what somebody sent: API keys get pasted into the
@@ -152,6 +177,20 @@ pub fn conceal(text: &str) -> String {
         }
     }
     shown
+}
+
+/// What is wrong with a text that is not shaped as an API key; the length of one is told apart, since people cut
+/// them off when they copy.
+#[cold]
+fn misshapen(text: &str) -> Malformed {
+    match text.rsplit_once('_') {
+        Some((head, body))
+            if is_head(head) && body.len() != BODY && body.bytes().all(|it| it.is_ascii_alphanumeric()) =>
+        {
+            Malformed::Length(body.len())
+        }
+        _ => Malformed::Shape,
+    }
 }
 
 /// All of `text` before its checksum, which fits it.
@@ -177,98 +216,4 @@ fn decode_secret(digits: &[u8]) -> Option<Secret> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::time::Timestamp;
-
-    fn sample(secret: [u8; 32]) -> ApiKey {
-        let id = KeyId::new(Timestamp::from_micros(1_800_000_000_000_000), [9; 10]);
-        issue("acme_live", id, &Secret::new(secret))
-    }
-
-    proptest! {
-        #[test]
-        fn round_trips(
-            bytes: [u8; 32],
-            random: [u8; 10],
-            millis in 0i64..253_402_300_799_000,
-            head in "[a-z][a-z0-9]{1,15}_[a-z][a-z0-9]{0,9}",
-        ) {
-            let id = KeyId::new(Timestamp::from_micros(millis * 1000), random);
-            let secret = Secret::new(bytes);
-            let api_key = issue(&head, id, &secret);
-            let token = Token::parse(&api_key).unwrap();
-            prop_assert_eq!(token.head, head.as_str());
-            prop_assert_eq!(token.id, id);
-            prop_assert!(token.secret.halves() == secret.halves());
-        }
-
-        #[test]
-        fn damage_to_one_character_is_always_caught(bytes: [u8; 32], at: prop::sample::Index, other in "[ -~]") {
-            let mut text = sample(bytes).expose().to_owned();
-            let at = at.index(text.len());
-            prop_assume!(text[at..=at] != other);
-            text.replace_range(at..=at, &other);
-            prop_assert!(Token::parse(&ApiKey::new(text)).is_err());
-        }
-
-        #[test]
-        fn no_text_makes_it_panic(text in ".{0,120}") {
-            let _ = Token::parse(&ApiKey::new(text.clone()));
-            let _ = unmask(&text);
-        }
-    }
-
-    #[test]
-    fn looks_as_documented() {
-        let api_key = sample([1; 32]);
-        let (head, body) = api_key.expose().rsplit_once('_').unwrap();
-        assert_eq!(head, "acme_live");
-        assert_eq!(body.len(), 72);
-        assert!(body.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    }
-
-    #[test]
-    fn a_value_beyond_its_width_is_refused_even_with_a_good_checksum() {
-        let mut text = format!("acme_live_{}", "z".repeat(22 + 44));
-        let checksum = crc32fast::hash(text.as_bytes());
-        base62::encode_into(&mut text, u128::from(checksum), WIDTH_32);
-        assert_eq!(Token::parse(&ApiKey::new(text)).unwrap_err(), Malformed::Number);
-    }
-
-    #[test]
-    fn the_mask_leads_back_to_the_key_and_shows_no_secret() {
-        let api_key = sample([2; 32]);
-        let token = Token::parse(&api_key).unwrap();
-        let masked = masked(token.head, token.id);
-        assert_eq!(unmask(&masked), Ok(token.id));
-        assert!(!masked.contains(&api_key.expose()["acme_live_".len() + 22..][..8]));
-    }
-
-    #[test]
-    fn an_api_key_within_a_text_is_concealed_and_all_else_stays() {
-        let api_key = sample([4; 32]);
-        let masked = masked("acme_live", Token::parse(&api_key).unwrap().id);
-        let whole = api_key.expose();
-        for (around, text) in [
-            (("", ""), whole),
-            (("\"", "\": a filter"), whole),
-            (("é", "é"), &whole[..whole.len() - WIDTH_32]),
-        ] {
-            let (before, behind) = around;
-            let concealed = conceal(&format!("{before}{text}{behind}"));
-            assert_eq!(concealed, format!("{before}{masked}{behind}"));
-        }
-        let harmless = format!("projects/{}/keys/{masked}: 'é'", "a".repeat(63));
-        assert_eq!(conceal(&harmless), harmless);
-    }
-
-    #[test]
-    fn nothing_prints_it() {
-        let api_key = sample([3; 32]);
-        let shown = format!("{api_key:?} {:?}", Token::parse(&api_key).unwrap());
-        assert!(!shown.contains(&api_key.expose()[40..]), "{shown}");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! Reading a request field by field, so that every wrong one is told at once.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -149,13 +149,18 @@ impl FromStr for Network {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let network = match text.parse::<IpNet>() {
-            Ok(network) => Ok(network.trunc()),
-            Err(_) => text.parse::<std::net::IpAddr>().map(IpNet::from),
+        let Ok(network) = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) else {
+            return Err(Invalid::new("must be a network such as 10.0.0.0/8, or a single address"));
         };
-        let network =
-            network.map_err(|_| Invalid::new("must be a network such as 10.0.0.0/8, or a single address"))?;
-        Ok(Self(unmapped(network)))
+        let network = unmapped(network);
+        if network != network.trunc() {
+            return Err(Invalid::new(format!(
+                "is no network: write {} for the network, or {} for the one address",
+                network.trunc(),
+                network.addr()
+            )));
+        }
+        Ok(Self(network))
     }
 }
 
@@ -175,7 +180,10 @@ mod tests {
     #[test]
     fn networks_are_read_as_people_write_them() {
         for (text, expected) in [
-            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.7/32", "192.0.2.7/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
             ("192.0.2.7", "192.0.2.7/32"),
             ("2001:db8::1", "2001:db8::1/128"),
             ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
@@ -185,6 +193,21 @@ mod tests {
         }
         for text in ["", "10.0.0.0/33", "example.com", "10.0.0"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_within_a_network_is_not_taken_for_the_network() {
+        for (text, network, address) in [
+            ("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1"),
+            ("192.0.2.7/0", "0.0.0.0/0", "192.0.2.7"),
+            ("2001:db8::1/32", "2001:db8::/32", "2001:db8::1"),
+            ("::ffff:10.0.0.1/104", "10.0.0.0/8", "10.0.0.1"),
+        ] {
+            let why = text.parse::<Network>().map(|network| network.0).unwrap_err();
+            let expected =
+                format!("is no network: write {network} for the network, or {address} for the one address");
+            assert_eq!(why.to_string(), expected, "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         id::ProjectId,
         name::ProjectName,
         page::{Order, Page},
-        project::{Environment, Environments, Retention},
+        project::{Environment, Environments, Prefix, Retention},
     },
     service::{Error, NewProject, ProjectPatch, Service},
 };
@@ -105,7 +105,9 @@ fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Erro
     let mut faults = Faults::default();
     let id = faults.read("project_id", &request.project_id);
     let display_name = faults.read("project.display_name", &project.display_name);
-    let prefix = faults.read("project.prefix", &project.prefix);
+    let prefix = faults
+        .read::<Prefix>("project.prefix", &project.prefix)
+        .and_then(|prefix| faults.take("project.prefix", prefix.for_tenant()));
     let environments = if project.environments.is_empty() {
         Some(Environments::default())
     } else {

@@ -259,13 +259,29 @@ pub enum CommitError {
     #[error("it exists already")]
     Exists(Existing),
     /// [`Expect::NoKeys`] or [`Expect::NoServiceAccounts`] does not hold.
-    #[error("something is in use")]
-    InUse,
+    #[error("it is in use by {}", .0.as_str())]
+    InUse(UsedBy),
     /// [`Expect::ServiceAccount`] does not hold.
     #[error("the service account is gone")]
     OwnerGone,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What still depends on something that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsedBy {
+    Keys,
+    ServiceAccounts,
+}
+
+impl UsedBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::ServiceAccounts => "service accounts",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::{
         id::{ProjectId, ServiceAccountId},
         labels::Metadata,
         name::KeyName,
-        project::{Environments, Retention},
+        project::{Environments, Prefix, Retention},
         text::DisplayName,
         token::ApiKey,
     },
@@ -30,7 +30,7 @@ impl Service {
         let new = NewProject {
             id: system.clone(),
             display_name: name("Keystile"),
-            prefix: "keystile".parse().expect("it is a valid prefix"),
+            prefix: Prefix::system(),
             environments: Environments::default(),
             retention: Retention::default(),
         };

@@ -57,7 +57,7 @@ impl Failed {
             // A repeat of the request came first: reading again finds its answer.
             CommitError::Conflict | CommitError::Exists(Existing::Request) => Self::Stale,
             CommitError::Exists(_) => Self::For(Error::AlreadyExists { resource }),
-            CommitError::InUse => Self::For(Error::InUse { resource, used_by: "keys or service accounts" }),
+            CommitError::InUse(by) => Self::For(Error::InUse { resource, used_by: by.as_str() }),
             CommitError::OwnerGone => Self::For(Error::OwnerGone { resource }),
             CommitError::Store(error) => Self::For(error.into()),
         }

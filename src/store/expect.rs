@@ -5,7 +5,7 @@ use sea_orm::{
     QuerySelect, Select,
 };
 
-use crate::ports::store::{CommitError, Expect, KeysOf};
+use crate::ports::store::{CommitError, Expect, KeysOf, UsedBy};
 
 use super::{
     commit::Stop,
@@ -36,13 +36,13 @@ pub(super) async fn check(tx: &DatabaseTransaction, expected: &Expect) -> Result
                 those = those.add(keys::Column::Lifecycle.lt(keys::lifecycle::DELETED));
             }
             let used = any(tx, keys::Entity::find().filter(those)).await?;
-            (!used, CommitError::InUse)
+            (!used, CommitError::InUse(UsedBy::Keys))
         }
         Expect::NoServiceAccounts(project) => {
             let others = service_accounts::Entity::find()
                 .filter(service_accounts::Column::ProjectId.eq(project.as_str()))
                 .filter(service_accounts::Column::Protected.eq(false));
-            (!any(tx, others).await?, CommitError::InUse)
+            (!any(tx, others).await?, CommitError::InUse(UsedBy::ServiceAccounts))
         }
     };
     if holds { Ok(()) } else { Err(Stop::Refused(otherwise)) }

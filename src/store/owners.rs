@@ -12,6 +12,7 @@ use crate::{
         page::Page,
         project::Project,
         service_account::ServiceAccount,
+        text::DisplayName,
         time::Timestamp,
     },
     ports::{StoreError, store::Called},
@@ -101,7 +102,7 @@ pub(super) async fn display_names(
     rows.iter()
         .map(|(id, name, since)| {
             let called = Called {
-                display_name: read("service_accounts.display_name", name)?,
+                display_name: DisplayName::from_stored(name),
                 since: Timestamp::from_micros(*since),
             };
             Ok((read("service_accounts.id", id)?, called))

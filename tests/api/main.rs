@@ -12,6 +12,7 @@ mod keys;
 mod projects;
 mod service_accounts;
 mod telemetry;
+mod texts;
 mod transport;
 mod verify;
 #[path = "../support"]

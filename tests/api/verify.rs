@@ -1,5 +1,6 @@
 //! Verify: what it answers to a key that it knows.
 
+mod bits;
 mod codes;
 mod identity;
 pub(crate) mod refused;

@@ -1,6 +1,7 @@
 //! The binary as a process: how it starts, serves, stops, and what it leaves behind when it is killed.
 #![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
 
+mod backup;
 mod cluster;
 mod crash;
 mod first_start;

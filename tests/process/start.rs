@@ -45,6 +45,29 @@ async fn faults_of_the_file_are_told_with_its_name() {
         .telling("did you mean log?");
 }
 
+/// As in a pod beside a Service named `keystile`.
+#[tokio::test]
+async fn the_variables_of_a_kubernetes_service_are_no_settings() {
+    let home = Home::embedded()
+        .with("KEYSTILE_SERVICE_HOST", "10.96.0.17")
+        .with("KEYSTILE_SERVICE_PORT", "50051")
+        .with("KEYSTILE_SERVICE_PORT_VERIFY", "50051")
+        .with("KEYSTILE_PORT", "tcp://10.96.0.17:50051")
+        .with("KEYSTILE_PORT_50051_TCP", "tcp://10.96.0.17:50051")
+        .with("KEYSTILE_PORT_50051_TCP_PROTO", "tcp")
+        .with("KEYSTILE_PORT_50051_TCP_PORT", "50051")
+        .with("KEYSTILE_PORT_50051_TCP_ADDR", "10.96.0.17");
+    home.serve().await.stop().await;
+
+    let home = home.with("KEYSTILE_PORT", "50051").with("KEYSTILE_LOGS", "info");
+    home.run(&[])
+        .await
+        .with_code(MISCONFIGURED)
+        .telling("2 settings are wrong:")
+        .telling("KEYSTILE_PORT: is not a setting")
+        .telling("KEYSTILE_LOGS: is not a setting; did you mean KEYSTILE_LOG?");
+}
+
 #[tokio::test]
 async fn a_database_that_is_not_there_is_told_with_its_address_but_no_password() {
     let database = Database::empty(Kind::Postgres).await;
@@ -141,6 +164,9 @@ async fn the_command_line_is_understood_or_refused() {
     let help = broken.run(&["--help"]).await.with_code(0);
     for command in ["serve", "migrate", "root-key", "healthcheck", "peppers"] {
         assert!(help.stdout.contains(command), "{help:#?}");
+    }
+    for to_come in ["limit", "plan", "credit", "role"] {
+        assert!(!help.stdout.contains(to_come), "{help:#?}");
     }
     broken.run(&["sevre"]).await.with_code(2).telling("'sevre'").telling("'serve'");
     broken.run(&["serve", "--port", "1"]).await.with_code(2).telling("--port");

@@ -4,7 +4,7 @@ use keystile::{
     domain::{audit::GENESIS, key::Key, project::Project, service_account::ServiceAccount},
     ports::{
         Store,
-        store::{Commit, CommitError, CommitStep, Existing, Expect, Remembered, Write},
+        store::{Commit, CommitError, CommitStep, Existing, Expect, Remembered, UsedBy, Write},
     },
     store::SqlStore,
 };
@@ -136,7 +136,7 @@ pub(crate) async fn expectations_are_checked_in_the_change(_: &Database, store: 
     }
 
     let in_use = expect(vec![Expect::NoServiceAccounts(acme())]).await;
-    assert!(matches!(in_use, Err(CommitError::InUse)));
+    assert!(matches!(in_use, Err(CommitError::InUse(UsedBy::ServiceAccounts))));
     let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 };
     let system = ServiceAccount { protected: true, ..account("system") };
     write(store, vec![gone, Write::InsertServiceAccount(system)]).await;

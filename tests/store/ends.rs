@@ -4,7 +4,7 @@ use keystile::{
     domain::key::{Key, Revocation},
     ports::{
         Store,
-        store::{Commit, CommitError, Expect, KeysOf, Write},
+        store::{Commit, CommitError, Expect, KeysOf, UsedBy, Write},
     },
     store::SqlStore,
 };
@@ -21,7 +21,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
             Commit { expect: vec![Expect::NoKeys { project: acme(), of, except_deleted }], ..commit(vec![]) };
         match store.commit(change).await {
             Ok(_) => false,
-            Err(CommitError::InUse) => true,
+            Err(CommitError::InUse(UsedBy::Keys)) => true,
             Err(other) => panic!("{other:?}"),
         }
     };

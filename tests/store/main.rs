@@ -64,7 +64,8 @@ macro_rules! contract {
 contract! {
     migrated {
         resources: a_key_reads_back_whole, a_project_reads_back_whole,
-            an_account_reads_back_whole, nothing_is_found_in_another_project;
+            an_account_reads_back_whole, texts_that_no_rule_of_today_allows_are_read,
+            nothing_is_found_in_another_project;
         loads: a_candidate_is_the_key_with_its_owner, several_keys_are_loaded_at_once,
             a_damaged_key_spoils_no_other;
         changes: the_log_begins_at_its_genesis, what_exists_is_told_apart,

@@ -2,19 +2,21 @@
 
 use keystile::{
     domain::{
+        digest::Secret,
         key::{Deletion, Key, Revocation, StoredSecret},
         listing::AccountOrder,
         page::{Cursor, Id, SortValue},
         project::{Environment, Project},
         service_account::ServiceAccount,
         time::Timestamp,
+        token::issue,
     },
     ports::{Store, store::Write},
     store::SqlStore,
 };
 
 use crate::{
-    database::Database,
+    database::{Database, Kind},
     sample::{
         account, account_id, acme, at, first_page, insert_keys, key, key_id, metadata, populate, project,
         sealed, stored, write,
@@ -93,6 +95,44 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
     assert_eq!(names[&ids[0]].display_name, full.display_name);
     assert_eq!(names[&ids[0]].since, full.create_time);
     assert!(store.display_names(&acme(), &[]).await.unwrap().is_empty());
+}
+
+/// Written before a rule became stricter.
+pub(crate) async fn texts_that_no_rule_of_today_allows_are_read(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    let revoked =
+        Key { revocation: Some(Revocation { time: at(73), reason: "leaked".parse().unwrap() }), ..key(1) };
+    insert_keys(store, [revoked]).await;
+    let keys = if database.kind == Kind::MySql { "`keys`" } else { "keys" };
+    let (name, api_key) = ("a\u{202e}\u{7}e\u{301}", issue("acme_live", key_id(9), &Secret::new([1; 32])));
+    let named = format!("SET display_name = '{name}'");
+    let labelled = format!("metadata = '{{\"name\":\"{}\"}}'", api_key.expose());
+    for edit in [
+        format!("UPDATE projects {named}"),
+        format!("UPDATE service_accounts {named}, external_id = '{name}', {labelled}"),
+        format!(
+            "UPDATE {keys} {named}, revoke_reason = '{name}', customers = '[\"u\u{308} \u{200b}\"]', {labelled}"
+        ),
+    ] {
+        database.execute(&edit).await;
+    }
+
+    let found = store.project(&acme()).await.unwrap().unwrap();
+    assert_eq!(found.display_name.as_str(), name);
+    let found = store.service_account(&acme(), &account_id("ci")).await.unwrap().unwrap();
+    assert_eq!((found.display_name.as_str(), found.external_id.as_str()), (name, name));
+    assert_eq!(found.metadata.entries()["name"], api_key.expose());
+    let names = store.display_names(&acme(), &[account_id("ci")]).await.unwrap();
+    assert_eq!(names[&account_id("ci")].display_name.as_str(), name);
+    let loaded = store.load(&[key_id(1)]).await.unwrap();
+    let loaded = loaded.key(key_id(1)).unwrap().unwrap().key.clone();
+    for found in [stored(store, key_id(1)).await, loaded] {
+        assert_eq!(found.display_name.as_str(), name);
+        assert_eq!(found.revocation.unwrap().reason.as_str(), name);
+        assert_eq!(found.metadata.entries()["name"], api_key.expose());
+        // Verifications ask for customers in normal form.
+        assert_eq!(found.customers[0].as_str(), "\u{fc} \u{200b}");
+    }
 }
 
 pub(crate) async fn nothing_is_found_in_another_project(_: &Database, store: &SqlStore) {

@@ -1,5 +1,6 @@
 //! The settings as a whole: defaults, both sources and which wins, all faults at once.
 
+mod kubernetes;
 mod peppers;
 mod readme;
 mod rules;

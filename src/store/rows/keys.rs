@@ -7,8 +7,8 @@ use crate::{
         Revision,
         id::KeyId,
         key::{Deletion, Key, Revocation, StoredSecret},
-        labels::Metadata,
-        text::Reason,
+        labels::{Customer, Metadata},
+        text::{DisplayName, Reason},
         time::Timestamp,
     },
     ports::StoreError,
@@ -110,10 +110,10 @@ impl Model {
             service_account: read("keys.service_account_id", &self.service_account_id)?,
             environment: read("keys.environment", &self.environment)?,
             head: self.head,
-            display_name: read("keys.display_name", &self.display_name)?,
-            customers: read_list("keys.customers", &self.customers)?,
+            display_name: DisplayName::from_stored(&self.display_name),
+            customers: customers(&self.customers)?,
             allowed_cidrs: read_list("keys.allowed_cidrs", &self.allowed_cidrs)?,
-            metadata: metadata(&self.metadata)?,
+            metadata: Metadata::from_stored(read_json("keys.metadata", &self.metadata)?),
             tags: read_list("keys.tags", &self.tags)?,
             created_by: read_optional("keys.created_by", self.created_by.as_deref())?,
             create_time: Timestamp::from_micros(self.create_time),
@@ -121,7 +121,10 @@ impl Model {
             expire_time: unless_never(self.expire_time),
             last_used_time: unless_not_yet(self.last_used_time),
             disable_time: self.disable_time.map(Timestamp::from_micros),
-            revocation: revocation(self.revoke_time, &self.revoke_reason)?,
+            revocation: self.revoke_time.map(|time| Revocation {
+                time: Timestamp::from_micros(time),
+                reason: Reason::from_stored(&self.revoke_reason),
+            }),
             deletion: self.delete_time.map(|time| Deletion {
                 time: Timestamp::from_micros(time),
                 purge_time: Timestamp::from_micros(self.purge_time),
@@ -145,16 +148,7 @@ fn lifecycle_of(key: &Key) -> i16 {
     }
 }
 
-fn metadata(json: &str) -> Result<Metadata, StoreError> {
-    const COLUMN: &str = "keys.metadata";
-    let entries: std::collections::BTreeMap<String, String> = read_json(COLUMN, json)?;
-    entries.try_into().map_err(|_| unreadable(COLUMN))
-}
-
-fn revocation(time: Option<i64>, reason: &str) -> Result<Option<Revocation>, StoreError> {
-    let Some(time) = time else { return Ok(None) };
-    Ok(Some(Revocation {
-        time: Timestamp::from_micros(time),
-        reason: read::<Reason>("keys.revoke_reason", reason)?,
-    }))
+fn customers(json: &str) -> Result<Vec<Customer>, StoreError> {
+    let texts: Vec<String> = read_json("keys.customers", json)?;
+    Ok(texts.iter().map(|text| Customer::from_stored(text)).collect())
 }

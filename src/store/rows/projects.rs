@@ -9,6 +9,7 @@ use crate::{
         Revision,
         id::KeyId,
         project::{Environment, Environments, Project, Retention},
+        text::DisplayName,
         time::Timestamp,
     },
     ports::StoreError,
@@ -60,7 +61,7 @@ impl TryFrom<Model> for Project {
     fn try_from(row: Model) -> Result<Self, StoreError> {
         Ok(Self {
             id: read("projects.id", &row.id)?,
-            display_name: read("projects.display_name", &row.display_name)?,
+            display_name: DisplayName::from_stored(&row.display_name),
             prefix: read("projects.prefix", &row.prefix)?,
             environments: environments(&row.environments)?,
             retention: retention(row.retention_seconds)?,

@@ -3,11 +3,17 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    domain::{Revision, labels::Metadata, service_account::ServiceAccount, time::Timestamp},
+    domain::{
+        Revision,
+        labels::Metadata,
+        service_account::ServiceAccount,
+        text::{DisplayName, ExternalId},
+        time::Timestamp,
+    },
     ports::StoreError,
 };
 
-use super::{json, or_not_yet, read, read_json, read_optional, unless_not_yet, unreadable};
+use super::{json, or_not_yet, read, read_json, read_optional, unless_not_yet};
 
 #[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "service_accounts")]
@@ -56,17 +62,12 @@ impl TryFrom<Model> for ServiceAccount {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        const METADATA: &str = "service_accounts.metadata";
         Ok(Self {
             project: read("service_accounts.project_id", &row.project_id)?,
             id: read("service_accounts.id", &row.id)?,
-            display_name: read("service_accounts.display_name", &row.display_name)?,
-            external_id: read("service_accounts.external_id", &row.external_id)?,
-            metadata: Metadata::try_from(read_json::<std::collections::BTreeMap<_, _>>(
-                METADATA,
-                &row.metadata,
-            )?)
-            .map_err(|_| unreadable(METADATA))?,
+            display_name: DisplayName::from_stored(&row.display_name),
+            external_id: ExternalId::from_stored(&row.external_id),
+            metadata: Metadata::from_stored(read_json("service_accounts.metadata", &row.metadata)?),
             created_by: read_optional("service_accounts.created_by", row.created_by.as_deref())?,
             create_time: Timestamp::from_micros(row.create_time),
             update_time: Timestamp::from_micros(row.update_time),

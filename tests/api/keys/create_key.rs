@@ -21,7 +21,7 @@ async fn answers_with_every_field() {
         service_account: owner.clone(),
         environment: "staging".into(),
         customers: texts(&["cust_2", "cust_1", "cust_2"]),
-        allowed_cidrs: texts(&["10.1.2.3/8", "192.0.2.7", "2001:db8::1", "10.0.0.0/8"]),
+        allowed_cidrs: texts(&["::ffff:10.0.0.0/104", "192.0.2.7", "2001:db8::1", "10.0.0.0/8"]),
         metadata: [("team/eu".into(), "a b".into()), ("empty".into(), String::new())].into(),
         tags: texts(&["team:web", "core", "team:web"]),
         expiration: ends(DAY),

@@ -118,6 +118,25 @@ async fn text_has_no_control_characters() {
 }
 
 #[tokio::test]
+async fn an_address_within_a_network_is_not_taken_for_the_network() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for (written, network, address) in [
+        ("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1"),
+        ("2001:db8::1/32", "2001:db8::/32", "2001:db8::1"),
+        ("::ffff:10.0.0.1/104", "10.0.0.0/8", "10.0.0.1"),
+    ] {
+        let asked = Key { allowed_cidrs: texts(&["192.0.2.0/24", written]), ..Default::default() };
+        let status = server.refused(server.create(creation(asked))).await;
+        assert_invalid(&status, &["key.allowed_cidrs[1]"]);
+        let meant = format!("write {network} for the network, or {address} for the one address");
+        assert!(status.message().ends_with(&meant), "{}", status.message());
+        let asked = Key { allowed_cidrs: texts(&[network, address]), ..Default::default() };
+        server.create(creation(asked)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_end_lies_ahead_and_within_ten_years() {
     let server = Server::start().await;
     server.project("acme").await;

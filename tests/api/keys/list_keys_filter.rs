@@ -124,6 +124,8 @@ async fn a_filter_that_does_not_parse_is_pointed_at() {
         ("environment:prod", 13),
         ("service_account = ci", 19),
         ("create_time > yesterday", 15),
+        ("tags:team:web", 6),
+        ("create_time > 2030-01-01T00:00:00Z", 15),
         ("create_time:\"2030-01-01T00:00:00Z\"", 13),
         (&deep, 21),
         (&long, 2001),
@@ -132,5 +134,20 @@ async fn a_filter_that_does_not_parse_is_pointed_at() {
         assert_invalid(&status, &["filter"]);
         let told = metadata(&status, "position");
         assert_eq!(told, Some(position.to_string()), "{filter}: {}", status.message());
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_lacks_its_quotes_is_shown_with_them() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for (filter, value) in [
+        ("create_time > 2030-01-01T00:00:00Z AND state = ACTIVE", "\"2030-01-01T00:00:00Z\""),
+        ("state = ACTIVE AND (tags:team:web)", "\"team:web\""),
+        ("create_time > yesterday", "in quotes: \"2030-01-31T12:00:00Z\""),
+    ] {
+        let status = server.list(asked(filter, "")).await.unwrap_err();
+        assert!(status.message().ends_with(value), "{}", status.message());
+        assert!(status.message().contains("quotes"), "{}", status.message());
     }
 }

@@ -140,3 +140,20 @@ async fn a_text_of_the_wrong_form_is_invalid() {
     let status = server.lookup(Default::default()).await.unwrap_err();
     assert_invalid(&status, &["parent", "query"]);
 }
+
+#[tokio::test]
+async fn what_is_cut_off_is_told_so() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    for (query, told) in [
+        (Query::ApiKey(api_key[..api_key.len() - 1].into()), "has 71 characters behind its last _"),
+        (Query::ApiKey(format!("{api_key}x")), "has 73 characters behind its last _"),
+        (Query::ApiKey("acme".into()), "is no API key: those are of the form prefix_environment_body"),
+        (Query::MaskedApiKey(api_key.clone()), "is no masked API key"),
+        (Query::MaskedApiKey(key.masked_api_key.replace('*', "")), "is no masked API key"),
+    ] {
+        let status = look(&server, "projects/acme", query).await.unwrap_err();
+        assert!(status.message().contains(told), "{}", status.message());
+    }
+}

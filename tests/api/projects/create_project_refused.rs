@@ -86,6 +86,20 @@ async fn prefixes_are_as_documented() {
     }
 }
 
+/// Whoever sees `keystile_live_…` must know that it is a credential for Keystile itself.
+#[tokio::test]
+async fn the_prefix_of_the_system_project_is_no_tenants() {
+    let server = Server::start().await;
+    let request = acme(Project { prefix: "keystile".into(), ..Default::default() });
+    let refused = create(&server, request).await.unwrap_err();
+    assert_wrong(&refused, &["project.prefix"]);
+    assert!(refused.message().contains("projects/system"), "{}", refused.message());
+    for prefix in ["keystil", "keystile1"] {
+        let request = acme(Project { prefix: prefix.into(), ..Default::default() });
+        create(&server, CreateProjectRequest { validate_only: true, ..request }).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn display_names_are_as_documented() {
     let server = Server::start().await;

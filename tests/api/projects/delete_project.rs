@@ -54,8 +54,8 @@ async fn a_project_with_an_account_is_in_use() {
         let request = DeleteProjectRequest { validate_only, ..acme() };
         let refused = delete(&server, request).await.unwrap_err();
         assert_refused(&refused, "IN_USE", "projects/acme");
-        let used_by = metadata(&refused, "used_by").unwrap();
-        assert!(used_by.contains("service accounts"), "{used_by}");
+        assert_eq!(metadata(&refused, "used_by").as_deref(), Some("service accounts"));
+        assert_eq!(refused.message(), "projects/acme is in use by service accounts");
     }
     assert_eq!(server.head().await, before);
 }
@@ -69,6 +69,7 @@ async fn a_project_with_a_deleted_key_is_in_use_until_it_is_purged() {
     for purge in [false, true] {
         let refused = delete(&server, acme()).await.unwrap_err();
         assert_refused(&refused, "IN_USE", "projects/acme");
+        assert_eq!(metadata(&refused, "used_by").as_deref(), Some("keys"));
         let request = proto::DeleteKeyRequest { name: key.name.clone(), purge, ..Default::default() };
         server.keys().delete_key(request).await.unwrap();
     }

@@ -30,7 +30,7 @@ async fn an_environment_that_keys_belong_to_is_not_removed() {
     let without = only(&[("production", "live"), ("development", "dev")]);
     let refused = update(&server, without.clone(), &[]).await.unwrap_err();
     assert_refused(&refused, "IN_USE", "projects/acme");
-    assert!(metadata(&refused, "used_by").unwrap().contains("keys"));
+    assert_eq!(metadata(&refused, "used_by").as_deref(), Some("keys"));
 
     let tried = UpdateProjectRequest { project: Some(without), validate_only: true, ..Default::default() };
     let refused = server.projects().update_project(tried).await.unwrap_err();
