@@ -1,0 +1,80 @@
+//! Requests of millions of entries, which are refused before anything is built from them.
+
+use keystile::grpc::proto::{
+    BatchVerifyRequest, Cost, CreateProjectRequest, Endpoint, Environment, Project, StreamVerifyRequest,
+    UpdateKeyRequest, VerifyRequest,
+};
+use tonic::Status;
+
+use crate::support::{
+    server::Server,
+    status::{assert_wrong, reason},
+};
+
+use super::assert_others_are_served;
+
+/// Two bytes each: just below the 4 MiB that a request may have.
+const ENTRIES: usize = 2_000_000;
+
+#[track_caller]
+fn assert_too_many(refused: &Status, field: &str) {
+    assert_wrong(refused, &[field]);
+    assert!(refused.message().contains("has too many entries"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn lists_of_millions_are_refused_by_name() {
+    let server = Server::start().await;
+    let requests = vec![VerifyRequest::default(); ENTRIES];
+    let refused = server.verifier().batch_verify(BatchVerifyRequest { requests }).await.unwrap_err();
+    assert_too_many(&refused, "requests");
+
+    let project = Project { environments: vec![Environment::default(); ENTRIES], ..Default::default() };
+    let request = CreateProjectRequest { project: Some(project), ..Default::default() };
+    let refused = server.projects().create_project(request).await.unwrap_err();
+    assert_too_many(&refused, "project.environments");
+
+    let update_mask = Some(prost_types::FieldMask { paths: vec![String::new(); ENTRIES] });
+    let request = UpdateKeyRequest { update_mask, ..Default::default() };
+    let refused = server.keys().update_key(request).await.unwrap_err();
+    assert_too_many(&refused, "update_mask.paths");
+    assert_others_are_served(&server).await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_such_a_question() {
+    let server = Server::start().await;
+    let question = |tags: usize| {
+        let request = VerifyRequest { tags: vec![String::new(); tags], ..Default::default() };
+        StreamVerifyRequest { request: Some(request) }
+    };
+    let questions = tokio_stream::iter([question(10_000), question(ENTRIES)]);
+    let mut answers = server.verifier().stream_verify(questions).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().is_some(), "what was asked before is answered");
+    assert_too_many(&answers.message().await.unwrap_err(), "request.tags");
+}
+
+#[tokio::test]
+async fn a_batch_of_a_thousand_full_questions_is_taken() {
+    let server = Server::start().await;
+    let cost = Cost { limit: "requests".into(), cost: 1 };
+    let question = VerifyRequest {
+        api_key: server.root.clone(),
+        environment: "production".into(),
+        permission: "a.read AND b.write".into(),
+        customer: "customer".into(),
+        client_ip: "192.0.2.1".into(),
+        endpoint: Some(Endpoint { method: "GET".into(), path: "/v1/customers".into() }),
+        costs: vec![cost; 10],
+        credits: Some(1),
+        tags: vec!["team:web".into(); 50],
+        min_revision: 1,
+    };
+    let requests = vec![question; 1000];
+    let answered = server.verifier().batch_verify(BatchVerifyRequest { requests }).await.unwrap();
+    assert_eq!(answered.into_inner().results.len(), 1000);
+    let requests = vec![VerifyRequest::default(); 1001];
+    let refused = server.verifier().batch_verify(BatchVerifyRequest { requests }).await.unwrap_err();
+    assert_eq!(reason(&refused, tonic::Code::InvalidArgument), "INVALID_ARGUMENT", "by the verb itself");
+    assert_wrong(&refused, &["requests"]);
+}
