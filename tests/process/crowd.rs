@@ -27,7 +27,8 @@ async fn crowded(home: &Home) -> Serving {
 
 #[tokio::test]
 async fn idle_clients_keep_nobody_out() {
-    let serving = crowded(&Home::embedded()).await;
+    let home = Home::embedded();
+    let serving = crowded(&home).await;
     let root = serving.root().await;
     let caller = serving.caller(&root);
     caller.create_project().await;
@@ -67,7 +68,8 @@ async fn scrape(serving: &Serving) -> String {
 
 #[tokio::test]
 async fn idle_connections_to_the_metrics_take_none_from_others() {
-    let serving = crowded(&Home::embedded()).await;
+    let home = Home::embedded();
+    let serving = crowded(&home).await;
     let root = serving.root().await;
     let mut silent = Vec::new();
     for _ in 0..CROWD {

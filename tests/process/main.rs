@@ -33,6 +33,8 @@ mod support {
     #[expect(dead_code, reason = "the tests of the store take more of it")]
     pub(crate) mod database;
     pub(crate) mod process;
+    #[expect(dead_code, reason = "the tests of the contract take more of it")]
+    pub(crate) mod rpc;
     #[expect(dead_code, reason = "of a whole server these tests take the client")]
     pub(crate) mod server;
     #[expect(dead_code, reason = "they search what is told, and do not read it")]

@@ -2,15 +2,15 @@
 
 use std::fs;
 
-use keystile::grpc::proto::{
-    BatchVerifyRequest, CreateProjectRequest, Environment, Project, UpdateKeyRequest, VerifyRequest,
-};
 use tonic::Code;
 
-use crate::home::{Caller, Home, Serving};
-
-/// Two bytes each.
-const ENTRIES: usize = 1_900_000;
+use crate::{
+    home::{Home, Serving},
+    support::{
+        rpc::{authorization, call, endless_lists},
+        server::channel,
+    },
+};
 
 /// The most memory that the process ever had, in KiB.
 fn peak(serving: &Serving) -> u64 {
@@ -19,27 +19,23 @@ fn peak(serving: &Serving) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-async fn ask(caller: &Caller) {
-    let requests = vec![VerifyRequest::default(); ENTRIES];
-    let refused = caller.verifier().batch_verify(BatchVerifyRequest { requests }).await;
-    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
-    let project = Project { environments: vec![Environment::default(); ENTRIES], ..Default::default() };
-    let request = CreateProjectRequest { project: Some(project), ..Default::default() };
-    let refused = caller.projects().create_project(request).await;
-    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
-    let update_mask = Some(prost_types::FieldMask { paths: vec![String::new(); ENTRIES] });
-    let request = UpdateKeyRequest { update_mask, ..Default::default() };
-    let refused = caller.keys().update_key(request).await;
-    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+async fn ask(serving: &Serving, root: &str) {
+    for (path, request, field) in endless_lists() {
+        let listener = if field == "requests" { serving.verify } else { serving.admin };
+        let credential = authorization(&format!("Bearer {root}"));
+        let refused = call(&channel(listener), path, credential, &request).await;
+        assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument, "{field}");
+    }
 }
 
 #[tokio::test]
 async fn four_mebibytes_of_empty_entries_cost_tens_and_not_thousands() {
-    let serving = Home::embedded().serve().await;
-    let caller = serving.caller(&serving.root().await);
-    caller.create_project().await;
+    let home = Home::embedded();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    serving.caller(&root).create_project().await;
     let before = peak(&serving);
-    tokio::join!(ask(&caller), ask(&caller), ask(&caller));
+    tokio::join!(ask(&serving, &root), ask(&serving, &root), ask(&serving, &root));
     let grown = (peak(&serving) - before) / 1024;
     assert!(grown < 100, "{grown} MiB for three requests of 4 MiB at a time");
     serving.stop().await;

@@ -137,7 +137,8 @@ async fn connections_without_a_call_do_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn who_reads_nothing_and_has_no_call_does_not_hold_up_the_end() {
-    let serving = patient().serve().await;
+    let home = patient();
+    let serving = home.serve().await;
     serving.root().await;
     let mut deaf = Vec::new();
     for listener in [serving.verify, serving.admin] {
@@ -156,7 +157,8 @@ async fn who_reads_nothing_and_has_no_call_does_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn open_reflection_does_not_hold_up_the_end() {
-    let serving = patient().serve().await;
+    let home = patient();
+    let serving = home.serve().await;
     serving.root().await;
     let mut asked = Vec::new();
     for listener in [serving.verify, serving.admin] {

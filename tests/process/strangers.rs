@@ -11,7 +11,8 @@ use crate::{
 
 #[tokio::test]
 async fn strangers_leave_nothing_in_the_log() {
-    let serving = Home::embedded().serve().await;
+    let home = Home::embedded();
+    let serving = home.serve().await;
     let root = serving.root().await;
     for listener in [serving.verify, serving.admin] {
         // Resets in masses, for which each connection is ended.
@@ -42,7 +43,8 @@ async fn strangers_leave_nothing_in_the_log() {
 #[tokio::test]
 async fn of_many_calls_that_fail_alike_one_is_logged() {
     let database = Database::empty(Kind::Sqlite).await;
-    let serving = Home::on(&database).serve().await;
+    let home = Home::on(&database);
+    let serving = home.serve().await;
     let caller = serving.caller(&serving.root().await);
     caller.create_project().await;
     database.execute("UPDATE projects SET prefix = 'NO PREFIX' WHERE id = 'acme'").await;

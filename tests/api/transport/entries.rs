@@ -1,20 +1,15 @@
 //! Requests of millions of entries, which are refused before anything is built from them.
 
-use keystile::grpc::proto::{
-    BatchVerifyRequest, Cost, CreateProjectRequest, Endpoint, Environment, Project, StreamVerifyRequest,
-    UpdateKeyRequest, VerifyRequest,
-};
+use keystile::grpc::proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest};
 use tonic::Status;
 
 use crate::support::{
-    server::Server,
+    rpc::{authorization, call, endless_lists},
+    server::{Server, channel},
     status::{assert_wrong, reason},
 };
 
 use super::assert_others_are_served;
-
-/// Two bytes each: just below the 4 MiB that a request may have.
-const ENTRIES: usize = 2_000_000;
 
 #[track_caller]
 fn assert_too_many(refused: &Status, field: &str) {
@@ -25,19 +20,12 @@ fn assert_too_many(refused: &Status, field: &str) {
 #[tokio::test]
 async fn lists_of_millions_are_refused_by_name() {
     let server = Server::start().await;
-    let requests = vec![VerifyRequest::default(); ENTRIES];
-    let refused = server.verifier().batch_verify(BatchVerifyRequest { requests }).await.unwrap_err();
-    assert_too_many(&refused, "requests");
-
-    let project = Project { environments: vec![Environment::default(); ENTRIES], ..Default::default() };
-    let request = CreateProjectRequest { project: Some(project), ..Default::default() };
-    let refused = server.projects().create_project(request).await.unwrap_err();
-    assert_too_many(&refused, "project.environments");
-
-    let update_mask = Some(prost_types::FieldMask { paths: vec![String::new(); ENTRIES] });
-    let request = UpdateKeyRequest { update_mask, ..Default::default() };
-    let refused = server.keys().update_key(request).await.unwrap_err();
-    assert_too_many(&refused, "update_mask.paths");
+    let credential = format!("Bearer {}", server.root);
+    for (path, request, field) in endless_lists() {
+        let listener = if field == "requests" { server.verify } else { server.admin };
+        let refused = call(&channel(listener), path, authorization(&credential), &request).await;
+        assert_too_many(&refused.unwrap_err(), field);
+    }
     assert_others_are_served(&server).await;
 }
 
@@ -48,7 +36,7 @@ async fn a_stream_ends_with_such_a_question() {
         let request = VerifyRequest { tags: vec![String::new(); tags], ..Default::default() };
         StreamVerifyRequest { request: Some(request) }
     };
-    let questions = tokio_stream::iter([question(10_000), question(ENTRIES)]);
+    let questions = tokio_stream::iter([question(10_000), question(150_000)]);
     let mut answers = server.verifier().stream_verify(questions).await.unwrap().into_inner();
     assert!(answers.message().await.unwrap().is_some(), "what was asked before is answered");
     assert_too_many(&answers.message().await.unwrap_err(), "request.tags");
