@@ -189,3 +189,6 @@ impl Drop for Admitted {
         self.connections.table().rows.remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests;

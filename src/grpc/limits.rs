@@ -59,11 +59,12 @@ where
     fn call(&mut self, request: Request<Body>) -> Limiting {
         let kind = Kind::of(request.uri().path());
         let peer = request.extensions().get::<Peer>();
-        let open = peer.filter(|_| kind != Kind::Public).map(|peer| Open::new(peer.activity.clone()));
         let surplus = kind != Kind::Public
             && peer.is_some_and(|peer| {
                 peer.activity.is_spare() && !peer.connections.has_room_for(&peer.activity)
             });
+        let counted = peer.filter(|_| kind != Kind::Public && !surplus);
+        let open = counted.map(|peer| Open::new(peer.activity.clone()));
         let patience =
             deadline(request.headers()).map_or(LONGEST_CALL, |deadline| deadline.min(LONGEST_CALL));
         let answering = if surplus {
@@ -109,9 +110,8 @@ impl Future for Limiting {
         };
         let open = this.open.take();
         let code = response.headers().get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
-        if let Some(open) = &open
-            && code != Some(Code::Unauthenticated)
-        {
+        // An error may be from before its caller was known.
+        if let (None, Some(open)) = (code, &open) {
             open.0.let_in();
         }
         Poll::Ready(Ok(match (code, *this.kind, open) {
