@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 use futures_util::{Stream, stream};
 use tokio::{net::TcpListener, time::sleep};
 
+use crate::telemetry::Series;
+
 use super::{closing::Closing, connection::Connection, connections::Connections};
 
 /// A bound socket, and how many connections it may have open.
@@ -36,7 +38,9 @@ impl Listener {
                 Ok((stream, _)) => stream,
                 Err(error) if is_of_the_connection(&error) => continue,
                 Err(error) => {
-                    tracing::error!(error = %error, "no connection can be accepted");
+                    if NOT_ACCEPTED.note() {
+                        tracing::error!(error = %error, "a connection could not be accepted");
+                    }
                     sleep(PAUSE).await;
                     continue;
                 }
@@ -50,6 +54,8 @@ impl Listener {
         }
     }
 }
+
+static NOT_ACCEPTED: Series = Series::new("connections could not be accepted");
 
 /// Between attempts when the system has no descriptor left, which it says again at once.
 const PAUSE: Duration = Duration::from_secs(1);
