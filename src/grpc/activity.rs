@@ -26,6 +26,8 @@ pub(super) struct Activity {
     written: AtomicU64,
     /// Bytes of answers that the socket did not take yet.
     waiting: AtomicUsize,
+    /// Bytes that waited and do so no more.
+    taken: AtomicU64,
     waiting_in_all: Arc<AtomicUsize>,
     /// Streams that go on once less is waiting.
     held: Mutex<Vec<Waker>>,
@@ -45,6 +47,7 @@ impl Activity {
             ended: AtomicU64::new(0),
             written: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
             waiting_in_all,
             held: Mutex::default(),
             let_in: AtomicBool::new(false),
@@ -85,6 +88,10 @@ impl Activity {
 
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
     }
 
     pub(super) fn let_in(&self) {
@@ -167,6 +174,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        self.activity.taken.fetch_add(self.bytes as u64, Relaxed);
         self.activity.waiting_in_all.fetch_sub(self.bytes, Relaxed);
         let before = self.activity.waiting.fetch_sub(self.bytes, Relaxed);
         if before >= MOST_WAITING / 2 {

@@ -38,9 +38,10 @@ struct Row {
     /// As of the last tick.
     begun: u64,
     written: u64,
+    taken: u64,
     /// For how many ticks it had no call open and next to nothing was written.
     idle: u32,
-    /// For how many ticks it took next to nothing of what waits for it.
+    /// For how many ticks it began no call, and took nothing of what waits for it.
     stalled: u32,
 }
 
@@ -87,7 +88,8 @@ impl Connections {
         let activity = Arc::new(Activity::new(Arc::clone(&self.0.waiting_in_all), spare));
         let number = table.next;
         table.next += 1;
-        let row = Row { activity: Arc::clone(&activity), begun: 0, written: 0, idle: 0, stalled: 0 };
+        let row =
+            Row { activity: Arc::clone(&activity), begun: 0, written: 0, taken: 0, idle: 0, stalled: 0 };
         table.rows.insert(number, row);
         Some(Admitted { activity, number, connections: self.clone() })
     }
@@ -158,14 +160,13 @@ impl Table {
 
 impl Row {
     fn tick(&mut self) {
-        let (begun, written) = (self.activity.begun(), self.activity.written());
-        let taken = written - self.written;
-        let little = taken <= NEXT_TO_NOTHING;
-        let idle = little && begun == self.begun && !self.activity.has_calls();
+        let (begun, written, taken) = (self.activity.begun(), self.activity.written(), self.activity.taken());
+        let quiet = begun == self.begun;
+        let idle = quiet && written - self.written <= NEXT_TO_NOTHING && !self.activity.has_calls();
         self.idle = if idle { self.idle + 1 } else { 0 };
-        let stalled = little && self.activity.waiting() > 0;
+        let stalled = quiet && taken == self.taken && self.activity.waiting() > 0;
         self.stalled = if stalled { self.stalled + 1 } else { 0 };
-        (self.begun, self.written) = (begun, written);
+        (self.begun, self.written, self.taken) = (begun, written, taken);
         self.activity.resume();
     }
 }
