@@ -1,3 +1,5 @@
+//! Connections and clients, by ticks.
+
 use tokio::time::sleep;
 
 use super::*;

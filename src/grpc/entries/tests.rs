@@ -1,3 +1,5 @@
+//! Bytes of requests, with lists of every length and kind.
+
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::*;
