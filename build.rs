@@ -34,8 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let files = FileDescriptorSet::decode(compiler.encode_file_descriptor_set().as_slice())?;
     serve_answers(files.clone())?;
-    tonic_prost_build::configure().btree_map(".").skip_debug(SECRET).compile_fds(files)?;
-    Ok(())
+    generate(tonic_prost_build::configure().btree_map(".").skip_debug(SECRET), files)
 }
 
 /// The server of `VerifyService` once more, with answers that are put together from encoded parts in the
@@ -61,7 +60,14 @@ fn serve_answers(mut files: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
     for name in SHARED {
         config = config.extern_path(format!(".keystile.v1.{name}"), format!("crate::grpc::proto::{name}"));
     }
-    config.compile_fds(files)?;
+    generate(config, files)
+}
+
+/// With our own codec, which asks each message for its name.
+fn generate(builder: tonic_prost_build::Builder, files: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    builder.codec_path("crate::grpc::codec::Codec").compile_fds_with_config(files, config)?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod cache;
 mod commands;
 mod database;
+mod descriptors;
 mod drain;
 mod error;
 mod health;
@@ -29,6 +30,7 @@ use crate::{
 
 pub use crate::service::{PepperUsage, RootKey};
 pub use commands::{migrate, pepper_usage};
+pub use descriptors::raise_limit;
 pub use drain::Stopped;
 pub use error::{ServeError, StartError};
 pub use health::{Unhealthy, check_health};
@@ -50,6 +52,7 @@ pub struct App {
     drain_deadline: Duration,
     traces: TracesConfig,
     database_kind: &'static str,
+    database_connections: u32,
     first_root_key: Option<RootKey>,
 }
 
@@ -77,6 +80,7 @@ impl App {
             first_root_key: service.bootstrap().await?,
             drain_deadline: config.process.drain_deadline,
             database_kind: database::kind(&config.database),
+            database_connections: connections,
             feed_poll: config.cache.feed_poll,
             traces: config.traces.clone(),
             store,

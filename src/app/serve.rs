@@ -3,19 +3,19 @@
 use std::{future::Future, io, sync::Arc};
 
 use tokio::{net::TcpListener, task::JoinSet};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     audit::{self, Queue},
     cache::Follower,
     config::TracesConfig,
-    grpc::{self, Health, Observer},
+    grpc::{self, Connections, Health, Listener, Observer},
     service::Verifier,
     telemetry::{self, Metrics, Traces, TracesError},
 };
 
 use super::{
-    App, Listeners, ServeError, Stopped,
+    App, Listeners, ServeError, Stopped, descriptors,
     drain::Running,
     housekeeping, metrics, readiness,
     stop::{Stopper, Worker},
@@ -62,11 +62,7 @@ impl App {
             closing,
             servers,
             observer,
-            page: Worker::start("metrics", |stop| async move {
-                if let Err(error) = telemetry::serve(page, metrics, stop.told()).await {
-                    error!(error = %error, "the listener for metrics failed");
-                }
-            }),
+            page: Worker::start("metrics", |stop| telemetry::serve(page, metrics, stop.told())),
             monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
             housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
             follower: Worker::start("follower", |stop| follower.run(stop.told())),
@@ -92,6 +88,9 @@ impl App {
             Arc::new(queue),
         ));
         let (closing, stop) = Stopper::new();
+        let [to_verify, to_admin] = Connections::of_two(descriptors::shares(self.database_connections));
+        let verify = Listener { socket: verify, connections: to_verify };
+        let admin = Listener { socket: admin, connections: to_admin };
         let mut servers = JoinSet::new();
         servers.spawn({
             let (verifier, health, stop) = (Arc::clone(&verifier), health.clone(), stop.clone());

@@ -5,7 +5,7 @@ use std::pin::pin;
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Listeners, Stopped, World, reachable},
+    app::{App, Listeners, Stopped, World, raise_limit, reachable},
     config::Config,
 };
 
@@ -13,6 +13,7 @@ use super::{Failure, first_start, print, signals};
 
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let mut shutdown = pin!(signals::first()?);
+    raise_limit();
     let listeners = Listeners::bind(&config.listen).await?;
     let app = tokio::select! {
         biased;

@@ -1,6 +1,6 @@
 //! AuditService on the wire.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tonic::{Request, Response, Status};
 
@@ -16,6 +16,7 @@ use crate::{
 use super::{
     closing::Closing,
     faults::Faults,
+    limits,
     listing::Place,
     proto::{self, audit_service_server::AuditService},
     status::unauthenticated,
@@ -42,19 +43,20 @@ impl<C: Credentials> AuditService for AuditApi<C> {
             token: &request.page_token,
         };
         let listing = self.service.list_audit_events(listing(&request, &place)?).await?;
-        Ok(Response::new(proto::ListAuditEventsResponse {
-            next_page_token: place.next(&listing),
-            audit_events: listing.items.into_iter().map(Into::into).collect(),
-        }))
+        let (audit_events, next_page_token) = place.cut(listing);
+        Ok(Response::new(proto::ListAuditEventsResponse { audit_events, next_page_token }))
     }
 
     async fn verify_audit_chain(
         &self,
         request: Request<proto::VerifyAuditChainRequest>,
     ) -> Result<Response<proto::VerifyAuditChainResponse>, Status> {
-        let report = self.service.verify_audit_chain(chain(request.get_ref())?).await?;
+        let chain = chain(request.get_ref(), limits::patience(request.metadata()))?;
+        let report = self.service.verify_audit_chain(chain).await?;
         Ok(Response::new(proto::VerifyAuditChainResponse {
             intact: report.fault.is_none(),
+            complete: report.complete,
+            checked_through_revision: report.through,
             checked_events: i64::try_from(report.checked).unwrap_or(i64::MAX),
             head_revision: report.head.revision,
             head_hash: report.head.hash.to_vec(),
@@ -90,12 +92,12 @@ fn listing(request: &proto::ListAuditEventsRequest, place: &Place<'_>) -> Result
     faults.finish((|| Some(ListEvents { scope: scope?, filter: filter?, page: page? }))())
 }
 
-fn chain(request: &proto::VerifyAuditChainRequest) -> Result<ChainRequest, Error> {
+fn chain(request: &proto::VerifyAuditChainRequest, patience: Duration) -> Result<ChainRequest, Error> {
     let mut faults = Faults::default();
     let start = faults.not_negative("start_revision", request.start_revision);
     let end = faults.not_negative("end_revision", request.end_revision);
     if request.end_revision > 0 && request.start_revision > request.end_revision {
         faults.take::<()>("end_revision", Err(Invalid::new("must not be before start_revision")));
     }
-    faults.finish((|| Some(ChainRequest { start: start?, end: end? }))())
+    faults.finish((|| Some(ChainRequest { start: start?, end: end?, patience }))())
 }

@@ -22,7 +22,7 @@ use crate::{
 use super::{connection::Peer, status::unauthenticated};
 
 /// What anybody may call.
-const OPEN: [&str; 2] = ["/grpc.health.v1.", "/grpc.reflection."];
+pub(super) const OPEN: [&str; 2] = ["/grpc.health.v1.", "/grpc.reflection."];
 
 /// What a call comes to.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

@@ -1,4 +1,4 @@
-//! A connection whose other side has yet to say that it speaks HTTP/2.
+//! A connection: what its client must say first, what is noted of it, and how it is cut off.
 
 use std::{
     io,
@@ -16,7 +16,12 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use super::{authenticate::Remembered, closing::Closing};
+use super::{
+    activity::Activity,
+    authenticate::Remembered,
+    closing::Closing,
+    connections::{Admitted, Connections},
+};
 
 /// How long a connection may stay without the first words of HTTP/2; from then on pings tell whether it lives.
 const GREET_WITHIN: Duration = Duration::from_secs(10);
@@ -24,11 +29,12 @@ const GREET_WITHIN: Duration = Duration::from_secs(10);
 const PREFACE: usize = 24;
 
 /// Fails while it is silent, once it was so for too long or nothing new is begun any more: neither HTTP/2 nor a
-/// graceful shutdown would end it.
+/// graceful shutdown would end it. Fails once it is cut off, too.
 pub(super) struct Connection {
     stream: TcpStream,
     silence: Option<Silence>,
     peer: Peer,
+    admitted: Admitted,
 }
 
 /// The other side of a connection.
@@ -36,6 +42,8 @@ pub(super) struct Connection {
 pub(super) struct Peer {
     pub(super) address: Option<SocketAddr>,
     pub(super) remembered: Arc<Remembered>,
+    pub(super) activity: Arc<Activity>,
+    pub(super) connections: Connections,
 }
 
 struct Silence {
@@ -44,7 +52,7 @@ struct Silence {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, closing: Closing) -> Self {
+    pub(super) fn new(stream: TcpStream, admitted: Admitted, closing: Closing) -> Self {
         let ends = Box::pin(async move {
             tokio::select! {
                 () = sleep(GREET_WITHIN) => {}
@@ -52,10 +60,31 @@ impl Connection {
             }
         });
         Self {
-            peer: Peer { address: stream.peer_addr().ok(), remembered: Arc::default() },
+            peer: Peer {
+                address: stream.peer_addr().ok(),
+                remembered: Arc::default(),
+                activity: admitted.activity.clone(),
+                connections: admitted.connections(),
+            },
             silence: Some(Silence { left: PREFACE, ends }),
             stream,
+            admitted,
         }
+    }
+
+    /// What became of reading or writing, unless it waits for a client that is cut off.
+    fn unless_cut_off<T>(&self, polled: Poll<io::Result<T>>, context: &Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_pending() && self.admitted.activity.is_cut_off(context) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        polled
+    }
+
+    fn noted(&self, written: Poll<io::Result<usize>>, context: &Context<'_>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.admitted.activity.wrote(*bytes);
+        }
+        self.unless_cut_off(written, context)
     }
 }
 
@@ -76,7 +105,7 @@ impl AsyncRead for Connection {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
-        polled
+        self.unless_cut_off(polled, context)
     }
 }
 
@@ -86,7 +115,8 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.noted(written, context)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -102,7 +132,8 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.noted(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -128,7 +159,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        (client, Connection::new(stream, closing))
+        let [connections, _] = Connections::of_two([1, 1]);
+        (client, Connection::new(stream, connections.admit().unwrap(), closing))
     }
 
     #[tokio::test]

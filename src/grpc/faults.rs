@@ -14,6 +14,8 @@ use crate::{
     service::{Error, FieldFault},
 };
 
+use super::status::REPORTED;
+
 /// What was found wrong so far.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<FieldFault>);
@@ -21,7 +23,13 @@ pub(super) struct Faults(Vec<FieldFault>);
 impl Faults {
     /// The value, or `None` with the fault noted.
     pub(super) fn take<T>(&mut self, field: &str, value: Result<T, Invalid>) -> Option<T> {
-        value.map_err(|why| self.0.push(FieldFault::new(field, &why))).ok()
+        value.map_err(|why| self.note(field, &why)).ok()
+    }
+
+    /// The first are reported; of a long list of wrong entries the others are only counted, and so cost little.
+    fn note(&mut self, field: &str, why: &Invalid) {
+        let reported = self.0.len() < REPORTED;
+        self.0.push(if reported { FieldFault::new(field, why) } else { FieldFault::default() });
     }
 
     pub(super) fn read<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {

@@ -6,13 +6,15 @@ use std::{
 };
 
 use http::{Request, Response};
-use tonic::{body::Body, service::Routes};
+use tonic::{Status, body::Body, service::Routes};
 use tower::{Layer, Service};
 
-use crate::ports::Credentials;
+use crate::{ports::Credentials, telemetry::LetIn};
 
 use super::{
-    authenticate::Answering,
+    authenticate::{Answering, OPEN},
+    server::{ADMIN, VERIFY},
+    transport_status::no_such_service,
     verify::{VerifyApi, VerifyServiceServer},
 };
 
@@ -56,11 +58,30 @@ impl<C: Credentials> Service<Request<Body>> for Fronted<C> {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answering {
+        // Who gets here is authenticated, or calls what anybody may.
+        if let Some(let_in) = request.extensions().get::<LetIn>() {
+            let_in.note();
+        }
         match &mut self.verify {
             Some(verify) if request.uri().path().starts_with("/keystile.v1.VerifyService/") => {
                 verify.call(request)
             }
-            _ => Box::pin(self.others.call(request)),
+            _ => match elsewhere(request.uri().path(), self.verify.is_some()) {
+                Some(status) => Box::pin(std::future::ready(Ok(status.into_http()))),
+                None => Box::pin(self.others.call(request)),
+            },
         }
     }
+}
+
+/// Why no service here takes a call of `path`, if none does.
+fn elsewhere(path: &str, verify: bool) -> Option<Status> {
+    let service =
+        path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or(path, |(service, _)| service);
+    let (here, there, listener) =
+        if verify { (&VERIFY[..], &ADMIN[..], "admin") } else { (&ADMIN[..], &VERIFY[..], "verify") };
+    if here.contains(&service) || OPEN.iter().any(|open| path.starts_with(open)) {
+        return None;
+    }
+    Some(no_such_service(service, there.contains(&service).then_some(listener)))
 }

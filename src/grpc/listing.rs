@@ -1,5 +1,7 @@
 //! Pages on the wire: size, opaque token, order.
 
+use prost::Message;
+
 use crate::{
     domain::{
         Invalid,
@@ -12,6 +14,11 @@ use super::faults::Faults;
 
 const DEFAULT_SIZE: u64 = 50;
 const LARGEST_SIZE: u64 = 1000;
+
+/// Bytes of a page, well below the 4 MiB that clients take. A page that ends for this has fewer entries than asked for.
+const LARGEST_PAGE: usize = 3 * 1024 * 1024;
+/// What the list adds to each of its messages: number and length.
+const IN_A_LIST: usize = 6;
 
 /// Where in which listing a request wants to read.
 #[derive(Debug)]
@@ -42,8 +49,21 @@ impl Place<'_> {
         Ok(size.zip(order).map(|(size, order)| Page { size, order, after }))
     }
 
-    /// The token of the page after `listing`; empty when there is none.
-    pub(super) fn next<T>(&self, listing: &Listing<T>) -> String {
-        listing.next.as_ref().map(|cursor| cursor.to_token(&self.listing)).unwrap_or_default()
+    /// As many of `listing` as one answer carries, and the token of the page behind them; it is empty when there is none.
+    pub(super) fn cut<T, M: Message + From<T>>(&self, listing: Listing<T>) -> (Vec<M>, String) {
+        let Listing { items, places, more } = listing;
+        let (mut page, mut bytes) = (Vec::with_capacity(items.len()), 0);
+        let all = items.len();
+        for item in items {
+            let message = M::from(item);
+            bytes += message.encoded_len() + IN_A_LIST;
+            if bytes > LARGEST_PAGE && !page.is_empty() {
+                break;
+            }
+            page.push(message);
+        }
+        let last = places.into_iter().take(page.len()).next_back();
+        let last = last.filter(|_| more || page.len() < all);
+        (page, last.map(|place| place.to_token(&self.listing)).unwrap_or_default())
     }
 }

@@ -2,7 +2,12 @@
 
 mod layer;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderMap, Response};
 use opentelemetry::{
@@ -18,7 +23,7 @@ use crate::{
     telemetry::{Span, Traces},
 };
 
-use super::proto::FILE_DESCRIPTOR_SET;
+use super::{authenticate::OPEN, proto::FILE_DESCRIPTOR_SET};
 
 use layer::Lasting;
 pub(super) use layer::Observe;
@@ -35,6 +40,8 @@ pub struct Observer {
 
 struct Method {
     name: String,
+    /// It needs no credential.
+    public: bool,
     /// Such a call lasts as long as its caller likes, so its duration says nothing.
     streams: bool,
     /// There for verifications: they cannot afford to look for their series.
@@ -84,7 +91,8 @@ impl Observer {
         self.by_path.insert(format!("/{name}"), self.methods.len());
         let hot = name.starts_with("keystile.v1.VerifyService/") && !streams;
         let answered = hot.then(|| self.durations.bind(&attributes(&name, Code::Ok)));
-        self.methods.push(Method { name, streams, answered });
+        let public = OPEN.iter().any(|open| name.starts_with(&open[1..]));
+        self.methods.push(Method { name, public, streams, answered });
     }
 
     /// Sends the traces that are still to be sent, and blocks until they are, for a while.
@@ -94,11 +102,24 @@ impl Observer {
         }
     }
 
+    fn end_span(&self, span: Span, method: &str, code: Code) {
+        if let Some(traces) = &self.traces {
+            traces.end_call(span, method, name(code), is_fault(code), self.now());
+        }
+    }
+
+    fn now(&self) -> SystemTime {
+        let micros = u64::try_from(self.clock.now().as_micros()).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
+    }
+
     fn begin(self: &Arc<Self>, path: &str, headers: &HeaderMap) -> Call {
         let method = self.by_path.get(path).copied().unwrap_or_default();
-        let name = &self.methods[method].name;
+        let Method { name, public, .. } = &self.methods[method];
+        // What anybody may call is sampled by chance only.
+        let headers = (!public).then_some(headers);
         Call {
-            span: self.traces.as_ref().and_then(|traces| traces.begin(name, headers)),
+            span: self.traces.as_ref().and_then(|traces| traces.begin(name, headers, || self.now())),
             begun: self.clock.uptime(),
             observer: self.clone(),
             method,
@@ -152,7 +173,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(span) = self.span.take() {
-            span.end(name(self.code), is_fault(self.code));
+            self.observer.end_span(span, &self.method().name, self.code);
         }
         let Self { observer, begun, code, .. } = self;
         let method = &observer.methods[self.method];

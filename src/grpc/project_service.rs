@@ -58,10 +58,8 @@ impl ProjectService for ProjectApi {
         let place =
             Place { listing: "projects".to_owned(), size: request.page_size, token: &request.page_token };
         let listing = self.0.list_projects(page(&place)?).await?;
-        Ok(Response::new(proto::ListProjectsResponse {
-            next_page_token: place.next(&listing),
-            projects: listing.items.into_iter().map(Into::into).collect(),
-        }))
+        let (projects, next_page_token) = place.cut(listing);
+        Ok(Response::new(proto::ListProjectsResponse { projects, next_page_token }))
     }
 
     async fn update_project(

@@ -2,12 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
-use tokio_stream::StreamExt;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::Server};
 use tonic_reflection::server::Builder as Reflection;
 use tower::ServiceBuilder;
 
@@ -21,9 +16,10 @@ use super::{
     audit_service::AuditApi,
     authenticate::Authenticate,
     closing::Closing,
-    connection::Connection,
     front::Front,
+    incoming::Listener,
     keys::KeyApi,
+    limits::Limit,
     observe::{Observe, Observer},
     project_service::ProjectApi,
     proto::{
@@ -41,22 +37,22 @@ pub struct ServeError(#[from] tonic::transport::Error);
 
 /// Serves `VerifyService` until `shutdown` resolves and the calls in flight are answered.
 pub async fn serve_verify<C: Credentials>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     verifier: Arc<Verifier<C>>,
     health: &Health,
     observer: Arc<Observer>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let routes = open_routes(health, &[VERIFY]);
+    let routes = open_routes(health, &VERIFY);
     let (closer, closing) = Closing::new();
     let api = VerifyApi { verifier: verifier.clone(), closing: closing.clone() };
     let front = Front(Some(VerifyServiceServer::new(api)));
-    serve(listener, observer, front, routes, verifier, closing, closer.after(shutdown)).await
+    serve(listener.into(), observer, front, routes, verifier, closing, closer.after(shutdown)).await
 }
 
 /// Serves everything else, in the same way.
 pub async fn serve_admin<C: Credentials>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     service: Service,
     verifier: Arc<Verifier<C>>,
     health: &Health,
@@ -73,19 +69,17 @@ pub async fn serve_admin<C: Credentials>(
             verifier: verifier.clone(),
             closing: closing.clone(),
         }));
-    serve(listener, observer, Front(None), routes, verifier, closing, closer.after(shutdown)).await
+    serve(listener.into(), observer, Front(None), routes, verifier, closing, closer.after(shutdown)).await
 }
 
-const VERIFY: &str = "keystile.v1.VerifyService";
-const ADMIN: [&str; 4] = [
+pub(super) const VERIFY: [&str; 1] = ["keystile.v1.VerifyService"];
+pub(super) const ADMIN: [&str; 4] = [
     "keystile.v1.AuditService",
     "keystile.v1.KeyService",
     "keystile.v1.ProjectService",
     "keystile.v1.ServiceAccountService",
 ];
 
-/// A call that takes longer has lost its caller, or has a caller who feeds it drop by drop.
-const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// How often a silent connection is asked whether it still lives, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(20);
@@ -95,7 +89,7 @@ const MOST_PENDING_RESETS: usize = 64;
 const LARGEST_HEADERS: u32 = 16 * 1024;
 
 async fn serve<C: Credentials>(
-    listener: TcpListener,
+    listener: Listener,
     observer: Arc<Observer>,
     front: Front<C>,
     routes: Routes,
@@ -103,22 +97,27 @@ async fn serve<C: Credentials>(
     closing: Closing,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let connections = TcpIncoming::from(listener)
-        .with_nodelay(Some(true))
-        .map(|accepted| accepted.map(|stream| Connection::new(stream, closing.clone())));
-    Server::builder()
-        .timeout(LONGEST_CALL)
+    let connections = listener.connections.clone();
+    let incoming = listener.connections(closing.clone());
+    let layers = ServiceBuilder::new()
+        .layer(Observe(observer))
+        .layer(Limit(closing.clone()))
+        .layer(Authenticate(verifier))
+        .layer(front);
+    let serving = Server::builder()
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PONG_WITHIN))
         .max_concurrent_streams(MOST_STREAMS)
         .http2_max_pending_accept_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_local_error_reset_streams(Some(MOST_PENDING_RESETS))
         .http2_max_header_list_size(LARGEST_HEADERS)
-        .layer(ServiceBuilder::new().layer(Observe(observer)).layer(Authenticate(verifier)).layer(front))
+        .layer(layers)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(connections, shutdown)
-        .await?;
-    Ok(())
+        .serve_with_incoming_shutdown(incoming, shutdown);
+    tokio::select! {
+        served = serving => Ok(served?),
+        never = connections.watch(closing) => never,
+    }
 }
 
 /// Health, and reflection on `services`.
@@ -130,6 +129,8 @@ fn open_routes(health: &Health, services: &[&str]) -> Routes {
             .fold(Reflection::configure(), |reflection, name| reflection.with_service_name(*name))
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // What the details of errors are made of, so that clients can print them.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     Routes::new(health.server())
         .add_service(reflection().build_v1().expect("the descriptors are our own"))

@@ -55,10 +55,8 @@ impl ServiceAccountService for ServiceAccountApi {
             token: &request.page_token,
         };
         let listing = self.0.list_service_accounts(listing(&request, &place)?).await?;
-        Ok(Response::new(proto::ListServiceAccountsResponse {
-            next_page_token: place.next(&listing),
-            service_accounts: listing.items.into_iter().map(Into::into).collect(),
-        }))
+        let (service_accounts, next_page_token) = place.cut(listing);
+        Ok(Response::new(proto::ListServiceAccountsResponse { service_accounts, next_page_token }))
     }
 
     async fn update_service_account(

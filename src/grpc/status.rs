@@ -9,18 +9,32 @@ use crate::{
     domain::{key::Forbidden, token::conceal},
     ports::StoreError,
     service::{Error, FieldFault},
+    telemetry::Series,
 };
 
-use super::proto::{ErrorReason, VerifyError};
+use super::{
+    proto::{ErrorReason, VerifyError},
+    transport_status::too_large,
+};
 
 const DOMAIN: &str = "keystile.dev";
 
 /// When a caller may try again what failed for a passing reason.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
+pub(super) const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// How many faults of a request are reported; the others are only counted.
+pub(super) const REPORTED: usize = 10;
+
+/// The most bytes of each text that an error carries. With ten faults, all of it together stays under the 8 KiB of
+/// headers that clients take: texts are sent in base64, and the message once more with three bytes for each.
+const LONGEST_MESSAGE: usize = 500;
+const LONGEST_FIELD: usize = 80;
+const LONGEST_DESCRIPTION: usize = 280;
+const LONGEST_METADATA: usize = 180;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let message = conceal(&error.to_string());
+        let message = cut(&conceal(&error.to_string()), LONGEST_MESSAGE);
         match error {
             Error::Invalid(faults) => invalid(&faults),
             Error::InvalidPageToken => {
@@ -95,7 +109,15 @@ pub(super) fn closing() -> Status {
 
 /// Why one of several verifications has no decision.
 pub(super) fn item(error: Error) -> VerifyError {
-    let status = Status::from(error);
+    item_of(&Status::from(error))
+}
+
+/// Why it has none although it was made: the answer has no room for it.
+pub(super) fn too_many_bytes() -> VerifyError {
+    item_of(&too_large("the decisions before this one fill the answer: ask again, in a smaller batch"))
+}
+
+fn item_of(status: &Status) -> VerifyError {
     VerifyError {
         status_code: status.code().into(),
         reason: status.get_details_error_info().map(|info| info.reason).unwrap_or_default(),
@@ -111,26 +133,50 @@ fn invalid(faults: &[FieldFault]) -> Status {
     }
     let mut details = info(ErrorReason::InvalidArgument, metadata);
     let mut list = Vec::new();
-    for fault in faults {
+    for fault in faults.iter().take(REPORTED) {
         // It may quote what was sent.
-        let (field, description) = (conceal(&fault.field), conceal(&fault.description));
+        let field = cut(&conceal(&fault.field), LONGEST_FIELD);
+        let description = cut(&conceal(&fault.description), LONGEST_DESCRIPTION);
         list.push(format!("{field} {description}"));
         details.add_bad_request_violation(field, description);
     }
-    Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
+    let more = match faults.len().saturating_sub(REPORTED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let message = cut(&list.join("; "), LONGEST_MESSAGE - more.len()) + &more;
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
+
+/// At most so many bytes of `text`.
+fn cut(text: &str, most: usize) -> String {
+    const MARK: &str = "…";
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(most - MARK.len());
+    format!("{}{MARK}", &text[..end])
+}
+
+/// Callers may fail by the thousand.
+static OUTAGE: Series = Series::new("calls failed for want of the database");
+static FAULTS: Series = Series::new("calls failed inside");
 
 /// What went wrong inside goes to the log; the caller learns only whether to try again.
 fn store(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) => {
-            tracing::warn!(error = %error, "a call failed for want of the database");
+            if OUTAGE.note() {
+                tracing::warn!(error = %error, "a call failed for want of the database");
+            }
             let mut details = info(ErrorReason::StoreUnavailable, []);
             details.set_retry_info(Some(RETRY_AFTER));
             Status::with_error_details(Code::Unavailable, "the database does not answer; try again", details)
         }
         StoreError::Broken(_) => {
-            tracing::error!(error = %error, "a call failed inside");
+            if FAULTS.note() {
+                tracing::error!(error = %error, "a call failed inside");
+            }
             Status::with_error_details(
                 Code::Internal,
                 "an internal error; see the log",
@@ -144,9 +190,12 @@ fn about(code: Code, message: String, reason: ErrorReason, resource: String) -> 
     Status::with_error_details(code, message, info(reason, [("resource", resource)]))
 }
 
-fn info(reason: ErrorReason, metadata: impl IntoIterator<Item = (&'static str, String)>) -> ErrorDetails {
+pub(super) fn info(
+    reason: ErrorReason,
+    metadata: impl IntoIterator<Item = (&'static str, String)>,
+) -> ErrorDetails {
     let name = reason.as_str_name();
     let metadata: HashMap<String, String> =
-        metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        metadata.into_iter().map(|(name, value)| (name.to_owned(), cut(&value, LONGEST_METADATA))).collect();
     ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
 }

@@ -36,7 +36,7 @@ pub enum Error {
 }
 
 /// What is wrong with one field of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldFault {
     /// Its path in the request, as in `key.display_name`.
     pub field: String,

@@ -59,8 +59,10 @@ pub struct Issued {
 #[derive(Debug)]
 pub struct Listing<T> {
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last.
-    pub next: Option<Cursor>,
+    /// Where each of them is: a page that ends with it goes on behind.
+    pub places: Vec<Cursor>,
+    /// Whether there are others behind the last.
+    pub more: bool,
 }
 
 impl<T> Listing<T> {
@@ -69,12 +71,12 @@ impl<T> Listing<T> {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let more = items.len() > size;
         items.truncate(size);
-        let next = items.last().filter(|_| more).map(cursor);
-        Self { items, next }
+        let places = items.iter().map(cursor).collect();
+        Self { items, places, more }
     }
 
     pub(super) fn with<U>(self, items: Vec<U>) -> Listing<U> {
-        Listing { items, next: self.next }
+        Listing { items, places: self.places, more: self.more }
     }
 }
 

@@ -17,6 +17,9 @@ pub fn init(filter: &str, json: bool) {
     let _ = logging.try_init();
 }
 
+/// Unless the filter says otherwise: what it warns of, any stranger can cause on every connection.
+const QUIET: &str = "h2=error";
+
 fn subscriber<W>(filter: &str, json: bool, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
@@ -28,7 +31,7 @@ where
     };
     let lines = || fmt::layer().with_writer(writer.clone()).with_ansi(false).json().flatten_event(true);
     tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
+        .with(EnvFilter::new(format!("{QUIET},{filter}")))
         .with(json.then(lines))
         .with((!json).then(text))
 }
@@ -77,6 +80,22 @@ mod tests {
     fn text_has_no_colours_away_from_a_terminal() {
         let line = logged("info", false);
         assert!(line.contains("key created key.id=7") && !line.contains('\u{1b}'), "{line}");
+    }
+
+    #[test]
+    fn what_strangers_can_cause_is_not_logged_unless_asked_for() {
+        let logged = |filter: &str| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let logging = subscriber(filter, true, false, move || writer.clone());
+            tracing::subscriber::with_default(logging, || {
+                tracing::warn!(target: "h2::proto", "too many resets");
+            });
+            let bytes = lines.0.lock().expect("lines").clone();
+            bytes.len()
+        };
+        assert_eq!([logged("debug"), logged("info")], [0, 0]);
+        assert!(logged("info,h2=warn") > 0);
     }
 
     #[test]

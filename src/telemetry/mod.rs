@@ -3,6 +3,7 @@
 mod logs;
 mod metrics;
 mod page;
+mod series;
 mod traces;
 
 use opentelemetry::KeyValue;
@@ -11,7 +12,8 @@ use opentelemetry_sdk::Resource;
 pub use logs::init;
 pub use metrics::Metrics;
 pub use page::serve;
-pub use traces::{Span, Traces, TracesError};
+pub use series::Series;
+pub use traces::{LetIn, Span, Traces, TracesError};
 
 /// Who tells: ourselves, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say otherwise.
 fn resource() -> Resource {

@@ -1,6 +1,6 @@
 //! The listener for metrics: one page, for Prometheus and whoever reads its text.
 
-use std::{future::Future, io};
+use std::{collections::VecDeque, time::Duration};
 
 use axum::{
     Router,
@@ -8,26 +8,65 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{
+    net::TcpListener,
+    task::{AbortHandle, JoinSet},
+    time::{sleep, timeout},
+};
 
 use super::Metrics;
 
 /// The version of the format, as Prometheus asks for it.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// How many connections there may be; beyond that the oldest gives way: whoever asks is answered at once.
+const MOST_CONNECTIONS: usize = 32;
+/// How long one may take, from the first word to the end.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Between attempts when the system has no descriptor left, which it says again at once.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Serves `/metrics` until `stop` resolves.
-pub async fn serve(
-    listener: TcpListener,
-    metrics: Metrics,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, metrics: Metrics, stop: impl Future<Output = ()>) {
     let page = Router::new()
         .route("/metrics", get(move || std::future::ready(page(&metrics))))
         .fallback((StatusCode::NOT_FOUND, "the metrics are at /metrics\n"));
     tokio::select! {
         biased;
-        () = stop => Ok(()),
-        ended = axum::serve(listener, page).into_future() => ended,
+        () = stop => {}
+        () = answer(listener, page) => {}
+    }
+}
+
+async fn answer(listener: TcpListener, page: Router) {
+    let mut open = JoinSet::new();
+    let mut oldest = VecDeque::with_capacity(MOST_CONNECTIONS);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(error = %error, "a connection to the metrics was not accepted");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        while open.try_join_next().is_some() {}
+        oldest.retain(|connection: &AbortHandle| !connection.is_finished());
+        if oldest.len() >= MOST_CONNECTIONS
+            && let Some(connection) = oldest.pop_front()
+        {
+            connection.abort();
+        }
+        let service = TowerToHyperService::new(page.clone());
+        // One question each: a connection that is kept would only wait for the next.
+        let connection =
+            http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
+        oldest.push_back(open.spawn(async {
+            // How it ends is the client's business.
+            let _ = timeout(LONGEST, connection).await;
+        }));
     }
 }
 

@@ -1,6 +1,12 @@
 //! Traces: a span of each call that is sampled, sent to a collector in the background.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime},
+};
 
 use http::HeaderMap;
 use opentelemetry::{
@@ -12,8 +18,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{
-        self, IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SdkTracer, SdkTracerProvider,
-        ShouldSample,
+        IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SdkTracer, SdkTracerProvider, ShouldSample,
     },
 };
 
@@ -54,10 +59,15 @@ impl Traces {
         })
     }
 
-    /// The span of a call of `method` that came with `headers`, if it is sampled. Nearly all are not: that is decided
-    /// before anything is made, or counted where other threads count.
-    pub fn begin(&self, method: &str, headers: &HeaderMap) -> Option<Span> {
-        let caller = headers.contains_key(TRACE_PARENT).then(|| {
+    /// A call of `method` that begins `now`, if it is sampled: by its caller, whose `headers` say so, or by chance.
+    /// Nearly all are not: that is decided before anything is made, or counted where other threads count.
+    pub fn begin(
+        &self,
+        method: &str,
+        headers: Option<&HeaderMap>,
+        now: impl FnOnce() -> SystemTime,
+    ) -> Option<Span> {
+        let caller = headers.filter(|headers| headers.contains_key(TRACE_PARENT)).map(|headers| {
             let headers = Headers(headers);
             self.caller.extract_with_context(&Context::new(), &headers)
         });
@@ -67,11 +77,31 @@ impl Traces {
         if sampled == SamplingDecision::Drop {
             return None;
         }
-        let span = self.tracer.span_builder(method.to_owned()).with_kind(SpanKind::Server).with_attributes([
-            KeyValue::new("rpc.system.name", "grpc"),
-            KeyValue::new("rpc.method", method.to_owned()),
-        ]);
-        Some(Span(span.start_with_context(&self.tracer, &caller.unwrap_or_default())))
+        let let_in = caller.is_some().then(LetIn::default);
+        Some(Span { context: caller.unwrap_or_default(), begun: now(), let_in })
+    }
+
+    /// That call came to this status, which is a fault of ours or is none. Its span is made only now, when it is known
+    /// whether its caller is one whose word counts.
+    pub fn end_call(&self, call: Span, method: &str, status: &'static str, fault: bool, now: SystemTime) {
+        if call.let_in.is_some_and(|let_in| !let_in.0.load(Relaxed)) {
+            return;
+        }
+        let span = self
+            .tracer
+            .span_builder(method.to_owned())
+            .with_kind(SpanKind::Server)
+            .with_start_time(call.begun)
+            .with_attributes([
+                KeyValue::new("rpc.system.name", "grpc"),
+                KeyValue::new("rpc.method", method.to_owned()),
+                KeyValue::new("rpc.response.status_code", status),
+            ]);
+        let mut span = span.start_with_context(&self.tracer, &call.context);
+        if fault {
+            span.set_status(Status::error(status));
+        }
+        span.end_with_timestamp(now);
     }
 
     /// Sends what is still to be sent, and blocks until it is, for a while.
@@ -84,16 +114,27 @@ impl Traces {
 
 /// A call under way that is sampled.
 #[derive(Debug)]
-pub struct Span(trace::Span);
+pub struct Span {
+    context: Context,
+    begun: SystemTime,
+    /// For one that its caller sampled.
+    let_in: Option<LetIn>,
+}
 
 impl Span {
-    /// The call came to this status, which is a fault of ours or is none.
-    pub fn end(mut self, status: &'static str, fault: bool) {
-        self.0.set_attribute(KeyValue::new("rpc.response.status_code", status));
-        if fault {
-            self.0.set_status(Status::error(status));
-        }
-        self.0.end();
+    /// To be told when the caller is let in; there is none when that makes no difference.
+    pub fn let_in(&self) -> Option<LetIn> {
+        self.let_in.clone()
+    }
+}
+
+/// Whether the caller of a call was let in.
+#[derive(Debug, Clone, Default)]
+pub struct LetIn(Arc<AtomicBool>);
+
+impl LetIn {
+    pub fn note(&self) {
+        self.0.store(true, Relaxed);
     }
 }
 

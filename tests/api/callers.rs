@@ -73,7 +73,7 @@ async fn who_calls_is_asked_before_what_is_asked_for() {
         assert_same(&refused.unwrap_err(), &expected, &rpc.path);
 
         let told = call(&channel, &rpc.path, bearer(&server.root), &garbage).await;
-        assert_eq!(told.unwrap_err().code(), Code::Internal, "{}", rpc.path);
+        assert_eq!(reason(&told.unwrap_err(), Code::InvalidArgument), "MALFORMED_REQUEST", "{}", rpc.path);
     }
     for path in ["/keystile.v1.KeyService/Nothing", "/no.Service/Nothing", "/", "/metrics"] {
         for listener in [server.admin, server.verify] {

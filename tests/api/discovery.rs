@@ -13,6 +13,7 @@ use tonic_health::pb::{
 use crate::support::{
     rpc::{authorization, call, every_rpc},
     server::{Server, channel},
+    status::{metadata, reason},
 };
 
 const VERIFY: [&str; 2] = ["grpc.health.v1.Health", "keystile.v1.VerifyService"];
@@ -37,7 +38,10 @@ macro_rules! reflection {
                 server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
             };
 
-            use crate::support::server::{Server, channel};
+            use crate::support::{
+                server::{Server, channel},
+                status::reason,
+            };
 
             async fn ask(listener: SocketAddr, request: MessageRequest) -> MessageResponse {
                 let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
@@ -94,6 +98,21 @@ macro_rules! reflection {
             }
 
             #[tokio::test]
+            async fn the_details_of_errors_are_described() {
+                let server = Server::start().await;
+                for listener in [server.verify, server.admin] {
+                    for name in ["ErrorInfo", "BadRequest", "RetryInfo"] {
+                        let symbol = MessageRequest::FileContainingSymbol(format!("google.rpc.{name}"));
+                        let described = file(listener, symbol).await;
+                        assert!(described.message_type.iter().any(|it| it.name() == name));
+                        for needed in described.dependency {
+                            file(listener, MessageRequest::FileByFilename(needed)).await;
+                        }
+                    }
+                }
+            }
+
+            #[tokio::test]
             async fn what_is_unknown_is_an_answer_as_well() {
                 let server = Server::start().await;
                 for unknown in [
@@ -108,7 +127,7 @@ macro_rules! reflection {
                         Ok(answers) => answers.into_inner().message().await.unwrap_err(),
                         Err(refused) => refused,
                     };
-                    assert_eq!(refused.code(), tonic::Code::NotFound);
+                    assert_eq!(reason(&refused, tonic::Code::NotFound), "NOT_FOUND");
                     assert!(!services(server.admin).await.is_empty(), "it goes on");
                 }
             }
@@ -184,10 +203,36 @@ async fn each_listener_serves_its_own_services_alone() {
     let mut seen = BTreeSet::new();
     for rpc in every_rpc(&server) {
         let other = if rpc.listener == server.admin { server.verify } else { server.admin };
-        let refused = call(&channel(other), &rpc.path, authorization(&root), &[]).await;
-        assert_eq!(refused.unwrap_err().code(), Code::Unimplemented, "{}", rpc.path);
+        let refused = call(&channel(other), &rpc.path, authorization(&root), &[]).await.unwrap_err();
+        assert_eq!(reason(&refused, Code::Unimplemented), "UNSUPPORTED", "{}", rpc.path);
+        let listener = if rpc.listener == server.admin { "admin" } else { "verify" };
+        assert_eq!(metadata(&refused, "listener").as_deref(), Some(listener), "{}", rpc.path);
+        assert!(refused.message().contains(&format!("the {listener} listener")), "{refused:?}");
         seen.insert(rpc.service);
     }
     let named: BTreeSet<_> = ADMIN[1..].iter().chain(&VERIFY[1..]).map(|it| (*it).to_owned()).collect();
     assert_eq!(seen, named, "every service of the contract is on a listener");
+}
+
+#[tokio::test]
+async fn what_nobody_has_is_refused_with_a_reason() {
+    let server = Server::start().await;
+    let root = format!("Bearer {}", server.root);
+    let mut compressed = authorization(&root);
+    compressed.insert("grpc-encoding", "brotli".parse().unwrap());
+    for (path, headers) in [
+        ("/keystile.v1.VerifyService/Nothing", authorization(&root)),
+        ("/keystile.v1.Nothing/Verify", authorization(&root)),
+        ("/Nothing", authorization(&root)),
+        ("/grpc.health.v1.Health/Nothing", authorization(&root)),
+        ("/keystile.v1.VerifyService/Verify", compressed),
+    ] {
+        let refused = call(&channel(server.verify), path, headers, &[]).await.unwrap_err();
+        assert_eq!(reason(&refused, Code::Unimplemented), "UNSUPPORTED", "{path}");
+        assert!(!refused.message().is_empty(), "{path}");
+        assert_eq!(metadata(&refused, "listener"), None, "{path}");
+    }
+    let unknown = HealthCheckRequest { service: "nothing".into() };
+    let refused = HealthClient::new(channel(server.verify)).check(unknown).await.unwrap_err();
+    assert_eq!(reason(&refused, Code::NotFound), "NOT_FOUND");
 }

@@ -1,6 +1,8 @@
 //! Every reason that an error may give, provoked, with what the contract promises beside it.
 
+mod crowd;
 mod provoke;
+mod size;
 
 use keystile::grpc::proto::{FILE_DESCRIPTOR_SET, UpdateServiceAccountRequest};
 use prost::Message;
@@ -19,7 +21,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 17] = [
+const PROMISES: [Promise; 22] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -37,7 +39,20 @@ const PROMISES: [Promise; 17] = [
     ("STORE_UNAVAILABLE", Code::Unavailable, &[], true),
     ("INTERNAL", Code::Internal, &[], false),
     ("STOPPING", Code::Unavailable, &[], false),
+    ("MALFORMED_REQUEST", Code::InvalidArgument, &[], false),
+    ("TOO_LARGE", Code::ResourceExhausted, &[("limit_bytes", "4194304")], false),
+    ("TIME_LIMIT", Code::DeadlineExceeded, &[], false),
+    (
+        "UNSUPPORTED",
+        Code::Unimplemented,
+        &[("service", "keystile.v1.KeyService"), ("listener", "admin")],
+        false,
+    ),
+    ("TOO_MANY_CONNECTIONS", Code::Unavailable, &[], true),
 ];
+
+/// What is no message of its type has no field that could be named.
+const NO_FIELDS: &str = "MALFORMED_REQUEST";
 
 #[tokio::test]
 async fn every_reason_comes_as_promised() {
@@ -56,7 +71,8 @@ async fn every_reason_comes_as_promised() {
         let delay = status.get_details_retry_info().and_then(|it| it.retry_delay);
         assert_eq!(delay.is_some_and(|it| !it.is_zero()), retry, "{expected}");
         let fields = status.get_details_bad_request();
-        assert_eq!(fields.is_some(), code == Code::InvalidArgument, "{expected}");
+        let names_fields = code == Code::InvalidArgument && expected != NO_FIELDS;
+        assert_eq!(fields.is_some(), names_fields, "{expected}");
         assert!(!status.message().is_empty(), "{expected}");
     }
 }

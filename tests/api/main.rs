@@ -19,6 +19,8 @@ mod verify;
 mod support {
     #[expect(dead_code, reason = "other suites use the rest")]
     pub(crate) mod database;
+    #[expect(dead_code, reason = "other suites use the rest")]
+    pub(crate) mod process;
     pub(crate) mod rpc;
     pub(crate) mod server;
     pub(crate) mod status;

@@ -1,9 +1,12 @@
 //! Callers that misbehave on the connection itself: whatever they do, others are served.
 
+mod answers;
+mod entries;
 mod floods;
 mod large;
 mod slow;
 mod strangers;
+mod unread;
 mod wire;
 
 use std::time::Duration;

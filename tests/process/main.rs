@@ -1,14 +1,18 @@
 //! The binary as a process: how it starts, serves, stops, and what it leaves behind when it is killed.
 #![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
 
+use std::time::Duration;
+
 mod backup;
 mod cluster;
 mod crash;
+mod crowd;
 mod first_start;
 mod held;
 mod home;
 mod inventory;
 mod ledger;
+mod memory;
 mod needles;
 mod outage;
 mod peppers;
@@ -19,15 +23,24 @@ mod replicas_hot;
 mod secrets;
 mod start;
 mod stop;
+mod strangers;
 mod told;
 mod warm;
+#[path = "../api/transport/wire.rs"]
+#[expect(dead_code, reason = "the tests of the transport take more of it")]
+mod wire;
 #[path = "../support"]
 mod support {
     #[expect(dead_code, reason = "the tests of the store take more of it")]
     pub(crate) mod database;
     pub(crate) mod process;
+    #[expect(dead_code, reason = "the tests of the contract take more of it")]
+    pub(crate) mod rpc;
     #[expect(dead_code, reason = "of a whole server these tests take the client")]
     pub(crate) mod server;
     #[expect(dead_code, reason = "they search what is told, and do not read it")]
     pub(crate) mod telemetry;
 }
+
+/// Long enough that only a server that hangs takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use crate::{
     held::Held,
@@ -132,6 +133,45 @@ async fn connections_without_a_call_do_not_hold_up_the_end() {
     caller.key(&caller.system_key().await).await;
     serving.stop().await;
     drop((caller, silent));
+}
+
+#[tokio::test]
+async fn who_reads_nothing_and_has_no_call_does_not_hold_up_the_end() {
+    // Sooner than a client that answers no ping is given up.
+    let home = Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "20s");
+    let serving = home.serve().await;
+    serving.root().await;
+    let mut deaf = Vec::new();
+    for listener in [serving.verify, serving.admin] {
+        let stream = tokio::net::TcpStream::connect(listener).await.unwrap();
+        let (client, mut connection) = h2::client::handshake(stream).await.unwrap();
+        // Until the server has greeted as well; from then on nothing is read, and no ping is answered.
+        let mut ping = connection.ping_pong().unwrap();
+        tokio::select! {
+            pong = ping.ping(h2::Ping::opaque()) => { pong.unwrap(); }
+            ended = &mut connection => panic!("{ended:?}"),
+        }
+        deaf.push((client, connection));
+    }
+    serving.stop().await;
+}
+
+#[tokio::test]
+async fn open_reflection_does_not_hold_up_the_end() {
+    let home = patient();
+    let serving = home.serve().await;
+    serving.root().await;
+    let mut asked = Vec::new();
+    for listener in [serving.verify, serving.admin] {
+        let mut client = ServerReflectionClient::new(crate::support::server::channel(listener));
+        let questions = tokio_stream::pending();
+        asked.push((client.server_reflection_info(questions).await.unwrap().into_inner(), client));
+    }
+    serving.stop().await;
+    for (mut answers, _) in asked {
+        let status = answers.message().await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut};
 use keystile::grpc::proto::FILE_DESCRIPTOR_SET;
-use prost::Message;
+use prost::{
+    Message,
+    encoding::{WireType, encode_key, encode_varint},
+};
 use prost_types::FileDescriptorSet;
 use tonic::{
     Request, Status,
@@ -55,6 +58,26 @@ pub(crate) async fn call(
     *request.metadata_mut() = headers;
     let answer = client.unary(request, path.parse().unwrap(), Bytes).await;
     answer.map(|answer| answer.into_inner())
+}
+
+/// A field of a message, by hand.
+pub(crate) fn field(number: u32, value: &[u8]) -> Vec<u8> {
+    let mut field = Vec::with_capacity(value.len() + 10);
+    encode_key(number, WireType::LengthDelimited, &mut field);
+    encode_varint(value.len() as u64, &mut field);
+    field.extend(value);
+    field
+}
+
+/// Requests with lists of millions of empty entries, which are 4 MiB on the wire: the path, the request, and the
+/// name of the list.
+pub(crate) fn endless_lists() -> [(&'static str, Vec<u8>, &'static str); 3] {
+    let entries = |number| field(number, &[]).repeat(1_900_000);
+    [
+        ("/keystile.v1.VerifyService/BatchVerify", entries(1), "requests"),
+        ("/keystile.v1.ProjectService/CreateProject", field(1, &entries(4)), "project.environments"),
+        ("/keystile.v1.KeyService/UpdateKey", field(2, &entries(1)), "update_mask.paths"),
+    ]
 }
 
 /// Headers with this authorization.

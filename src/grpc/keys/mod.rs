@@ -60,10 +60,8 @@ impl KeyService for KeyApi {
             token: &asked.page_token,
         };
         let listing = self.0.list_keys(request::listing(&asked, &place)?).await?;
-        Ok(Response::new(proto::ListKeysResponse {
-            next_page_token: place.next(&listing),
-            keys: listing.items.into_iter().map(Into::into).collect(),
-        }))
+        let (keys, next_page_token) = place.cut(listing);
+        Ok(Response::new(proto::ListKeysResponse { keys, next_page_token }))
     }
 
     async fn update_key(

@@ -10,10 +10,11 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::grpc::authenticate::Answering;
+use crate::telemetry::Span;
 
 use super::{Call, Observer, status};
 
@@ -36,34 +37,41 @@ pub(in crate::grpc) struct Observed<S> {
 
 impl<S> Service<Request<Body>> for Observed<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Observing;
+    type Future = Observing<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Observing {
+    fn call(&mut self, mut request: Request<Body>) -> Observing<S::Future> {
         let call = self.observer.begin(request.uri().path(), request.headers());
+        if let Some(let_in) = call.span.as_ref().and_then(Span::let_in) {
+            request.extensions_mut().insert(let_in);
+        }
         Observing { answering: self.inner.call(request), call: Some(call) }
     }
 }
 
-/// A call until it is answered.
-pub(in crate::grpc) struct Observing {
-    answering: Answering,
-    call: Option<Call>,
+pin_project! {
+    /// A call until it is answered.
+    pub(in crate::grpc) struct Observing<F> {
+        #[pin]
+        answering: F,
+        call: Option<Call>,
+    }
 }
 
-impl Future for Observing {
-    type Output = Result<Response<Body>, Infallible>;
+impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for Observing<F> {
+    type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ok(response) = ready!(self.answering.as_mut().poll(context));
-        Poll::Ready(Ok(match self.call.take() {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Ok(response) = ready!(this.answering.poll(context));
+        Poll::Ready(Ok(match this.call.take() {
             Some(call) => call.answered(response),
             None => response,
         }))

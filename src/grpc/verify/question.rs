@@ -8,6 +8,7 @@ use crate::{
     domain::{Invalid, decision::Question, token::ApiKey},
     grpc::{
         faults::{Faults, not_yet},
+        limits::timeout,
         proto,
     },
     service::{Error, VerifyRequest},
@@ -60,40 +61,4 @@ pub(super) fn patience(metadata: &MetadataMap) -> Duration {
     const LONGEST: Duration = Duration::from_secs(20);
     let deadline = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
     deadline.map_or(DEFAULT, |deadline| (deadline * 4 / 5).min(LONGEST))
-}
-
-/// A span as gRPC writes it: up to eight digits and a unit.
-fn timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(number * 3600)),
-        "M" => Some(Duration::from_secs(number * 60)),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read_as_grpc_writes_them() {
-        for (text, expected) in [
-            ("1H", Some(Duration::from_secs(3600))),
-            ("20S", Some(Duration::from_secs(20))),
-            ("99999999n", Some(Duration::from_nanos(99_999_999))),
-            ("123456789n", None),
-            ("S", None),
-            ("", None),
-            ("1é", None),
-            ("5", None),
-        ] {
-            assert_eq!(timeout(text), expected, "{text}");
-        }
-    }
 }

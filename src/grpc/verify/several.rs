@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
+use prost::Message;
 
 use crate::{
     domain::Invalid,
@@ -21,6 +22,10 @@ use super::{
 };
 
 const MOST: usize = 1000;
+
+/// Bytes of the decisions in one answer, well below the 4 MiB that clients take; as many errors as there can be fit in
+/// beside them.
+const LARGEST_DECISIONS: usize = 3 * 1024 * 1024;
 
 /// How many reads of keys that are not at hand one call has under way.
 pub(super) const TOGETHER: usize = 64;
@@ -64,7 +69,15 @@ pub(super) async fn verify<C: Credentials>(
         tokio::join!(verifier.catch_up(highest, patience), settle(reads, &mut results));
         settle(behind, &mut results).await;
     }
-    results.into_iter().map(|verified| VerifyResult { result: Some(verified.into()) }).collect()
+    let mut bytes = 0;
+    let result = |verified: Verified| {
+        let verified = verified.and_then(|answer| {
+            bytes += answer.encoded_len();
+            if bytes <= LARGEST_DECISIONS { Ok(answer) } else { Err(status::too_many_bytes()) }
+        });
+        VerifyResult { result: Some(verified.into()) }
+    };
+    results.into_iter().map(result).collect()
 }
 
 /// Puts what the reads bring in its place.

@@ -17,6 +17,7 @@ use crate::{
         closing::Closing,
         proto::StreamVerifyRequest,
         status::{self, unauthenticated},
+        transport_status::explained,
     },
     ports::{Credentials, Moment},
     service::{Session, Verifier},
@@ -113,7 +114,7 @@ impl<C: Credentials> Answers<C> {
                 Some(Ok(question)) => question.request.unwrap_or_default(),
                 Some(Err(status)) => {
                     self.end = Some(End::Asked);
-                    return Poll::Ready(Some(Err(status)));
+                    return Poll::Ready(Some(Err(explained(status))));
                 }
                 None => {
                     self.end = Some(End::Asked);

@@ -1,5 +1,7 @@
 //! VerifyAuditChain: whether the change log is as it was written.
 
+use std::time::Duration;
+
 use crate::{
     domain::{
         Revision,
@@ -9,15 +11,21 @@ use crate::{
 };
 
 /// Which revisions to check, both included; 0 is the first, and the newest.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ChainRequest {
     pub start: Revision,
     pub end: Revision,
+    /// How long it may take; at least one portion of the log is checked.
+    pub patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct ChainReport {
     pub checked: u64,
+    /// The last that was checked; 0 when there was none.
+    pub through: Revision,
+    /// Whether everything that was to be checked was, or a fault was found before.
+    pub complete: bool,
     pub head: Head,
     pub fault: Option<Fault>,
 }
@@ -26,10 +34,11 @@ const BATCH: u64 = 1000;
 
 impl Service {
     pub async fn verify_audit_chain(&self, request: ChainRequest) -> Result<ChainReport, Error> {
+        let latest = self.clock.uptime() + request.patience;
         let head = self.store.head().await?;
         let start = request.start.max(1);
         let end = if request.end == 0 { head.revision } else { request.end.min(head.revision) };
-        let mut report = ChainReport { checked: 0, head, fault: None };
+        let mut report = ChainReport { checked: 0, through: 0, complete: true, head, fault: None };
         if start > end.max(1) {
             return Ok(report);
         }
@@ -37,18 +46,28 @@ impl Service {
             report.fault = self.before_the_first().await?;
         }
         if report.fault.is_none() {
-            self.check(start, end, &mut report).await?;
+            self.check(start, end, latest, &mut report).await?;
         }
-        if report.fault.is_none() && end == head.revision {
+        if report.complete && report.fault.is_none() && end == head.revision {
             report.fault = self.behind(&head).await?;
         }
         Ok(report)
     }
 
     /// Checks each event up to `end`, and that the log ends with its head if that is where it ends.
-    async fn check(&self, start: Revision, end: Revision, report: &mut ChainReport) -> Result<(), Error> {
+    async fn check(
+        &self,
+        start: Revision,
+        end: Revision,
+        latest: Duration,
+        report: &mut ChainReport,
+    ) -> Result<(), Error> {
         let mut previous = self.before(start).await?;
         while previous.revision < end {
+            if report.checked > 0 && self.clock.uptime() >= latest {
+                report.complete = false;
+                return Ok(());
+            }
             let mut events = self.store.events_from(previous.revision + 1, BATCH).await?;
             // A gap may leave only events beyond the end.
             events.retain(|event| event.revision <= end);
@@ -59,6 +78,7 @@ impl Service {
             }
             for event in events {
                 report.checked += 1;
+                report.through = event.revision;
                 report.fault = event.fault_after(&previous);
                 if report.fault.is_some() {
                     return Ok(());

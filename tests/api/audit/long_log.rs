@@ -1,9 +1,22 @@
 //! A log of more events than are read or answered at once.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
 use keystile::{
+    app::World,
     domain::audit::{Actor, Change, Event, Head},
+    domain::digest::Peppers,
     domain::time::Timestamp,
     grpc::proto::ListAuditEventsRequest,
+    ports::Clock,
+    service::{ChainRequest, Service},
+    store::SqlStore,
 };
 
 use crate::support::server::{START, Server};
@@ -119,4 +132,44 @@ async fn pages_lose_and_repeat_nothing() {
         }
         assert!(seen.into_iter().eq(1..=LENGTH), "{order_by}");
     }
+}
+
+/// Every look at it takes a second.
+#[derive(Debug, Default)]
+struct Slow(AtomicU64);
+
+impl Clock for Slow {
+    fn now(&self) -> Timestamp {
+        START
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_secs(self.0.fetch_add(1, Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_runs_out_of_time_says_how_far_it_came() {
+    let server = with_long_log().await;
+    let report = check(&server).await;
+    assert!(report.complete);
+    assert_eq!(report.checked_through_revision, LENGTH);
+
+    let (database, _directory) = server.stop().await;
+    let store = Arc::new(SqlStore::open(database.options()).await.unwrap());
+    let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
+    let service =
+        Service::new(store, Arc::new(Slow::default()), World::system().random, peppers, Arc::new(()));
+    let check = |start| service.verify_audit_chain(ChainRequest { start, end: 0, patience: Duration::ZERO });
+    let (mut start, mut portions) = (0, Vec::new());
+    loop {
+        let report = check(start).await.unwrap();
+        assert!(report.fault.is_none());
+        portions.push(report.checked);
+        if report.complete {
+            break;
+        }
+        start = report.through + 1;
+    }
+    assert_eq!(portions, [1000, 1000, 345]);
 }

@@ -38,6 +38,7 @@ async fn behind_the_head_there_is_nothing_to_find_wrong() {
             checked_events: 0,
             head_revision: 6,
             head_hash: log(&server).await[5].hash.clone(),
+            complete: true,
             ..Default::default()
         };
         assert_eq!(report, expected, "{start} to {end}");

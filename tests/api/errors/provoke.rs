@@ -8,16 +8,17 @@ use keystile::grpc::proto::{
     GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
     UpdateProjectRequest, WatchAuditEventsRequest,
 };
-use tonic::{Code, Status};
+use tokio::net::TcpStream;
+use tonic::{Code, Status, codegen::http};
 
 use crate::support::{
     database::Kind,
-    rpc::call,
+    rpc::{authorization, call},
     server::{Server, channel},
     status::reason,
 };
 
-use super::{ACME, CI};
+use super::{ACME, CI, crowd};
 
 /// A call that fails for this reason, on a server with `acme` and its account `ci`.
 pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
@@ -35,6 +36,9 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         }
         "STORE_UNAVAILABLE" => without_database().await,
         "STOPPING" => stopping().await,
+        "MALFORMED_REQUEST" | "TOO_LARGE" | "UNSUPPORTED" => transport(server, reason).await,
+        "TIME_LIMIT" => too_late(server).await,
+        "TOO_MANY_CONNECTIONS" => crowd::refused().await,
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
@@ -44,6 +48,35 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         }
         unknown => panic!("no call here provokes {unknown}"),
     }
+}
+
+/// Calls that no verb gets to see.
+async fn transport(server: &Server, reason: &str) -> Status {
+    const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
+    let body = match reason {
+        "MALFORMED_REQUEST" => vec![0xff],
+        "TOO_LARGE" => vec![0; 4 * 1024 * 1024 + 1],
+        _ => Vec::new(),
+    };
+    let path = if reason == "UNSUPPORTED" { "/keystile.v1.KeyService/GetKey" } else { VERIFY };
+    let credential = authorization(&format!("Bearer {}", server.root));
+    call(&channel(server.verify), path, credential, &body).await.unwrap_err()
+}
+
+/// A call whose request does not come before its own deadline, on a connection that keeps no time itself.
+async fn too_late(server: &Server) -> Status {
+    let stream = TcpStream::connect(server.verify).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post("http://localhost/keystile.v1.VerifyService/Verify")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-timeout", "50m")
+        .header("authorization", format!("Bearer {}", server.root));
+    let mut client = client.ready().await.unwrap();
+    let (response, _body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    let response = tokio::time::timeout(Duration::from_secs(60), response).await.unwrap().unwrap();
+    Status::from_header_map(response.headers()).unwrap()
 }
 
 async fn reading(server: &Server, reason: &str) -> Status {

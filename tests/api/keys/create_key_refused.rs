@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn the_first_ten_wrong_fields_are_told_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let request = proto::CreateKeyRequest {
@@ -41,11 +41,9 @@ async fn every_wrong_field_is_told_at_once() {
         "key.allowed_cidrs[0]",
         "key.allowed_cidrs[2]",
         "key.metadata",
-        "key.tags[0]",
-        "key.tags[2]",
-        "key.ttl",
     ];
     assert_invalid(&status, &expected);
+    assert!(status.message().ends_with("; and 3 more"), "key.tags[0], key.tags[2], key.ttl: {status:?}");
 
     let status = server.refused(server.create(Default::default())).await;
     assert_invalid(&status, &["parent", "key.environment"]);

@@ -1,14 +1,19 @@
 //! Traces, as a collector gets them.
 
-use keystile::grpc::proto::{GetKeyRequest, Key, StreamVerifyRequest};
+use keystile::grpc::proto::{
+    GetKeyRequest, Key, StreamVerifyRequest, verify_service_client::VerifyServiceClient,
+};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use tokio::net::TcpListener;
-use tonic::{Request, metadata::MetadataValue};
+use tonic::{Code, Request, metadata::MetadataValue};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use crate::{
     calls::verify,
+    forge::with_wrong_secret,
     support::{
-        server::Server,
+        server::{Server, channel},
         telemetry::{Collector, attribute},
     },
 };
@@ -65,6 +70,30 @@ async fn a_call_goes_on_with_its_callers_trace() {
     assert_eq!(span.kind(), SpanKind::Server);
     let resource = collector.taken()[0].resource_spans[0].resource.clone().unwrap();
     assert_eq!(attribute(&resource.attributes, "service.name"), Some("keystile"));
+}
+
+#[tokio::test]
+async fn a_stranger_starts_no_trace() {
+    let (server, collector, api_key) = traced(&[("OTEL_TRACES_SAMPLER_ARG", "0")]).await;
+    // Refused for what it lacks, for what it is, and while its own key is looked up.
+    let unknown = with_wrong_secret(&server.root);
+    for credential in ["", "Bearer garbage", &format!("Bearer {api_key}"), &format!("Bearer {unknown}")] {
+        let mut request = within_a_trace(verify(&api_key), true);
+        request.metadata_mut().insert("authorization", credential.parse().unwrap());
+        let refused = VerifyServiceClient::new(channel(server.verify)).verify(request).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
+    }
+    let request = within_a_trace(HealthCheckRequest::default(), true);
+    HealthClient::new(channel(server.verify)).check(request).await.unwrap();
+    let request = within_a_trace(tokio_stream::empty(), true);
+    let mut reflection = ServerReflectionClient::new(channel(server.verify));
+    let mut answers = reflection.server_reflection_info(request).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().is_none());
+    // One that is let in does, in between as well.
+    server.verifier().verify(within_a_trace(verify(&api_key), true)).await.unwrap();
+    let spans = spans(server, &collector).await;
+    let described: Vec<_> = spans.iter().map(|(_, described)| described.as_str()).collect();
+    assert_eq!(described, ["keystile.v1.VerifyService/Verify OK"]);
 }
 
 #[tokio::test]

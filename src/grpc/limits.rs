@@ -1,0 +1,212 @@
+//! What bounds every call, whatever it asks: time, a place on its connection, and errors that say what they mean.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{HeaderMap, Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+use tonic::{Code, Status, body::Body, metadata::MetadataMap};
+use tower::{Layer, Service};
+
+use super::{
+    activity::Open,
+    authenticate::{Answering, OPEN},
+    backlog::{Public, Streamed, whole},
+    closing::Closing,
+    connection::Peer,
+    transport_status::{explained, timed_out, too_many_connections},
+};
+
+/// A call that takes longer has lost its caller, or has a caller who feeds it drop by drop.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// By how much a call is ended before its own deadline: tonic ends it at that, and without a word.
+const EARLIER: Duration = Duration::from_millis(2);
+
+#[derive(Debug, Clone)]
+pub(super) struct Limit(pub(super) Closing);
+
+impl<S> Layer<S> for Limit {
+    type Service = Limited<S>;
+
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited { inner, closing: self.0.clone() }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Limited<S> {
+    inner: S,
+    closing: Closing,
+}
+
+impl<S> Service<Request<Body>> for Limited<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Limiting;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Limiting {
+        let kind = Kind::of(request.uri().path());
+        let peer = request.extensions().get::<Peer>();
+        let surplus = kind != Kind::Public
+            && peer.is_some_and(|peer| {
+                peer.activity.is_spare() && !peer.connections.has_room_for(&peer.activity)
+            });
+        let counted = peer.filter(|_| kind != Kind::Public && !surplus);
+        let open = counted.map(|peer| Open::new(peer.activity.clone()));
+        let patience =
+            deadline(request.headers()).map_or(LONGEST_CALL, |deadline| deadline.min(LONGEST_CALL));
+        let answering = if surplus {
+            Box::pin(std::future::ready(Ok(too_many_connections().into_http())))
+        } else {
+            self.inner.call(request)
+        };
+        let closing = (kind == Kind::Public).then(|| self.closing.clone());
+        Limiting { answering, patience, limit: None, kind, open, closing }
+    }
+}
+
+pin_project! {
+    /// A call until it is answered.
+    pub(super) struct Limiting {
+        answering: Answering,
+        patience: Duration,
+        // There once the call has to wait for something: most are answered at once.
+        #[pin]
+        limit: Option<Sleep>,
+        kind: Kind,
+        open: Option<Open>,
+        closing: Option<Closing>,
+    }
+}
+
+impl Future for Limiting {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let response = match this.answering.as_mut().poll(context) {
+            Poll::Ready(Ok(response)) => response,
+            Poll::Pending => {
+                if this.limit.is_none() {
+                    this.limit.set(Some(sleep(*this.patience)));
+                }
+                if let Some(limit) = this.limit.as_pin_mut() {
+                    ready!(limit.poll(context));
+                }
+                timed_out().into_http()
+            }
+        };
+        let open = this.open.take();
+        let code = response.headers().get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
+        // An error may be from before its caller was known.
+        if let (None, Some(open)) = (code, &open) {
+            open.0.let_in();
+        }
+        Poll::Ready(Ok(match (code, *this.kind, open) {
+            (Some(_), ..) => explain(response),
+            (None, Kind::Whole, Some(open)) => whole(response, &open.0, context),
+            (None, Kind::Stream, Some(open)) => response.map(|body| Body::new(Streamed::new(body, open))),
+            (None, Kind::Public, _) => match this.closing.take() {
+                Some(closing) => response.map(|body| Body::new(Public::until(closing, body))),
+                None => response,
+            },
+            _ => response,
+        }))
+    }
+}
+
+/// An error with details, whoever made it.
+fn explain(response: Response<Body>) -> Response<Body> {
+    if response.headers().contains_key(DETAILS) {
+        return response;
+    }
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok => explained(status).into_http(),
+        _ => response,
+    }
+}
+
+const DETAILS: &str = "grpc-status-details-bin";
+
+/// How long a call may work on what it can answer in part: a little less than it has.
+pub(super) fn patience(metadata: &MetadataMap) -> Duration {
+    let deadline = deadline(metadata.as_ref()).unwrap_or(LONGEST_CALL).min(LONGEST_CALL);
+    deadline * 4 / 5
+}
+
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let deadline = timeout(headers.get("grpc-timeout")?.to_str().ok()?)?;
+    Some(deadline.saturating_sub(EARLIER))
+}
+
+/// How a call answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Little, and so often that nothing may be done about it.
+    Verification,
+    Whole,
+    Stream,
+    /// Health and reflection.
+    Public,
+}
+
+impl Kind {
+    fn of(path: &str) -> Self {
+        match path {
+            "/keystile.v1.VerifyService/Verify" => Self::Verification,
+            "/keystile.v1.VerifyService/StreamVerify" | "/keystile.v1.AuditService/WatchAuditEvents" => {
+                Self::Stream
+            }
+            _ if OPEN.iter().any(|open| path.starts_with(open)) => Self::Public,
+            _ => Self::Whole,
+        }
+    }
+}
+
+/// A span as gRPC writes it: up to eight digits and a unit.
+pub(super) fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_grpc_writes_them() {
+        for (text, expected) in [
+            ("1H", Some(Duration::from_secs(3600))),
+            ("20S", Some(Duration::from_secs(20))),
+            ("99999999n", Some(Duration::from_nanos(99_999_999))),
+            ("123456789n", None),
+            ("S", None),
+            ("", None),
+            ("1é", None),
+            ("5", None),
+        ] {
+            assert_eq!(timeout(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Errors of gRPC itself: what is wrong with a call before, or besides, what it asks.
+
+use prost::DecodeError;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use super::{
+    proto::ErrorReason,
+    status::{RETRY_AFTER, info},
+};
+
+/// The most bytes of a request, which tonic holds requests to, and of an answer: more than clients take by default.
+pub(super) const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
+
+pub(super) fn undecodable(error: &DecodeError) -> Status {
+    malformed(format!("the request is no message of the method's type: {error}"))
+}
+
+fn malformed(message: String) -> Status {
+    let details = info(ErrorReason::MalformedRequest, []);
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+pub(super) fn too_large(message: impl Into<String>) -> Status {
+    let details = info(ErrorReason::TooLarge, [("limit_bytes", LARGEST_MESSAGE.to_string())]);
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+pub(super) fn timed_out() -> Status {
+    let message = "the call was not answered in time";
+    Status::with_error_details(Code::DeadlineExceeded, message, info(ErrorReason::TimeLimit, []))
+}
+
+pub(super) fn too_many_connections() -> Status {
+    let mut details = info(ErrorReason::TooManyConnections, []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "this node holds as many connections as it may; try another node, or again later";
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// For a service that is not here; `listener` is the one that has it, if any has.
+pub(super) fn no_such_service(service: &str, listener: Option<&'static str>) -> Status {
+    let (message, metadata) = match listener {
+        Some(listener) => (
+            format!("{service} is served by the {listener} listener, not by this one"),
+            vec![("service", service.to_owned()), ("listener", listener.to_owned())],
+        ),
+        None => ("there is no such service".to_owned(), Vec::new()),
+    };
+    Status::with_error_details(Code::Unimplemented, message, info(ErrorReason::Unsupported, metadata))
+}
+
+/// The same error with an ErrorInfo; what has none was made by a library, never by us.
+pub(super) fn explained(status: Status) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    let message = status.message().to_owned();
+    let (code, reason) = match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => return too_large(message),
+        Code::DeadlineExceeded => return timed_out(),
+        Code::Unimplemented => {
+            let message =
+                if message.is_empty() { "the service has no such method".to_owned() } else { message };
+            let details = info(ErrorReason::Unsupported, []);
+            // It may say which compressions there are.
+            let metadata = status.metadata().clone();
+            return Status::with_error_details_and_metadata(Code::Unimplemented, message, details, metadata);
+        }
+        // Of health and reflection.
+        Code::NotFound => (Code::NotFound, ErrorReason::NotFound),
+        // Broken framing: gRPC's code for it is INTERNAL, but the fault is the caller's.
+        _ => return malformed(message),
+    };
+    let details = info(reason, [("resource", message.clone())]);
+    Status::with_error_details(code, message, details)
+}
