@@ -5,7 +5,7 @@ use std::pin::pin;
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Listeners, Stopped, World, reachable},
+    app::{self, App, Listeners, Stopped, World, reachable},
     config::Config,
 };
 
@@ -14,6 +14,7 @@ use super::{Failure, first_start, print, signals};
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let mut shutdown = pin!(signals::first()?);
     let listeners = Listeners::bind(&config.listen).await?;
+    let _claim = app::claim(config)?;
     let app = tokio::select! {
         biased;
         () = shutdown.as_mut() => {

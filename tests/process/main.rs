@@ -3,11 +3,14 @@
 
 mod cluster;
 mod crash;
+mod disk;
 mod first_start;
+mod full_disk;
 mod held;
 mod home;
 mod inventory;
 mod ledger;
+mod losses;
 mod needles;
 mod outage;
 mod peppers;
