@@ -10,7 +10,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Notify,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 use crate::database::{Database, Kind};
@@ -28,6 +28,7 @@ pub(crate) enum Fault {
     Vanished,
 }
 
+/// Connections through it end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -50,10 +51,12 @@ impl Proxy {
         let task = tokio::spawn({
             let shared = shared.clone();
             async move {
+                // They end with this task.
+                let mut connections = JoinSet::new();
                 loop {
                     let (client, _) = listener.accept().await.unwrap();
                     let server = TcpStream::connect(&server).await.unwrap();
-                    tokio::spawn(pass(client, server, shared.clone()));
+                    connections.spawn(pass(client, server, shared.clone()));
                 }
             }
         });
