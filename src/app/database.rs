@@ -8,18 +8,33 @@ use tracing::{info, warn};
 use crate::{
     config::{Database, DatabaseConfig},
     ports::StoreError,
-    store::{Location, Options, SqlStore},
+    store::{Claim, ClaimError, Location, Options, SqlStore},
 };
 
 use super::StartError;
+
+/// Keeps other servers off an embedded database.
+pub(super) fn claim(config: &DatabaseConfig) -> Result<Claim, StartError> {
+    Claim::take(&location(config)).map_err(|error| match error {
+        ClaimError::Store(error) => not_opened(config, error),
+        in_use => StartError::DatabaseInUse(in_use),
+    })
+}
 
 /// Opens the database; while it does not answer, tries again for a while.
 pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, StartError> {
     let mut refused = None;
     match timeout(PATIENCE, try_on(config, &mut refused)).await {
         Ok(Ok(store)) => Ok(Arc::new(store)),
-        Ok(Err(source)) => Err(StartError::DatabaseRefused { database: describe(config), source }),
+        Ok(Err(source)) => Err(not_opened(config, source)),
         Err(_) => Err(StartError::NoDatabase { database: describe(config), patience: PATIENCE, refused }),
+    }
+}
+
+fn not_opened(config: &DatabaseConfig, source: StoreError) -> StartError {
+    match source {
+        StoreError::Broken(_) => StartError::DatabaseRefused { database: describe(config), source },
+        StoreError::Unavailable(_) => source.into(),
     }
 }
 
@@ -52,6 +67,9 @@ pub(super) fn kind(config: &DatabaseConfig) -> &'static str {
 /// How long the database may take to appear: longer than its restart, shorter than a supervisor's patience.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Longer than a change waits for another, so that no slow one is taken for lost.
+const VANISHED_AFTER: Duration = Duration::from_secs(60);
+
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -79,15 +97,19 @@ async fn try_on(config: &DatabaseConfig, refused: &mut Option<StoreError>) -> Re
 }
 
 async fn open_once(config: &DatabaseConfig) -> Result<SqlStore, StoreError> {
-    let location = match &config.location {
-        Database::Embedded { file } => Location::Sqlite(file.clone()),
-        Database::Server { url } => Location::Server(url.expose().to_owned()),
-    };
     SqlStore::open(Options {
-        location,
+        location: location(config),
         max_connections: config.max_connections,
         acquire_timeout: config.timeout,
         connect_timeout: config.timeout,
+        vanished_after: VANISHED_AFTER,
     })
     .await
+}
+
+fn location(config: &DatabaseConfig) -> Location {
+    match &config.location {
+        Database::Embedded { file } => Location::Sqlite(file.clone()),
+        Database::Server { url } => Location::Server(url.expose().to_owned()),
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     grpc,
     ports::StoreError,
     service,
-    store::MigrateError,
+    store::{ClaimError, MigrateError},
     telemetry::TracesError,
 };
 
@@ -45,6 +45,9 @@ pub enum StartError {
     /// It answered, and would not let Keystile in.
     #[error("KEYSTILE_DATABASE_URL: {database}: {source}")]
     DatabaseRefused { database: String, source: StoreError },
+    /// Another server has it.
+    #[error("KEYSTILE_DATABASE_URL: {0}")]
+    DatabaseInUse(#[source] ClaimError),
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
@@ -74,7 +77,8 @@ impl StartError {
             | Self::PepperFile(_)
             | Self::PepperFileLost { .. }
             | Self::PeppersMissing(_)
-            | Self::DatabaseRefused { .. } => true,
+            | Self::DatabaseRefused { .. }
+            | Self::DatabaseInUse(_) => true,
             Self::Migrate(error) => matches!(error, MigrateError::Newer { .. }),
             _ => false,
         }

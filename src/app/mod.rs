@@ -25,7 +25,7 @@ use crate::{
     domain::{digest::Peppers, recognition::Recognition},
     ports::Clock,
     service::Service,
-    store::SqlStore,
+    store::{Claim, SqlStore},
 };
 
 pub use crate::service::{PepperUsage, RootKey};
@@ -36,6 +36,12 @@ pub use error::{ServeError, StartError};
 pub use health::{Unhealthy, check_health};
 pub use listeners::{BindError, Listeners, reachable};
 pub use world::World;
+
+/// Keeps a second server off an embedded database, as long as the answer lives. Commands next to a server need none.
+pub fn claim(config: &Config) -> Result<Claim, StartError> {
+    create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
+    database::claim(&config.database)
+}
 
 /// Keystile, ready to serve: the database answers and is migrated, and every pepper that it needs is there.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::pin::pin;
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Listeners, Stopped, World, raise_limit, reachable},
+    app::{self, App, Listeners, Stopped, World, raise_limit, reachable},
     config::Config,
 };
 
@@ -15,6 +15,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let mut shutdown = pin!(signals::first()?);
     raise_limit();
     let listeners = Listeners::bind(&config.listen).await?;
+    let _claim = app::claim(config)?;
     let app = tokio::select! {
         biased;
         () = shutdown.as_mut() => {

@@ -22,7 +22,7 @@ use crate::domain::{
 
 use super::recorder::{Rehash, Use};
 
-/// The store failed; what it was asked for did not happen, or is not known to have.
+/// The store failed; what it was asked for did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It does not answer now; trying again may help.
@@ -264,6 +264,9 @@ pub enum CommitError {
     /// [`Expect::ServiceAccount`] does not hold.
     #[error("the service account is gone")]
     OwnerGone,
+    /// The database failed in the middle of COMMIT: the change was made as a whole or not at all.
+    #[error("whether the change was made is not known: {0}")]
+    OutcomeUnknown(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -14,7 +14,10 @@ use crate::{
         service_account::ServiceAccount,
         time::Timestamp,
     },
-    ports::store::{Commit, CommitError, CommitStep, Existing, Expect, Write},
+    ports::{
+        StoreError,
+        store::{Commit, CommitError, CommitStep, Existing, Expect, Write},
+    },
 };
 
 use super::{AccountView, Call, Error, KeyView, Service};
@@ -59,6 +62,9 @@ impl Failed {
             CommitError::Exists(_) => Self::For(Error::AlreadyExists { resource }),
             CommitError::InUse(by) => Self::For(Error::InUse { resource, used_by: by.as_str() }),
             CommitError::OwnerGone => Self::For(Error::OwnerGone { resource }),
+            unknown @ CommitError::OutcomeUnknown(_) => {
+                Self::For(StoreError::Unavailable(unknown.to_string()).into())
+            }
             CommitError::Store(error) => Self::For(error.into()),
         }
     }

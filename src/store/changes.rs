@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     sea_query::OnConflict,
 };
 
@@ -25,10 +24,11 @@ use crate::{
 use super::{
     commit::{Stop, insert},
     rows::{key_terms, keys, projects, secrets, service_accounts},
+    transaction::Transaction,
 };
 
 /// Does `write` as part of the change that `revision` will name.
-pub(super) async fn apply(tx: &DatabaseTransaction, write: &Write, revision: Revision) -> Result<(), Stop> {
+pub(super) async fn apply(tx: &Transaction, write: &Write, revision: Revision) -> Result<(), Stop> {
     match write {
         Write::InsertProject(project) => {
             let row = projects::Model::new(project, revision).into_active_model();
@@ -85,7 +85,7 @@ fn one(rows_affected: u64) -> Result<(), Stop> {
     if rows_affected == 1 { Ok(()) } else { Err(Stop::Refused(CommitError::Conflict)) }
 }
 
-async fn update_project(tx: &DatabaseTransaction, project: &Project, revision: Revision) -> Result<(), Stop> {
+async fn update_project(tx: &Transaction, project: &Project, revision: Revision) -> Result<(), Stop> {
     let row = projects::Model::new(project, revision).into_active_model().reset_all();
     let updated = projects::Entity::update_many()
         .set(row)
@@ -96,11 +96,7 @@ async fn update_project(tx: &DatabaseTransaction, project: &Project, revision: R
     one(updated.rows_affected)
 }
 
-async fn update_account(
-    tx: &DatabaseTransaction,
-    account: &ServiceAccount,
-    revision: Revision,
-) -> Result<(), Stop> {
+async fn update_account(tx: &Transaction, account: &ServiceAccount, revision: Revision) -> Result<(), Stop> {
     let row = service_accounts::Model::new(account, revision).into_active_model();
     let row = service_accounts::ActiveModel { last_used_time: NotSet, ..row.reset_all() };
     let updated = service_accounts::Entity::update_many()
@@ -114,7 +110,7 @@ async fn update_account(
 }
 
 async fn delete_keys_of(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     (project, service_account): (&ProjectId, &ServiceAccountId),
     time: Timestamp,
     purge_time: Timestamp,
@@ -138,7 +134,7 @@ async fn delete_keys_of(
     Ok(())
 }
 
-async fn update_key(tx: &DatabaseTransaction, key: &Key, revision: Revision) -> Result<(), Stop> {
+async fn update_key(tx: &Transaction, key: &Key, revision: Revision) -> Result<(), Stop> {
     let row = keys::Model::new(key, revision).into_active_model();
     let row = keys::ActiveModel { last_used_time: NotSet, ..row.reset_all() };
     let updated = keys::Entity::update_many()
@@ -160,7 +156,7 @@ async fn update_key(tx: &DatabaseTransaction, key: &Key, revision: Revision) -> 
 
 /// Of a secret that is there already, only its end changes: a digest may have come under a newer pepper
 /// since it was read, and been used.
-async fn write_secrets(tx: &DatabaseTransaction, key: &Key) -> Result<(), Stop> {
+async fn write_secrets(tx: &Transaction, key: &Key) -> Result<(), Stop> {
     let rows = key.secrets.iter().map(|secret| secrets::Model::new(key.id, secret).into_active_model());
     secrets::Entity::insert_many(rows)
         .on_conflict(
@@ -173,7 +169,7 @@ async fn write_secrets(tx: &DatabaseTransaction, key: &Key) -> Result<(), Stop> 
     Ok(())
 }
 
-async fn update_terms(tx: &DatabaseTransaction, key: &Key) -> Result<(), Stop> {
+async fn update_terms(tx: &Transaction, key: &Key) -> Result<(), Stop> {
     let stored: BTreeSet<String> = key_terms::Entity::find()
         .select_only()
         .column(key_terms::Column::Term)

@@ -3,7 +3,7 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 
 use crate::{
@@ -15,9 +15,10 @@ use crate::{
 };
 
 use super::{
-    SqlStore, changes, error, expect,
+    SqlStore, changes, error, events, expect,
     rows::{audit_events, change_head, requests},
     session::Attempts,
+    transaction::{Transaction, Uncommitted},
     wakeups,
 };
 
@@ -65,7 +66,7 @@ impl From<Stop> for CommitError {
 }
 
 /// Inserts a row; one that is there already is `existing`.
-pub(super) async fn insert<A>(tx: &DatabaseTransaction, row: A, existing: Existing) -> Result<(), Stop>
+pub(super) async fn insert<A>(tx: &Transaction, row: A, existing: Existing) -> Result<(), Stop>
 where
     A: ActiveModelTrait,
 {
@@ -77,26 +78,42 @@ where
 
 async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
     let writing = store.write().await?;
-    match change(&writing.tx, commit).await {
-        Ok(events) if !commit.validate_only => {
-            // Whatever stops it here, whether it was made is not known.
-            writing.commit().await.map_err(|error| {
-                Stop::from(StoreError::Unavailable(format!(
-                    "whether the change was made is not known: {}",
-                    error::tell(&error)
-                )))
-            })?;
-            Ok(events)
-        }
-        outcome => {
+    let events = match change(store, &writing.tx, commit).await {
+        Ok(events) => events,
+        Err(stop) => {
             writing.undo().await;
-            outcome
+            return Err(stop);
         }
+    };
+    if commit.validate_only {
+        writing.undo().await;
+        return Ok(events);
+    }
+    let last = *events.last().expect("a commit has at least one step");
+    if let Err(error) = writing.commit().await {
+        is_made_all_the_same(store, last, error).await?;
+    }
+    store.answered.note(last);
+    Ok(events)
+}
+
+/// What became of the change `made`, which the database did not confirm.
+async fn is_made_all_the_same(store: &SqlStore, made: Head, error: Uncommitted) -> Result<(), Stop> {
+    let unknown = |error: &DbErr| Stop::Refused(CommitError::OutcomeUnknown(error::tell(error)));
+    match error {
+        Uncommitted::Unknown(error) => Err(unknown(&error)),
+        // It is over, so reading once settles it.
+        Uncommitted::Undone(error) => match events::contains(&store.db, made).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stop::Database(error)),
+            Err(_) => Err(unknown(&error)),
+        },
     }
 }
 
-async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Vec<Head>, Stop> {
+async fn change(store: &SqlStore, tx: &Transaction, commit: &Commit) -> Result<Vec<Head>, Stop> {
     let mut head = lock_head(tx).await?;
+    store.answered.compare(head);
     // First of all, so that a request that is repeated while it runs is known for what it is.
     if let Some(request) = &commit.remember {
         let row = requests::Model::from(request).into_active_model();
@@ -124,13 +141,13 @@ async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Vec<Head>, 
 
 /// Changes wait for each other here, before they read or write anything else: none can overtake
 /// another, nor stand in its way.
-async fn lock_head(tx: &DatabaseTransaction) -> Result<Head, Stop> {
+async fn lock_head(tx: &Transaction) -> Result<Head, Stop> {
     let row = change_head::Entity::find_by_id(change_head::ONLY).lock_exclusive().one(tx).await?;
     let row = row.ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
     Ok(row.try_into()?)
 }
 
-async fn move_head(tx: &DatabaseTransaction, head: Head) -> Result<(), DbErr> {
+async fn move_head(tx: &Transaction, head: Head) -> Result<(), DbErr> {
     let row =
         change_head::ActiveModel { id: NotSet, revision: Set(head.revision), hash: Set(head.hash.into()) };
     change_head::Entity::update_many()

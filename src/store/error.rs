@@ -28,10 +28,32 @@ pub(super) fn failed(error: DbErr) -> StoreError {
 pub(super) fn kind(error: &DbErr) -> Kind {
     match error {
         DbErr::ConnectionAcquire(_) => Kind::Unavailable,
+        other => from_driver(other).map_or(Kind::Broken, sqlx_kind),
+    }
+}
+
+/// Whether the database said so itself, so that the connection may still be good.
+pub(super) fn is_answer(error: &DbErr) -> bool {
+    matches!(from_driver(error), Some(SqlxError::Database(_)))
+}
+
+/// Whether a COMMIT that fails like this has rolled back: SQLite does so by itself when the disk is full.
+/// (After a failed sync it does as well, but what it wrote before may still come back after a crash.)
+pub(super) fn undoes(error: &DbErr) -> bool {
+    match from_driver(error) {
+        Some(SqlxError::Database(answer)) if answer.try_downcast_ref::<SqlxSqliteError>().is_some() => {
+            sqlite_code(&answer.code().unwrap_or_default()) == FULL
+        }
+        _ => false,
+    }
+}
+
+fn from_driver(error: &DbErr) -> Option<&SqlxError> {
+    match error {
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => sqlx_kind(error),
-        _ => Kind::Broken,
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
     }
 }
 
@@ -50,12 +72,7 @@ pub(super) fn sqlx_kind(error: &SqlxError) -> Kind {
 
 /// The error as text for the log.
 pub(super) fn tell(error: &DbErr) -> String {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => sqlx_tell(error),
-        other => other.to_string(),
-    }
+    from_driver(error).map_or_else(|| error.to_string(), sqlx_tell)
 }
 
 /// Servers quote the offending value when they refuse one ("Duplicate entry 'x' for key"), so of
@@ -90,7 +107,7 @@ fn answer_kind(answer: &(dyn DatabaseError + 'static)) -> Kind {
     } else if let Some(error) = answer.try_downcast_ref::<SqlxMySqlError>() {
         mysql_kind(error.number())
     } else {
-        sqlite_kind(code.parse().unwrap_or(0))
+        sqlite_kind(sqlite_code(&code))
     }
 }
 
@@ -116,10 +133,18 @@ fn mysql_kind(number: u16) -> Kind {
     }
 }
 
-fn sqlite_kind(extended_code: i32) -> Kind {
-    match extended_code & 0xff {
-        // BUSY, LOCKED, IOERR, FULL, CANTOPEN
-        5 | 6 | 10 | 13 | 14 => Kind::Unavailable,
+/// SQLite's SQLITE_FULL.
+const FULL: i32 = 13;
+
+/// The primary result code in the extended one.
+fn sqlite_code(extended: &str) -> i32 {
+    extended.parse().unwrap_or(0) & 0xff
+}
+
+fn sqlite_kind(code: i32) -> Kind {
+    match code {
+        // BUSY, LOCKED, IOERR, CANTOPEN
+        5 | 6 | 10 | FULL | 14 => Kind::Unavailable,
         _ => Kind::Broken,
     }
 }

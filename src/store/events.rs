@@ -1,6 +1,8 @@
 //! Reading the change log.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::{
     domain::{
@@ -74,6 +76,12 @@ pub(super) async fn changes_after(
         .await
         .map_err(failed)?;
     Ok(rows.into_iter().map(|(revision, target)| Step { revision, target }).collect())
+}
+
+/// Whether the event that made this the head is in the log.
+pub(super) async fn contains(db: &DatabaseConnection, head: Head) -> Result<bool, DbErr> {
+    let event = Entity::find_by_id(head.revision).filter(Column::Hash.eq(head.hash.to_vec()));
+    Ok(event.count(db).await? > 0)
 }
 
 pub(super) async fn head(db: &DatabaseConnection) -> Result<Head, StoreError> {

@@ -1,18 +1,16 @@
 //! What must still hold when a change is made.
 
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select};
 
 use crate::ports::store::{CommitError, Expect, KeysOf, UsedBy};
 
 use super::{
     commit::Stop,
     rows::{keys, projects, service_accounts},
+    transaction::Transaction,
 };
 
-pub(super) async fn check(tx: &DatabaseTransaction, expected: &Expect) -> Result<(), Stop> {
+pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Stop> {
     let (holds, otherwise) = match expected {
         Expect::ServiceAccount(project, id) => {
             let account = service_accounts::Entity::find_by_id((project.to_string(), id.to_string()));
@@ -48,7 +46,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, expected: &Expect) -> Result
     if holds { Ok(()) } else { Err(Stop::Refused(otherwise)) }
 }
 
-async fn any<E: EntityTrait>(tx: &DatabaseTransaction, rows: Select<E>) -> Result<bool, DbErr>
+async fn any<E: EntityTrait>(tx: &Transaction, rows: Select<E>) -> Result<bool, DbErr>
 where
     E::Model: Send + Sync,
 {

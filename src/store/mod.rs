@@ -1,6 +1,8 @@
 //! The store in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB.
 
+mod answered;
 mod changes;
+mod claim;
 mod commit;
 mod error;
 mod events;
@@ -16,6 +18,7 @@ mod requests;
 mod rows;
 mod session;
 mod traces;
+mod transaction;
 mod uses;
 mod wakeups;
 
@@ -47,6 +50,7 @@ use crate::{
     },
 };
 
+pub use claim::{Claim, ClaimError};
 pub use migrate::MigrateError;
 pub use open::{Location, Options};
 
@@ -56,6 +60,8 @@ pub struct SqlStore {
     /// is fair and cheap, waiting there is neither.
     turn: Option<Mutex<()>>,
     loads: load::Queries,
+    answered: answered::Answered,
+    observer: Option<transaction::Observer>,
     options: Options,
 }
 
@@ -169,6 +175,13 @@ impl Store for SqlStore {
 
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {
         traces::rehash(self, rehashes).await
+    }
+}
+
+impl SqlStore {
+    /// How often a change found that the database had lost others, which it had confirmed.
+    pub fn losses(&self) -> u64 {
+        self.answered.losses()
     }
 }
 

@@ -1,11 +1,20 @@
 //! How the database is reached: one pool, whose connections are all set up alike.
 
-use std::{fmt, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
+use rustix::fs::{Access, access};
 use sea_orm::{
     DatabaseConnection, SqlxError, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
     sqlx::{
-        ConnectOptions, Connection, Database, Executor,
+        AssertSqlSafe, ConnectOptions, Connection, Database, Executor,
         mysql::{MySqlConnectOptions, MySqlConnection},
         pool::PoolOptions,
         postgres::{PgConnectOptions, PgConnection},
@@ -16,7 +25,7 @@ use tokio::sync::Mutex;
 
 use crate::ports::StoreError;
 
-use super::{SqlStore, error, load::Queries};
+use super::{SqlStore, answered::Answered, claim::cannot_write, error, load::Queries, transaction::Observer};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -26,6 +35,8 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How long the first connection may take.
     pub connect_timeout: Duration,
+    /// How long a transaction of a client that vanished may hold its locks on a server. At least a second.
+    pub vanished_after: Duration,
 }
 
 #[derive(Clone)]
@@ -42,11 +53,13 @@ impl SqlStore {
         let db = connect(&options).await?;
         let turn = matches!(options.location, Location::Sqlite(_)).then(Mutex::default);
         let loads = Queries::new(db.get_database_backend());
-        Ok(Self { db, turn, loads, options })
+        Ok(Self { db, turn, loads, options, answered: Answered::default(), observer: None })
     }
 
     /// Shows every statement to `observer` once it ran, parameters included: for counting, not for logs.
     pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        let observer: Observer = Arc::new(observer);
+        self.observer = Some(Arc::clone(&observer));
         self.db.set_metric_callback(move |info| observer(info.statement));
     }
 
@@ -66,7 +79,7 @@ pub(super) async fn connect(options: &Options) -> Result<DatabaseConnection, Sto
 }
 
 async fn sqlite(options: &Options, file: &PathBuf) -> Result<DatabaseConnection, StoreError> {
-    create(file).map_err(|why| StoreError::Unavailable(format!("{}: {why}", file.display())))?;
+    create(file).map_err(|why| cannot_write(file, &why))?;
     let connect = SqliteConnectOptions::new()
         .filename(file)
         .journal_mode(SqliteJournalMode::Wal)
@@ -83,31 +96,38 @@ async fn sqlite(options: &Options, file: &PathBuf) -> Result<DatabaseConnection,
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
-/// Makes the file for its owner's eyes alone; SQLite gives its side files the same mode.
-fn create(file: &PathBuf) -> io::Result<()> {
+/// Makes the file for its owner's eyes alone; SQLite gives its side files the same mode. One that exists must be
+/// writable, or SQLite would open it for reading only.
+fn create(file: &Path) -> io::Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     match created {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_writable(file),
         other => other.map(drop),
     }
+}
+
+/// Without opening the file: to close it again would end the locks that this process holds on it.
+fn is_writable(file: &Path) -> io::Result<()> {
+    let directory = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    access(file, Access::READ_OK | Access::WRITE_OK)?;
+    // For the files that SQLite puts next to it.
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 async fn postgres(options: &Options, url: &str) -> Result<DatabaseConnection, StoreError> {
     let connect: PgConnectOptions = url.parse().map_err(unreachable)?;
     let connect = connect.application_name("keystile").disable_statement_logging();
     try_once(&connect, options).await?;
+    let settings = format!(
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+         SET lock_timeout = '10s'; \
+         SET idle_in_transaction_session_timeout = '{}s'",
+        options.vanished_after.as_secs()
+    );
     let pool = server_pool(options)
-        .after_connect(|connection: &mut PgConnection, _| {
-            Box::pin(async move {
-                connection
-                    .execute(
-                        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-                         SET lock_timeout = '10s'; \
-                         SET idle_in_transaction_session_timeout = '60s'",
-                    )
-                    .await
-                    .map(drop)
-            })
+        .after_connect(move |connection: &mut PgConnection, _| {
+            let settings = AssertSqlSafe(settings.clone());
+            Box::pin(async move { connection.execute(settings).await.map(drop) })
         })
         .connect_lazy_with(connect);
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
@@ -117,18 +137,21 @@ async fn mysql(options: &Options, url: &str) -> Result<DatabaseConnection, Store
     let connect: MySqlConnectOptions = url.parse().map_err(unreachable)?;
     let connect = connect.charset("utf8mb4").disable_statement_logging();
     try_once(&connect, options).await?;
+    // MySQL has no bound for idle transactions alone, so idle connections end as well: from this side first,
+    // since the server writes a warning to its log for each that it ends.
+    let settings = format!(
+        "SET SESSION innodb_lock_wait_timeout = 10, wait_timeout = {}, \
+         sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+        options.vanished_after.as_secs()
+    );
     let pool = server_pool(options)
-        .after_connect(|connection: &mut MySqlConnection, _| {
+        .idle_timeout(options.vanished_after / 2)
+        .after_connect(move |connection: &mut MySqlConnection, _| {
+            let settings = AssertSqlSafe(settings.clone());
             Box::pin(async move {
                 // Under REPEATABLE READ a transaction that waited for a lock would go on to read the past.
                 connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-                connection
-                    .execute(
-                        "SET SESSION innodb_lock_wait_timeout = 10, \
-                         sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
-                    )
-                    .await
-                    .map(drop)
+                connection.execute(settings).await.map(drop)
             })
         })
         .connect_lazy_with(connect);

@@ -34,5 +34,5 @@ async fn delete(store: &SqlStore, before: Timestamp) -> Result<(), DbErr> {
         .filter(requests::Column::Time.lt(before.as_micros()))
         .exec(&writing.tx)
         .await?;
-    writing.commit().await
+    Ok(writing.commit().await?)
 }

@@ -1,11 +1,12 @@
 //! Write transactions, which take turns where the database has one writer.
 
-use sea_orm::{
-    ConnAcquireErr, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnAcquireErr, DbErr};
 use tokio::sync::MutexGuard;
 
-use super::{SqlStore, error};
+use super::{
+    SqlStore, error,
+    transaction::{Transaction, Uncommitted},
+};
 
 /// How often a transaction is tried that the database breaks off in favour of another.
 pub(super) struct Attempts {
@@ -27,7 +28,7 @@ impl Attempts {
 
 /// Fields are dropped in this order: the turn ends after the transaction.
 pub(super) struct Writing<'a> {
-    pub tx: DatabaseTransaction,
+    pub tx: Transaction,
     _turn: Option<MutexGuard<'a, ()>>,
 }
 
@@ -42,18 +43,13 @@ impl SqlStore {
             ),
             None => None,
         };
-        let options = TransactionOptions {
-            // A transaction that begins as a reader and turns writer may find that it cannot.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        let tx = self.db.begin_with_options(options).await?;
+        let tx = Transaction::begin(&self.db, self.observer.clone()).await?;
         Ok(Writing { tx, _turn: turn })
     }
 }
 
 impl Writing<'_> {
-    pub(super) async fn commit(self) -> Result<(), DbErr> {
+    pub(super) async fn commit(self) -> Result<(), Uncommitted> {
         let Self { tx, _turn } = self;
         tx.commit().await
     }
@@ -61,7 +57,6 @@ impl Writing<'_> {
     /// Undoes everything before the next writer's turn.
     pub(super) async fn undo(self) {
         let Self { tx, _turn } = self;
-        // What cannot be rolled back has lost its connection, and the database undoes it by itself.
-        let _ = tx.rollback().await;
+        tx.undo().await;
     }
 }

@@ -72,7 +72,7 @@ async fn move_forward(store: &SqlStore, uses: &[Use]) -> Result<(), DbErr> {
     for statement in [uses.of_keys(), uses.of_secrets(), uses.of_owners()] {
         tx.execute(&statement).await?;
     }
-    writing.commit().await
+    Ok(writing.commit().await?)
 }
 
 /// A digest is replaced only where the one that was verified still stands.
@@ -89,5 +89,5 @@ async fn replace_digests(store: &SqlStore, batch: &[Rehash]) -> Result<(), DbErr
             .exec(&writing.tx)
             .await?;
     }
-    writing.commit().await
+    Ok(writing.commit().await?)
 }

@@ -3,14 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqlxError, Statement, sqlx::postgres::PgListener,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlxError, Statement, sqlx::postgres::PgListener};
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
 use crate::{domain::Revision, ports::store::Wakeups};
 
-use super::{Location, SqlStore};
+use super::{Location, SqlStore, transaction::Transaction};
 
 const CHANNEL: &str = "keystile_changes";
 
@@ -18,7 +16,7 @@ const CHANNEL: &str = "keystile_changes";
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Has PostgreSQL tell all who listen once the transaction is committed.
-pub(super) async fn announce(tx: &DatabaseTransaction, revision: Revision) -> Result<(), DbErr> {
+pub(super) async fn announce(tx: &Transaction, revision: Revision) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
         let values = [CHANNEL.into(), revision.to_string().into()];
         let notify = "SELECT pg_notify($1, $2)";

@@ -1,10 +1,18 @@
 //! Starts that fail, each with an exit code and words that say what to do, and commands besides serving.
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    fs::{self, Permissions},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 use crate::{
     home::{Home, Serving, pepper},
-    support::database::{Database, Kind},
+    support::{
+        database::{Database, Kind},
+        process::Process,
+    },
 };
 
 const MISCONFIGURED: i32 = 78;
@@ -142,6 +150,55 @@ async fn a_newer_database_is_refused_with_its_version_and_left_alone() {
         let minted = home.run(&["root-key"]).await.with_code(0);
         assert_ne!(minted.stdout, "");
     }
+}
+
+#[tokio::test]
+async fn a_second_server_on_one_embedded_database_is_refused() {
+    let home = Home::embedded();
+    let serving = home.serve().await;
+    let ended = home.run(&["serve"]).await.with_code(MISCONFIGURED);
+    let directory = home.data().canonicalize().unwrap();
+    ended.telling(&format!("another server uses the database in {}", directory.display()));
+    // Commands may run next to a server.
+    for command in ["root-key", "peppers", "migrate"] {
+        home.run(&[command]).await.with_code(0);
+    }
+    serving.root().await;
+    // However it ends, its claim ends with it.
+    serving.process.kill().await;
+    home.serve().await.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_refused_at_once() {
+    let home = Home::embedded();
+    home.run(&["migrate"]).await.with_code(0);
+    let (directory, file) = (home.data(), home.data().join("keystile.db"));
+    let refused = async |path: &Path, mode: u32, text: &str| {
+        let before = fs::metadata(path).unwrap().permissions();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        for command in ["serve", "migrate", "root-key"] {
+            // Trying on for half a minute would end with another code.
+            let ended = bound_by_permissions(&home, command).ended().await.with_code(MISCONFIGURED);
+            ended.telling(text).telling("Permission denied");
+        }
+        fs::set_permissions(path, before).unwrap();
+    };
+    refused(&file, 0o400, "keystile.db cannot be written").await;
+    refused(&directory, 0o500, "keystile.db").await;
+    fs::remove_file(&file).unwrap();
+    refused(&directory, 0o500, "keystile.db").await;
+    bound_by_permissions(&home, "migrate").ended().await.with_code(0);
+}
+
+/// Starts the binary so that permissions count for it, as they do not for root.
+fn bound_by_permissions(home: &Home, command: &str) -> Process {
+    let binary = env!("CARGO_BIN_EXE_keystile");
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return home.spawn(&[command]);
+    }
+    let without = "--bounding-set=-dac_override,-dac_read_search";
+    Process::spawn(home.command("setpriv").args([without, binary, command]))
 }
 
 #[tokio::test]

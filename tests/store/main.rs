@@ -7,6 +7,7 @@
 mod database;
 
 mod changes;
+mod commits;
 mod ends;
 mod failures;
 mod filters;
@@ -15,6 +16,7 @@ mod loads;
 mod log;
 mod owners;
 mod plans;
+mod proxy;
 mod races;
 mod resources;
 mod sample;
@@ -72,6 +74,7 @@ contract! {
             a_stale_revision_is_a_conflict, a_refused_change_leaves_nothing,
             a_trial_leaves_nothing, each_step_has_an_event_of_its_own, expectations_are_checked_in_the_change,
             requests_are_remembered_for_a_while;
+        commits: changes_may_be_given_up_anywhere, a_database_that_goes_back_is_noticed;
         ends: keys_in_use_are_found, keys_go_with_their_owner, a_purged_key_leaves_nothing,
             a_deleted_project_leaves_nothing_but_its_log;
         races: concurrent_changes_make_one_gapless_chain, of_changes_to_one_key_one_wins,

@@ -87,6 +87,7 @@ impl Database {
             max_connections: 4,
             acquire_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
+            vanished_after: Duration::from_secs(60),
         }
     }
 

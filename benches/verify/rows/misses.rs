@@ -38,6 +38,7 @@ pub(super) async fn rows(report: &mut Report) -> Fallible<()> {
         max_connections: 16,
         acquire_timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
+        vanished_after: Duration::from_secs(60),
     };
     let api_keys: Vec<_> = (0..TIMES).map(|it| fixture.keys.api_key(it)).collect();
     // Within this process, to count, and on threads that really are at the same time.

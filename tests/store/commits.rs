@@ -1,0 +1,245 @@
+//! Commits that fail: what is said of them is true, and their connection is not used again.
+
+use std::{pin::pin, task::Poll, time::Duration};
+
+use keystile::{
+    domain::audit::{GENESIS, Head},
+    ports::{
+        Store, StoreError,
+        store::{CommitError, Write},
+    },
+    store::{Options, SqlStore},
+};
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::{
+    database::{Database, Kind},
+    proxy::{Fault, Proxy},
+    sample::{acme, commit, insert_keys, key, key_id, populate, refused, stored, write},
+};
+
+/// Instantiates a test on both database servers.
+macro_rules! on_servers {
+    ($($test:ident),+) => {
+        mod postgres {
+            on_servers!(@on Postgres $($test),+);
+        }
+        mod mariadb {
+            on_servers!(@on MySql $($test),+);
+        }
+    };
+    (@on $kind:ident $($test:ident),+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let (database, store) = super::Database::migrated(super::Kind::$kind).await;
+                super::populate(&store).await;
+                store.close().await;
+                super::$test(&database).await;
+            }
+        )+
+    };
+}
+
+on_servers!(
+    a_connection_cut_before_the_commit_leaves_it_unknown,
+    a_connection_cut_behind_the_commit_leaves_it_unknown,
+    a_refused_commit_is_known_not_to_have_happened,
+    a_client_that_vanished_does_not_hold_up_others_for_long
+);
+
+async fn a_connection_cut_before_the_commit_leaves_it_unknown(database: &Database) {
+    let error = fails(database, Fault::CutBefore, false).await;
+    assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
+}
+
+async fn a_connection_cut_behind_the_commit_leaves_it_unknown(database: &Database) {
+    let error = fails(database, Fault::CutAfter, true).await;
+    assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
+}
+
+async fn a_refused_commit_is_known_not_to_have_happened(database: &Database) {
+    let error = fails(database, Fault::Refused, false).await;
+    assert!(matches!(error, CommitError::Store(_)), "{error:?}");
+}
+
+/// Changes before, at and after a COMMIT with this fault, which is made or not; answers with its error.
+async fn fails(database: &Database, fault: Fault, made: bool) -> CommitError {
+    let proxy = Proxy::start(database).await;
+    let store = SqlStore::open(proxy.options(database)).await.unwrap();
+    insert_keys(&store, [key(1)]).await;
+    let before = sessions(database).await;
+    proxy.arm(fault);
+    let error = refused(&store, vec![Write::InsertKey(key(2))]).await;
+    insert_keys(&store, [key(3)]).await;
+    is_another(database, &before).await;
+    assert_eq!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), made);
+    is_whole(&store, if made { 4 } else { 3 }).await;
+    assert_eq!(store.losses(), 0);
+    store.close().await;
+    error
+}
+
+async fn a_client_that_vanished_does_not_hold_up_others_for_long(database: &Database) {
+    let proxy = Proxy::start(database).await;
+    let options = Options { vanished_after: Duration::from_secs(1), ..proxy.options(database) };
+    let vanishing = SqlStore::open(options).await.unwrap();
+    proxy.arm(Fault::Vanished);
+    let vanished = tokio::spawn(async move { refused(&vanishing, vec![Write::InsertKey(key(1))]).await });
+    proxy.happened().await;
+    let store = database.open().await;
+    // It waits for the lock of the one that vanished, at most ten seconds.
+    insert_keys(&store, [key(2)]).await;
+    assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
+    is_whole(&store, 2).await;
+    vanished.abort();
+    store.close().await;
+}
+
+/// A constraint that is checked at COMMIT fails: the server answers, so nothing is unknown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_constraint_that_fails_at_commit_is_known_not_to_have_happened() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    populate(&store).await;
+    store.close().await;
+    let store = SqlStore::open(Options { max_connections: 1, ..database.options() }).await.unwrap();
+    insert_keys(&store, [key(1)]).await;
+    let before = sessions(&database).await;
+    at_commit(&database, "RAISE EXCEPTION 'no'").await;
+    let error = refused(&store, vec![Write::InsertKey(key(2))]).await;
+    assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
+    database.execute("DROP TRIGGER at_commit ON keys").await;
+    insert_keys(&store, [key(3)]).await;
+    is_another(&database, &before).await;
+    assert!(store.key(&acme(), key_id(2)).await.unwrap().is_none());
+    is_whole(&store, 3).await;
+    store.close().await;
+}
+
+/// Another transaction came between, which the server notices at COMMIT.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_in_the_way_of_another_is_tried_again() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    populate(&store).await;
+    database.execute("CREATE SEQUENCE attempts").await;
+    let first = "IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'later' USING ERRCODE = '40001'; END IF";
+    at_commit(&database, first).await;
+    insert_keys(&store, [key(1)]).await;
+    is_whole(&store, 2).await;
+    store.close().await;
+}
+
+/// Has PostgreSQL do this at the COMMIT of each change that inserts a key.
+async fn at_commit(database: &Database, body: &str) {
+    let create = format!(
+        "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN {body}; RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON keys DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION at_commit()"
+    );
+    database.execute(&create).await;
+}
+
+/// Given up at every point at which it waits, a change is there as a whole or not at all, and stands in no way.
+pub(crate) async fn changes_may_be_given_up_anywhere(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let mut waits = 1;
+    while given_up(store.commit(commit(vec![Write::InsertKey(key(waits))])), waits).await.is_none() {
+        waits += 1;
+        assert!(waits < 1000, "it never ends");
+    }
+    assert!(waits > 3, "it was not given up half-way");
+    insert_keys(store, [key(0)]).await;
+    let mut there = 0;
+    for n in 0..=waits {
+        there += i64::from(store.key(&acme(), key_id(n)).await.unwrap().is_some());
+    }
+    is_whole(store, 1 + there).await;
+}
+
+/// Polls it so many times; `None` when it was still under way then.
+async fn given_up<F: Future>(future: F, mut polls: u64) -> Option<F::Output> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        polls -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polls == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Changes that were answered are gone, or others are in their place.
+pub(crate) async fn a_database_that_goes_back_is_noticed(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    for n in 1..=3 {
+        insert_keys(store, [key(n)]).await;
+    }
+    assert_eq!(store.losses(), 0);
+    // As a restored backup: the log ends at revision 2.
+    let keys = if database.kind == Kind::MySql { "`keys`" } else { "keys" };
+    database.execute(&format!("DELETE FROM {keys} WHERE revision > 2")).await;
+    database
+        .execute(
+            "UPDATE change_head SET revision = 2, hash = (SELECT hash FROM audit_events WHERE revision = 2)",
+        )
+        .await;
+    database.execute("DELETE FROM audit_events WHERE revision > 2").await;
+    assert_eq!(write(store, vec![Write::InsertKey(key(4))]).await, 3, "the database's truth counts");
+    assert_eq!(store.losses(), 1);
+    insert_keys(store, [key(5)]).await;
+    assert_eq!(store.losses(), 1, "it is told once");
+    is_whole(store, 4).await;
+    // As a replica that took over with another change at the same place.
+    database
+        .execute("UPDATE change_head SET hash = (SELECT hash FROM audit_events WHERE revision = 3)")
+        .await;
+    insert_keys(store, [key(6)]).await;
+    assert_eq!(store.losses(), 2);
+}
+
+/// Checks that the log has so many changes, in one chain, and that the next one goes on from there.
+async fn is_whole(store: &SqlStore, length: i64) {
+    let events = store.events_from(1, 10_000).await.unwrap();
+    let mut head = Head { revision: 0, hash: GENESIS };
+    for event in &events {
+        assert_eq!(event.fault_after(&head), None);
+        head = event.head();
+    }
+    assert_eq!(store.head().await.unwrap(), head);
+    assert_eq!(head.revision, length);
+    insert_keys(store, [key(9_999)]).await;
+    assert_eq!(stored(store, key_id(9_999)).await.revision, length + 1);
+}
+
+/// The connections to this database, as its server numbers them.
+async fn sessions(database: &Database) -> Vec<i64> {
+    let others = match database.kind {
+        Kind::Postgres => {
+            "SELECT CAST(pid AS bigint) AS id FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        }
+        _ => {
+            "SELECT CAST(id AS signed) AS id FROM information_schema.processlist \
+             WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+        }
+    };
+    let raw = database.raw().await;
+    let rows = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), others)).await.unwrap();
+    raw.close().await.unwrap();
+    rows.iter().map(|row| row.try_get("", "id").unwrap()).collect()
+}
+
+/// Waits until the one connection is there in place of the one before.
+async fn is_another(database: &Database, before: &[i64]) {
+    for _ in 0..1000 {
+        let now = sessions(database).await;
+        if now.len() == 1 && !before.contains(&now[0]) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{before:?} are used again");
+}
