@@ -184,15 +184,15 @@ impl Service {
             },
             validate_only: call.validate_only,
         };
-        let revision = match self.store.commit(commit).await {
-            Ok(revision) => revision,
+        let head = match self.store.commit(commit).await {
+            Ok(head) => head,
             Err(error) => return Err(Failed::of(error, name)),
         };
         if !call.validate_only {
             // Known here before it is answered.
-            self.changes.made(revision, &name);
+            self.changes.made(head, &name);
         }
-        Ok(revision)
+        Ok(head.revision)
     }
 
     /// The name of what the request made when it was seen before.

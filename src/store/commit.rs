@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{Revision, audit::Head},
+    domain::audit::Head,
     ports::{
         StoreError,
         store::{Commit, CommitError, Existing},
@@ -21,7 +21,7 @@ use super::{
     wakeups,
 };
 
-pub(super) async fn commit(store: &SqlStore, commit: &Commit) -> Result<Revision, CommitError> {
+pub(super) async fn commit(store: &SqlStore, commit: &Commit) -> Result<Head, CommitError> {
     let mut attempts = Attempts::new();
     loop {
         match attempt(store, commit).await {
@@ -75,10 +75,10 @@ where
     }
 }
 
-async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
+async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Head, Stop> {
     let writing = store.write().await?;
     match change(&writing.tx, commit).await {
-        Ok(revision) if !commit.validate_only => {
+        Ok(head) if !commit.validate_only => {
             // Whatever stops it here, whether it was made is not known.
             writing.commit().await.map_err(|error| {
                 Stop::from(StoreError::Unavailable(format!(
@@ -86,7 +86,7 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
                     error::tell(&error)
                 )))
             })?;
-            Ok(revision)
+            Ok(head)
         }
         outcome => {
             writing.undo().await;
@@ -95,7 +95,7 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
     }
 }
 
-async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Revision, Stop> {
+async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Head, Stop> {
     let head = lock_head(tx).await?;
     // First of all, so that a request that is repeated while it runs is known for what it is.
     if let Some(request) = &commit.remember {
@@ -115,7 +115,7 @@ async fn change(tx: &DatabaseTransaction, commit: &Commit) -> Result<Revision, S
         .await?;
     move_head(tx, next).await?;
     wakeups::announce(tx, next.revision).await?;
-    Ok(next.revision)
+    Ok(next)
 }
 
 /// Changes wait for each other here, before they read or write anything else: none can overtake

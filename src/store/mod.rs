@@ -159,7 +159,7 @@ impl Store for SqlStore {
         traces::pepper_usage(&self.db).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Head, CommitError> {
         commit::commit(self, &commit).await
     }
 

@@ -32,7 +32,7 @@ pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Databas
                 change: change(&format!("projects/acme/keys/{n}")),
                 ..commit(vec![Write::InsertKey(key(n))])
             };
-            (pool.commit(change).await.unwrap(), n)
+            (pool.commit(change).await.unwrap().revision, n)
         });
     }
     let revisions: BTreeSet<(i64, u64)> = changes.join_all().await.into_iter().collect();

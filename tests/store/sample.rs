@@ -128,7 +128,7 @@ pub(crate) fn commit(writes: Vec<Write>) -> Commit {
 
 /// Makes a change that must go through.
 pub(crate) async fn write(store: &impl Store, writes: Vec<Write>) -> i64 {
-    store.commit(commit(writes)).await.expect("it goes through")
+    store.commit(commit(writes)).await.expect("it goes through").revision
 }
 
 /// Makes a change that must not go through.

@@ -35,6 +35,14 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         }
         "STORE_UNAVAILABLE" => without_database().await,
         "STOPPING" => stopping().await,
+        "REVISION_AHEAD" => {
+            let after = WatchAuditEventsRequest {
+                parent: "projects/-".into(),
+                after_revision: 812,
+                ..Default::default()
+            };
+            server.watch_as(&server.root, after).await.unwrap_err()
+        }
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
