@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::{KeyValue, metrics::Meter};
 
-use crate::{audit::Decisions, grpc::proto, store::SqlStore};
+use crate::{audit::Decisions, cache::Cache, grpc::proto, ports::Changes, store::SqlStore};
 
 /// Every verification that was decided, by the code that it was answered with.
 pub(super) fn decisions(meter: &Meter, decisions: Arc<Decisions>) {
@@ -26,5 +26,14 @@ pub(super) fn losses(meter: &Meter, store: Arc<SqlStore>) {
         .u64_observable_counter("keystile.database.losses")
         .with_description("Times that the database was found to have lost changes that were answered.")
         .with_callback(move |counter| counter.observe(store.losses(), &[]))
+        .build();
+}
+
+/// How often the change log went backwards under this node.
+pub(super) fn rewinds(meter: &Meter, cache: Arc<Cache>) {
+    meter
+        .u64_observable_counter("keystile.change_log.rewinds")
+        .with_description("Times that the change log was found to have gone backwards or to be another.")
+        .with_callback(move |counter| counter.observe(cache.rewinds().number, &[]))
         .build();
 }

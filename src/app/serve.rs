@@ -50,6 +50,7 @@ impl App {
         let metrics = Metrics::new();
         metrics::decisions(&metrics.meter(), queue.decisions());
         metrics::losses(&metrics.meter(), Arc::clone(&self.store));
+        metrics::rewinds(&metrics.meter(), Arc::clone(&self.cache));
         let observer = Observer::new(&metrics.meter(), Arc::clone(&self.clock), traces(&self.traces)?);
         let observer = Arc::new(observer);
         let health = Health::new().await;

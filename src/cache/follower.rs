@@ -1,19 +1,24 @@
 //! The follower of the change log: what changed anywhere is known here soon after.
 
 use std::{
-    sync::{Arc, atomic::Ordering::SeqCst},
+    mem,
+    sync::{Arc, PoisonError, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
-    domain::changed::Changed,
-    ports::{StoreError, store::Wakeups},
+    domain::{audit::Hash, changed::Changed},
+    ports::{Store, StoreError, changes::Rewinds, store::Wakeups},
 };
 
-use super::Cache;
+use super::{
+    Cache,
+    freshness::Point,
+    seen::{End, Seen, TOO_FAR},
+};
 
 #[derive(Debug)]
 pub struct Follower {
@@ -26,8 +31,6 @@ pub struct Follower {
 
 /// How many changes one query brings.
 const PORTION: u64 = 1000;
-/// How far behind it is cheaper to forget everything than to read what changed.
-const TOO_FAR: i64 = 10_000;
 /// When a query has taken so long, the database does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// When it does not, how soon to ask again, however rarely it is asked otherwise.
@@ -78,26 +81,97 @@ impl Follower {
 impl Cache {
     /// Makes every change known that the store has by now.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let _alone = self.looking.lock().await;
+        let look = self.looks.fetch_add(1, SeqCst) + 1;
+        if self.seen().is_contradicted() {
+            self.start_over().await?;
+        }
+        if !self.read_on(look).await? {
+            self.start_over().await?;
+            if !self.read_on(look).await? {
+                return Err(StoreError::Unavailable("the change log is never the same twice".into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads to the end of the log; `false` when it does not go on from where it was followed to.
+    async fn read_on(&self, look: u64) -> Result<bool, StoreError> {
         loop {
-            let position = self.position.load(SeqCst);
             let asked = self.uptime();
-            let steps = self.store.changes_after(position, PORTION).await?;
-            let Some(last) = steps.last().map(|step| step.revision) else {
-                self.confirm(asked);
-                return Ok(());
+            let era = self.freshness.era();
+            let (from, newest) = {
+                let seen = self.seen();
+                (seen.end().head.revision, seen.newest())
             };
-            if steps.len() as u64 == PORTION {
-                let head = self.store.head().await?.revision;
-                if head - position > TOO_FAR {
-                    self.freshness.made(head, &Changed::Everything);
-                    self.move_to(head);
-                    continue;
-                }
+            let steps = self.store.changes_after(from - 1, PORTION + 1).await?;
+            let whole = steps.len() as u64 <= PORTION;
+            if self.seen().follow(&steps, whole, newest).is_err() {
+                return Ok(false);
+            }
+            // Without the event that it ends with, only its head tells where it ends.
+            let ends_well = self.seen().ends_well();
+            if !ends_well && self.store.head().await?.revision < from {
+                return Ok(false);
             }
             for step in &steps {
                 self.freshness.made(step.revision, &Changed::by_name(&step.target));
             }
-            self.move_to(last);
+            self.move_to(Point::new(era, self.seen().end().head.revision));
+            if whole {
+                self.confirm(asked);
+                self.looked.send_replace(look);
+                return Ok(true);
+            }
+            let head = self.store.head().await?;
+            if head.revision - from > TOO_FAR {
+                self.freshness.made(head.revision, &Changed::Everything);
+                if self.seen().skip_to(head).is_err() {
+                    return Ok(false);
+                }
+                self.move_to(Point::new(era, head.revision));
+            }
         }
     }
+
+    /// Takes the log for what it is now, and believes nothing that was known before.
+    async fn start_over(&self) -> Result<(), StoreError> {
+        // Whoever was first to find out has begun an era.
+        if !self.seen().contradict() {
+            self.freshness.begin_era();
+        }
+        let end = end_of_log(&*self.store).await?;
+        let before = {
+            let mut seen = self.seen();
+            // What was read since may be from before the end was, and is not followed from there.
+            self.freshness.begin_era();
+            mem::replace(&mut *seen, Seen::new(end)).end().head
+        };
+        self.kept.clear();
+        self.move_to(Point::new(self.freshness.era(), end.head.revision));
+        {
+            let mut rewinds = self.rewinds.lock().unwrap_or_else(PoisonError::into_inner);
+            *rewinds = Rewinds { number: rewinds.number + 1, to: end.head.revision };
+        }
+        error!(
+            change_log.followed_to = before.revision,
+            change_log.followed_to.hash = hex(&before.hash),
+            change_log.head = end.head.revision,
+            change_log.head.hash = hex(&end.head.hash),
+            "the change log went backwards or was replaced: the database lost changes that this node has seen; \
+             the cache starts over from what the database has now"
+        );
+        Ok(())
+    }
+}
+
+/// Where the log ends, with what is stored there.
+pub(super) async fn end_of_log(store: &dyn Store) -> Result<End, StoreError> {
+    let head = store.head().await?;
+    let last = store.changes_after(head.revision - 1, 1).await?.pop();
+    Ok(End { head, stored: last.filter(|step| step.revision == head.revision).map(|step| step.hash) })
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

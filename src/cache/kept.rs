@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
-use crate::domain::{Revision, candidate::Candidate, id::KeyId};
+use crate::{
+    domain::{candidate::Candidate, id::KeyId},
+    ports::credentials::Stamp,
+};
 
-use super::{Limits, freshness::Places, front::Front};
+use super::{Limits, front::Front};
 
 /// What one load brought.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     /// `None` for an id that no key has.
     pub(super) candidate: Option<Arc<Candidate>>,
-    /// All changes up to this one are in it.
-    pub(super) revision: Revision,
     /// The uptime when it was asked for, in microseconds.
     pub(super) loaded_at: u64,
-    pub(super) places: Places,
+    pub(super) stamp: Stamp,
 }
 
 pub(super) struct Kept {
@@ -31,13 +32,22 @@ pub(super) struct Kept {
 pub(super) type Hasher = foldhash::quality::RandomState;
 
 impl Kept {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// For look-ups on so many threads.
+    pub(super) fn new(limits: &Limits, threads: usize) -> Self {
+        // What threads keep in front may be gone from behind, so it has a share of the capacity.
+        let front = limits.capacity / 8;
         let keys = Cache::builder()
-            .max_capacity(limits.capacity)
+            .max_capacity(limits.capacity - front)
             .weigher(|_, entry: &Entry| entry.weight())
             .build_with_hasher(Hasher::default());
         let unknown = Cache::builder().max_capacity(limits.unknown).build_with_hasher(Hasher::default());
-        Self { front: Front::default(), keys, unknown }
+        Self { front: Front::new(front, threads), keys, unknown }
+    }
+
+    /// Gives the memory back that is held by entries which nobody believes any more.
+    pub(super) fn clear(&self) {
+        self.keys.invalidate_all();
+        self.unknown.invalidate_all();
     }
 
     /// What is kept of `id` that may be believed.
@@ -69,7 +79,11 @@ impl Entry {
     /// Its share of the capacity: itself, what it points to, and the cache's own book-keeping.
     fn weight(&self) -> u32 {
         const BOOK_KEEPING: usize = 290;
-        let candidate = self.candidate.as_ref().map_or(0, |it| it.size());
-        u32::try_from(BOOK_KEEPING + size_of::<Self>() + candidate).unwrap_or(u32::MAX)
+        u32::try_from(BOOK_KEEPING + size_of::<Self>() + self.points_to()).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes that it keeps in memory beside itself.
+    pub(super) fn points_to(&self) -> usize {
+        self.candidate.as_ref().map_or(0, |it| it.size())
     }
 }

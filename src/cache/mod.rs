@@ -7,6 +7,7 @@ mod gathering;
 mod kept;
 mod loading;
 mod reading;
+mod seen;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -14,9 +15,9 @@ mod tests;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
-            AtomicBool, AtomicI64, AtomicU64,
+            AtomicBool, AtomicU64,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -25,20 +26,27 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     time::timeout,
 };
 
 use crate::{
-    domain::{Revision, changed::Changed, id::KeyId, key::Key},
-    ports::{Changes, Clock, Credentials, Store, StoreError, credentials::Known, store::Loaded},
+    domain::{Revision, audit::Head, changed::Changed, id::KeyId, key::Key},
+    ports::{
+        Changes, Clock, Credentials, Store, StoreError,
+        changes::Rewinds,
+        credentials::{Known, Stamp},
+        store::Loaded,
+    },
 };
 
 pub use follower::Follower;
-use freshness::Freshness;
+use freshness::{Freshness, Point};
 use gathering::Gathering;
 use kept::{Entry, Kept};
 use loading::Loading;
+use seen::{Fit, Seen};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -70,10 +78,18 @@ pub struct Cache {
     loading: Loading<Entry>,
     gathering: Gathering<Loaded>,
     freshness: Freshness,
-    /// How far the change log was followed.
-    position: AtomicI64,
+    seen: Mutex<Seen>,
+    /// Held by the one look at the change log that is under way.
+    looking: tokio::sync::Mutex<()>,
+    /// How many looks were begun.
+    looks: AtomicU64,
+    /// How far the change log was followed, as a [`Point`].
+    position: AtomicU64,
     /// Tells those who wait for it to move.
     moved: watch::Sender<Revision>,
+    /// The number of the last look that came to the end of the log.
+    looked: watch::Sender<u64>,
+    rewinds: Mutex<Rewinds>,
     /// The uptime, in microseconds, at which that was known to be the newest.
     confirmed: AtomicU64,
     /// The database did not answer the follower's last question.
@@ -97,7 +113,11 @@ impl Cache {
         render: Render,
     ) -> Result<Self, StoreError> {
         let confirmed = micros(clock.uptime());
-        let head = store.head().await?.revision;
+        let end = follower::end_of_log(&*store).await?;
+        // Verifications run on the threads of the runtime, and on the one that waits for it to end.
+        let threads = Handle::current().metrics().num_workers() + 1;
+        let freshness = Freshness::new(SLOTS);
+        let position = Point::new(freshness.era(), end.head.revision);
         Ok(Self {
             gathering: reading::gathering(store.clone(), limits.reads),
             store,
@@ -105,11 +125,16 @@ impl Cache {
             time_to_live: micros(limits.time_to_live),
             limits,
             render,
-            kept: Kept::new(&limits),
+            kept: Kept::new(&limits, threads),
             loading: Loading::default(),
-            freshness: Freshness::new(SLOTS),
-            position: AtomicI64::new(head),
-            moved: watch::Sender::new(head),
+            freshness,
+            seen: Mutex::new(Seen::new(end)),
+            looking: tokio::sync::Mutex::default(),
+            looks: AtomicU64::new(0),
+            position: AtomicU64::new(position.bits()),
+            moved: watch::Sender::new(end.head.revision),
+            looked: watch::Sender::new(0),
+            rewinds: Mutex::default(),
             confirmed: AtomicU64::new(confirmed),
             down: AtomicBool::new(false),
             behind: Notify::new(),
@@ -119,9 +144,11 @@ impl Cache {
     /// What is remembered of `id`, if nothing that it was made of changed since, and it is not too old at
     /// this uptime.
     fn remembered(&self, id: KeyId, uptime: u64) -> Option<Entry> {
-        let oldest = uptime.saturating_sub(self.time_to_live);
+        // The time to live passes only while the change log is followed: in an outage the bound on staleness
+        // decides by itself.
+        let confirmed = self.confirmed.load(Relaxed);
         self.kept.get(id, |entry| {
-            entry.loaded_at >= oldest
+            confirmed.saturating_sub(entry.loaded_at) <= self.time_to_live
                 && self.age_at(entry, uptime) <= self.limits.max_staleness
                 && self.is_current(entry)
         })
@@ -129,16 +156,26 @@ impl Cache {
 
     /// Whether nothing that `entry` was made of is known to have changed since.
     fn is_current(&self, entry: &Entry) -> bool {
-        self.freshness.is_current(&entry.places, entry.revision)
+        self.freshness.is_current(&entry.stamp)
     }
 
-    fn known(entry: Entry, position: Revision, age: Duration) -> Known {
+    fn known(entry: Entry, position: Point, age: Duration) -> Known {
         Known {
             candidate: entry.candidate,
-            revision: entry.revision.max(position),
+            revision: Point::of(&entry.stamp).max(position).revision(),
             age,
             degraded: age > DEGRADED_AFTER,
+            stamp: entry.stamp,
         }
+    }
+
+    fn point(&self) -> Point {
+        Point::from_bits(self.position.load(SeqCst))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // Nothing that holds it can panic half way.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long ago `entry` was known to be as it would be read now.
@@ -161,16 +198,16 @@ impl Cache {
         self.confirmed.fetch_max(asked, Relaxed);
     }
 
-    fn move_to(&self, revision: Revision) {
-        self.position.fetch_max(revision, SeqCst);
-        self.moved.send_replace(revision);
+    fn move_to(&self, point: Point) {
+        self.position.fetch_max(point.bits(), SeqCst);
+        self.moved.send_if_modified(|revision| std::mem::replace(revision, point.revision()) != *revision);
     }
 }
 
 impl Credentials for Cache {
     fn at_hand(&self, id: KeyId, uptime: Duration) -> Option<Known> {
         // Read before the entry is checked, so that all up to it is in the entry.
-        let position = self.position();
+        let position = self.point();
         let uptime = micros(uptime);
         let entry = self.remembered(id, uptime)?;
         let age = self.age_at(&entry, uptime);
@@ -178,7 +215,7 @@ impl Credentials for Cache {
     }
 
     async fn candidate(&self, id: KeyId) -> Result<Known, StoreError> {
-        let position = self.position();
+        let position = self.point();
         let entry = match self.load(id).await {
             // It was still current after the position was read, or is from after what was known by then.
             Ok(entry) => entry,
@@ -191,40 +228,56 @@ impl Credentials for Cache {
         Ok(Self::known(entry, position, age))
     }
 
-    fn newest_change(&self, uptime: Duration) -> Option<Revision> {
+    fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool {
         let confirmed = self.confirmed.load(Relaxed);
         let age = Duration::from_micros(micros(uptime).saturating_sub(confirmed));
-        (age <= self.limits.max_staleness).then(|| self.freshness.newest())
+        age <= self.limits.max_staleness && self.freshness.is_current(stamp)
     }
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
-        let mut positions = self.moved.subscribe();
-        if *positions.borrow() >= revision {
+        let (mut moved, mut looked) = (self.moved.subscribe(), self.looked.subscribe());
+        if *moved.borrow() >= revision {
             return Ok(());
         }
+        // A look that begins from here on shows every revision that the caller can know of.
+        let begun = self.looks.load(SeqCst);
         self.behind.notify_one();
-        let reached = timeout(patience, positions.wait_for(|position| *position >= revision)).await;
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(self.position()),
-        }
+        // Who gives up waiting and who has waited in vain are answered alike.
+        let _ = timeout(patience, async {
+            tokio::select! {
+                _ = moved.wait_for(|position| *position >= revision) => {}
+                _ = looked.wait_for(|look| *look > begun) => {}
+            }
+        })
+        .await;
+        let position = self.position();
+        if position >= revision { Ok(()) } else { Err(position) }
     }
 }
 
 #[async_trait]
 impl Changes for Cache {
-    fn made(&self, revision: Revision, target: &str) {
-        self.freshness.made(revision, &Changed::by_name(target));
+    fn made(&self, head: Head, target: &str) {
+        // A revision that was given before to another change proves that the log went backwards; of one that
+        // nothing is known of any more, it cannot be told.
+        if self.seen().note(head) != Fit::Fits {
+            self.freshness.begin_era();
+        }
+        self.freshness.made(head.revision, &Changed::by_name(target));
         self.behind.notify_one();
     }
 
     fn position(&self) -> Revision {
-        self.position.load(SeqCst)
+        self.point().revision()
     }
 
     async fn beyond(&self, revision: Revision) {
         // The sender is ours, so it is there as long as we are.
         let _ = self.moved.subscribe().wait_for(|position| *position > revision).await;
+    }
+
+    fn rewinds(&self) -> Rewinds {
+        *self.rewinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

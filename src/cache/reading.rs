@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use crate::{
-    domain::{Revision, candidate::Candidate, changed::Changed, id::KeyId, name::ServiceAccountName},
+    domain::{audit::Head, candidate::Candidate, changed::Changed, id::KeyId, name::ServiceAccountName},
     ports::{
         Store, StoreError,
         store::{LOADED_TOGETHER, Loaded, LoadedKey},
@@ -12,22 +12,32 @@ use crate::{
 
 use super::{
     Cache,
+    freshness::{Era, Point},
     gathering::{Gathering, Pace},
     kept::Entry,
+    seen::Fit,
 };
 
 /// One may have been under way too long, and one more may be, when its waiters outlived it.
 const LOADS: u32 = 3;
+
+/// When a query was asked.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    era: Era,
+    /// In microseconds.
+    uptime: u64,
+}
 
 impl Cache {
     /// Loads the keys that were used last, up to `most`, before anybody asks.
     pub async fn warm(&self, most: u64) -> Result<usize, StoreError> {
         let ids = self.store.lately_used(most).await?;
         for portion in ids.chunks(LOADED_TOGETHER) {
-            let loaded_at = self.uptime();
+            let asked = self.asked();
             let loaded = self.store.load(portion).await?;
             for id in portion {
-                self.keep(*id, loaded.key(*id)?, loaded.revision, loaded_at);
+                self.keep(*id, loaded.key(*id)?, loaded.head, asked);
             }
         }
         Ok(ids.len())
@@ -39,10 +49,12 @@ impl Cache {
         let floor = self.freshness.newest();
         for _ in 0..LOADS {
             let entry = self.loading.join(id, || self.read(id)).await?;
-            if entry.revision >= floor || self.is_current(&entry) {
+            if Point::of(&entry.stamp) >= floor || self.is_current(&entry) {
                 return Ok(entry);
             }
         }
+        // As it is when the log went backwards, which the follower is to find out.
+        self.behind.notify_one();
         Err(StoreError::Unavailable("it is behind its own change log".into()))
     }
 
@@ -54,24 +66,38 @@ impl Cache {
         if self.down.load(Relaxed) {
             return Err(gone());
         }
-        let loaded_at = self.uptime();
+        let asked = self.asked();
         let loaded = self.gathering.load(id).await?;
-        Ok(self.keep(id, loaded.key(id)?, loaded.revision, loaded_at))
+        Ok(self.keep(id, loaded.key(id)?, loaded.head, asked))
     }
 
-    /// Remembers what a query that was asked at the uptime `loaded_at` has brought of `id`.
-    fn keep(&self, id: KeyId, key: Option<&LoadedKey>, revision: Revision, loaded_at: u64) -> Entry {
+    fn asked(&self) -> Asked {
+        Asked { era: self.freshness.era(), uptime: self.uptime() }
+    }
+
+    /// Remembers what a query has brought of `id`, when the log ended with `head`.
+    fn keep(&self, id: KeyId, key: Option<&LoadedKey>, head: Head, asked: Asked) -> Entry {
+        self.note(head, asked.era);
         let owners = key.map(owners);
         let candidate =
             key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, &(self.render)(&it.key)));
+        let point = Point::new(asked.era, head.revision);
         let entry = Entry {
-            places: self.freshness.places(&Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
+            stamp: self.freshness.stamp(point, &Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
             candidate: candidate.map(Arc::new),
-            revision,
-            loaded_at,
+            loaded_at: asked.uptime,
         };
         self.kept.put(id, entry.clone());
         entry
+    }
+
+    /// Takes note of the head that a query found, which may be ahead of the follower.
+    fn note(&self, head: Head, era: Era) {
+        let mut seen = self.seen();
+        if era == self.freshness.era() && seen.note(head) == Fit::Contradicts {
+            self.freshness.begin_era();
+            self.behind.notify_one();
+        }
     }
 
     /// Notes whether the database answers; when it does not, nobody waits for it.

@@ -1,3 +1,3 @@
 //! The atomics of this floor; the model of its promise is checked with others in their place.
 
-pub(super) use std::sync::atomic::{AtomicI64, Ordering};
+pub(super) use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,10 +1,17 @@
 //! What makes a remembered value current.
 
-use super::freshness::Freshness;
-use crate::domain::{changed::Changed, id::KeyId, time::Timestamp};
+use super::freshness::{Freshness, Point};
+use crate::{
+    domain::{Revision, changed::Changed, id::KeyId, time::Timestamp},
+    ports::credentials::Stamp,
+};
 
 fn key(seed: u8) -> Changed {
     Changed::Key(KeyId::new(Timestamp::from_micros(0), [seed; 10]))
+}
+
+fn stamp(freshness: &Freshness, revision: Revision, owners: &[Changed]) -> Stamp {
+    freshness.stamp(Point::new(freshness.era(), revision), &key(1), owners)
 }
 
 #[test]
@@ -13,20 +20,60 @@ fn a_value_falls_with_whatever_it_was_made_of() {
     let project = Changed::Project("acme".parse().unwrap());
     for changed in [key(1), account.clone(), project.clone(), Changed::Everything] {
         let freshness = Freshness::new(1 << 16);
-        let places = freshness.places(&key(1), &[account.clone(), project.clone()]);
-        assert!(freshness.is_current(&places, 7));
+        let owners = [account.clone(), project.clone()];
+        let [before, after] = [7, 8].map(|revision| stamp(&freshness, revision, &owners));
+        assert!(freshness.is_current(&before));
         freshness.made(8, &changed);
-        assert!(!freshness.is_current(&places, 7), "{changed:?}");
-        assert!(freshness.is_current(&places, 8), "{changed:?}");
+        assert!(!freshness.is_current(&before), "{changed:?}");
+        assert!(freshness.is_current(&after), "{changed:?}");
     }
 }
 
 #[test]
 fn an_older_change_that_arrives_late_takes_nothing_back() {
     let freshness = Freshness::new(16);
-    let places = freshness.places(&key(1), &[]);
     freshness.made(8, &key(1));
     freshness.made(5, &key(1));
-    assert!(!freshness.is_current(&places, 7));
-    assert_eq!(freshness.newest(), 8);
+    assert!(!freshness.is_current(&stamp(&freshness, 7, &[])));
+    assert_eq!(freshness.newest().revision(), 8);
+}
+
+/// Revisions are given again, so those of before say nothing any more, neither for a value nor against it.
+#[test]
+fn an_era_ends_what_was_known_and_begins_anew() {
+    let freshness = Freshness::new(16);
+    freshness.made(8, &key(1));
+    let [old, later] = [8, 20].map(|revision| stamp(&freshness, revision, &[]));
+    let newest = freshness.newest();
+    freshness.begin_era();
+    assert!(!freshness.is_current(&old) && !freshness.is_current(&later));
+    assert!(freshness.newest() > newest);
+    let read = stamp(&freshness, 5, &[]);
+    assert!(freshness.is_current(&read), "the change 8 is not in its way");
+    freshness.made(6, &key(1));
+    assert!(!freshness.is_current(&read));
+    assert!(freshness.is_current(&stamp(&freshness, 6, &[])));
+    assert!(!freshness.is_current(&later));
+}
+
+#[test]
+fn in_the_last_era_nothing_is_believed() {
+    let freshness = Freshness::new(16);
+    for _ in 0..(1 << 20) + 10 {
+        freshness.begin_era();
+    }
+    assert!(!freshness.is_current(&stamp(&freshness, 1, &[])));
+    assert!(!freshness.is_current(&stamp(&freshness, 17_000_000_000_000, &[])));
+}
+
+#[test]
+fn a_point_has_room_for_every_revision() {
+    let freshness = Freshness::new(16);
+    freshness.begin_era();
+    let point = |revision| Point::new(freshness.era(), revision);
+    for revision in [0, 1, 17_000_000_000_000] {
+        assert_eq!(point(revision).revision(), revision);
+    }
+    assert_eq!(point(-1).revision(), 0);
+    assert!(point(Revision::MAX) > point(0));
 }

@@ -79,7 +79,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
             closing: self.closing.clone(),
             wanted: request.into_inner().try_into()?,
         };
-        Ok(Response::new(watch.events()))
+        Ok(Response::new(watch.events().await?))
     }
 }
 

@@ -5,11 +5,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use subtle::ConstantTimeEq;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
@@ -101,6 +103,13 @@ where
             }
         })
     }
+}
+
+/// When a stream looks whether its caller's session still stands: while it is idle, nothing else makes it look.
+pub(super) fn looks() -> Interval {
+    let mut looks = interval(Duration::from_millis(500));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }
 
 /// The credential that a connection's calls were last let in with: most connections have one caller.

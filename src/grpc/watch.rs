@@ -3,16 +3,17 @@
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::Status;
 
 use crate::{
     domain::{Invalid, Revision, name::Scope},
-    ports::Credentials,
+    ports::{Credentials, changes::Rewinds},
     service::{Error, FieldFault, Service, Session, Verifier},
 };
 
 use super::{
+    authenticate::looks,
     closing::Closing,
     faults::Faults,
     proto::{
@@ -62,33 +63,48 @@ impl TryFrom<WatchAuditEventsRequest> for Wanted {
 }
 
 impl<C: Credentials> Watch<C> {
-    pub(super) fn events(self) -> Events {
+    pub(super) async fn events(self) -> Result<Events, Error> {
+        // Before the log is looked at, so that none is missed.
+        let rewinds = self.service.rewinds().number;
+        self.service.check_is_reached(self.wanted.after).await?;
         let mut ticks = interval(self.wanted.heartbeat);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let state = State { watch: self, ticks, unsent: VecDeque::new() };
-        Box::pin(stream::unfold(Some(state), |state| async {
+        let state = State { watch: self, rewinds, ticks, looks: looks(), unsent: VecDeque::new() };
+        Ok(Box::pin(stream::unfold(Some(state), |state| async {
             let mut state = state?;
             match state.next().await {
                 Ok(content) => Some((Ok(WatchAuditEventsResponse { content: Some(content) }), Some(state))),
                 Err(status) => Some((Err(status), None)),
             }
-        }))
+        })))
     }
 }
 
 struct State<C> {
     watch: Watch<C>,
-    ticks: tokio::time::Interval,
+    /// How often the log was known to have gone backwards.
+    rewinds: u64,
+    ticks: Interval,
+    /// When the caller and the log are looked at again though nothing changes.
+    looks: Interval,
     unsent: VecDeque<AuditEvent>,
 }
 
 impl<C: Credentials> State<C> {
     async fn next(&mut self) -> Result<Content, Status> {
+        let content = self.content().await?;
+        let Watch { verifier, session, .. } = &self.watch;
+        verifier.note_session(session, verifier.moment());
+        Ok(content)
+    }
+
+    async fn content(&mut self) -> Result<Content, Status> {
         loop {
+            self.check_caller().await?;
+            self.check_log()?;
             if let Some(event) = self.unsent.pop_front() {
                 return Ok(Content::Event(event));
             }
-            self.check_caller().await?;
             let Watch { service, wanted, closing, .. } = &mut self.watch;
             if service.position() > wanted.after {
                 let news = service.news(&wanted.scope, wanted.after).await?;
@@ -105,15 +121,25 @@ impl<C: Credentials> State<C> {
                     let revision = service.position().min(wanted.after);
                     return Ok(Content::Heartbeat(Heartbeat { revision }));
                 }
+                _ = self.looks.tick() => {}
             }
         }
     }
 
     async fn check_caller(&mut self) -> Result<(), Status> {
         let verifier = &self.watch.verifier;
-        if !verifier.goes_on(&self.watch.session, verifier.moment()) {
+        if !verifier.stands(&self.watch.session, verifier.moment()) {
             let renewed = verifier.renew(&self.watch.session).await?;
             self.watch.session = renewed.map(Arc::new).ok_or_else(unauthenticated)?;
+        }
+        Ok(())
+    }
+
+    /// Fails when the log lost what was sent already: what comes in its place would seem to be known.
+    fn check_log(&mut self) -> Result<(), Error> {
+        let (Rewinds { number, to }, after) = (self.watch.service.rewinds(), self.watch.wanted.after);
+        if std::mem::replace(&mut self.rewinds, number) != number && after > to {
+            return Err(Error::RevisionAhead { revision: after, head: to });
         }
         Ok(())
     }

@@ -4,24 +4,35 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::domain::Revision;
+use crate::domain::{Revision, audit::Head};
 
 #[async_trait]
 pub trait Changes: Debug + Send + Sync + 'static {
-    /// `target` changed with `revision`, which is durable.
-    fn made(&self, revision: Revision, target: &str);
+    /// `target` changed, which made the log end with `head`; it is durable.
+    fn made(&self, head: Head, target: &str);
 
     /// The newest revision up to which every change is known here.
     fn position(&self) -> Revision;
 
     /// Resolves once that is beyond `revision`.
     async fn beyond(&self, revision: Revision);
+
+    /// How often the log was found to have gone backwards.
+    fn rewinds(&self) -> Rewinds;
+}
+
+/// The log goes backwards when the database is restored, or fails over to a copy that lacks the last changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rewinds {
+    pub number: u64,
+    /// The newest revision right after the last of them.
+    pub to: Revision,
 }
 
 /// Nobody, for a process that verifies nothing.
 #[async_trait]
 impl Changes for () {
-    fn made(&self, _revision: Revision, _target: &str) {}
+    fn made(&self, _head: Head, _target: &str) {}
 
     fn position(&self) -> Revision {
         0
@@ -29,5 +40,9 @@ impl Changes for () {
 
     async fn beyond(&self, _revision: Revision) {
         std::future::pending().await
+    }
+
+    fn rewinds(&self) -> Rewinds {
+        Rewinds::default()
     }
 }

@@ -13,11 +13,12 @@ pub trait Credentials: Debug + Send + Sync + 'static {
 
     fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Known, StoreError>> + Send;
 
-    /// The newest change that may alter an answer; `None` when one may have been missed for too long.
-    fn newest_change(&self, uptime: Duration) -> Option<Revision>;
+    /// Whether what was known with this stamp is still as it was: nothing that it was made of is known to have
+    /// changed, and no change may have been missed for too long.
+    fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool;
 
-    /// Waits until no answer is older than `revision`, but no longer than `patience`; the error is how far
-    /// it is by then.
+    /// Waits until no answer is older than `revision`, but no longer than `patience`, nor longer than it takes
+    /// to find out that there is no such revision yet; the error is how far it is by then.
     fn reach(
         &self,
         revision: Revision,
@@ -35,4 +36,13 @@ pub struct Known {
     pub age: Duration,
     /// The change log could not be followed of late.
     pub degraded: bool,
+    pub stamp: Stamp,
+}
+
+/// What something known was made of, and when it was read. It means something only to the [`Credentials`] that
+/// gave it, which can tell whether it is still current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    pub slots: [u16; 3],
+    pub point: u64,
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::domain::{
     Revision,
-    audit::{Change, Event, Head},
+    audit::{Change, Event, Hash, Head},
     digest::PepperVersion,
     filter::Filter,
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
@@ -36,12 +36,12 @@ pub enum StoreError {
 /// How many keys one load brings at the most.
 pub const LOADED_TOGETHER: usize = 64;
 
-/// Keys with what their owners add, and the revision at which that was so.
+/// Keys with what their owners add, and the head of the change log when that was so.
 #[derive(Debug)]
 pub struct Loaded {
     /// Those that there are; one that cannot be read spoils no other.
     pub keys: HashMap<KeyId, Result<LoadedKey, StoreError>>,
-    pub revision: Revision,
+    pub head: Head,
 }
 
 impl Loaded {
@@ -133,6 +133,14 @@ pub trait Store: Debug + Send + Sync + 'static {
 pub struct Step {
     pub revision: Revision,
     pub target: String,
+    pub previous_hash: Hash,
+    pub hash: Hash,
+}
+
+impl Step {
+    pub fn head(&self) -> Head {
+        Head { revision: self.revision, hash: self.hash }
+    }
 }
 
 /// Word from the database that something changed; some may be lost.

@@ -215,7 +215,7 @@ impl Service {
         if !call.validate_only {
             // Known here before it is answered.
             for (event, name) in events.iter().zip(&names) {
-                self.changes.made(event.revision, name);
+                self.changes.made(*event, name);
             }
         }
         Ok(events.into_iter().map(|event| event.revision).collect())

@@ -31,6 +31,8 @@ pub enum Error {
     OwnerGone { resource: String },
     #[error("this node is at revision {revision}, before {min_revision}")]
     RevisionNotReached { min_revision: Revision, revision: Revision },
+    #[error("revision {revision} is ahead of the change log, which ends with {head}")]
+    RevisionAhead { revision: Revision, head: Revision },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -4,15 +4,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     domain::{
-        Revision,
         candidate::Candidate,
-        decision::{Code, Question},
+        decision::{Code, Decision, Proof, Question},
         id::{KeyId, ServiceAccountId},
         key::is_past,
         time::Timestamp,
         token::{ApiKey, Presented},
     },
-    ports::{Credentials, Moment},
+    ports::{Credentials, Moment, credentials::Stamp},
     service::{Error, Verifier},
 };
 
@@ -25,8 +24,8 @@ pub struct Session {
     secret_version: i32,
     api_key: ApiKey,
     peer: Option<IpAddr>,
-    /// The newest change when it was proven, where that was known: until the next, it still is.
-    as_of: Option<Revision>,
+    /// Of what proved it: until that changes, it still does.
+    stamp: Stamp,
     /// When the key or its secret ends.
     end: Option<Timestamp>,
 }
@@ -42,44 +41,69 @@ impl Session {
 }
 
 impl<C: Credentials> Verifier<C> {
-    /// The session of the caller that `api_key` proves, connected from `peer`; `None` when it proves none.
+    /// The session of the caller that `api_key` proves, connected from `peer`; `None` when it proves none. Only
+    /// if it proves one, this is a use of its key.
     pub async fn authenticate(
         &self,
         api_key: ApiKey,
         peer: Option<IpAddr>,
     ) -> Result<Option<Session>, Error> {
         let moment = self.moment();
-        let as_of = self.credentials.newest_change(moment.uptime);
+        let session = self.prove_caller(api_key, peer, moment).await?;
+        if let Some(session) = &session
+            && let Ok(presented) = Presented::of(&session.api_key)
+            && let Some(secret) = session.key.secret(session.secret_version)
+        {
+            self.record(&presented, &session.key, secret, moment.now);
+        }
+        Ok(session)
+    }
+
+    async fn prove_caller(
+        &self,
+        api_key: ApiKey,
+        peer: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<Option<Session>, Error> {
         let Ok(presented) = Presented::of(&api_key) else { return Ok(None) };
         let id = presented.id;
         let Some(known) = self.known(&presented, moment).await? else { return Ok(None) };
+        let stamp = known.stamp;
         let question = Question { client_ip: peer, ..Question::default() };
-        let (decision, end) = self.judge(&presented, known, &question, moment);
-        let proof = decision.proof.filter(|_| decision.code == Code::Valid);
-        Ok(proof.filter(|proof| proof.candidate.caller().is_some()).map(|proof| Session {
-            id,
-            key: proof.candidate,
-            secret_version: proof.secret_version,
-            api_key,
-            peer,
-            as_of,
-            end,
-        }))
-    }
-
-    /// Whether `session` goes on: nothing happened since that could end it. If so, this is a use of its key.
-    pub fn goes_on(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
-        let goes_on = session.as_of.is_some()
-            && self.credentials.newest_change(uptime) == session.as_of
-            && !is_past(session.end, now);
-        if goes_on && let Some(secret) = session.key.secret(session.secret_version) {
-            self.note_use(session.id, &session.key, secret, now);
+        let decision = self.judge(&presented, known, &question, moment);
+        let Decision { code: Code::Valid, proof: Some(proof), .. } = decision else { return Ok(None) };
+        let Proof { candidate: key, secret_version } = proof;
+        if key.caller().is_none() {
+            return Ok(None);
         }
-        goes_on
+        let Some(secret) = key.secret(secret_version) else { return Ok(None) };
+        let end = key.end_of(secret);
+        Ok(Some(Session { id, secret_version, api_key, peer, stamp, end, key }))
     }
 
-    /// The session, proven anew; `None` when it is over.
+    /// Whether `session` stands: nothing is known to have happened that could have ended it.
+    pub fn stands(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
+        !is_past(session.end, now) && self.credentials.is_current(&session.stamp, uptime)
+    }
+
+    /// Whether `session` stands. If so, this is a use of its key.
+    pub fn goes_on(&self, session: &Session, moment: Moment) -> bool {
+        let stands = self.stands(session, moment);
+        if stands {
+            self.note_session(session, moment);
+        }
+        stands
+    }
+
+    /// Notes a use of the key of `session`.
+    pub fn note_session(&self, session: &Session, moment: Moment) {
+        if let Some(secret) = session.key.secret(session.secret_version) {
+            self.note_use(session.id, &session.key, secret, moment.now);
+        }
+    }
+
+    /// The session, proven anew; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        self.authenticate(session.api_key.clone(), session.peer).await
+        self.prove_caller(session.api_key.clone(), session.peer, self.moment()).await
     }
 }

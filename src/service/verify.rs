@@ -35,7 +35,7 @@ pub struct VerifyRequest {
     pub question: Question,
     /// The decision must rest on this state or a later one.
     pub min_revision: Revision,
-    /// How long to wait for that state.
+    /// How long to wait for that state, unless it turns out that there is none yet.
     pub patience: Duration,
 }
 
@@ -73,14 +73,19 @@ impl<C: Credentials> Verifier<C> {
             self.reach(request.min_revision, request.patience).await?;
         }
         let known = self.credentials.candidate(presented.id).await?;
-        Ok(self.judge(&presented, known, &request.question, self.moment()).0)
+        // It was reached, but the log may have gone backwards since.
+        let (min_revision, revision) = (request.min_revision, known.revision);
+        if revision < min_revision {
+            return Err(Error::RevisionNotReached { min_revision, revision });
+        }
+        Ok(self.decide(&presented, known, &request.question, self.moment()))
     }
 
     fn decide_at_hand(&self, request: &VerifyRequest, moment: Moment) -> Option<Decision> {
         let Ok(presented) = Presented::of(&request.api_key) else { return Some(Decision::malformed()) };
         let known = self.credentials.at_hand(presented.id, moment.uptime);
         match known.filter(|known| known.revision >= request.min_revision) {
-            Some(known) => Some(self.judge(&presented, known, &request.question, moment).0),
+            Some(known) => Some(self.decide(&presented, known, &request.question, moment)),
             None => presented.token().is_err().then(Decision::malformed),
         }
     }
@@ -102,29 +107,45 @@ impl<C: Credentials> Verifier<C> {
         }
     }
 
-    /// The decision on a key of which `known` is known, and the end of the secret that proved it.
+    /// The decision on a key of which `known` is known. If it is valid, this is a use of the key.
+    fn decide(
+        &self,
+        presented: &Presented<'_>,
+        known: Known,
+        question: &Question,
+        moment: Moment,
+    ) -> Decision {
+        let decision = self.judge(presented, known, question, moment);
+        if decision.code == Code::Valid
+            && let Some(Proof { candidate, secret_version }) = &decision.proof
+            && let Some(secret) = candidate.secret(*secret_version)
+        {
+            self.record(presented, candidate, secret, moment.now);
+        }
+        decision
+    }
+
+    /// The decision on a key of which `known` is known, of which nothing is recorded.
     pub(super) fn judge(
         &self,
         presented: &Presented<'_>,
         known: Known,
         question: &Question,
         Moment { now, .. }: Moment,
-    ) -> (Decision, Option<Timestamp>) {
+    ) -> Decision {
         let Known { revision, age, degraded, .. } = known;
         let mut decision = Decision { code: Code::NotFound, proof: None, revision, age, degraded };
         let proven = match &known.candidate {
             Some(candidate) => self.prove(candidate, presented, now),
             None => presented.token().map(|_| None),
         };
-        let Ok(proven) = proven else { return (Decision::malformed(), None) };
-        let (Some(secret), Some(candidate)) = (proven, &known.candidate) else { return (decision, None) };
-        decision.code = decide(candidate, question, now);
-        if decision.code == Code::Valid {
-            self.record(presented, candidate, secret, now);
+        let Ok(proven) = proven else { return Decision::malformed() };
+        let Some(secret_version) = proven.map(|secret| secret.version) else { return decision };
+        if let Some(candidate) = known.candidate {
+            decision.code = decide(&candidate, question, now);
+            decision.proof = Some(Proof { candidate, secret_version });
         }
-        let (secret_version, end) = (secret.version, candidate.end_of(secret));
-        decision.proof = known.candidate.map(|candidate| Proof { candidate, secret_version });
-        (decision, end)
+        decision
     }
 
     /// The living secret of `candidate` that is `presented`.
@@ -170,7 +191,7 @@ impl<C: Credentials> Verifier<C> {
         first
     }
 
-    fn record(
+    pub(super) fn record(
         &self,
         presented: &Presented<'_>,
         candidate: &Arc<Candidate>,

@@ -21,7 +21,7 @@ use super::{
     filter,
     paging::{self, Sort},
     rows::{
-        audit_events::{Column, Entity},
+        audit_events::{Column, Entity, hash_or_none},
         change_head,
     },
 };
@@ -65,9 +65,9 @@ pub(super) async fn changes_after(
     revision: Revision,
     most: u64,
 ) -> Result<Vec<Step>, StoreError> {
-    let rows: Vec<(Revision, String)> = Entity::find()
+    let rows: Vec<(Revision, String, Vec<u8>, Vec<u8>)> = Entity::find()
         .select_only()
-        .columns([Column::Revision, Column::Target])
+        .columns([Column::Revision, Column::Target, Column::PreviousHash, Column::Hash])
         .filter(Column::Revision.gt(revision))
         .order_by_asc(Column::Revision)
         .limit(most)
@@ -75,7 +75,11 @@ pub(super) async fn changes_after(
         .all(db)
         .await
         .map_err(failed)?;
-    Ok(rows.into_iter().map(|(revision, target)| Step { revision, target }).collect())
+    Ok(rows.into_iter().map(step).collect())
+}
+
+fn step((revision, target, previous, hash): (Revision, String, Vec<u8>, Vec<u8>)) -> Step {
+    Step { revision, target, previous_hash: hash_or_none(&previous), hash: hash_or_none(&hash) }
 }
 
 /// Whether the event that made this the head is in the log.

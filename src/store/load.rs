@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::id::KeyId,
+    domain::{audit::Head, id::KeyId},
     ports::{
         StoreError,
         store::{LOADED_TOGETHER, Loaded, LoadedKey},
@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     error::failed,
-    rows::{change_head, keys, secrets, service_accounts},
+    rows::{change_head, keys, read_hash, secrets, service_accounts},
 };
 
 /// For how many ids there is a query. Few, so that each connection has them all prepared; an id that is
@@ -42,7 +42,10 @@ impl Queries {
         let rows = db.query_all_raw(self.statement(ids)).await.map_err(failed)?;
         let head =
             rows.first().ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
-        let revision = head.try_get("", "head_revision").map_err(failed)?;
+        let head = Head {
+            revision: head.try_get("", "head_revision").map_err(failed)?,
+            hash: read_hash("change_head.hash", &head.try_get::<Vec<u8>>("", "head_hash").map_err(failed)?)?,
+        };
         let mut found: HashMap<Uuid, Vec<&QueryResult>> = HashMap::new();
         for row in &rows {
             if let Some(id) = row.try_get::<Option<Uuid>>(KEY, "id").map_err(failed)? {
@@ -50,7 +53,7 @@ impl Queries {
             }
         }
         let key = |id: &KeyId| found.remove(&id.as_uuid()).map(|rows| (*id, key(&rows)));
-        Ok(Loaded { keys: ids.iter().filter_map(key).collect(), revision })
+        Ok(Loaded { keys: ids.iter().filter_map(key).collect(), head })
     }
 
     fn statement(&self, ids: &[KeyId]) -> Statement {
@@ -71,6 +74,7 @@ fn query(size: usize) -> SelectStatement {
     let mut query = Query::select();
     query
         .expr_as(column(change_head::Column::Revision), "head_revision")
+        .expr_as(column(change_head::Column::Hash), "head_hash")
         .expr_as(column(service_accounts::Column::Id), "owner_id")
         .expr_as(column(service_accounts::Column::DisableTime), "owner_disable_time");
     select(&mut query, keys::Column::iter(), KEY);

@@ -1,5 +1,6 @@
 //! Who may call: nobody without a valid key of the system project, and all refusals look the same.
 
+mod connections;
 mod credentials;
 
 use std::time::Duration;

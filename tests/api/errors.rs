@@ -21,7 +21,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 22] = [
+const PROMISES: [Promise; 23] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -49,6 +49,7 @@ const PROMISES: [Promise; 22] = [
         false,
     ),
     ("TOO_MANY_CONNECTIONS", Code::Unavailable, &[], true),
+    ("REVISION_AHEAD", Code::OutOfRange, &[("revision", "812"), ("head_revision", "3")], false),
 ];
 
 /// What is no message of its type has no field that could be named.

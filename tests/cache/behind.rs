@@ -6,25 +6,32 @@ use keystile::{
     cache::Follower,
     domain::decision::Code,
     ports::{Changes, Store},
+    service::{Error, VerifyRequest},
 };
 use tokio::time::timeout;
 
 use crate::{
-    node::{Following, LIMITS, Node, PATIENCE},
+    faulty::Mode,
+    node::{Following, LIMITS, Node, PATIENCE, question},
     support::database::Database,
 };
 
 /// Lets the log grow by `number` changes of something that verifies nothing.
 async fn grow(database: &Database, number: u64) {
-    let columns = "time, project_id, actor_account, actor_key, action, request_id, peer, before_json, \
-                   after_json, previous_hash, hash";
+    let columns =
+        "time, project_id, actor_account, actor_key, action, request_id, peer, before_json, after_json";
+    // Any hash will do, as long as each event names that of the one before.
+    let hash = "CAST(printf('%032d', n) AS BLOB)";
+    let previous =
+        "CASE n WHEN 1 THEN (SELECT hash FROM change_head) ELSE CAST(printf('%032d', n - 1) AS BLOB) END";
     database
         .execute(&format!(
-            "INSERT INTO audit_events (revision, target, {columns}) \
+            "INSERT INTO audit_events (revision, target, previous_hash, hash, {columns}) \
              WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {number}) \
-             SELECT (SELECT revision FROM change_head) + n, 'projects/other/keys/' || n, {columns} \
-             FROM numbers, audit_events WHERE revision = 1; \
-             UPDATE change_head SET revision = revision + {number}"
+             SELECT (SELECT revision FROM change_head) + n, 'projects/other/keys/' || n, {previous}, {hash}, \
+             {columns} FROM numbers, audit_events WHERE revision = 1; \
+             UPDATE change_head SET revision = revision + {number}, \
+             hash = (SELECT hash FROM audit_events ORDER BY revision DESC LIMIT 1)"
         ))
         .await;
 }
@@ -41,7 +48,11 @@ async fn what_changed_is_read_in_portions() {
     grow(&database, 9_900).await;
     node.cache.catch_up().await.unwrap();
     assert_eq!(node.cache.position(), position + 9_900);
-    assert_eq!(node.store.follows(), follows + 11, "ten portions, and nothing after them");
+    assert_eq!(
+        node.store.follows(),
+        follows + 10,
+        "the last of ten portions is short, so nothing is after it"
+    );
     node.store.loads();
     for key in &keys {
         assert_eq!(node.code(&key.api_key).await, Code::Valid);
@@ -93,6 +104,47 @@ async fn asked_for_a_revision_it_looks_at_once() {
     assert_eq!(decision.code, Code::Revoked);
     assert!(decision.revision >= revision);
     drop(following);
+}
+
+/// A revision that the log does not have is not waited for: one look shows that.
+#[tokio::test]
+async fn asked_for_a_revision_that_is_not_there_it_says_so_at_once() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let key = node.key("acme").await;
+    let following = Following::start(&node).await;
+    let head = node.cache.position();
+    for min_revision in [head + 1, i64::MAX] {
+        let question = VerifyRequest { patience: 4 * PATIENCE, ..question(&key.api_key, min_revision) };
+        let answer = timeout(PATIENCE, node.verifier.verify(&question)).await.expect("it waits");
+        let Err(Error::RevisionNotReached { min_revision: asked, revision }) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!((asked, revision), (min_revision, head));
+    }
+    drop(following);
+}
+
+/// While the log cannot be followed, it may be there.
+#[tokio::test]
+async fn without_a_look_at_the_log_a_revision_is_waited_for() {
+    let (database, node) = Node::alone(LIMITS).await;
+    let key = node.key("acme").await;
+    let following = Following::start(&node).await;
+    node.store.set(Mode::Hangs);
+    following.looks(1).await;
+    let elsewhere = Node::on(&database, LIMITS).await;
+    let revision = elsewhere.revoke(&key).await;
+    let node = Arc::new(node);
+    let asked = tokio::spawn({
+        let (node, api_key) = (node.clone(), key.api_key.clone());
+        async move { node.verify_at(&api_key, revision).await.unwrap().code }
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!asked.is_finished());
+    node.store.set(Mode::Answers);
+    assert_eq!(timeout(PATIENCE, asked).await.unwrap().unwrap(), Code::Revoked);
 }
 
 /// Without a word, the poll stands behind.

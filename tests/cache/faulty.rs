@@ -54,6 +54,8 @@ pub(crate) struct Faulty {
     /// How many keys were read and are kept from being answered.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
+    /// How many more times it answers what changed, before it fails.
+    answers: AtomicUsize,
     heads: AtomicUsize,
     /// How long it pretends to write uses, which then go no further.
     pretends: Mutex<Option<Duration>>,
@@ -69,6 +71,7 @@ impl Faulty {
             loads: AtomicUsize::new(0),
             held: watch::Sender::new(0),
             follows: watch::Sender::new(0),
+            answers: AtomicUsize::new(usize::MAX),
             heads: AtomicUsize::new(0),
             pretends: Mutex::default(),
             portions: watch::Sender::default(),
@@ -92,6 +95,10 @@ impl Faulty {
     /// How many times it was asked for changes, ever.
     pub(crate) fn follows(&self) -> usize {
         *self.follows.borrow()
+    }
+
+    pub(crate) fn answers_changes(&self, times: usize) {
+        self.answers.store(times, SeqCst);
     }
 
     pub(crate) async fn follows_reach(&self, number: usize) {
@@ -145,6 +152,9 @@ impl Store for Faulty {
     async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
         self.follows.send_modify(|follows| *follows += 1);
         self.before().await?;
+        if self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
+            return Err(StoreError::Unavailable("it has answered often enough".into()));
+        }
         self.real.changes_after(revision, most).await
     }
 

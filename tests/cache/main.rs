@@ -11,6 +11,8 @@ mod forge;
 mod misses;
 mod node;
 mod recorder;
+mod rewinds;
+mod sessions;
 mod staleness;
 mod streams;
 mod stress;

@@ -28,7 +28,7 @@ use keystile::{
     },
     grpc,
     ports::{Clock, Recorder, Store, recorder::Rehash, store::Wakeups},
-    service::{Call, Error, Issued, NewKey, NewProject, Service, Verifier, VerifyRequest},
+    service::{Call, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
     store::{Options, SqlStore},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -160,6 +160,17 @@ impl Node {
 
     pub(crate) async fn verify_at(&self, api_key: &str, min_revision: Revision) -> Result<Decision, Error> {
         self.verifier.verify(&question(api_key, min_revision)).await
+    }
+
+    /// The session of the caller with this API key.
+    pub(crate) async fn session(&self, api_key: &str) -> Option<Session> {
+        self.verifier.authenticate(ApiKey::new(api_key.to_owned()), None).await.unwrap()
+    }
+
+    /// Whether that goes on, with a new proof or without.
+    pub(crate) async fn goes_on(&self, session: &Session) -> bool {
+        self.verifier.stands(session, self.clock.moment())
+            || self.verifier.renew(session).await.unwrap().is_some()
     }
 
     pub(crate) async fn code(&self, api_key: &str) -> Code {

@@ -182,6 +182,48 @@ async fn what_is_read_anew_counts_from_its_reading() {
     assert_eq!(node.store.loads(), 0);
 }
 
+/// While the log cannot be followed, the time to live neither refuses a key nor has it read again.
+#[tokio::test]
+async fn the_time_to_live_does_not_pass_in_an_outage() {
+    let limits = Limits { time_to_live: Duration::from_secs(4), ..LIMITS };
+    let (_database, node) = Node::alone(limits).await;
+    let keys = warmed(&node, 2).await;
+    let following = Following::start(&node).await;
+    node.store.set(Mode::Fails);
+    following.once().await;
+    node.store.loads();
+    node.clock.advance(BOUND);
+    for key in &keys {
+        assert_valid(node.verify(&key.api_key).await, BOUND);
+    }
+    assert_eq!(node.store.loads(), 0);
+    node.clock.advance(TICK);
+    assert_unavailable(node.verify(&keys[0].api_key).await);
+    node.store.set(Mode::Answers);
+    following.once().await;
+    node.store.loads();
+    for key in &keys {
+        assert_valid(node.verify(&key.api_key).await, Duration::ZERO);
+    }
+    assert_eq!(node.store.loads(), 2, "it has passed meanwhile");
+}
+
+/// A node whose every question is answered with something new is no worse off than one that hears of nothing.
+#[tokio::test]
+async fn a_page_of_changes_confirms_as_none_does() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let keys = warmed(&node, 2).await;
+    node.cache.catch_up().await.unwrap();
+    node.clock.advance(BOUND + TICK);
+    node.revoke(&keys[0]).await;
+    // Whatever it may still ask is not answered.
+    node.store.answers_changes(1);
+    assert!(timeout(PATIENCE, node.cache.catch_up()).await.unwrap().is_ok());
+    node.store.loads();
+    assert_valid(node.verify(&keys[1].api_key).await, Duration::ZERO);
+    assert_eq!(node.store.loads(), 0, "it is known to be current");
+}
+
 /// The question that the log was asked before the pause does not make the time after it certain.
 #[tokio::test]
 async fn an_answer_that_comes_late_confirms_no_more_than_when_it_was_asked() {

@@ -1,6 +1,6 @@
 //! StreamVerify and BatchVerify where some keys are at hand and others are kept waiting.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use keystile::{
     grpc::{
@@ -14,13 +14,13 @@ use keystile::{
     service::RootKey,
     telemetry::Metrics,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use crate::{
     faulty::Mode,
-    node::{LIMITS, Node, TestKey, call},
+    node::{LIMITS, Node, PATIENCE, TestKey, call},
     support::server::{Bearer, Client, channel},
 };
 
@@ -121,6 +121,34 @@ async fn a_database_that_fails_ends_no_stream() {
     served.node.store.set(Mode::Answers);
     talk.send(&keys[1].api_key).await;
     assert_eq!(talk.next().await.unwrap(), valid(&keys[1]));
+}
+
+/// Whether its caller may still ask cannot be found out for longer than that may be; but it asks nothing.
+#[tokio::test]
+async fn an_outage_ends_no_idle_stream() {
+    let served = Served::start().await;
+    let key = served.node.key("acme").await;
+    let (mut idle, mut asking) = (served.talk().await, served.talk().await);
+    for talk in [&mut idle, &mut asking] {
+        talk.send(&key.api_key).await;
+        assert_eq!(talk.next().await.unwrap(), valid(&key));
+    }
+    served.node.store.set(Mode::Fails);
+    served.node.clock.advance(LIMITS.max_staleness + Duration::from_micros(1));
+    served.node.store.loads();
+    let looks_again = async {
+        let mut loads = 0;
+        while loads < 4 {
+            loads += served.node.store.loads();
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, looks_again).await.expect("it does not look at its caller again");
+    asking.send(&key.api_key).await;
+    assert_eq!(asking.next().await.unwrap_err().code(), tonic::Code::Unavailable);
+    served.node.store.set(Mode::Answers);
+    idle.send(&key.api_key).await;
+    assert_eq!(idle.next().await.unwrap(), valid(&key));
 }
 
 #[tokio::test]

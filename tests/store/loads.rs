@@ -19,7 +19,7 @@ use crate::{
 pub(crate) async fn load(store: &SqlStore, id: KeyId) -> Result<(Option<LoadedKey>, i64), StoreError> {
     let loaded = store.load(&[id]).await?;
     assert!(loaded.keys.keys().all(|it| *it == id));
-    Ok((loaded.key(id)?.cloned(), loaded.revision))
+    Ok((loaded.key(id)?.cloned(), loaded.head.revision))
 }
 
 pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &SqlStore) {
@@ -63,12 +63,12 @@ pub(crate) async fn several_keys_are_loaded_at_once(_: &Database, store: &SqlSto
     let owner = store.service_account(&acme(), &account_id("other")).await;
     let disabled = owner.unwrap().unwrap().disable(at(50)).unwrap();
     write(store, vec![Write::UpdateServiceAccount(disabled)]).await;
-    let revision = store.head().await.unwrap().revision;
+    let head = store.head().await.unwrap();
     for number in [1, 2, 4, 5, 16, 17, LOADED_TOGETHER] {
         // Some of which are not there.
         let ids: Vec<_> = (0..number as u64).map(|n| key_id(n * 3 / 2 + 50)).collect();
         let loaded = store.load(&ids).await.unwrap();
-        assert_eq!(loaded.revision, revision);
+        assert_eq!(loaded.head, head);
         for (n, id) in (0..).map(|n: u64| n * 3 / 2 + 50).zip(&ids) {
             let found = loaded.key(*id).unwrap();
             assert_eq!(found.is_some(), n < 100, "{n} of {number}");

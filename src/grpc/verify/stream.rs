@@ -10,17 +10,19 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::time::Interval;
 use tonic::{Status, Streaming};
 
 use crate::{
     grpc::{
+        authenticate::looks,
         closing::Closing,
         proto::StreamVerifyRequest,
         status::{self, unauthenticated},
         transport_status::explained,
     },
     ports::{Credentials, Moment},
-    service::{Session, Verifier},
+    service::{Error, Session, Verifier},
 };
 
 use super::{
@@ -35,6 +37,8 @@ pub(in crate::grpc) struct Answers<C> {
     waiting: VecDeque<Waiting>,
     /// The caller's own credential, or its examination.
     caller: Caller,
+    /// When the caller's credential is looked at again though nothing is asked.
+    looks: Interval,
     patience: Duration,
     closing: Closing,
     told: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -57,7 +61,7 @@ enum Waiting {
 
 enum Caller {
     Known(Arc<Session>),
-    Examined(Pin<Box<dyn Future<Output = Result<Arc<Session>, Status>> + Send>>),
+    Examined(Arc<Session>, Pin<Box<dyn Future<Output = Result<Option<Session>, Error>> + Send>>),
     Refused,
 }
 
@@ -74,6 +78,7 @@ impl<C: Credentials> Answers<C> {
             questions,
             waiting: VecDeque::new(),
             caller: Caller::Known(session),
+            looks: looks(),
             patience,
             closing: closing.clone(),
             told: Box::pin(closing.clone().told()),
@@ -84,22 +89,44 @@ impl<C: Credentials> Answers<C> {
     /// Looks at the caller's credential again when it may have changed.
     fn poll_caller(&mut self, context: &mut Context<'_>, moment: Moment) -> Poll<Result<(), Status>> {
         if let Caller::Known(session) = &self.caller {
-            if self.verifier.goes_on(session, moment) {
+            if self.verifier.stands(session, moment) {
                 return Poll::Ready(Ok(()));
             }
-            let (verifier, session) = (self.verifier.clone(), session.clone());
-            self.caller = Caller::Examined(Box::pin(async move {
-                verifier.renew(&session).await?.map(Arc::new).ok_or_else(unauthenticated)
-            }));
+            let (verifier, examined) = (self.verifier.clone(), session.clone());
+            let examination = Box::pin(async move { verifier.renew(&examined).await });
+            self.caller = Caller::Examined(session.clone(), examination);
         }
         // Proven this very moment is good enough, even when the next change may already be there.
-        match &mut self.caller {
-            Caller::Examined(examination) => {
-                self.caller = Caller::Known(ready!(examination.poll_unpin(context))?);
-                Poll::Ready(Ok(()))
-            }
-            Caller::Known(_) => Poll::Ready(Ok(())),
-            Caller::Refused => Poll::Ready(Err(unauthenticated())),
+        let (caller, answer) = match &mut self.caller {
+            Caller::Examined(session, examination) => match ready!(examination.poll_unpin(context)) {
+                Ok(Some(renewed)) => (Caller::Known(Arc::new(renewed)), Ok(())),
+                Ok(None) => (Caller::Refused, Err(unauthenticated())),
+                // Whether it still stands could not be found out.
+                Err(error) => (Caller::Known(session.clone()), Err(error.into())),
+            },
+            Caller::Known(_) => return Poll::Ready(Ok(())),
+            Caller::Refused => return Poll::Ready(Err(unauthenticated())),
+        };
+        self.caller = caller;
+        Poll::Ready(answer)
+    }
+
+    /// Pending while nothing is asked or to be answered; then the caller is looked at again in a while.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let idle = self.waiting.is_empty()
+            && self.end.is_none()
+            && self.questions.poll_next_unpin(context).is_pending()
+            && self.told.poll_unpin(context).is_pending();
+        if !idle {
+            return Poll::Ready(());
+        }
+        self.look_again(context);
+        Poll::Pending
+    }
+
+    fn look_again(&mut self, context: &mut Context<'_>) {
+        if self.looks.poll_tick(context).is_ready() {
+            context.waker().wake_by_ref();
         }
     }
 
@@ -111,7 +138,12 @@ impl<C: Credentials> Answers<C> {
     ) -> Poll<Option<Result<Verified, Status>>> {
         while self.end.is_none() && self.waiting.len() < TOGETHER {
             let question = match ready!(self.questions.poll_next_unpin(context)) {
-                Some(Ok(question)) => question.request.unwrap_or_default(),
+                Some(Ok(question)) => {
+                    if let Caller::Known(session) = &self.caller {
+                        self.verifier.note_session(session, moment);
+                    }
+                    question.request.unwrap_or_default()
+                }
                 Some(Err(status)) => {
                     self.end = Some(End::Asked);
                     return Poll::Ready(Some(Err(explained(status))));
@@ -173,6 +205,10 @@ impl<C: Credentials> Stream for Answers<C> {
             return Poll::Ready(None);
         }
         if let Err(status) = ready!(this.poll_caller(context, moment)) {
+            // Without the database nobody new is let in, but who asks nothing need not be sent away.
+            if matches!(this.caller, Caller::Known(_)) && this.poll_idle(context).is_pending() {
+                return Poll::Pending;
+            }
             this.caller = Caller::Refused;
             return Poll::Ready(Some(Err(status)));
         }
@@ -196,6 +232,7 @@ impl<C: Credentials> Stream for Answers<C> {
                     this.end = Some(End::Closing);
                     context.waker().wake_by_ref();
                 }
+                this.look_again(context);
                 Poll::Pending
             }
         }

@@ -39,6 +39,9 @@ impl Service {
         let start = request.start.max(1);
         let end = if request.end == 0 { head.revision } else { request.end.min(head.revision) };
         let mut report = ChainReport { checked: 0, through: 0, complete: true, head, fault: None };
+        if start > head.revision + 1 {
+            return Err(Error::RevisionAhead { revision: start, head: head.revision });
+        }
         if start > end.max(1) {
             return Ok(report);
         }

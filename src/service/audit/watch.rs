@@ -8,6 +8,7 @@ use crate::{
         name::Scope,
         page::{Order, Page},
     },
+    ports::changes::Rewinds,
     service::{Error, EventView, Service},
 };
 
@@ -25,6 +26,21 @@ impl Service {
     /// The newest revision that this node knows.
     pub fn position(&self) -> Revision {
         self.changes.position()
+    }
+
+    /// How often this node found that the log had gone backwards.
+    pub fn rewinds(&self) -> Rewinds {
+        self.changes.rewinds()
+    }
+
+    /// Fails when the log ends before `revision`.
+    pub async fn check_is_reached(&self, revision: Revision) -> Result<(), Error> {
+        // What this node knows of saves the question.
+        if revision <= self.position() {
+            return Ok(());
+        }
+        let head = self.store.head().await?.revision;
+        if revision > head { Err(Error::RevisionAhead { revision, head }) } else { Ok(()) }
     }
 
     /// Resolves once this node knows of a change after `revision`.

@@ -72,6 +72,6 @@ impl From<Model> for Event {
 }
 
 /// Whatever somebody put in place of a hash must not keep the chain from being checked: it is none then.
-fn hash_or_none(bytes: &[u8]) -> Hash {
+pub(crate) fn hash_or_none(bytes: &[u8]) -> Hash {
     bytes.try_into().unwrap_or_default()
 }

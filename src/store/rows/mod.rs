@@ -52,7 +52,7 @@ fn read_list<T: FromStr>(column: &'static str, json: &str) -> Result<Vec<T>, Sto
     texts.iter().map(|text| read(column, text)).collect()
 }
 
-fn read_hash(column: &'static str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+pub(super) fn read_hash(column: &'static str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| unreadable(column))
 }
 

@@ -2,7 +2,12 @@
 
 use keystile::grpc::proto::{VerifyAuditChainRequest, VerifyAuditChainResponse};
 
-use crate::support::{server::Server, status::assert_wrong};
+use tonic::Code;
+
+use crate::support::{
+    server::Server,
+    status::{assert_wrong, metadata, reason},
+};
 
 use super::{check, check_range, log, six_changes};
 
@@ -28,10 +33,10 @@ async fn a_range_is_checked_by_itself() {
 }
 
 #[tokio::test]
-async fn behind_the_head_there_is_nothing_to_find_wrong() {
+async fn right_behind_the_head_there_is_nothing_to_find_wrong() {
     let server = Server::start().await;
     six_changes(&server).await;
-    for (start, end) in [(7, 0), (8, 0), (99, 0), (8, 99), (i64::MAX, i64::MAX)] {
+    for (start, end) in [(7, 0), (7, 7), (7, 99)] {
         let report = check_range(&server, start, end).await.unwrap();
         let expected = VerifyAuditChainResponse {
             intact: true,
@@ -42,6 +47,19 @@ async fn behind_the_head_there_is_nothing_to_find_wrong() {
             ..Default::default()
         };
         assert_eq!(report, expected, "{start} to {end}");
+    }
+}
+
+/// Who has seen an event there must learn that the log does not have it.
+#[tokio::test]
+async fn from_beyond_the_head_nothing_is_intact() {
+    let server = Server::start().await;
+    six_changes(&server).await;
+    for (start, end) in [(8, 0), (99, 0), (8, 99), (i64::MAX, i64::MAX)] {
+        let status = check_range(&server, start, end).await.unwrap_err();
+        assert_eq!(reason(&status, Code::OutOfRange), "REVISION_AHEAD");
+        assert_eq!(metadata(&status, "revision"), Some(start.to_string()));
+        assert_eq!(metadata(&status, "head_revision"), Some("6".into()));
     }
 }
 

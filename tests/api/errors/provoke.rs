@@ -39,6 +39,14 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         "MALFORMED_REQUEST" | "TOO_LARGE" | "UNSUPPORTED" => transport(server, reason).await,
         "TIME_LIMIT" => too_late(server).await,
         "TOO_MANY_CONNECTIONS" => crowd::refused().await,
+        "REVISION_AHEAD" => {
+            let after = WatchAuditEventsRequest {
+                parent: "projects/-".into(),
+                after_revision: 812,
+                ..Default::default()
+            };
+            server.watch_as(&server.root, after).await.unwrap_err()
+        }
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;

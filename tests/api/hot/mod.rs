@@ -2,6 +2,7 @@
 
 mod batch_verify;
 mod min_revision;
+mod rewinds;
 mod stream_caller;
 mod stream_flow;
 mod stream_verify;
@@ -16,7 +17,7 @@ use keystile::grpc::proto::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Request, Status, Streaming, transport::Channel};
 
 use crate::{
     calls::{Answer, inner},
@@ -37,10 +38,28 @@ impl Server {
 
     /// A stream of the caller with this credential.
     async fn talk_as(&self, api_key: &str) -> Answer<Talk> {
+        self.talk_on(channel(self.verify), api_key, None).await
+    }
+
+    /// A stream with that deadline.
+    async fn talk_for(&self, deadline: Duration) -> Talk {
+        self.talk_on(channel(self.verify), &self.root, Some(deadline)).await.unwrap()
+    }
+
+    pub(crate) async fn talk_on(
+        &self,
+        channel: Channel,
+        api_key: &str,
+        deadline: Option<Duration>,
+    ) -> Answer<Talk> {
         let (questions, receiver) = mpsc::channel(64);
         let mut client: VerifyServiceClient<Client> =
-            VerifyServiceClient::with_interceptor(channel(self.verify), Bearer::new(api_key));
-        let answers = inner(client.stream_verify(ReceiverStream::new(receiver)).await)?;
+            VerifyServiceClient::with_interceptor(channel, Bearer::new(api_key));
+        let mut request = Request::new(ReceiverStream::new(receiver));
+        if let Some(deadline) = deadline {
+            request.set_timeout(deadline);
+        }
+        let answers = inner(client.stream_verify(request).await)?;
         Ok(Talk { questions, answers })
     }
 
@@ -75,12 +94,23 @@ fn outcome(result: proto::VerifyResult) -> Outcome {
 }
 
 /// A stream, both ways.
-struct Talk {
+pub(crate) struct Talk {
     questions: mpsc::Sender<StreamVerifyRequest>,
     answers: Streaming<StreamVerifyResponse>,
 }
 
 impl Talk {
+    /// Whether an answer comes that is a decision; else why not.
+    pub(crate) async fn goes_on(&mut self) -> Result<(), Status> {
+        self.code("junk").await.map(|code| assert_eq!(code, Code::Malformed))
+    }
+
+    /// How it ends though nothing is asked.
+    pub(crate) async fn ends_by_itself(&mut self) -> Status {
+        let end = tokio::time::timeout(PATIENCE, self.next()).await.expect("it does not end");
+        end.expect_err("it is not an answer")
+    }
+
     async fn send(&self, request: VerifyRequest) {
         self.questions.send(StreamVerifyRequest { request: Some(request) }).await.unwrap();
     }

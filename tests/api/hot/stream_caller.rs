@@ -43,6 +43,12 @@ impl Caller {
         self.server
     }
 
+    /// It ends though nothing is asked.
+    async fn ends_by_itself(mut self) {
+        assert_unauthenticated::<()>(Err(self.talk.ends_by_itself().await));
+        assert!(self.talk.next().await.unwrap().is_none());
+    }
+
     async fn rotate(&self, grace: Duration) -> String {
         let request = proto::RotateKeyRequest { grace_period: Some(span(grace)), ..rotation(&self.key.name) };
         self.server.rotate(request).await.unwrap().api_key
@@ -132,6 +138,20 @@ async fn a_rotation_with_grace_ends_it_with_the_grace() {
     caller.goes_on().await;
     caller.server.clock.advance(TICK);
     caller.ends().await;
+}
+
+#[tokio::test]
+async fn an_idle_stream_of_a_revoked_caller_ends() {
+    let caller = Caller::start(Key::default()).await;
+    caller.server.revoke(revocation(&caller.key.name)).await.unwrap();
+    caller.ends_by_itself().await;
+}
+
+#[tokio::test]
+async fn an_idle_stream_of_an_expired_caller_ends() {
+    let caller = Caller::start(Key { expiration: end_after(HOUR), ..Default::default() }).await;
+    caller.server.clock.advance(HOUR);
+    caller.ends_by_itself().await;
 }
 
 #[tokio::test]

@@ -8,10 +8,15 @@ use keystile::grpc::proto::{
 };
 use tonic::{Status, Streaming};
 
-use super::assert_unauthenticated;
+use super::{PATIENCE, assert_unauthenticated};
 use crate::{
-    calls::{assert_invalid, creation, deletion, disabling, inner, revocation, rotation, span, texts},
-    support::server::Server,
+    calls::{
+        HOUR, assert_invalid, creation, deletion, disabling, ends, inner, revocation, rotation, span, texts,
+    },
+    support::{
+        server::Server,
+        status::{metadata, reason},
+    },
 };
 
 type Watch = Streaming<WatchAuditEventsResponse>;
@@ -240,6 +245,45 @@ async fn bad_requests_are_refused() {
         let mut watch = server.watch_as(&server.root, request).await.unwrap();
         assert_eq!(next_event(&mut watch).await.revision, 1);
     }
+}
+
+/// Long before its next heartbeat.
+#[tokio::test]
+async fn while_nothing_happens_it_ends_with_the_credential_too() {
+    let server = Server::start().await;
+    let rarely = |after_revision| WatchAuditEventsRequest {
+        parent: "projects/nobody".into(),
+        after_revision,
+        heartbeat_interval: Some(span(60 * SECOND)),
+    };
+    for by_expiry in [true, false] {
+        let expiration = by_expiry.then(|| ends(HOUR)).flatten();
+        let (key, api_key) = server.key("system", Key { expiration, ..Default::default() }).await;
+        let head = server.caught_up().await;
+        let mut watch = server.watch_as(&api_key, rarely(head)).await.unwrap();
+        assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
+        if by_expiry {
+            server.clock.advance(HOUR);
+        } else {
+            server.revoke(revocation(&key.name)).await.unwrap();
+        }
+        let end = tokio::time::timeout(PATIENCE, next(&mut watch)).await.expect("it does not end");
+        assert_unauthenticated(end);
+    }
+}
+
+/// The first comes at once, so who asks for what is not there yet must not take it for an answer.
+#[tokio::test]
+async fn beyond_the_head_there_is_nothing_to_watch() {
+    let server = Server::start().await;
+    let head = server.caught_up().await;
+    for revision in [head + 1, i64::MAX] {
+        let status = server.watch_as(&server.root, after("projects/-", revision)).await.unwrap_err();
+        assert_eq!(reason(&status, tonic::Code::OutOfRange), "REVISION_AHEAD");
+        assert_eq!(metadata(&status, "revision"), Some(revision.to_string()));
+        assert_eq!(metadata(&status, "head_revision"), Some(head.to_string()));
+    }
+    server.watch_as(&server.root, after("projects/-", head)).await.unwrap();
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::poll;
 use keystile::grpc::proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest, VerifyRequest};
 use tokio::time::timeout;
-use tonic::metadata::MetadataMap;
+use tonic::{Request, metadata::MetadataMap};
 use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client::ServerReflectionClient};
 
 use crate::{
@@ -93,7 +93,12 @@ async fn a_call_that_is_given_up_is_told_as_such() {
     let server = Server::start().await;
     let mut client = server.verifier();
     let mut other = client.clone();
+    other.verify(verify("no key")).await.unwrap();
+    // As long as the change log cannot be read, whether there is such a revision is not known.
+    server.database.execute("ALTER TABLE audit_events RENAME TO elsewhere").await;
     let wait = VerifyRequest { min_revision: i64::MAX, ..verify(&server.root) };
+    let mut wait = Request::new(wait);
+    wait.set_timeout(Duration::from_secs(60));
     let mut waiting = Box::pin(client.verify(wait));
     assert!(poll!(&mut waiting).is_pending());
     // On the same connection, so that the first has begun when this is answered.

@@ -1,0 +1,76 @@
+//! The database loses the last changes while the server runs: who was let in by them, and who watches.
+
+use keystile::grpc::proto::{Code, Key, WatchAuditEventsRequest, watch_audit_events_response::Content};
+use tokio::time::timeout;
+
+use super::PATIENCE;
+use crate::{
+    calls::{revocation, span},
+    support::{
+        server::Server,
+        status::{metadata, reason},
+        telemetry::get,
+    },
+};
+
+impl Server {
+    async fn rewind(&self, revision: i64) {
+        // At once, as a restore does it.
+        let cut = format!(
+            "BEGIN IMMEDIATE; DELETE FROM audit_events WHERE revision > {revision}; \
+             UPDATE change_head SET revision = {revision}, \
+             hash = (SELECT hash FROM audit_events WHERE revision = {revision}); COMMIT"
+        );
+        self.database.execute(&cut).await;
+    }
+
+    async fn rewinds(&self) -> String {
+        let page = get(self.metrics, "/metrics").await;
+        let found = page.lines().find_map(|line| line.strip_prefix("keystile_change_log_rewinds_total "));
+        found.expect("it is on the page").to_owned()
+    }
+}
+
+#[tokio::test]
+async fn lost_changes_are_noticed_and_counted_and_end_the_watch_that_saw_them() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let kept = server.caught_up().await;
+    for _ in 0..5 {
+        server.key("acme", Key::default()).await;
+    }
+    let head = server.caught_up().await;
+    assert_eq!(server.code(&api_key).await, Code::Valid);
+    let watch = |after_revision| {
+        let heartbeat_interval = Some(span(60 * std::time::Duration::from_secs(1)));
+        let parent = "projects/-".to_owned();
+        server.watch_as(&server.root, WatchAuditEventsRequest { parent, after_revision, heartbeat_interval })
+    };
+    let (mut beyond, mut behind) = (watch(head).await.unwrap(), watch(kept).await.unwrap());
+    for watch in [&mut beyond, &mut behind] {
+        while !matches!(watch.message().await.unwrap().unwrap().content, Some(Content::Heartbeat(_))) {}
+    }
+    assert_eq!(server.rewinds().await, "0");
+
+    server.rewind(kept).await;
+    let revoked = server.revoke(revocation(&key.name)).await.unwrap();
+    assert_eq!(revoked.revision, kept + 1, "it was given before");
+    assert_eq!(server.code(&api_key).await, Code::Revoked);
+    // Both have sent what is lost now.
+    for watch in [&mut beyond, &mut behind] {
+        let end = timeout(PATIENCE, watch.message()).await.expect("it does not end").unwrap_err();
+        assert_eq!(reason(&end, tonic::Code::OutOfRange), "REVISION_AHEAD");
+        assert_eq!(metadata(&end, "revision"), Some(head.to_string()));
+        // It is noticed before the revocation or with it.
+        let noticed: i64 = metadata(&end, "head_revision").unwrap().parse().unwrap();
+        assert!((kept..=kept + 1).contains(&noticed), "{noticed}");
+    }
+    assert_eq!(server.rewinds().await, "1");
+    let mut again = watch(kept).await.unwrap();
+    let Some(Content::Event(event)) = again.message().await.unwrap().unwrap().content else {
+        panic!("it is no event");
+    };
+    assert_eq!((event.revision, event.action.as_str()), (kept + 1, "keys.revoke"));
+    assert_eq!(server.rewinds().await, "1", "once is enough");
+}

@@ -1,0 +1,68 @@
+//! Callers that were let in: a session lasts as long as what proved it, in whatever order changes come to be known.
+
+use std::sync::Arc;
+
+use keystile::{
+    app::World,
+    domain::digest::Peppers,
+    ports::{Changes, Store},
+    service::Service,
+};
+
+use crate::{
+    node::{LIMITS, Node, call, fresh},
+    support::database::Kind,
+};
+
+/// The node has not followed the change that revokes the caller, and makes one of its own after it.
+#[tokio::test]
+async fn a_caller_revoked_elsewhere_does_not_stay_in() {
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
+        let database = fresh(kind).await;
+        let (here, there) = (Node::on(&database, LIMITS).await, Node::on(&database, LIMITS).await);
+        here.create_project("acme").await;
+        let caller = here.key("system").await;
+        there.cache.catch_up().await.unwrap();
+        assert!(there.session(&caller.api_key).await.is_some());
+        here.revoke(&caller).await;
+        there.create_project("other").await;
+        // Nobody has told it yet.
+        let session = there.session(&caller.api_key).await.unwrap();
+        assert!(there.verifier.stands(&session, there.verifier.moment()));
+        there.cache.catch_up().await.unwrap();
+        assert!(!there.verifier.stands(&session, there.verifier.moment()), "{kind:?}: it stays in");
+        assert!(there.verifier.renew(&session).await.unwrap().is_none(), "{kind:?}: it comes back");
+    }
+}
+
+/// On one node too, a change may be made known after one that was made after it.
+#[tokio::test]
+async fn a_caller_revoked_by_a_change_that_is_made_known_late_does_not_stay_in() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let caller = node.key("system").await;
+    assert!(node.session(&caller.api_key).await.is_some());
+    // As if the task that makes it known had yet to run.
+    let store = node.store.clone() as Arc<dyn Store>;
+    let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
+    let late = Service::new(store.clone(), node.clock.clone(), World::system().random, peppers, Arc::new(()));
+    late.revoke_key(&call(), &caller.name, "", &"".parse().unwrap()).await.unwrap();
+    let head = store.head().await.unwrap();
+    node.create_project("other").await;
+    let session = node.session(&caller.api_key).await.unwrap();
+    node.cache.made(head, &caller.name.to_string());
+    assert!(!node.verifier.stands(&session, node.verifier.moment()), "it stays in");
+    assert!(node.verifier.renew(&session).await.unwrap().is_none());
+}
+
+/// What changes elsewhere is no reason to prove a caller anew.
+#[tokio::test]
+async fn a_change_of_something_else_leaves_sessions_alone() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let caller = node.key("system").await;
+    let session = node.session(&caller.api_key).await.unwrap();
+    let others = node.keys(3).await;
+    node.revoke(&others[0]).await;
+    node.cache.catch_up().await.unwrap();
+    // At worst, one of them shares a slot with it, which one in ten thousand does.
+    assert!(node.verifier.stands(&session, node.verifier.moment()));
+}
