@@ -52,6 +52,9 @@ pub(super) fn kind(config: &DatabaseConfig) -> &'static str {
 /// How long the database may take to appear: longer than its restart, shorter than a supervisor's patience.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Less than a call may take, so that its caller is told why it failed.
+const SLOWEST_READ: Duration = Duration::from_secs(20);
+
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -87,6 +90,7 @@ async fn open_once(config: &DatabaseConfig) -> Result<SqlStore, StoreError> {
         location,
         max_connections: config.max_connections,
         acquire_timeout: config.timeout,
+        slowest_read: SLOWEST_READ,
         connect_timeout: config.timeout,
     })
     .await

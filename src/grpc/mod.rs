@@ -21,7 +21,7 @@ mod status;
 pub mod verify;
 mod watch;
 
-pub use health::Health;
+pub use health::{Health, Subject};
 pub use observe::Observer;
 pub use server::{ServeError, serve_admin, serve_verify};
 pub use verify::render;

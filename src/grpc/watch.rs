@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tonic::Status;
 
 use crate::{
     domain::{Invalid, Revision, name::Scope},
-    ports::Credentials,
+    ports::{Credentials, StoreError},
     service::{Error, FieldFault, Service, Session, Verifier},
 };
 
@@ -76,6 +76,9 @@ impl<C: Credentials> Watch<C> {
     }
 }
 
+/// How long to wait when too many others read.
+const OVERLOADED: Duration = Duration::from_millis(500);
+
 struct State<C> {
     watch: Watch<C>,
     ticks: tokio::time::Interval,
@@ -91,7 +94,14 @@ impl<C: Credentials> State<C> {
             self.check_caller().await?;
             let Watch { service, wanted, closing, .. } = &mut self.watch;
             if service.position() > wanted.after {
-                let news = service.news(&wanted.scope, wanted.after).await?;
+                let news = match service.news(&wanted.scope, wanted.after).await {
+                    // Whoever watches has time.
+                    Err(Error::Store(StoreError::Overloaded(_))) => {
+                        sleep(OVERLOADED).await;
+                        continue;
+                    }
+                    news => news?,
+                };
                 wanted.after = news.up_to;
                 self.unsent.extend(news.events.into_iter().map(Into::into));
                 continue;

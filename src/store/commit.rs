@@ -76,7 +76,7 @@ where
 }
 
 async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Revision, Stop> {
-    let writing = store.write().await?;
+    let writing = store.write(store.turns.change().await?).await?;
     match change(&writing.tx, commit).await {
         Ok(revision) if !commit.validate_only => {
             // Whatever stops it here, whether it was made is not known.

@@ -1,29 +1,41 @@
-//! How the database is reached: one pool, whose connections are all set up alike.
+//! How the database is reached: pools, whose connections are all set up alike but for what they are for.
 
-use std::{fmt, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration};
+use std::{fmt, fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use sea_orm::{
     DatabaseConnection, SqlxError, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
     sqlx::{
-        ConnectOptions, Connection, Database, Executor,
+        AssertSqlSafe, ConnectOptions, Connection, Database, Executor,
         mysql::{MySqlConnectOptions, MySqlConnection},
         pool::PoolOptions,
         postgres::{PgConnectOptions, PgConnection},
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+        query_scalar,
+        sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
     },
 };
-use tokio::sync::Mutex;
 
 use crate::ports::StoreError;
 
-use super::{SqlStore, error, load::Queries};
+use super::{
+    SqlStore,
+    cancel::{Canceller, Session},
+    error,
+    load::Queries,
+    queue::Queue,
+    reads::{Place, Reads},
+    shares::Shares,
+    turns::Turns,
+};
 
 #[derive(Debug, Clone)]
 pub struct Options {
     pub location: Location,
+    /// All together; [`Shares`] has how they are divided.
     pub max_connections: u32,
     /// How long a call waits for a free connection.
     pub acquire_timeout: Duration,
+    /// How long the database may work on something that an admin reads.
+    pub slowest_read: Duration,
     /// How long the first connection may take.
     pub connect_timeout: Duration,
 }
@@ -39,33 +51,96 @@ pub enum Location {
 impl SqlStore {
     /// Connects; fails at once when the database cannot be reached.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
-        let db = connect(&options).await?;
-        let turn = matches!(options.location, Location::Sqlite(_)).then(Mutex::default);
-        let loads = Queries::new(db.get_database_backend());
-        Ok(Self { db, turn, loads, options })
+        let shares = Shares::of(options.max_connections);
+        let target = Target::reach(&options).await?;
+        let patience = options.acquire_timeout;
+        let one = Use { connections: 1, ..Use::default() };
+        let canceller = Arc::new(Canceller(target.pool(&one, &options)));
+        let reads = |queue: fn(u32, &'static str, Duration) -> Queue, what, places: u32, slowest| {
+            let queues = [queue(places, what, patience), queue((places - 1).max(1), what, patience)];
+            let (target, options) = (target.clone(), options.clone());
+            Reads::new(queues, places, canceller.clone(), slowest, move || target.place(slowest, &options))
+        };
+        let slowest = Some(options.slowest_read);
+        let db = target.pool(&Use { connections: shares.write, ..Use::default() }, &options);
+        Ok(Self {
+            verify: reads(Queue::unbounded, "verifications", shares.verify, None),
+            admin: reads(Queue::bounded, "reads of admins", shares.read, slowest),
+            turns: Turns::new(&target, shares.turns(), patience),
+            loads: Queries::new(db.get_database_backend()),
+            db,
+            options,
+        })
     }
 
     /// Shows every statement to `observer` once it ran, parameters included: for counting, not for logs.
     pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        let observer: Arc<dyn Fn(&Statement) + Send + Sync> = Arc::new(observer);
+        self.verify.observe(&observer);
+        self.admin.observe(&observer);
         self.db.set_metric_callback(move |info| observer(info.statement));
     }
 
     /// Lets every connection finish what it does, and closes it.
     pub async fn close(&self) {
+        self.verify.close().await;
+        self.admin.close().await;
         // Closing a pool has no way to fail.
         let _ = self.db.close_by_ref().await;
     }
 }
 
-pub(super) async fn connect(options: &Options) -> Result<DatabaseConnection, StoreError> {
-    match &options.location {
-        Location::Sqlite(file) => sqlite(options, file).await,
-        Location::Server(url) if url.starts_with("mysql:") => mysql(options, url).await,
-        Location::Server(url) => postgres(options, url).await,
+/// A pool of so many connections on a database that answered just now.
+pub(super) async fn connect(options: &Options, connections: u32) -> Result<DatabaseConnection, StoreError> {
+    let target = Target::reach(options).await?;
+    Ok(target.pool(&Use { connections, ..Use::default() }, options))
+}
+
+/// What a pool is for.
+#[derive(Debug, Clone, Default)]
+struct Use {
+    connections: u32,
+    /// How long a statement may take, unless the database is SQLite.
+    slowest: Option<Duration>,
+    /// Is told how the database calls a connection.
+    session: Option<Arc<Session>>,
+}
+
+/// Where to connect to, with the password in it.
+#[derive(Clone)]
+pub(super) enum Target {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+    MySql(MySqlConnectOptions),
+}
+
+impl Target {
+    /// Fails at once when the database cannot be reached.
+    async fn reach(options: &Options) -> Result<Self, StoreError> {
+        match &options.location {
+            Location::Sqlite(file) => sqlite(options, file).await,
+            Location::Server(url) if url.starts_with("mysql:") => mysql(options, url).await,
+            Location::Server(url) => postgres(options, url).await,
+        }
+    }
+
+    fn place(&self, slowest: Option<Duration>, options: &Options) -> Place {
+        let session = Arc::new(Session::default());
+        let db = self.pool(&Use { connections: 1, slowest, session: Some(session.clone()) }, options);
+        Place { db, session }
+    }
+
+    /// Connects when a connection is needed.
+    fn pool(&self, to: &Use, options: &Options) -> DatabaseConnection {
+        match self.clone() {
+            Self::Sqlite(connect) => sqlite_pool(connect, to, options),
+            Self::Postgres(connect) => postgres_pool(connect, to, options),
+            Self::MySql(connect) => mysql_pool(connect, to, options),
+        }
     }
 }
 
-async fn sqlite(options: &Options, file: &PathBuf) -> Result<DatabaseConnection, StoreError> {
+async fn sqlite(options: &Options, file: &PathBuf) -> Result<Target, StoreError> {
     create(file).map_err(|why| StoreError::Unavailable(format!("{}: {why}", file.display())))?;
     let connect = SqliteConnectOptions::new()
         .filename(file)
@@ -74,14 +149,30 @@ async fn sqlite(options: &Options, file: &PathBuf) -> Result<DatabaseConnection,
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .disable_statement_logging();
-    let pool = pool(options)
+    try_once(&connect, options).await?;
+    Ok(Target::Sqlite(connect))
+}
+
+fn sqlite_pool(connect: SqliteConnectOptions, to: &Use, options: &Options) -> DatabaseConnection {
+    let session = to.session.clone();
+    let pool = pool(to, options)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(connect)
-        .await
-        .map_err(unreachable)?;
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+        .after_connect(move |connection: &mut SqliteConnection, _| {
+            let session = session.clone();
+            Box::pin(async move {
+                if let Some(session) = session {
+                    connection.lock_handle().await?.set_progress_handler(STEPS, move || session.goes_on());
+                }
+                Ok(())
+            })
+        })
+        .connect_lazy_with(connect);
+    SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
 }
+
+/// After so many steps SQLite asks whether to go on: less than a millisecond, and no burden.
+const STEPS: i32 = 10_000;
 
 /// Makes the file for its owner's eyes alone; SQLite gives its side files the same mode.
 fn create(file: &PathBuf) -> io::Result<()> {
@@ -92,12 +183,18 @@ fn create(file: &PathBuf) -> io::Result<()> {
     }
 }
 
-async fn postgres(options: &Options, url: &str) -> Result<DatabaseConnection, StoreError> {
+async fn postgres(options: &Options, url: &str) -> Result<Target, StoreError> {
     let connect: PgConnectOptions = url.parse().map_err(unreachable)?;
     let connect = connect.application_name("keystile").disable_statement_logging();
     try_once(&connect, options).await?;
-    let pool = server_pool(options)
-        .after_connect(|connection: &mut PgConnection, _| {
+    Ok(Target::Postgres(connect))
+}
+
+fn postgres_pool(connect: PgConnectOptions, to: &Use, options: &Options) -> DatabaseConnection {
+    let Use { slowest, session, .. } = to.clone();
+    let pool = server_pool(to, options)
+        .after_connect(move |connection: &mut PgConnection, _| {
+            let session = session.clone();
             Box::pin(async move {
                 connection
                     .execute(
@@ -105,20 +202,34 @@ async fn postgres(options: &Options, url: &str) -> Result<DatabaseConnection, St
                          SET lock_timeout = '10s'; \
                          SET idle_in_transaction_session_timeout = '60s'",
                     )
-                    .await
-                    .map(drop)
+                    .await?;
+                if let Some(slowest) = slowest {
+                    let limit = format!("SET statement_timeout = {}", slowest.as_millis());
+                    connection.execute(AssertSqlSafe(limit)).await?;
+                }
+                if let Some(session) = session {
+                    let id: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(connection).await?;
+                    session.connected(id.into());
+                }
+                Ok(())
             })
         })
         .connect_lazy_with(connect);
-    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+    SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }
 
-async fn mysql(options: &Options, url: &str) -> Result<DatabaseConnection, StoreError> {
+async fn mysql(options: &Options, url: &str) -> Result<Target, StoreError> {
     let connect: MySqlConnectOptions = url.parse().map_err(unreachable)?;
     let connect = connect.charset("utf8mb4").disable_statement_logging();
     try_once(&connect, options).await?;
-    let pool = server_pool(options)
-        .after_connect(|connection: &mut MySqlConnection, _| {
+    Ok(Target::MySql(connect))
+}
+
+fn mysql_pool(connect: MySqlConnectOptions, to: &Use, options: &Options) -> DatabaseConnection {
+    let Use { slowest, session, .. } = to.clone();
+    let pool = server_pool(to, options)
+        .after_connect(move |connection: &mut MySqlConnection, _| {
+            let session = session.clone();
             Box::pin(async move {
                 // Under REPEATABLE READ a transaction that waited for a lock would go on to read the past.
                 connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
@@ -127,25 +238,39 @@ async fn mysql(options: &Options, url: &str) -> Result<DatabaseConnection, Store
                         "SET SESSION innodb_lock_wait_timeout = 10, \
                          sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
                     )
-                    .await
-                    .map(drop)
+                    .await?;
+                if let Some(slowest) = slowest {
+                    // MariaDB reads the one comment as a part of the statement, MySQL the other.
+                    let limit = format!(
+                        "SET SESSION /*M! max_statement_time = {} */ /*!80000 max_execution_time = {} */",
+                        slowest.as_secs_f64(),
+                        slowest.as_millis()
+                    );
+                    connection.execute(AssertSqlSafe(limit)).await?;
+                }
+                if let Some(session) = session {
+                    let id: i64 =
+                        query_scalar("SELECT CAST(CONNECTION_ID() AS SIGNED)").fetch_one(connection).await?;
+                    session.connected(id);
+                }
+                Ok(())
             })
         })
         .connect_lazy_with(connect);
-    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+    SqlxMySqlConnector::from_sqlx_mysql_pool(pool)
 }
 
-fn pool<D: Database>(options: &Options) -> PoolOptions<D> {
+fn pool<D: Database>(to: &Use, options: &Options) -> PoolOptions<D> {
     PoolOptions::new()
-        .max_connections(options.max_connections)
+        .max_connections(to.connections)
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
 }
 
 /// A connection that rested for a while is asked whether it still lives; a busy one is not, which
 /// would cost every query a second round trip.
-fn server_pool<D: Database>(options: &Options) -> PoolOptions<D> {
-    pool(options).before_acquire(|connection: &mut D::Connection, meta| {
+fn server_pool<D: Database>(to: &Use, options: &Options) -> PoolOptions<D> {
+    pool(to, options).before_acquire(|connection: &mut D::Connection, meta| {
         Box::pin(async move {
             if meta.idle_for > Duration::from_secs(1) {
                 connection.ping().await?;

@@ -1,11 +1,8 @@
 //! Write transactions, which take turns where the database has one writer.
 
-use sea_orm::{
-    ConnAcquireErr, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
-use tokio::sync::MutexGuard;
+use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use super::{SqlStore, error};
+use super::{SqlStore, error, turns::Turn};
 
 /// How often a transaction is tried that the database breaks off in favour of another.
 pub(super) struct Attempts {
@@ -26,22 +23,14 @@ impl Attempts {
 }
 
 /// Fields are dropped in this order: the turn ends after the transaction.
-pub(super) struct Writing<'a> {
+pub(super) struct Writing {
     pub tx: DatabaseTransaction,
-    _turn: Option<MutexGuard<'a, ()>>,
+    _turn: Turn,
 }
 
 impl SqlStore {
     /// Begins a transaction that is going to write. Every transaction that writes begins here.
-    pub(super) async fn write(&self) -> Result<Writing<'_>, DbErr> {
-        let turn = match &self.turn {
-            Some(turn) => Some(
-                tokio::time::timeout(self.options.acquire_timeout, turn.lock())
-                    .await
-                    .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?,
-            ),
-            None => None,
-        };
+    pub(super) async fn write(&self, turn: Turn) -> Result<Writing, DbErr> {
         let options = TransactionOptions {
             // A transaction that begins as a reader and turns writer may find that it cannot.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -52,7 +41,7 @@ impl SqlStore {
     }
 }
 
-impl Writing<'_> {
+impl Writing {
     pub(super) async fn commit(self) -> Result<(), DbErr> {
         let Self { tx, _turn } = self;
         tx.commit().await
