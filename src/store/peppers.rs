@@ -9,7 +9,7 @@ use crate::{
     ports::StoreError,
 };
 
-use super::{SqlStore, error::failed, rows::peppers, turns::Turn};
+use super::{SqlStore, error::failed, rows::peppers, session::Attempts, turns::Turn};
 
 pub(super) async fn known(db: &DatabaseConnection) -> Result<Vec<(PepperVersion, PepperCheck)>, StoreError> {
     let rows = peppers::Entity::find().all(db).await.map_err(failed)?;
@@ -22,8 +22,12 @@ pub(super) async fn make_known(
     version: PepperVersion,
     check: &PepperCheck,
 ) -> Result<PepperCheck, StoreError> {
-    let turn = store.turns.aside().await?;
-    insert(store, turn, version, check).await.map_err(failed)?;
+    let mut attempts = Attempts::new();
+    while let Err(error) = insert(store, store.turns.aside().await?, version, check).await {
+        if !attempts.again(&error) {
+            return Err(failed(error));
+        }
+    }
     let row = peppers::Entity::find()
         .filter(peppers::Column::Version.eq(i32::from(version)))
         .one(&store.db)
@@ -41,7 +45,8 @@ async fn insert(
 ) -> Result<(), DbErr> {
     let writing = store.write(turn).await?;
     let row = peppers::ActiveModel { version: Set(version.into()), check_value: Set(check.to_vec()) };
-    let first = OnConflict::column(peppers::Column::Version).do_nothing().to_owned();
+    let first =
+        OnConflict::column(peppers::Column::Version).do_nothing_on([peppers::Column::Version]).to_owned();
     peppers::Entity::insert(row).on_conflict(first).exec_without_returning(&writing.tx).await?;
     writing.commit().await
 }

@@ -130,7 +130,13 @@ async fn more_changes_than_may_wait_are_refused_at_once() {
     });
     refused.await.expect("they are kept waiting");
     holder.execute_unprepared("ROLLBACK").await.unwrap();
-    server.keys().create_key(create()).await.expect("some left, so there is room");
+    let made = timeout(PATIENCE, async {
+        // Until the first of those that wait have had their turns.
+        while let Err(status) = server.keys().create_key(create()).await {
+            assert_eq!(reason(&status, tonic::Code::Unavailable), "OVERLOADED");
+        }
+    });
+    made.await.expect("there is no room again");
     creating.abort_all();
     holder.close().await.unwrap();
 }
