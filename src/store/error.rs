@@ -103,8 +103,8 @@ fn postgres_kind(sqlstate: &str) -> Kind {
         "40001" | "40P01" => Kind::Contended,
         // query_canceled
         "57014" => Kind::BrokenOff,
-        // lock_not_available, read_only_sql_transaction (a standby)
-        "55P03" | "25006" => Kind::Unavailable,
+        // lock_not_available, a database that lets nobody in for now, read_only_sql_transaction (a standby)
+        "55P03" | "55000" | "25006" => Kind::Unavailable,
         // connection_exception, insufficient_resources, operator_intervention, system_error
         _ if ["08", "53", "57", "58"].iter().any(|class| sqlstate.starts_with(class)) => Kind::Unavailable,
         _ => Kind::Broken,
