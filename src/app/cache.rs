@@ -11,7 +11,7 @@ use crate::{
     ports::{Clock, Store, StoreError},
 };
 
-/// A cache in front of `store`, which has so many `connections`, with the keys in it that were used last, if so configured.
+/// A cache in front of `store`, which has so many `connections` for verifications, with the keys in it that were used last, if so configured.
 pub(super) async fn open(
     config: &CacheConfig,
     store: Arc<dyn Store>,
@@ -34,11 +34,11 @@ pub(super) async fn open(
     Ok(cache)
 }
 
-/// How many connections reads may take: as many as make waiting for a slow answer no matter, and half of
-/// them at the most, so that the follower of the change log and changes always find one.
+/// How many connections loads may take of those that there are for verifications: as many as make waiting for a slow answer no
+/// matter, if that leaves two to the follower of the change log and readiness; one at the least.
 fn reads(connections: u32) -> usize {
     const ENOUGH: u32 = 4;
-    (connections / 2).clamp(1, ENOUGH) as usize
+    connections.saturating_sub(2).clamp(1, ENOUGH) as usize
 }
 
 #[cfg(test)]
@@ -46,8 +46,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_leave_connections_to_others() {
-        for (connections, expected) in [(2, 1), (3, 1), (4, 2), (16, 4), (1000, 4)] {
+    fn loads_leave_connections_to_others() {
+        for (connections, expected) in [(2, 1), (3, 1), (4, 2), (6, 4), (1000, 4)] {
             assert_eq!(reads(connections), expected);
         }
     }

@@ -34,7 +34,7 @@ pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, Start
 fn not_opened(config: &DatabaseConfig, source: StoreError) -> StartError {
     match source {
         StoreError::Broken(_) => StartError::DatabaseRefused { database: describe(config), source },
-        StoreError::Unavailable(_) => source.into(),
+        StoreError::Unavailable(_) | StoreError::Overloaded(_) | StoreError::TooSlow(_) => source.into(),
     }
 }
 
@@ -70,6 +70,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than a change waits for another, so that no slow one is taken for lost.
 const VANISHED_AFTER: Duration = Duration::from_secs(60);
 
+/// Less than a call may take, so that its caller is told why it failed.
+const SLOWEST_READ: Duration = Duration::from_secs(20);
+
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -101,6 +104,7 @@ async fn open_once(config: &DatabaseConfig) -> Result<SqlStore, StoreError> {
         location: location(config),
         max_connections: config.max_connections,
         acquire_timeout: config.timeout,
+        slowest_read: SLOWEST_READ,
         connect_timeout: config.timeout,
         vanished_after: VANISHED_AFTER,
     })

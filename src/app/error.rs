@@ -32,6 +32,12 @@ pub enum StartError {
          `keystile peppers` tells when a pepper may go", list(.0), if .0.len() == 1 { "it" } else { "them" }
     )]
     PeppersMissing(Vec<Missing>),
+    /// Every secret would seem to be wrong.
+    #[error(
+        "KEYSTILE_PEPPERS: {} not the one that this database was used with under that version, so no API key under it would \
+         verify: configure that one, the same on every replica, and give a new one a version of its own", differ(.0)
+    )]
+    PeppersDiffer(Vec<PepperVersion>),
     /// The database did not answer in time.
     #[error(
         "KEYSTILE_DATABASE_URL: {database} did not answer for {} s{}", .patience.as_secs(), because(.refused.as_ref())
@@ -64,7 +70,10 @@ impl StartError {
             Self::Store(error)
             | Self::Migrate(MigrateError::Store(error))
             | Self::Service(service::Error::Store(error)) => {
-                matches!(error, StoreError::Unavailable(_))
+                matches!(
+                    error,
+                    StoreError::Unavailable(_) | StoreError::Overloaded(_) | StoreError::TooSlow(_)
+                )
             }
             _ => false,
         }
@@ -77,6 +86,7 @@ impl StartError {
             | Self::PepperFile(_)
             | Self::PepperFileLost { .. }
             | Self::PeppersMissing(_)
+            | Self::PeppersDiffer(_)
             | Self::DatabaseRefused { .. }
             | Self::DatabaseInUse(_) => true,
             Self::Migrate(error) => matches!(error, MigrateError::Newer { .. }),
@@ -118,6 +128,14 @@ fn list(missing: &[Missing]) -> String {
     let each: Vec<_> = missing.iter().map(Missing::to_string).collect();
     let verb = if missing.len() == 1 { "is" } else { "are" };
     format!("{} {verb}", each.join(", "))
+}
+
+fn differ(versions: &[PepperVersion]) -> String {
+    let versions: Vec<_> = versions.iter().map(ToString::to_string).collect();
+    match &versions[..] {
+        [version] => format!("the pepper of version {version} is"),
+        versions => format!("the peppers of versions {} are each", versions.join(", ")),
+    }
 }
 
 fn because(refused: Option<&StoreError>) -> String {

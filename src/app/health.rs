@@ -8,15 +8,17 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::config::ListenConfig;
+use crate::{config::ListenConfig, grpc::Subject};
 
 use super::reachable;
 
-/// Asks both listeners whether they are ready.
+/// Asks each listener whether what it serves is ready.
 pub async fn check_health(listen: &ListenConfig) -> Result<(), Unhealthy> {
-    for (listener, address) in [("verify", listen.verify), ("admin", listen.admin)] {
+    for (listener, address, subject) in
+        [("verify", listen.verify, Subject::Verify), ("admin", listen.admin, Subject::Admin)]
+    {
         let address = reachable(address);
-        let answer = match timeout(PATIENCE, ask(address)).await {
+        let answer = match timeout(PATIENCE, ask(address, subject)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
@@ -37,18 +39,22 @@ pub struct Unhealthy {
 /// For each listener.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-async fn ask(address: SocketAddr) -> Result<(), String> {
+async fn ask(address: SocketAddr, subject: Subject) -> Result<(), String> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
     // The transport's own words are "transport error"; the cause is what helps.
     let channel = endpoint.connect().await.map_err(|error| root_cause(&error))?;
-    let answer = HealthClient::new(channel)
-        .check(HealthCheckRequest::default())
-        .await
-        .map_err(|status| format!("{} ({:?})", status.message(), status.code()))?;
-    match answer.into_inner().status() {
-        ServingStatus::Serving => Ok(()),
-        status => Err(format!("it answers {}", status.as_str_name())),
+    let mut client = HealthClient::new(channel);
+    for service in subject.services() {
+        let answer = client
+            .check(HealthCheckRequest { service: (*service).to_owned() })
+            .await
+            .map_err(|status| format!("{} ({:?})", status.message(), status.code()))?;
+        let status = answer.into_inner().status();
+        if status != ServingStatus::Serving {
+            return Err(format!("{service} is {}", status.as_str_name()));
+        }
     }
+    Ok(())
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

@@ -25,7 +25,7 @@ use crate::{
     domain::{digest::Peppers, recognition::Recognition},
     ports::Clock,
     service::Service,
-    store::{Claim, SqlStore},
+    store::{Claim, Shares, SqlStore},
 };
 
 pub use crate::service::{PepperUsage, RootKey};
@@ -71,7 +71,7 @@ impl App {
         let peppers = peppers::load(&config.peppers, &*store, &*world.random).await?;
         let World { clock, random } = world;
         let recognition = Recognition::new(&random.bytes());
-        let connections = config.database.max_connections;
+        let connections = Shares::of(config.database.max_connections).verify;
         let cache =
             cache::open(&config.cache, Arc::clone(&store) as _, connections, Arc::clone(&clock)).await?;
         let service = Service::new(

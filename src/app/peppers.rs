@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use tracing::info;
+
 use crate::{
     config::{Pepper, PepperSource, load_or_generate},
     domain::digest::Peppers,
@@ -29,8 +31,20 @@ pub(super) async fn load(
     Ok(Arc::new(keyed(peppers)))
 }
 
-/// Refuses peppers that stored secrets need and nobody configured.
+/// Refuses to start without a pepper that stored secrets need, and with one that is not what its version says.
 pub(super) async fn check(service: &Service) -> Result<(), StartError> {
+    check_missing(service).await?;
+    let review = service.review_peppers().await?;
+    for version in review.new {
+        info!(
+            pepper.version = version,
+            "the pepper is known from now on: any other under this version is refused"
+        );
+    }
+    if review.different.is_empty() { Ok(()) } else { Err(StartError::PeppersDiffer(review.different)) }
+}
+
+async fn check_missing(service: &Service) -> Result<(), StartError> {
     let usage = service.pepper_usage().await?;
     let missing: Vec<_> = usage
         .iter()

@@ -9,7 +9,7 @@ use crate::{
     audit::{self, Queue},
     cache::Follower,
     config::TracesConfig,
-    grpc::{self, Connections, Health, Listener, Observer},
+    grpc::{self, Connections, Health, Listener, Observer, Subject},
     service::Verifier,
     telemetry::{self, Metrics, Traces, TracesError},
 };
@@ -17,7 +17,8 @@ use crate::{
 use super::{
     App, Listeners, ServeError, Stopped, descriptors,
     drain::Running,
-    housekeeping, metrics, readiness,
+    housekeeping, metrics,
+    readiness::Monitor,
     stop::{Stopper, Worker},
 };
 
@@ -55,17 +56,23 @@ impl App {
         let observer = Arc::new(observer);
         let health = Health::new().await;
         // The database answered a moment ago.
-        health.set_ready(true).await;
+        for subject in [Subject::Process, Subject::Verify, Subject::Admin] {
+            health.set_ready(subject, true).await;
+        }
         let Listeners { verify, admin, metrics: page } = listeners;
         let (closing, servers) = self.listen((verify, admin), queue, &health, &observer);
+        let monitor = Monitor {
+            store: Arc::clone(&self.store) as _,
+            cache: Arc::clone(&self.cache),
+            health: health.clone(),
+        };
         let follower = Follower::new(self.cache, self.store.wakeups(), self.feed_poll);
-        let monitored = (Arc::clone(&self.store) as _, health.clone());
         Ok(Running {
             closing,
             servers,
             observer,
             page: Worker::start("metrics", |stop| telemetry::serve(page, metrics, stop.told())),
-            monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
+            monitor: Worker::start("readiness", |stop| monitor.run(stop)),
             housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
             follower: Worker::start("follower", |stop| follower.run(stop.told())),
             writer: Worker::start("recorder", |stop| writer.run(stop.told())),

@@ -193,6 +193,12 @@ impl Cache {
         micros(self.clock.uptime())
     }
 
+    /// Whether answers may come from what is at hand: the change log was followed lately enough, or that does not matter.
+    pub fn may_answer(&self) -> bool {
+        let unconfirmed = self.uptime().saturating_sub(self.confirmed.load(Relaxed));
+        self.limits.fail_open || Duration::from_micros(unconfirmed) <= self.limits.max_staleness
+    }
+
     /// All that had changed at the uptime `asked` is known.
     fn confirm(&self, asked: u64) {
         self.confirmed.fetch_max(asked, Relaxed);

@@ -19,6 +19,7 @@ fn table(usage: &[PepperUsage]) -> String {
     for (index, it) in usage.iter().enumerate() {
         let status = match (index, it.configured) {
             (_, false) => "MISSING",
+            (_, true) if it.different => "DIFFERENT",
             (0, true) => "newest",
             (_, true) => "configured",
         };
@@ -29,11 +30,16 @@ fn table(usage: &[PepperUsage]) -> String {
 }
 
 fn hints(usage: &[PepperUsage]) -> String {
-    let older = usage.iter().skip(1).filter(|it| it.configured);
+    let different: Vec<_> = usage.iter().filter(|it| it.different).collect();
+    let older = usage.iter().skip(1).filter(|it| it.configured && !it.different);
     let (idle, needed): (Vec<_>, Vec<_>) = older.partition(|it| it.secrets == 0);
     let missing: Vec<_> = usage.iter().filter(|it| !it.configured).collect();
     let mut text = String::new();
     for (peppers, hint) in [
+        (
+            &different,
+            "DIFFERENT: the database was used with another one under this version; configure that one",
+        ),
         (&missing, "MISSING: API keys under it do not verify; add it behind the newest"),
         (&needed, "still needed; a secret moves to the newest when it next verifies"),
         (&idle, "can be removed, once every replica has the newest"),
@@ -53,7 +59,7 @@ mod tests {
     use super::*;
 
     fn usage(version: u16, secrets: u64, configured: bool) -> PepperUsage {
-        PepperUsage { version, secrets, configured }
+        PepperUsage { version, secrets, configured, different: false }
     }
 
     #[test]
@@ -75,5 +81,8 @@ mod tests {
         assert!(lines[1].starts_with("pepper 3: still needed"), "{hints}");
         assert!(lines[2].starts_with("pepper 2: can be removed"), "{hints}");
         assert_eq!(lines.len(), 3);
+        let wrong = [PepperUsage { different: true, ..usage(1, 7, true) }];
+        assert!(super::hints(&wrong).starts_with("pepper 1: DIFFERENT: "));
+        assert!(table(&wrong).ends_with("      1         7  DIFFERENT\n"));
     }
 }

@@ -12,7 +12,7 @@ use super::values::{duration, integer};
 pub struct DatabaseConfig {
     /// `KEYSTILE_DATABASE_URL`: `sqlite://`, `postgres://` or `mysql://`; SQLite in the data directory when unset.
     pub location: Database,
-    /// `KEYSTILE_DATABASE_MAX_CONNECTIONS`: connections, from 2 to 1000.
+    /// `KEYSTILE_DATABASE_MAX_CONNECTIONS`: connections, from 4 to 1000.
     pub max_connections: u32,
     /// `KEYSTILE_DATABASE_TIMEOUT`: how long to wait for a free connection, from 1 ms to 10 minutes.
     pub timeout: Duration,
@@ -39,7 +39,7 @@ impl DatabaseConfig {
         Self {
             location: settings.value("KEYSTILE_DATABASE_URL", embedded, parse),
             max_connections: settings
-                .value("KEYSTILE_DATABASE_MAX_CONNECTIONS", 16, |text| integer(text, 2..=1000)),
+                .value("KEYSTILE_DATABASE_MAX_CONNECTIONS", 16, |text| integer(text, 4..=1000)),
             timeout: settings.value("KEYSTILE_DATABASE_TIMEOUT", Duration::from_secs(5), |text| {
                 duration(text, Duration::from_millis(1)..=Duration::from_secs(600))
             }),

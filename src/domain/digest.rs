@@ -68,6 +68,12 @@ impl fmt::Debug for Digest {
 
 pub type PepperVersion = u16;
 
+/// By this a pepper is known again; it tells nothing about the pepper, nor about any secret.
+pub type PepperCheck = [u8; 32];
+
+/// What is keyed for that: no id and secret are of this length, so it is no digest of any.
+const CHECKED: &[u8] = b"keystile: which pepper this is";
+
 /// The server-side HMAC keys, newest first.
 #[derive(Clone)]
 pub struct Peppers(Vec<(PepperVersion, Hmac<Sha256>)>);
@@ -90,6 +96,14 @@ impl Peppers {
 
     pub fn versions(&self) -> impl Iterator<Item = PepperVersion> {
         self.0.iter().map(|(version, _)| *version)
+    }
+
+    /// What each is known by.
+    pub fn checks(&self) -> impl Iterator<Item = (PepperVersion, PepperCheck)> {
+        self.0.iter().map(|(version, pepper)| {
+            let mac = pepper.clone().chain_update(CHECKED);
+            (*version, mac.finalize().into_bytes().into())
+        })
     }
 
     /// The digest under the newest pepper.
@@ -186,6 +200,18 @@ mod tests {
             0x9d, 0x91, 0x47, 0xb4, 0xcb, 0x3b, 0x87, 0xbe, 0xbd, 0x45, 0x5c, 0x3a, 0x60, 0xf7, 0xfc, 0x6e,
         ];
         assert_eq!(peppers.digest(id, &Secret::new([7; 32])).as_bytes(), &expected);
+    }
+
+    #[test]
+    fn a_pepper_is_known_by_itself_and_not_by_its_version() {
+        let checks = |peppers: &[(PepperVersion, &[u8])]| -> Vec<_> {
+            Peppers::new(peppers.iter().copied()).unwrap().checks().collect()
+        };
+        let both = checks(&[(2, b"new pepper"), (1, b"old pepper")]);
+        assert_eq!(both, [checks(&[(2, b"new pepper")]), checks(&[(1, b"old pepper")])].concat());
+        assert_ne!(both[0].1, both[1].1);
+        assert_eq!(checks(&[(1, b"new pepper")])[0].1, both[0].1);
+        assert_ne!(CHECKED.len(), 16 + 32, "the length of an id and a secret");
     }
 
     #[test]

@@ -58,8 +58,19 @@ const SIGNS: &str = "\"'=!<>:,";
 pub const LONGEST: usize = 2000;
 const DEEPEST: usize = 20;
 
+/// How many tests a filter may have. A database plans longer for each, and more than linearly so.
+pub const MOST_TESTS: usize = 50;
+
+/// What a test costs.
+pub trait Weighed {
+    /// How many tests it counts as.
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
 /// Reads `text`; `test` gives each comparison its meaning, or says what is wrong with it.
-pub fn parse<T>(
+pub fn parse<T: Weighed>(
     text: &str,
     test: impl Fn(Comparison<'_>) -> Result<Filter<T>, String>,
 ) -> Result<Filter<T>, FilterError> {
@@ -67,7 +78,7 @@ pub fn parse<T>(
         let message = format!("the filter is longer than {LONGEST} characters");
         return Err(FilterError { position: LONGEST + 1, message });
     }
-    let mut parser = Parser { text, at: 0, depth: 0, test };
+    let mut parser = Parser { text, at: 0, depth: 0, weight: 0, test };
     if parser.peek().is_none() {
         return Ok(Filter::everything());
     }
@@ -82,10 +93,12 @@ struct Parser<'a, F> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// How many tests there are up to here.
+    weight: usize,
     test: F,
 }
 
-impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
+impl<'a, T: Weighed, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
     fn all(&mut self) -> Result<Filter<T>, FilterError> {
         let mut parts = vec![self.any()?];
         while self.take_word("AND") {
@@ -133,10 +146,17 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
         self.peek();
         let value_start = self.at;
         let value = self.value()?;
-        (self.test)(Comparison { field, operator, value: &value }).map_err(|message| {
+        let filter = (self.test)(Comparison { field, operator, value: &value }).map_err(|message| {
             let at = if message.starts_with("unknown field") { start } else { value_start };
             self.error(at, &message)
-        })
+        })?;
+        self.weight += weight(&filter);
+        if self.weight > MOST_TESTS {
+            let message =
+                format!("the filter has more than {MOST_TESTS} comparisons, each word of a text counted");
+            return Err(self.error(start, &message));
+        }
+        Ok(filter)
     }
 
     fn operator(&mut self) -> Result<Operator, FilterError> {
@@ -235,11 +255,21 @@ impl<'a, T, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<'a, F> {
     }
 }
 
+fn weight<T: Weighed>(filter: &Filter<T>) -> usize {
+    match filter {
+        Filter::All(parts) | Filter::Any(parts) => parts.iter().map(weight).sum(),
+        Filter::Not(inner) => weight(inner),
+        Filter::Test(test) => test.weight(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Weighed for String {}
 
     fn shape(text: &str) -> Result<String, FilterError> {
         let filter =
@@ -289,6 +319,15 @@ mod tests {
         }
         assert!(shape(&"(".repeat(1000)).unwrap_err().message.contains("deeply"));
         assert!(shape(&"a".repeat(2001)).unwrap_err().message.contains("longer"));
+    }
+
+    #[test]
+    fn tests_are_counted() {
+        let many = |number: usize| vec!["a=1"; number].join(" AND ");
+        assert!(shape(&many(MOST_TESTS)).is_ok());
+        let error = shape(&many(MOST_TESTS + 1)).unwrap_err();
+        assert_eq!(error.position, MOST_TESTS * 8 + 1, "where the first begins that is too many");
+        assert!(error.message.contains("more than 50"), "{error}");
     }
 
     proptest! {

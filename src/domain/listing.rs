@@ -2,7 +2,7 @@
 
 use super::{
     Invalid, Revision,
-    filter::{Comparison, Filter, FilterError, Operator, parse},
+    filter::{Comparison, Filter, FilterError, Operator, Weighed, parse},
     id::EnvironmentId,
     key::State,
     labels::Tag,
@@ -28,8 +28,8 @@ pub enum KeyTest {
     Environment(EnvironmentId),
     ServiceAccount(ServiceAccountName),
     DisplayName(String),
-    /// A word of the display name begins with this, in lower case.
-    NameWord(String),
+    /// For each of these, which are in lower case, a word of the display name begins with it; there is one at least.
+    NameWords(Vec<String>),
     Tag(Tag),
     Time(KeyTime, Relation, Timestamp),
 }
@@ -73,6 +73,16 @@ pub enum EventTest {
     Time(Relation, Timestamp),
     Revision(Relation, Revision),
 }
+
+impl Weighed for KeyTest {
+    fn weight(&self) -> usize {
+        if let Self::NameWords(words) = self { words.len() } else { 1 }
+    }
+}
+
+impl Weighed for AccountTest {}
+
+impl Weighed for EventTest {}
 
 pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
     parse(text, |it| match it.field {
@@ -169,11 +179,11 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
 
 /// Every word of `text` must begin a word of the name.
 fn name_words(text: &str) -> Result<Filter<KeyTest>, String> {
-    let words: Vec<_> = text::words(&text::normal(text)).map(KeyTest::NameWord).map(Filter::Test).collect();
+    let words: Vec<_> = text::words(&text::normal(text)).collect();
     if words.is_empty() {
         Err(format!("{text:?} has no letter or digit to look for"))
     } else {
-        Ok(Filter::All(words))
+        Ok(Filter::Test(KeyTest::NameWords(words)))
     }
 }
 
@@ -237,7 +247,7 @@ mod tests {
         let Filter::All(parts) = filter else { panic!("{filter:?}") };
         assert_eq!(parts.len(), 5);
         assert_eq!(parts[0], Filter::Test(KeyTest::State(State::Active)));
-        assert!(matches!(&parts[2], Filter::All(words) if words.len() == 2));
+        assert_eq!(parts[2], Filter::Test(KeyTest::NameWords(vec!["bil".into(), "serv".into()])));
     }
 
     #[test]
@@ -249,6 +259,7 @@ mod tests {
             ("create_time > yesterday", 15, "RFC 3339"),
             ("tags = core", 8, "with :"),
             ("display_name:\"%\"", 14, "no letter"),
+            (&format!("tags:a AND display_name:\"{}\"", "a ".repeat(50)), 12, "more than 50"),
         ] {
             let error = key_filter(text).unwrap_err();
             assert_eq!(error.position, position, "{text}: {error}");

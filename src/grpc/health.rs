@@ -17,17 +17,36 @@ use tonic_health::{
     server::{HealthReporter, HealthService, WatchStream},
 };
 
-/// The services that the health of this node speaks for, besides the empty name for all of it.
-const SERVICES: [&str; 6] = [
-    "",
-    "keystile.v1.AuditService",
-    "keystile.v1.KeyService",
-    "keystile.v1.ProjectService",
-    "keystile.v1.ServiceAccountService",
-    "keystile.v1.VerifyService",
-];
+/// What the health of this node is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The process, under the empty name.
+    Process,
+    /// `VerifyService`, which may do without the database for a while.
+    Verify,
+    /// The other services, which may not.
+    Admin,
+}
 
-/// Not ready until it is told to be.
+impl Subject {
+    const ALL: [Self; 3] = [Self::Process, Self::Verify, Self::Admin];
+
+    /// The names under which it is asked for.
+    pub fn services(self) -> &'static [&'static str] {
+        match self {
+            Self::Process => &[""],
+            Self::Verify => &["keystile.v1.VerifyService"],
+            Self::Admin => &[
+                "keystile.v1.AuditService",
+                "keystile.v1.KeyService",
+                "keystile.v1.ProjectService",
+                "keystile.v1.ServiceAccountService",
+            ],
+        }
+    }
+}
+
+/// Nothing is ready until it is told to be.
 #[derive(Debug, Clone)]
 pub struct Health {
     reporter: HealthReporter,
@@ -37,20 +56,24 @@ pub struct Health {
 impl Health {
     pub async fn new() -> Self {
         let health = Self { reporter: HealthReporter::new(), ending: watch::Sender::new(false) };
-        health.set_ready(false).await;
+        for subject in Subject::ALL {
+            health.set_ready(subject, false).await;
+        }
         health
     }
 
-    pub async fn set_ready(&self, ready: bool) {
+    pub async fn set_ready(&self, subject: Subject, ready: bool) {
         let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for service in SERVICES {
-            self.reporter.set_service_status(service, status).await;
+        for service in subject.services() {
+            self.reporter.set_service_status(*service, status).await;
         }
     }
 
     /// Not ready for good: whoever watches is told so, and then let go, or no drain would ever be complete.
     pub async fn end(&self) {
-        self.set_ready(false).await;
+        for subject in Subject::ALL {
+            self.set_ready(subject, false).await;
+        }
         self.ending.send_replace(true);
     }
 

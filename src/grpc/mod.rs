@@ -30,7 +30,7 @@ pub mod verify;
 mod watch;
 
 pub use connections::Connections;
-pub use health::Health;
+pub use health::{Health, Subject};
 pub use incoming::Listener;
 pub use observe::Observer;
 pub use server::{ServeError, serve_admin, serve_verify};

@@ -180,6 +180,20 @@ fn store(error: &StoreError) -> Status {
             details.set_retry_info(Some(RETRY_AFTER));
             Status::with_error_details(Code::Unavailable, "the database does not answer; try again", details)
         }
+        // The store logs when it begins.
+        StoreError::Overloaded(_) => {
+            let mut details = info(ErrorReason::Overloaded, []);
+            details.set_retry_info(Some(RETRY_AFTER));
+            Status::with_error_details(Code::Unavailable, "too many calls at once; try again", details)
+        }
+        StoreError::TooSlow(_) => {
+            tracing::warn!(error = %error, "a call took the database too long");
+            Status::with_error_details(
+                Code::DeadlineExceeded,
+                "it took the database too long; ask for less, as by a narrower filter",
+                info(ErrorReason::QueryTooSlow, []),
+            )
+        }
         StoreError::Broken(_) => {
             if FAULTS.note() {
                 tracing::error!(error = %error, "a call failed inside");

@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tonic::Status;
 
 use crate::{
     domain::{Invalid, Revision, name::Scope},
-    ports::{Credentials, changes::Rewinds},
+    ports::{Credentials, StoreError, changes::Rewinds},
     service::{Error, FieldFault, Service, Session, Verifier},
 };
 
@@ -80,6 +80,9 @@ impl<C: Credentials> Watch<C> {
     }
 }
 
+/// How long to wait when too many others read.
+const OVERLOADED: Duration = Duration::from_millis(500);
+
 struct State<C> {
     watch: Watch<C>,
     /// How often the log was known to have gone backwards.
@@ -107,7 +110,14 @@ impl<C: Credentials> State<C> {
             }
             let Watch { service, wanted, closing, .. } = &mut self.watch;
             if service.position() > wanted.after {
-                let news = service.news(&wanted.scope, wanted.after).await?;
+                let news = match service.news(&wanted.scope, wanted.after).await {
+                    // Whoever watches has time.
+                    Err(Error::Store(StoreError::Overloaded(_))) => {
+                        sleep(OVERLOADED).await;
+                        continue;
+                    }
+                    news => news?,
+                };
                 wanted.after = news.up_to;
                 self.unsent.extend(news.events.into_iter().map(Into::into));
                 continue;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::domain::{
     Revision,
     audit::{Change, Event, Hash, Head},
-    digest::PepperVersion,
+    digest::{PepperCheck, PepperVersion},
     filter::Filter,
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
     key::Key,
@@ -28,6 +28,12 @@ pub enum StoreError {
     /// It does not answer now; trying again may help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// Too many wait for it already; nothing was done, and trying again later may help.
+    #[error("too many calls wait for the database: {0}")]
+    Overloaded(String),
+    /// It broke the statement off, which took too long; nothing was done.
+    #[error("the database broke off a statement: {0}")]
+    TooSlow(String),
     /// It answered what it never should.
     #[error("the database failed: {0}")]
     Broken(String),
@@ -117,6 +123,14 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// How many secrets each pepper has keyed.
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError>;
+    /// What each pepper that was ever used is known by.
+    async fn known_peppers(&self) -> Result<Vec<(PepperVersion, PepperCheck)>, StoreError>;
+    /// Writes down what the pepper of this version is known by, unless that is there already, and answers with what is there.
+    async fn make_pepper_known(
+        &self,
+        version: PepperVersion,
+        check: &PepperCheck,
+    ) -> Result<PepperCheck, StoreError>;
 
     /// Does all of it, or nothing; answers with the place of each step's event in the log.
     async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError>;

@@ -34,7 +34,7 @@ pub use error::{Error, FieldFault};
 pub use keys::{
     CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
 };
-pub use peppers::PepperUsage;
+pub use peppers::{PepperReview, PepperUsage};
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
 pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
 pub use session::Session;

@@ -77,7 +77,7 @@ where
 }
 
 async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
-    let writing = store.write().await?;
+    let writing = store.write(store.turns.change().await?).await?;
     let events = match change(store, &writing.tx, commit).await {
         Ok(events) => events,
         Err(stop) => {

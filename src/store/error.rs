@@ -15,12 +15,15 @@ pub(super) enum Kind {
     Duplicate,
     /// The database does not answer, or takes no more for now.
     Unavailable,
+    /// The statement took too long, or somebody ended it.
+    BrokenOff,
     Broken,
 }
 
 pub(super) fn failed(error: DbErr) -> StoreError {
     match kind(&error) {
         Kind::Contended | Kind::Unavailable => StoreError::Unavailable(tell(&error)),
+        Kind::BrokenOff => StoreError::TooSlow(tell(&error)),
         Kind::Duplicate | Kind::Broken => StoreError::Broken(tell(&error)),
     }
 }
@@ -115,8 +118,10 @@ fn postgres_kind(sqlstate: &str) -> Kind {
     match sqlstate {
         // serialization_failure, deadlock_detected
         "40001" | "40P01" => Kind::Contended,
-        // lock_not_available, query_canceled, read_only_sql_transaction (a standby)
-        "55P03" | "57014" | "25006" => Kind::Unavailable,
+        // query_canceled
+        "57014" => Kind::BrokenOff,
+        // lock_not_available, a database that lets nobody in for now, read_only_sql_transaction (a standby)
+        "55P03" | "55000" | "25006" => Kind::Unavailable,
         // connection_exception, insufficient_resources, operator_intervention, system_error
         _ if ["08", "53", "57", "58"].iter().any(|class| sqlstate.starts_with(class)) => Kind::Unavailable,
         _ => Kind::Broken,
@@ -127,8 +132,10 @@ fn mysql_kind(number: u16) -> Kind {
     match number {
         // ER_LOCK_DEADLOCK, ER_CHECKREAD
         1213 | 1020 => Kind::Contended,
+        // ER_QUERY_INTERRUPTED, ER_STATEMENT_TIMEOUT (MariaDB), ER_QUERY_TIMEOUT (MySQL)
+        1317 | 1969 | 3024 => Kind::BrokenOff,
         // Too many connections, disk full, shutting down, lock wait timeout, read only, killed
-        1040 | 1021 | 1053 | 1114 | 1203 | 1205 | 1290 | 1317 | 1792 | 1836 | 1927 => Kind::Unavailable,
+        1040 | 1021 | 1053 | 1114 | 1203 | 1205 | 1290 | 1792 | 1836 | 1927 => Kind::Unavailable,
         _ => Kind::Broken,
     }
 }
@@ -143,6 +150,8 @@ fn sqlite_code(extended: &str) -> i32 {
 
 fn sqlite_kind(code: i32) -> Kind {
     match code {
+        // INTERRUPT
+        9 => Kind::BrokenOff,
         // BUSY, LOCKED, IOERR, CANTOPEN
         5 | 6 | 10 | FULL | 14 => Kind::Unavailable,
         _ => Kind::Broken,

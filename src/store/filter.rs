@@ -4,7 +4,7 @@
 //! other.
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    ColumnTrait, EntityTrait, QueryFilter, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -20,7 +20,10 @@ use crate::{
     ports::store::KeyQuery,
 };
 
-use super::rows::{audit_events, key_terms, keys, keys::lifecycle, service_accounts};
+use super::{
+    rows::{audit_events, key_terms, keys, keys::lifecycle, service_accounts},
+    words,
+};
 
 /// The keys that `query` is about, the deleted ones included.
 pub(super) fn keys(query: KeyQuery<'_>) -> Select<keys::Entity> {
@@ -38,7 +41,7 @@ pub(super) fn picks_few(filter: &Filter<KeyTest>) -> bool {
         Filter::Not(_) => false,
         Filter::Test(test) => matches!(
             test,
-            KeyTest::ServiceAccount(_) | KeyTest::DisplayName(_) | KeyTest::NameWord(_) | KeyTest::Tag(_)
+            KeyTest::ServiceAccount(_) | KeyTest::DisplayName(_) | KeyTest::NameWords(_) | KeyTest::Tag(_)
         ),
     }
 }
@@ -78,13 +81,9 @@ fn key_test(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
         KeyTest::Environment(id) => Column::Environment.eq(id.as_str()),
         KeyTest::ServiceAccount(name) => owned_by(name, project),
         KeyTest::DisplayName(name) => is_text(Column::DisplayName, name),
-        KeyTest::NameWord(start) => {
-            // The last of all characters: what begins with `start` lies between.
-            let first = key_terms::of_word(start);
-            let last = format!("{first}{}", char::MAX);
-            has_term(project, |term| term.between(first.as_str(), last.as_str()))
-        }
-        KeyTest::Tag(tag) => has_term(project, |term| term.eq(key_terms::of_tag(tag))),
+        KeyTest::NameWords(words) => words::in_name(project, words),
+        KeyTest::Tag(tag) => keys::Column::Id
+            .in_subquery(words::keys_with(project, |term| term.eq(key_terms::of_tag(tag))).into_query()),
         KeyTest::Time(column, by, time) => {
             let column = match column {
                 KeyTime::Create => Column::CreateTime,
@@ -120,15 +119,6 @@ fn owned_by(name: &ServiceAccountName, project: &ProjectId) -> Expr {
     } else {
         nothing()
     }
-}
-
-fn has_term(project: &ProjectId, is: impl Fn(Expr) -> Expr) -> Expr {
-    let found = key_terms::Entity::find()
-        .select_only()
-        .column(key_terms::Column::KeyId)
-        .filter(key_terms::Column::ProjectId.eq(project.as_str()))
-        .filter(is(Expr::col((key_terms::Entity, key_terms::Column::Term))));
-    keys::Column::Id.in_subquery(found.into_query())
 }
 
 /// No stored text has a control character, and PostgreSQL takes none that has a NUL.

@@ -9,10 +9,7 @@ use sea_orm::{
 
 use crate::ports::StoreError;
 
-use super::{
-    SqlStore, error,
-    open::{Options, connect},
-};
+use super::{SqlStore, error, pools::connect};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -29,8 +26,7 @@ impl SqlStore {
     /// Brings the schema up to date, and answers with the names of what it took: none when it was.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
         // A connection of its own: whatever goes wrong, the lock ends with it.
-        let options = Options { max_connections: 1, ..self.options.clone() };
-        let db = connect(&options).await?;
+        let db = connect(&self.options, 1).await?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()

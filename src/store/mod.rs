@@ -1,6 +1,7 @@
 //! The store in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB.
 
 mod answered;
+mod cancel;
 mod changes;
 mod claim;
 mod commit;
@@ -14,25 +15,31 @@ mod migrate;
 mod open;
 mod owners;
 mod paging;
+mod peppers;
+mod pools;
+mod queue;
+mod reads;
 mod requests;
 mod rows;
 mod session;
+mod shares;
 mod traces;
 mod transaction;
+mod turns;
 mod uses;
 mod wakeups;
+mod words;
 
 use std::{collections::HashMap, fmt};
 
 use async_trait::async_trait;
 use sea_orm::DatabaseConnection;
-use tokio::sync::Mutex;
 
 use crate::{
     domain::{
         Revision,
         audit::{Event, Head},
-        digest::PepperVersion,
+        digest::{PepperCheck, PepperVersion},
         filter::Filter,
         id::{KeyId, ProjectId, ServiceAccountId},
         key::Key,
@@ -53,12 +60,17 @@ use crate::{
 pub use claim::{Claim, ClaimError};
 pub use migrate::MigrateError;
 pub use open::{Location, Options};
+use reads::Reads;
+pub use shares::Shares;
+use turns::Turns;
 
 pub struct SqlStore {
+    /// What verifications need, the follower and readiness: nothing else may use these connections.
+    verify: Reads,
+    admin: Reads,
+    /// For transactions that write, and for what a start needs to know.
     db: DatabaseConnection,
-    /// Whose turn it is to write, where the database takes one writer at a time (SQLite): waiting here
-    /// is fair and cheap, waiting there is neither.
-    turn: Option<Mutex<()>>,
+    turns: Turns,
     loads: load::Queries,
     answered: answered::Answered,
     observer: Option<transaction::Observer>,
@@ -68,23 +80,33 @@ pub struct SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.db.ping().await.map_err(error::failed)
+        let read = self.verify.begin().await?;
+        let answer = read.ping().await.map_err(error::failed);
+        read.done(answer)
     }
 
     async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
-        self.loads.run(&self.db, ids).await
+        let read = self.verify.begin().await?;
+        let answer = self.loads.run(&read, ids).await;
+        read.done(answer)
     }
 
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
-        keys::lately_used(&self.db, most).await
+        let read = self.verify.begin().await?;
+        let answer = keys::lately_used(&read, most).await;
+        read.done(answer)
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
-        owners::project(&self.db, id).await
+        let read = self.admin.begin().await?;
+        let answer = owners::project(&read, id).await;
+        read.done(answer)
     }
 
     async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
-        owners::projects(&self.db, &page).await
+        let read = self.admin.begin_long().await?;
+        let answer = owners::projects(&read, &page).await;
+        read.done(answer)
     }
 
     async fn service_account(
@@ -92,7 +114,9 @@ impl Store for SqlStore {
         project: &ProjectId,
         id: &ServiceAccountId,
     ) -> Result<Option<ServiceAccount>, StoreError> {
-        owners::service_account(&self.db, project, id).await
+        let read = self.admin.begin().await?;
+        let answer = owners::service_account(&read, project, id).await;
+        read.done(answer)
     }
 
     async fn service_accounts(
@@ -101,7 +125,9 @@ impl Store for SqlStore {
         filter: &Filter<AccountTest>,
         page: Page<AccountOrder>,
     ) -> Result<Vec<ServiceAccount>, StoreError> {
-        owners::service_accounts(&self.db, project, filter, &page).await
+        let read = self.admin.begin_long().await?;
+        let answer = owners::service_accounts(&read, project, filter, &page).await;
+        read.done(answer)
     }
 
     async fn display_names(
@@ -109,27 +135,39 @@ impl Store for SqlStore {
         project: &ProjectId,
         ids: &[ServiceAccountId],
     ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
-        owners::display_names(&self.db, project, ids).await
+        let read = self.admin.begin().await?;
+        let answer = owners::display_names(&read, project, ids).await;
+        read.done(answer)
     }
 
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError> {
-        keys::one(&self.db, Some(project), id).await
+        let read = self.admin.begin().await?;
+        let answer = keys::one(&read, Some(project), id).await;
+        read.done(answer)
     }
 
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
-        keys::one(&self.db, None, id).await
+        let read = self.admin.begin().await?;
+        let answer = keys::one(&read, None, id).await;
+        read.done(answer)
     }
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
-        keys::list(&self.db, query, &page).await
+        let read = self.admin.begin_long().await?;
+        let answer = keys::list(&read, query, &page).await;
+        read.done(answer)
     }
 
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
-        keys::count(&self.db, query).await
+        let read = self.admin.begin_long().await?;
+        let answer = keys::count(&read, query).await;
+        read.done(answer)
     }
 
     async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError> {
-        keys::purgeable(&self.db, now, most).await
+        let read = self.admin.begin().await?;
+        let answer = keys::purgeable(&read, now, most).await;
+        read.done(answer)
     }
 
     async fn events(
@@ -138,23 +176,33 @@ impl Store for SqlStore {
         filter: &Filter<EventTest>,
         page: Page<()>,
     ) -> Result<Vec<Event>, StoreError> {
-        events::list(&self.db, scope, filter, &page).await
+        let read = self.admin.begin_long().await?;
+        let answer = events::list(&read, scope, filter, &page).await;
+        read.done(answer)
     }
 
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
-        events::from(&self.db, start, most).await
+        let read = self.admin.begin_long().await?;
+        let answer = events::from(&read, start, most).await;
+        read.done(answer)
     }
 
     async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
-        events::changes_after(&self.db, revision, most).await
+        let read = self.verify.begin().await?;
+        let answer = events::changes_after(&read, revision, most).await;
+        read.done(answer)
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        events::head(&self.db).await
+        let read = self.verify.begin().await?;
+        let answer = events::head(&read).await;
+        read.done(answer)
     }
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError> {
-        requests::find(&self.db, id).await
+        let read = self.admin.begin().await?;
+        let answer = requests::find(&read, id).await;
+        read.done(answer)
     }
 
     async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError> {
@@ -163,6 +211,18 @@ impl Store for SqlStore {
 
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
         traces::pepper_usage(&self.db).await
+    }
+
+    async fn known_peppers(&self) -> Result<Vec<(PepperVersion, PepperCheck)>, StoreError> {
+        peppers::known(&self.db).await
+    }
+
+    async fn make_pepper_known(
+        &self,
+        version: PepperVersion,
+        check: &PepperCheck,
+    ) -> Result<PepperCheck, StoreError> {
+        peppers::make_known(self, version, check).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {

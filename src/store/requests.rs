@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-use super::{SqlStore, error::failed, rows::requests};
+use super::{SqlStore, error::failed, rows::requests, turns::Turn};
 
 pub(super) async fn find(
     db: &DatabaseConnection,
@@ -25,11 +25,12 @@ pub(super) async fn find(
 }
 
 pub(super) async fn forget(store: &SqlStore, before: Timestamp) -> Result<(), StoreError> {
-    delete(store, before).await.map_err(failed)
+    let turn = store.turns.aside().await?;
+    delete(store, turn, before).await.map_err(failed)
 }
 
-async fn delete(store: &SqlStore, before: Timestamp) -> Result<(), DbErr> {
-    let writing = store.write().await?;
+async fn delete(store: &SqlStore, turn: Turn, before: Timestamp) -> Result<(), DbErr> {
+    let writing = store.write(turn).await?;
     requests::Entity::delete_many()
         .filter(requests::Column::Time.lt(before.as_micros()))
         .exec(&writing.tx)

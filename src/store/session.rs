@@ -1,11 +1,11 @@
 //! Write transactions, which take turns where the database has one writer.
 
-use sea_orm::{ConnAcquireErr, DbErr};
-use tokio::sync::MutexGuard;
+use sea_orm::DbErr;
 
 use super::{
     SqlStore, error,
     transaction::{Transaction, Uncommitted},
+    turns::Turn,
 };
 
 /// How often a transaction is tried that the database breaks off in favour of another.
@@ -27,28 +27,20 @@ impl Attempts {
 }
 
 /// Fields are dropped in this order: the turn ends after the transaction.
-pub(super) struct Writing<'a> {
+pub(super) struct Writing {
     pub tx: Transaction,
-    _turn: Option<MutexGuard<'a, ()>>,
+    _turn: Turn,
 }
 
 impl SqlStore {
     /// Begins a transaction that is going to write. Every transaction that writes begins here.
-    pub(super) async fn write(&self) -> Result<Writing<'_>, DbErr> {
-        let turn = match &self.turn {
-            Some(turn) => Some(
-                tokio::time::timeout(self.options.acquire_timeout, turn.lock())
-                    .await
-                    .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?,
-            ),
-            None => None,
-        };
+    pub(super) async fn write(&self, turn: Turn) -> Result<Writing, DbErr> {
         let tx = Transaction::begin(&self.db, self.observer.clone()).await?;
         Ok(Writing { tx, _turn: turn })
     }
 }
 
-impl Writing<'_> {
+impl Writing {
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
         let Self { tx, _turn } = self;
         tx.commit().await

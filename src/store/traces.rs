@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::{SqlStore, error::failed, rows::secrets, session::Attempts, uses::Uses};
+use super::{SqlStore, error::failed, rows::secrets, session::Attempts, turns::Turn, uses::Uses};
 
 /// Few enough that no change waits long for a row that is marked.
 const BATCH: usize = 100;
@@ -42,7 +42,7 @@ pub(super) async fn record_uses(store: &SqlStore, uses: &[Use]) -> Result<(), St
         return Ok(());
     }
     let mut attempts = Attempts::new();
-    while let Err(error) = move_forward(store, uses).await {
+    while let Err(error) = move_forward(store, store.turns.aside().await?, uses).await {
         if !attempts.again(&error) {
             return Err(failed(error));
         }
@@ -56,7 +56,7 @@ pub(super) async fn rehash(store: &SqlStore, rehashes: &[Rehash]) -> Result<(), 
     rehashes.sort_by_key(|it| (it.key, it.secret_version));
     for batch in rehashes.chunks(BATCH) {
         let mut attempts = Attempts::new();
-        while let Err(error) = replace_digests(store, batch).await {
+        while let Err(error) = replace_digests(store, store.turns.aside().await?, batch).await {
             if !attempts.again(&error) {
                 return Err(failed(error));
             }
@@ -65,8 +65,8 @@ pub(super) async fn rehash(store: &SqlStore, rehashes: &[Rehash]) -> Result<(), 
     Ok(())
 }
 
-async fn move_forward(store: &SqlStore, uses: &[Use]) -> Result<(), DbErr> {
-    let writing = store.write().await?;
+async fn move_forward(store: &SqlStore, turn: Turn, uses: &[Use]) -> Result<(), DbErr> {
+    let writing = store.write(turn).await?;
     let tx = &writing.tx;
     let uses = Uses::new(tx.get_database_backend(), uses);
     for statement in [uses.of_keys(), uses.of_secrets(), uses.of_owners()] {
@@ -76,8 +76,8 @@ async fn move_forward(store: &SqlStore, uses: &[Use]) -> Result<(), DbErr> {
 }
 
 /// A digest is replaced only where the one that was verified still stands.
-async fn replace_digests(store: &SqlStore, batch: &[Rehash]) -> Result<(), DbErr> {
-    let writing = store.write().await?;
+async fn replace_digests(store: &SqlStore, turn: Turn, batch: &[Rehash]) -> Result<(), DbErr> {
+    let writing = store.write(turn).await?;
     for it in batch {
         let digest = it.sealed.digest.as_bytes().to_vec();
         secrets::Entity::update_many()

@@ -21,7 +21,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 23] = [
+const PROMISES: [Promise; 25] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -39,6 +39,8 @@ const PROMISES: [Promise; 23] = [
     ("STORE_UNAVAILABLE", Code::Unavailable, &[], true),
     ("INTERNAL", Code::Internal, &[], false),
     ("STOPPING", Code::Unavailable, &[], false),
+    ("OVERLOADED", Code::Unavailable, &[], true),
+    ("QUERY_TOO_SLOW", Code::DeadlineExceeded, &[], false),
     ("MALFORMED_REQUEST", Code::InvalidArgument, &[], false),
     ("TOO_LARGE", Code::ResourceExhausted, &[("limit_bytes", "4194304")], false),
     ("TIME_LIMIT", Code::DeadlineExceeded, &[], false),

@@ -9,6 +9,8 @@ mod errors;
 mod forge;
 mod hot;
 mod keys;
+mod overload;
+mod probes;
 mod projects;
 mod service_accounts;
 mod telemetry;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The smallest pool that may be configured, and what the cache may take of it.
-const CONNECTIONS: u32 = 2;
+const CONNECTIONS: u32 = 4;
 const FEW: Limits = Limits { reads: 1, ..LIMITS };
 
 fn unknown(like: &TestKey, number: u64) -> Vec<String> {

@@ -14,7 +14,7 @@ use keystile::{
     domain::{
         Revision,
         audit::{Event, Head},
-        digest::PepperVersion,
+        digest::{PepperCheck, PepperVersion},
         filter::Filter,
         id::{KeyId, ProjectId, ServiceAccountId},
         key::Key,
@@ -245,6 +245,18 @@ impl Store for Faulty {
 
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
         self.real.pepper_usage().await
+    }
+
+    async fn known_peppers(&self) -> Result<Vec<(PepperVersion, PepperCheck)>, StoreError> {
+        self.real.known_peppers().await
+    }
+
+    async fn make_pepper_known(
+        &self,
+        version: PepperVersion,
+        check: &PepperCheck,
+    ) -> Result<PepperCheck, StoreError> {
+        self.real.make_pepper_known(version, check).await
     }
 
     /// Changes go through whatever the mode is: they may be made elsewhere.

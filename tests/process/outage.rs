@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{Code, Key, RevokeKeyRequest, VerifyRequest, VerifyResponse};
+use keystile::grpc::proto::{Code, GetProjectRequest, Key, RevokeKeyRequest, VerifyRequest, VerifyResponse};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::time::{sleep, timeout};
 use tonic::Status;
@@ -60,6 +60,12 @@ async fn a_notification_connection_that_is_cut_off_loses_no_change() {
             caller.comes_to(&of_first, Code::Valid).await;
             caller.comes_to(&of_second, Code::Valid).await;
         }
+        // Whoever changes something while no connection can be made has all that it needs.
+        for _ in 0..8 {
+            let get = GetProjectRequest { name: "projects/acme".into() };
+            callers[round].projects().get_project(get).await.unwrap();
+        }
+        callers[round].create_key(&format!("warms up in round {round}")).await;
         allow_connections(&raw, false).await;
         let cut = format!("SELECT pg_terminate_backend(pid) {LISTENERS}");
         raw.execute_unprepared(&cut).await.unwrap();

@@ -4,7 +4,10 @@ use std::fs;
 
 use keystile::grpc::proto::Code;
 
-use crate::home::{Home, pepper};
+use crate::{
+    home::{Home, Serving, pepper},
+    support::database::{Database, Kind},
+};
 
 #[tokio::test]
 async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
@@ -143,4 +146,59 @@ fn rows(table: &str) -> Vec<(&str, &str, &str)> {
         rows.push((version, secrets, status));
     }
     rows
+}
+
+/// With another pepper under a known version, no API key would verify on that replica.
+#[tokio::test]
+async fn another_pepper_under_a_known_version_is_refused() {
+    let other = pepper(9).replace("9:", "1:");
+    let database = Database::empty(Kind::Postgres).await;
+    let home = Home::on(&database).with("KEYSTILE_PEPPERS", &pepper(1));
+    let serving = home.serve().await;
+    let known = serving.process.tells("the pepper is known from now on").await;
+    assert!(known.contains(r#""pepper.version":1"#), "{known}");
+    let root = serving.root().await;
+
+    let replica = Home::on(&database).with("KEYSTILE_PEPPERS", &other);
+    let refused = replica.run(&[]).await.with_code(78);
+    let refused = refused
+        .telling("KEYSTILE_PEPPERS: the pepper of version 1 is not the one that this database was used with");
+    refused.telling("give a new one a version of its own");
+    replica.run(&["root-key"]).await.with_code(78).telling("the pepper of version 1");
+    let table = replica.run(&["peppers"]).await.with_code(0).stdout;
+    assert_eq!(rows(&table), [("1", "1", "DIFFERENT")], "{table}");
+    assert!(table.contains("pepper 1: DIFFERENT"), "{table}");
+    // One that is right does not make up for one that is not.
+    let both = replica.with("KEYSTILE_PEPPERS", &format!("{},{other}", pepper(2)));
+    both.run(&[]).await.with_code(78).telling("the pepper of version 1");
+    let table = home.run(&["peppers"]).await.with_code(0).stdout;
+    assert_eq!(rows(&table), [("1", "1", "newest")], "{table}");
+    serving.stop().await;
+
+    // As a database from before it, which has no such word yet.
+    database.execute("DELETE FROM peppers").await;
+    let serving = home.serve().await;
+    serving.process.tells("the pepper is known from now on").await;
+    serving.caller(&root).create_project().await;
+    serving.stop().await;
+    let serving = home.serve().await;
+    assert_eq!(serving.caller(&root).code(&root).await, Code::Valid);
+    let ended = serving.stop().await;
+    assert!(!ended.stderr.contains("known from now on"), "{ended:#?}");
+}
+
+#[tokio::test]
+async fn of_two_first_starts_with_different_peppers_one_wins() {
+    let database = Database::empty(Kind::MySql).await;
+    let starts = [pepper(1), pepper(9).replace("9:", "1:")].map(|pepper| {
+        let home = Home::on(&database).with("KEYSTILE_PEPPERS", &pepper);
+        let process = home.spawn(&[]);
+        (home, process)
+    });
+    let [(_first_home, first), (_second_home, second)] = starts;
+    // Either says what became of its pepper.
+    let first_wins = first.tells("the pepper ").await.contains("known from now on");
+    let (winner, loser) = if first_wins { (first, second) } else { (second, first) };
+    loser.ended().await.with_code(78).telling("the pepper of version 1");
+    Serving::of(winner).await.stop().await;
 }

@@ -98,7 +98,7 @@ async fn a_database_that_stops_answering_during_the_start_is_a_matter_for_a_rest
     let raw = database.raw().await;
     run(&raw, &format!("ALTER DATABASE {} SET statement_timeout = '300ms'", database.name())).await;
     run(&raw, "BEGIN; LOCK TABLE secrets").await;
-    home.run(&[]).await.with_code(UNAVAILABLE).telling("the database does not answer");
+    home.run(&[]).await.with_code(UNAVAILABLE).telling("the database broke off a statement");
     run(&raw, "COMMIT").await;
     raw.close().await.unwrap();
     home.serve().await.stop().await;

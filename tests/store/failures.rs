@@ -128,8 +128,9 @@ async fn a_file_that_is_no_database_is_refused() {
 fn options(location: Location) -> Options {
     Options {
         location,
-        max_connections: 2,
+        max_connections: 4,
         acquire_timeout: Duration::from_secs(5),
+        slowest_read: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(5),
         vanished_after: Duration::from_secs(60),
     }

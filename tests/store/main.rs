@@ -11,10 +11,12 @@ mod commits;
 mod ends;
 mod failures;
 mod filters;
+mod giving_up;
 mod listing;
 mod loads;
 mod log;
 mod owners;
+mod peppers;
 mod plans;
 mod proxy;
 mod races;
@@ -93,8 +95,13 @@ contract! {
         plans: candidates_are_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
+            a_name_is_searched_by_an_index_however_many_words,
             uses_are_written_by_three_statements_by_primary_keys,
             the_lately_used_are_read_from_an_index_alone;
+        giving_up: a_read_that_is_given_up_ends_in_the_database,
+            a_read_that_takes_too_long_is_broken_off,
+            reads_of_admins_leave_connections_to_verifications;
+        peppers: a_pepper_is_known_by_what_was_first;
         failures: a_closed_store_does_not_answer, errors_tell_no_values;
     }
     empty {

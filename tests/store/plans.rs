@@ -6,7 +6,7 @@ use keystile::{
     domain::{
         filter::Filter,
         key::Key,
-        listing::{AccountOrder, account_order, event_filter, event_order, key_order},
+        listing::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
         name::Scope,
         page::{Cursor, Id, Page, SortValue},
     },
@@ -124,6 +124,26 @@ pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &Sql
     watched.close().await;
 }
 
+/// A long search makes no long plan: two looks at the index of words, the second for each key that the first finds.
+pub(crate) async fn a_name_is_searched_by_an_index_however_many_words(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    insert_keys(store, (0..1000).map(key)).await;
+    let (watched, seen) = watch(database).await;
+    // No word begins another.
+    let words: Vec<_> = (10..60).map(|n| format!("word{n}")).collect();
+    let mut sizes = Vec::new();
+    for text in [&words[..2], &words[..]] {
+        let filter = key_filter(&format!("display_name:\"{}\"", text.join(" "))).unwrap();
+        let page = Page { size: 20, order: key_order("").unwrap(), after: None };
+        assert_eq!(watched.keys(query(&filter), page).await.unwrap().len(), 0);
+        let plan = Plan::of(database, &take(&seen)[0]).await;
+        plan.assert_searches(&["keys", "key_terms", "others"]);
+        sizes.push(plan.lines.len());
+    }
+    assert_eq!(sizes[0], sizes[1], "the plan grows with the number of words");
+    watched.close().await;
+}
+
 /// However many uses there are: the database prepares each statement once, and reads no table from end to end.
 pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
     database: &Database,
@@ -174,7 +194,7 @@ type Seen = Arc<Mutex<Vec<Statement>>>;
 
 /// A store whose statements are seen, and statistics for whoever plans them.
 async fn watch(database: &Database) -> (SqlStore, Seen) {
-    for table in ["keys", "secrets", "service_accounts", "projects", "audit_events"] {
+    for table in ["keys", "key_terms", "secrets", "service_accounts", "projects", "audit_events"] {
         database
             .execute(&match database.kind {
                 Kind::MySql => format!("ANALYZE TABLE `{table}`"),

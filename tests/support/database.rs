@@ -86,6 +86,7 @@ impl Database {
             location: self.location.clone(),
             max_connections: 4,
             acquire_timeout: Duration::from_secs(60),
+            slowest_read: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             vanished_after: Duration::from_secs(60),
         }
@@ -101,6 +102,11 @@ impl Database {
         let raw = self.raw().await;
         raw.execute_unprepared(sql).await.expect("it runs");
         raw.close().await.expect("it closes");
+    }
+
+    /// Runs one statement on the server, but not in this database.
+    pub(crate) async fn on_server(&self, sql: &str) {
+        on_server(self.kind, sql).await.expect("it runs");
     }
 
     /// What the server calls it.

@@ -37,6 +37,7 @@ pub(super) async fn rows(report: &mut Report) -> Fallible<()> {
         location: Location::Sqlite(file.into()),
         max_connections: 16,
         acquire_timeout: Duration::from_secs(5),
+        slowest_read: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(5),
         vanished_after: Duration::from_secs(60),
     };

@@ -52,7 +52,7 @@ fn addresses_are_checked() {
 #[test]
 fn numbers_and_durations_keep_to_their_ranges() {
     for (name, value, message) in [
-        ("KEYSTILE_DATABASE_MAX_CONNECTIONS", "1", "\"1\" is not a whole number from 2 to 1000"),
+        ("KEYSTILE_DATABASE_MAX_CONNECTIONS", "3", "\"3\" is not a whole number from 4 to 1000"),
         ("KEYSTILE_DATABASE_TIMEOUT", "0s", "\"0s\" is not between 1ms and 600s"),
         ("KEYSTILE_DRAIN_DEADLINE", "2h", "\"2h\" is not between 0s and 3600s"),
     ] {

@@ -4,6 +4,7 @@ pub(super) mod audit_events;
 pub(super) mod change_head;
 pub(super) mod key_terms;
 pub(super) mod keys;
+pub(super) mod peppers;
 pub(super) mod projects;
 pub(super) mod requests;
 pub(super) mod secrets;

@@ -8,14 +8,18 @@ use keystile::grpc::proto::{
     GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
     UpdateProjectRequest, WatchAuditEventsRequest,
 };
+use sea_orm::{ConnectionTrait, Statement};
 use tokio::net::TcpStream;
 use tonic::{Code, Status, codegen::http};
 
-use crate::support::{
-    database::Kind,
-    rpc::{authorization, call},
-    server::{Server, channel},
-    status::reason,
+use crate::{
+    overload::never_ending_projects,
+    support::{
+        database::Kind,
+        rpc::{authorization, call},
+        server::{Server, channel},
+        status::reason,
+    },
 };
 
 use super::{ACME, CI, crowd};
@@ -47,6 +51,8 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
             };
             server.watch_as(&server.root, after).await.unwrap_err()
         }
+        "OVERLOADED" => overloaded().await,
+        "QUERY_TOO_SLOW" => too_slow().await,
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
@@ -236,4 +242,45 @@ async fn stopping() -> Status {
     };
     stopping.await.unwrap();
     status
+}
+
+/// While somebody else writes, one change waits at the database and the next for its turn.
+async fn overloaded() -> Status {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let server = server.restart_with(&[("KEYSTILE_DATABASE_TIMEOUT", "500ms")]).await;
+    let writer = server.database.raw().await;
+    writer.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let create = || {
+        let mut accounts = server.accounts();
+        let request = CreateServiceAccountRequest { parent: ACME.into(), ..Default::default() };
+        async move { accounts.create_service_account(request).await.unwrap_err() }
+    };
+    let refused = tokio::select! {
+        first = create() => first,
+        second = create() => second,
+    };
+    writer.execute_unprepared("ROLLBACK").await.unwrap();
+    writer.close().await.unwrap();
+    refused
+}
+
+/// On PostgreSQL, where somebody else ends the query as its limit would.
+async fn too_slow() -> Status {
+    const END: &str = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND state = 'active' \
+                       AND query LIKE '%\"projects\"%' AND pid <> pg_backend_pid()";
+
+    let server = Server::start_on(Kind::Postgres).await;
+    server.project("acme").await;
+    never_ending_projects(&server).await;
+    let mut projects = server.projects();
+    let listed = tokio::spawn(async move { projects.list_projects(ListProjectsRequest::default()).await });
+    let raw = server.database.raw().await;
+    let end = Statement::from_string(raw.get_database_backend(), END);
+    while !listed.is_finished() {
+        raw.query_one_raw(end.clone()).await.unwrap();
+    }
+    raw.close().await.unwrap();
+    listed.await.unwrap().unwrap_err()
 }

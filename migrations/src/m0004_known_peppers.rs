@@ -1,0 +1,26 @@
+//! What each pepper is known by, so that another one under its version is noticed.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect::{Dialect, hash};
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0004_known_peppers"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Dialect::of(manager)
+            .await?
+            .table("peppers")
+            .col(ColumnDef::new("version").integer().not_null().primary_key())
+            .col(hash("check_value"))
+            .take();
+        manager.create_table(table).await
+    }
+}

@@ -1,0 +1,180 @@
+//! Reading: each read has a connection to itself, and one that is given up leaves nothing running in the database.
+//!
+//! Every place has a pool of one connection, so that it is known which session of the database belongs to a read.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use sea_orm::{DatabaseConnection, DbBackend, Statement};
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::JoinHandle, time::sleep};
+
+use crate::ports::StoreError;
+
+use super::{
+    cancel::{Canceller, Session},
+    queue::Queue,
+};
+
+pub(super) struct Reads {
+    queue: Queue,
+    /// Of those that may take long there are fewer, so that a look at one row, such as a change begins with, finds a place.
+    long: Queue,
+    shared: Arc<Shared>,
+    /// How long a read may take; where the database does not see to that itself, it is done here.
+    slowest: Option<Duration>,
+}
+
+struct Shared {
+    /// Those that nobody uses, the one that rested longest first.
+    free: Mutex<VecDeque<Place>>,
+    canceller: Arc<Canceller>,
+    /// Makes a place.
+    connect: Box<dyn Fn() -> Place + Send + Sync>,
+}
+
+/// A pool of one connection.
+pub(super) struct Place {
+    pub(super) db: DatabaseConnection,
+    pub(super) session: Arc<Session>,
+}
+
+impl Reads {
+    /// As many at a time as `queue` has places, and one less than that of those in `long`.
+    pub(super) fn new(
+        [queue, long]: [Queue; 2],
+        places: u32,
+        canceller: Arc<Canceller>,
+        slowest: Option<Duration>,
+        connect: impl Fn() -> Place + Send + Sync + 'static,
+    ) -> Self {
+        let shared = Shared {
+            free: Mutex::new((0..places).map(|_| connect()).collect()),
+            canceller,
+            connect: Box::new(connect),
+        };
+        Self { queue, long, shared: Arc::new(shared), slowest }
+    }
+
+    /// Begins a read of a row or a few.
+    pub(super) async fn begin(&self) -> Result<Read, StoreError> {
+        self.take(None).await
+    }
+
+    /// Begins a read that may have to look at many rows.
+    pub(super) async fn begin_long(&self) -> Result<Read, StoreError> {
+        self.take(Some(self.long.enter().await?)).await
+    }
+
+    async fn take(&self, long: Option<OwnedSemaphorePermit>) -> Result<Read, StoreError> {
+        let turn = self.queue.enter().await?;
+        let place = self.shared.lock().pop_front().expect("there is a place for each who entered");
+        let number = place.session.begin();
+        let timer = self.slowest.filter(|_| place.db.get_database_backend() == DbBackend::Sqlite);
+        let timer = timer.map(|slowest| {
+            let session = place.session.clone();
+            tokio::spawn(async move {
+                sleep(slowest).await;
+                session.end(number);
+            })
+        });
+        let taken = Taken { place, _turns: (turn, long) };
+        Ok(Read { taken: Some(taken), number, timer, shared: self.shared.clone() })
+    }
+
+    pub(super) fn observe(&mut self, observer: &Arc<dyn Fn(&Statement) + Send + Sync>) {
+        for place in self.shared.lock().iter_mut() {
+            let observer = observer.clone();
+            place.db.set_metric_callback(move |info| observer(info.statement));
+        }
+    }
+
+    /// Waits for those under way, and closes every connection.
+    pub(super) async fn close(&self) {
+        self.queue.close().await;
+        let places: Vec<Place> = self.shared.lock().drain(..).collect();
+        for place in places {
+            // Closing a pool has no way to fail.
+            let _ = place.db.close().await;
+        }
+        self.shared.canceller.close().await;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Place>> {
+        // Nothing that holds it can panic half way.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, taken: Taken) {
+        let Taken { place, _turns } = taken;
+        // Before the turns end.
+        self.lock().push_back(place);
+    }
+}
+
+/// A place, and the right to it.
+struct Taken {
+    place: Place,
+    _turns: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+}
+
+/// A read under way. Unless it is [`done`](Self::done), it was given up, and is broken off in the database.
+pub(super) struct Read {
+    /// There until it is done or dropped.
+    taken: Option<Taken>,
+    number: u64,
+    timer: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+impl Read {
+    /// The answer is whole, so the connection is ready for another read.
+    pub(super) fn done<T>(mut self, answer: T) -> T {
+        if let Some(taken) = self.taken.take() {
+            self.shared.give_back(taken);
+        }
+        answer
+    }
+}
+
+impl Deref for Read {
+    type Target = DatabaseConnection;
+
+    fn deref(&self) -> &DatabaseConnection {
+        &self.taken.as_ref().expect("it is there until the end").place.db
+    }
+}
+
+impl Drop for Read {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+        // Without a runtime everything ends anyway.
+        if let Some((taken, runtime)) = self.taken.take().zip(Handle::try_current().ok()) {
+            runtime.spawn(clean(self.shared.clone(), taken, self.number));
+        }
+    }
+}
+
+/// Ends what runs on the connection, then gives the place back; with another connection if this one does not come to itself.
+async fn clean(shared: Arc<Shared>, mut taken: Taken, read: u64) {
+    let Place { db, session } = &taken.place;
+    if !shared.canceller.cancel(db, session, read).await {
+        // The pool that is dropped here closes its connection whenever that answers.
+        taken.place = (shared.connect)();
+    }
+    shared.give_back(taken);
+}
+
+impl fmt::Debug for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reads").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! Queries that are given up or take too long: none runs on in the database, and no connection is lost to it.
+
+use std::time::Duration;
+
+use keystile::{
+    ports::{Store, StoreError},
+    store::{Options, SqlStore},
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    database::{Database, Kind},
+    sample::{acme, first_page, populate},
+};
+
+/// How long what happens by itself may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Makes every look at projects last for ever.
+async fn never_ending_projects(database: &Database) {
+    let rows = match database.kind {
+        Kind::Sqlite => {
+            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n) < 0"
+        }
+        Kind::Postgres => "pg_sleep(3600) IS NULL",
+        Kind::MySql => "SLEEP(3600) > 1",
+    };
+    database.execute("ALTER TABLE projects RENAME TO real_projects").await;
+    database.execute(&format!("CREATE VIEW projects AS SELECT * FROM real_projects WHERE {rows}")).await;
+}
+
+/// Whether a query of this database runs; on SQLite it keeps the log from being cut that it does not know the end of.
+async fn is_busy(database: &Database, raw: &DatabaseConnection) -> bool {
+    if database.kind == Kind::Sqlite {
+        let write =
+            "PRAGMA busy_timeout = 0; CREATE TABLE IF NOT EXISTS marks (n); INSERT INTO marks VALUES (1)";
+        raw.execute_unprepared(write).await.unwrap();
+    }
+    let sql = match database.kind {
+        Kind::Sqlite => "PRAGMA wal_checkpoint(TRUNCATE)".to_owned(),
+        Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                           AND state = 'active' AND pid <> pg_backend_pid()"
+            .to_owned(),
+        Kind::MySql => "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() \
+                        AND command IN ('Query', 'Execute') AND id <> CONNECTION_ID()"
+            .to_owned(),
+    };
+    let row = raw.query_one_raw(Statement::from_string(raw.get_database_backend(), sql)).await.unwrap();
+    let row = row.unwrap();
+    row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from)).unwrap() != 0
+}
+
+async fn becomes(database: &Database, busy: bool) {
+    let raw = database.raw().await;
+    let waiting = timeout(PATIENCE, async {
+        while is_busy(database, &raw).await != busy {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waiting.await.is_ok(), "it stays {}", if busy { "idle" } else { "busy" });
+    raw.close().await.unwrap();
+}
+
+pub(crate) async fn a_read_that_is_given_up_ends_in_the_database(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    never_ending_projects(database).await;
+    // More than there are connections.
+    for _ in 0..5 {
+        let reading = async { store.projects(first_page((), 9)).await.map(drop) };
+        let given_up = async { becomes(database, true).await };
+        tokio::select! {
+            read = reading => panic!("it ended: {read:?}"),
+            () = given_up => {}
+        }
+        becomes(database, false).await;
+    }
+    timeout(PATIENCE, store.service_account(&acme(), &"ci".parse().unwrap())).await.unwrap().unwrap();
+}
+
+pub(crate) async fn a_read_that_takes_too_long_is_broken_off(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    never_ending_projects(database).await;
+    let options = Options { slowest_read: Duration::from_millis(300), ..database.options() };
+    let hasty = SqlStore::open(options).await.unwrap();
+    for _ in 0..5 {
+        let read = timeout(PATIENCE, hasty.projects(first_page((), 9))).await.unwrap();
+        assert!(matches!(read, Err(StoreError::TooSlow(_))), "{read:?}");
+    }
+    becomes(database, false).await;
+    timeout(PATIENCE, hasty.service_account(&acme(), &"ci".parse().unwrap())).await.unwrap().unwrap();
+    hasty.close().await;
+}
+
+/// Those of verifications are others than those of admins.
+pub(crate) async fn reads_of_admins_leave_connections_to_verifications(
+    database: &Database,
+    store: &SqlStore,
+) {
+    populate(store).await;
+    never_ending_projects(database).await;
+    let reads = async { tokio::join!(store.projects(first_page((), 9)), store.projects(first_page((), 9))) };
+    let verified = async {
+        becomes(database, true).await;
+        store.ping().await.unwrap();
+        store.load(&[crate::sample::key_id(1)]).await.unwrap();
+        store.changes_after(0, 9).await.unwrap();
+    };
+    tokio::select! {
+        read = reads => panic!("it ended: {read:?}"),
+        verified = timeout(PATIENCE, verified) => verified.expect("they wait for admins"),
+    }
+}
