@@ -68,7 +68,11 @@ impl App {
                 }
             }),
             monitor: Worker::start("readiness", |stop| readiness::monitor(monitored.0, monitored.1, stop)),
-            housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
+            housekeeper: {
+                let service = self.service.clone();
+                Worker::start("housekeeping", |stop| housekeeping::keep(service, stop))
+            },
+            service: self.service,
             follower: Worker::start("follower", |stop| follower.run(stop.told())),
             writer: Worker::start("recorder", |stop| writer.run(stop.told())),
             health,

@@ -8,8 +8,12 @@ use crate::domain::Revision;
 
 #[async_trait]
 pub trait Changes: Debug + Send + Sync + 'static {
-    /// `target` changed with `revision`, which is durable.
+    /// `target` changed with `revision` at the latest, which is durable.
     fn made(&self, revision: Revision, target: &str);
+
+    /// Whether `targets` changed is not known: if the database tells, nothing of them is believed from now on that is older
+    /// than what it says now.
+    async fn doubtful(&self, targets: &[String]);
 
     /// The newest revision up to which every change is known here.
     fn position(&self) -> Revision;
@@ -22,6 +26,8 @@ pub trait Changes: Debug + Send + Sync + 'static {
 #[async_trait]
 impl Changes for () {
     fn made(&self, _revision: Revision, _target: &str) {}
+
+    async fn doubtful(&self, _targets: &[String]) {}
 
     fn position(&self) -> Revision {
         0

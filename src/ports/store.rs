@@ -174,7 +174,7 @@ pub type RequestDigest = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
     pub id: RequestDigest,
-    /// SHA-256 over the whole request, which a repeat must match.
+    /// SHA-256 over the whole request but for `validate_only`, which a repeat must match.
     pub fingerprint: [u8; 32],
     /// The name of what it made.
     pub target: String,
@@ -185,7 +185,8 @@ pub struct Remembered {
 #[derive(Debug)]
 pub struct Commit {
     pub expect: Vec<Expect>,
-    /// At least one; each becomes an event of its own, in this order.
+    /// Each becomes an event of its own, in this order. None when a request turned out to change nothing, and is only
+    /// remembered.
     pub steps: Vec<CommitStep>,
     pub remember: Option<Remembered>,
     /// Find out whether it would go through, and leave everything as it is.
@@ -264,6 +265,9 @@ pub enum CommitError {
     /// [`Expect::ServiceAccount`] does not hold.
     #[error("the service account is gone")]
     OwnerGone,
+    /// The database was told to commit, and whether it did is not known.
+    #[error("whether the change was made is not known: {0}")]
+    OutcomeUnknown(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

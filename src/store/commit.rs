@@ -80,12 +80,8 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
     match change(&writing.tx, commit).await {
         Ok(events) if !commit.validate_only => {
             // Whatever stops it here, whether it was made is not known.
-            writing.commit().await.map_err(|error| {
-                Stop::from(StoreError::Unavailable(format!(
-                    "whether the change was made is not known: {}",
-                    error::tell(&error)
-                )))
-            })?;
+            let unknown = |error| Stop::Refused(CommitError::OutcomeUnknown(error::tell(&error)));
+            writing.commit().await.map_err(unknown)?;
             Ok(events)
         }
         outcome => {

@@ -1,5 +1,6 @@
 //! Every reason that an error may give, provoked, with what the contract promises beside it.
 
+mod cut;
 mod provoke;
 
 use keystile::grpc::proto::{FILE_DESCRIPTOR_SET, UpdateServiceAccountRequest};
@@ -19,7 +20,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 17] = [
+const PROMISES: [Promise; 18] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -37,6 +38,7 @@ const PROMISES: [Promise; 17] = [
     ("STORE_UNAVAILABLE", Code::Unavailable, &[], true),
     ("INTERNAL", Code::Internal, &[], false),
     ("STOPPING", Code::Unavailable, &[], false),
+    ("OUTCOME_UNKNOWN", Code::Unknown, &[("resource", CI)], true),
 ];
 
 #[tokio::test]

@@ -10,9 +10,11 @@ mod forge;
 mod hot;
 mod keys;
 mod projects;
+mod repeats;
 mod service_accounts;
 mod telemetry;
 mod transport;
+mod unchanged;
 mod verify;
 #[path = "../support"]
 mod support {
