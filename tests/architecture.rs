@@ -28,7 +28,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("domain", &["tonic", "prost", "prost_types", "sea_orm", "tokio", "tracing"]),
     ("ports", &["tonic", "prost", "prost_types", "sea_orm", "tokio"]),
-    ("service", &["tonic", "prost", "prost_types", "sea_orm", "tokio"]),
+    // Changes are made in tasks of their own.
+    ("service", &["tonic", "prost", "prost_types", "sea_orm"]),
     ("store", &["tonic", "prost", "prost_types"]),
     ("audit", &["tonic", "prost", "prost_types", "sea_orm"]),
     ("cache", &["tonic", "prost", "prost_types", "sea_orm"]),

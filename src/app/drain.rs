@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use crate::{
     audit::Unsaved,
     grpc::{Health, Observer},
+    service::Service,
     store::SqlStore,
 };
 
@@ -45,6 +46,7 @@ pub(super) struct Running {
     pub(super) page: Worker<()>,
     pub(super) monitor: Worker<()>,
     pub(super) housekeeper: Worker<()>,
+    pub(super) service: Service,
     pub(super) follower: Worker<()>,
     pub(super) writer: Worker<Unsaved>,
     pub(super) health: Health,
@@ -67,6 +69,10 @@ impl Running {
             self.servers.shutdown().await;
         }
         self.housekeeper.end(TIDYING).await;
+        // Those of callers who went away, too.
+        if timeout(TIDYING, self.service.settled()).await.is_err() {
+            warn!("changes do not come to an end: whether they were made is not known");
+        }
         self.follower.end(TIDYING).await;
         let unsaved = self.writer.end(RECORDING).await;
         if let Some(Unsaved(notes @ 1..)) = unsaved {

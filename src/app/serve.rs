@@ -73,7 +73,11 @@ impl App {
             observer,
             page: Worker::start("metrics", |stop| telemetry::serve(page, metrics, stop.told())),
             monitor: Worker::start("readiness", |stop| monitor.run(stop)),
-            housekeeper: Worker::start("housekeeping", |stop| housekeeping::keep(self.service, stop)),
+            housekeeper: {
+                let service = self.service.clone();
+                Worker::start("housekeeping", |stop| housekeeping::keep(service, stop))
+            },
+            service: self.service,
             follower: Worker::start("follower", |stop| follower.run(stop.told())),
             writer: Worker::start("recorder", |stop| writer.run(stop.told())),
             health,

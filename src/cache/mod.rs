@@ -104,6 +104,9 @@ const SLOTS: usize = 1 << 15;
 /// How long the change log may go unconfirmed before answers say so.
 const DEGRADED_AFTER: Duration = Duration::from_secs(2);
 
+/// How long the database may take to tell what became of a change: a caller is waiting.
+const DOUBT_FOR: Duration = Duration::from_secs(1);
+
 impl Cache {
     /// Empty, and at the end of the change log.
     pub async fn new(
@@ -271,6 +274,17 @@ impl Changes for Cache {
         }
         self.freshness.made(head.revision, &Changed::by_name(target));
         self.behind.notify_one();
+    }
+
+    /// If the change is in the log by now, the head covers it. If it comes later, the follower finds it, as it finds the
+    /// changes of other nodes; and while the database does not answer, the bound on staleness holds for it as for those.
+    async fn doubtful(&self, targets: &[String]) {
+        self.behind.notify_one();
+        if let Ok(Ok(head)) = timeout(DOUBT_FOR, self.store.head()).await {
+            for target in targets {
+                self.made(head, target);
+            }
+        }
     }
 
     fn position(&self) -> Revision {

@@ -17,6 +17,15 @@ pub enum Expiry {
 impl Expiry {
     const FARTHEST: Duration = Duration::from_secs(3653 * DAY.as_secs());
 
+    /// Whether it names the end that a key has, `None` for never; a span of time names none.
+    pub fn is(self, end: Option<Timestamp>) -> bool {
+        match self {
+            Self::Never => end.is_none(),
+            Self::At(time) => end == Some(time),
+            Self::In(_) => false,
+        }
+    }
+
     /// The instant, which must lie ahead, and at most ten years.
     pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
         let end = match self {

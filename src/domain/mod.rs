@@ -32,6 +32,12 @@ pub fn etag(revision: Revision) -> String {
     format!("\"{revision:x}\"")
 }
 
+/// Whether `text`, which a caller sent back, means the state at `revision`. Its quotes may be missing: shells eat them.
+pub fn is_etag(text: &str, revision: Revision) -> bool {
+    let etag = etag(revision);
+    text == etag || text == etag.trim_matches('"')
+}
+
 /// Why a value was refused, in words for whoever sent it; the field's name is added where it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid(Cow<'static, str>);

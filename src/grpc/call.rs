@@ -6,24 +6,81 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::Request;
 
-use super::connection::Peer;
+use super::{
+    connection::Peer,
+    proto::{
+        CreateKeyRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
+        DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest, DisableServiceAccountRequest,
+        EnableKeyRequest, EnableServiceAccountRequest, RevokeKeyRequest, RotateKeyRequest,
+        UndeleteKeyRequest, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
+    },
+};
 use crate::{
     domain::{Invalid, audit::Actor},
     service::{Call, Error, FieldFault, Repeatable, Session},
 };
 
-/// A plain change.
-pub(super) fn call<T>(request: &Request<T>) -> Call {
+/// A request that changes something; it may be sent again safely when it has a request id.
+pub(super) trait Change: Message + Clone {
+    fn request_id(&self) -> &str;
+
+    /// Whether it is only to be tried.
+    fn validate_only(&self) -> bool;
+
+    /// The same, to be done.
+    fn in_earnest(&self) -> Self;
+}
+
+macro_rules! changes {
+    ($($request:ident)*) => {$(
+        impl Change for $request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn validate_only(&self) -> bool {
+                self.validate_only
+            }
+
+            fn in_earnest(&self) -> Self {
+                Self { validate_only: false, ..self.clone() }
+            }
+        }
+    )*};
+    (untried: $($request:ident)*) => {$(
+        impl Change for $request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn validate_only(&self) -> bool {
+                false
+            }
+
+            fn in_earnest(&self) -> Self {
+                self.clone()
+            }
+        }
+    )*};
+}
+changes!(CreateKeyRequest UpdateKeyRequest DeleteKeyRequest RotateKeyRequest);
+changes!(CreateProjectRequest UpdateProjectRequest DeleteProjectRequest);
+changes!(CreateServiceAccountRequest UpdateServiceAccountRequest DeleteServiceAccountRequest);
+changes!(untried: UndeleteKeyRequest RevokeKeyRequest DisableKeyRequest EnableKeyRequest);
+changes!(untried: DisableServiceAccountRequest EnableServiceAccountRequest);
+
+pub(super) fn call<T: Change>(request: &Request<T>) -> Result<Call, Error> {
     let session = request
         .extensions()
         .get::<Arc<Session>>()
         .expect("every call but health and reflection is authenticated");
-    Call {
+    let body = request.get_ref();
+    Ok(Call {
         actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
         peer: peer(request),
-        repeatable: None,
-        validate_only: false,
-    }
+        repeatable: repeatable(body)?,
+        validate_only: body.validate_only(),
+    })
 }
 
 fn peer<T>(request: &Request<T>) -> String {
@@ -31,25 +88,18 @@ fn peer<T>(request: &Request<T>) -> String {
     address.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default()
 }
 
-/// A change that can be tried without making it.
-pub(super) fn trial<T>(request: &Request<T>, validate_only: bool) -> Call {
-    Call { validate_only, ..call(request) }
-}
-
-/// A change that may be sent again safely when `request_id` is set.
-pub(super) fn repeatable<T: Message>(
-    request: &Request<T>,
-    request_id: &str,
-    validate_only: bool,
-) -> Result<Call, Error> {
+/// A trial has the fingerprint of what it tries, so that it is told what a repeat would be told.
+fn repeatable(body: &impl Change) -> Result<Option<Repeatable>, Error> {
+    let request_id = body.request_id();
+    if request_id.is_empty() {
+        return Ok(None);
+    }
     if request_id.len() > 64 || !request_id.bytes().all(|byte| byte.is_ascii_graphic()) {
         let why = Invalid::new("must be at most 64 printable ASCII characters without spaces");
         return Err(Error::Invalid(vec![FieldFault::new("request_id", &why)]));
     }
-    let remember = !request_id.is_empty() && !validate_only;
-    let repeatable = remember.then(|| Repeatable {
+    Ok(Some(Repeatable {
         request_id: request_id.to_owned(),
-        fingerprint: Sha256::digest(request.get_ref().encode_to_vec()).into(),
-    });
-    Ok(Call { repeatable, ..trial(request, validate_only) })
+        fingerprint: Sha256::digest(body.in_earnest().encode_to_vec()).into(),
+    }))
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    call::{repeatable, trial},
+    call::call,
     faults::{Faults, both},
     listing::Place,
     mask::Mask,
@@ -30,8 +30,7 @@ impl ProjectService for ProjectApi {
         request: Request<proto::CreateProjectRequest>,
     ) -> Result<Response<proto::CreateProjectResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only);
-        let (call, new) = both(call, new_project(body))?;
+        let (call, new) = both(call(&request), new_project(body))?;
         let created = self.0.create_project(&call, &new).await?;
         let api_key = created.system_key.api_key;
         Ok(Response::new(proto::CreateProjectResponse {
@@ -68,8 +67,7 @@ impl ProjectService for ProjectApi {
     ) -> Result<Response<proto::UpdateProjectResponse>, Status> {
         let body = request.get_ref();
         let project = body.project.clone().unwrap_or_default();
-        let (id, patch) = patch(&project, body.update_mask.as_ref())?;
-        let call = trial(&request, body.validate_only);
+        let (call, (id, patch)) = both(call(&request), patch(&project, body.update_mask.as_ref()))?;
         let project = self.0.update_project(&call, &id, &project.etag, &patch).await?;
         Ok(Response::new(proto::UpdateProjectResponse { project: Some(project.into()) }))
     }
@@ -79,8 +77,8 @@ impl ProjectService for ProjectApi {
         request: Request<proto::DeleteProjectRequest>,
     ) -> Result<Response<proto::DeleteProjectResponse>, Status> {
         let body = request.get_ref();
-        let id = name("name", &body.name)?;
-        self.0.delete_project(&trial(&request, body.validate_only), &id, &body.etag, body.force).await?;
+        let (call, id) = both(call(&request), name("name", &body.name))?;
+        self.0.delete_project(&call, &id, &body.etag, body.force).await?;
         Ok(Response::new(proto::DeleteProjectResponse {}))
     }
 }
@@ -141,6 +139,7 @@ fn patch(
     if mask.names("deleted_key_retention", project.deleted_key_retention.is_some()) {
         patch.retention = retention(&mut faults, project.deleted_key_retention.as_ref());
     }
+    patch.prefix = faults.read_optional("project.prefix", &project.prefix).flatten();
     faults.finish(name.map(|name| (name.0, patch)))
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    call::{call, repeatable, trial},
+    call::call,
     faults::{Faults, both},
     listing::Place,
     mask::Mask,
@@ -28,8 +28,7 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::CreateServiceAccountRequest>,
     ) -> Result<Response<proto::CreateServiceAccountResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only);
-        let (call, new) = both(call, new_account(body))?;
+        let (call, new) = both(call(&request), new_account(body))?;
         let account = self.0.create_service_account(&call, new).await?;
         let service_account = Some(account.into());
         Ok(Response::new(proto::CreateServiceAccountResponse { service_account }))
@@ -65,8 +64,7 @@ impl ServiceAccountService for ServiceAccountApi {
     ) -> Result<Response<proto::UpdateServiceAccountResponse>, Status> {
         let body = request.get_ref();
         let account = body.service_account.clone().unwrap_or_default();
-        let (name, patch) = patch(&account, body.update_mask.as_ref())?;
-        let call = trial(&request, body.validate_only);
+        let (call, (name, patch)) = both(call(&request), patch(&account, body.update_mask.as_ref()))?;
         let updated = self.0.update_service_account(&call, &name, &account.etag, &patch).await?;
         let service_account = Some(updated.into());
         Ok(Response::new(proto::UpdateServiceAccountResponse { service_account }))
@@ -77,8 +75,7 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::DeleteServiceAccountRequest>,
     ) -> Result<Response<proto::DeleteServiceAccountResponse>, Status> {
         let body = request.get_ref();
-        let name = name("name", &body.name)?;
-        let call = trial(&request, body.validate_only);
+        let (call, name) = both(call(&request), name("name", &body.name))?;
         self.0.delete_service_account(&call, &name, &body.etag, body.force).await?;
         Ok(Response::new(proto::DeleteServiceAccountResponse {}))
     }
@@ -88,8 +85,8 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::DisableServiceAccountRequest>,
     ) -> Result<Response<proto::DisableServiceAccountResponse>, Status> {
         let body = request.get_ref();
-        let name = name("name", &body.name)?;
-        let account = self.0.disable_service_account(&call(&request), &name, &body.etag).await?;
+        let (call, name) = both(call(&request), name("name", &body.name))?;
+        let account = self.0.disable_service_account(&call, &name, &body.etag).await?;
         let service_account = Some(account.into());
         Ok(Response::new(proto::DisableServiceAccountResponse { service_account }))
     }
@@ -99,8 +96,8 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::EnableServiceAccountRequest>,
     ) -> Result<Response<proto::EnableServiceAccountResponse>, Status> {
         let body = request.get_ref();
-        let name = name("name", &body.name)?;
-        let account = self.0.enable_service_account(&call(&request), &name, &body.etag).await?;
+        let (call, name) = both(call(&request), name("name", &body.name))?;
+        let account = self.0.enable_service_account(&call, &name, &body.etag).await?;
         let service_account = Some(account.into());
         Ok(Response::new(proto::EnableServiceAccountResponse { service_account }))
     }

@@ -79,6 +79,15 @@ impl From<Error> for Status {
             Error::OwnerGone { resource } => {
                 about(Code::FailedPrecondition, message, ErrorReason::OwnerGone, resource)
             }
+            Error::OutcomeUnknown { resource, repeatable, why } => {
+                tracing::warn!(error = %why, "whether a change was made is not known");
+                let mut details = info(ErrorReason::OutcomeUnknown, [("resource", resource)]);
+                if repeatable {
+                    details.set_retry_info(Some(RETRY_AFTER));
+                }
+                // Not UNAVAILABLE, which clients retry by themselves: a second rotation ends the secret in use.
+                Self::with_error_details(Code::Unknown, message, details)
+            }
             Error::RevisionNotReached { min_revision, revision } => {
                 let mut details = info(
                     ErrorReason::RevisionNotReached,

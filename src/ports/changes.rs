@@ -11,6 +11,10 @@ pub trait Changes: Debug + Send + Sync + 'static {
     /// `target` changed, which made the log end with `head`; it is durable.
     fn made(&self, head: Head, target: &str);
 
+    /// Whether `targets` changed is not known: if the database tells, nothing of them is believed from now on that is older
+    /// than what it says now.
+    async fn doubtful(&self, targets: &[String]);
+
     /// The newest revision up to which every change is known here.
     fn position(&self) -> Revision;
 
@@ -33,6 +37,8 @@ pub struct Rewinds {
 #[async_trait]
 impl Changes for () {
     fn made(&self, _head: Head, _target: &str) {}
+
+    async fn doubtful(&self, _targets: &[String]) {}
 
     fn position(&self) -> Revision {
         0

@@ -196,7 +196,7 @@ pub type RequestDigest = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
     pub id: RequestDigest,
-    /// SHA-256 over the whole request, which a repeat must match.
+    /// SHA-256 over the whole request but for `validate_only`, which a repeat must match.
     pub fingerprint: [u8; 32],
     /// The name of what it made.
     pub target: String,
@@ -207,7 +207,8 @@ pub struct Remembered {
 #[derive(Debug)]
 pub struct Commit {
     pub expect: Vec<Expect>,
-    /// At least one; each becomes an event of its own, in this order.
+    /// Each becomes an event of its own, in this order. None when a request turned out to change nothing, and is only
+    /// remembered.
     pub steps: Vec<CommitStep>,
     pub remember: Option<Remembered>,
     /// Find out whether it would go through, and leave everything as it is.

@@ -21,7 +21,7 @@ pub struct Call {
 #[derive(Debug, Clone)]
 pub struct Repeatable {
     pub request_id: String,
-    /// SHA-256 over the whole request.
+    /// SHA-256 over the whole request, but for `validate_only`.
     pub fingerprint: [u8; 32],
 }
 
@@ -50,12 +50,14 @@ impl Call {
 }
 
 impl Repeatable {
-    /// Tells request ids of different callers and verbs apart.
+    /// Tells request ids of different callers and methods apart.
     pub(super) fn digest(&self, actor: &Actor, action: &str) -> RequestDigest {
+        // A purge is a DeleteKey too.
+        let method = if action == "keys.purge" { "keys.delete" } else { action };
         Sha256::new()
             .chain_update(actor.service_account().map_or("", |account| account.as_str()))
             .chain_update([0])
-            .chain_update(action)
+            .chain_update(method)
             .chain_update([0])
             .chain_update(&self.request_id)
             .finalize()

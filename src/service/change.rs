@@ -1,26 +1,24 @@
 //! Read, decide, write if nothing came between: how every resource is changed.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::{
     domain::{
-        Revision,
-        audit::Change,
-        describe, etag,
+        Invalid, Revision, describe, etag,
         id::ProjectId,
+        is_etag,
         key::Key,
         name::{KeyName, ProjectName, ServiceAccountName},
         project::Project,
         service_account::ServiceAccount,
         time::Timestamp,
     },
-    ports::{
-        StoreError,
-        store::{Commit, CommitError, CommitStep, Existing, Expect, Write},
-    },
+    ports::store::{Expect, Write},
 };
 
-use super::{AccountView, Call, Error, KeyView, Service};
+use super::{AccountView, Call, Error, FieldFault, KeyView, Service};
 
 /// How often a change is tried anew when something else came between.
 const ATTEMPTS: u32 = 8;
@@ -33,6 +31,13 @@ pub(super) struct Target {
     pub(super) before: Option<Value>,
     pub(super) after: Option<Value>,
     pub(super) time: Timestamp,
+}
+
+impl Target {
+    /// The audit trail would show no difference.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.before == self.after
+    }
 }
 
 /// The next state of a key, and what must hold for it.
@@ -52,22 +57,6 @@ pub(super) enum Failed {
     /// Something came between: read again and try once more.
     Stale,
     For(Error),
-}
-
-impl Failed {
-    fn of(error: CommitError, resource: String) -> Self {
-        match error {
-            // A repeat of the request came first: reading again finds its answer.
-            CommitError::Conflict | CommitError::Exists(Existing::Request) => Self::Stale,
-            CommitError::Exists(_) => Self::For(Error::AlreadyExists { resource }),
-            CommitError::InUse(by) => Self::For(Error::InUse { resource, used_by: by.as_str() }),
-            CommitError::OwnerGone => Self::For(Error::OwnerGone { resource }),
-            unknown @ CommitError::OutcomeUnknown(_) => {
-                Self::For(StoreError::Unavailable(unknown.to_string()).into())
-            }
-            CommitError::Store(error) => Self::For(error.into()),
-        }
-    }
 }
 
 impl<E: Into<Error>> From<E> for Failed {
@@ -91,23 +80,6 @@ where
     Err(Error::Conflict { resource: resource.to_string() })
 }
 
-impl Call {
-    /// The change of `target` that this call makes.
-    fn change(&self, target: Target) -> Change {
-        Change {
-            time: target.time,
-            project: target.project,
-            actor: self.actor.clone(),
-            action: target.action,
-            target: target.name,
-            request_id: self.request_id(),
-            peer: self.peer.clone(),
-            before: target.before,
-            after: target.after,
-        }
-    }
-}
-
 impl Service {
     /// Changes the key `name` by `edit`, which may be called more than once.
     pub(super) async fn change_key(
@@ -118,7 +90,8 @@ impl Service {
         expected_etag: &str,
         edit: impl Fn(Key, Timestamp) -> Result<Edit, Error> + Send + Sync,
     ) -> Result<KeyView, Error> {
-        until_settled(name, || self.try_change_key(call, action, name, expected_etag, &edit)).await
+        let attempt = || self.try_change_key(call, action, name, expected_etag, &edit);
+        self.once(call, action, name, attempt, |_| self.get_key(name)).await
     }
 
     async fn try_change_key(
@@ -132,7 +105,7 @@ impl Service {
         let before = self.load_key(name).await?;
         check_etag(name, expected_etag, before.revision)?;
         let now = self.clock.now();
-        let Edit { key: mut after, expect } = edit(before.clone(), now)?;
+        let Edit { key: after, expect } = edit(before.clone(), now)?;
         let target = Target {
             action,
             project: name.project.clone(),
@@ -141,8 +114,14 @@ impl Service {
             after: Some(describe::key(&after)),
             time: now,
         };
-        after.revision = self.commit(call, target, expect, vec![Write::UpdateKey(after.clone())]).await?;
-        Ok(self.view_key(after, now).await?)
+        if target.changes_nothing() {
+            let view = self.view_key(before, now).await?;
+            self.remember(call, target).await?;
+            return Ok(view);
+        }
+        let mut view = self.view_key(after.clone(), now).await?;
+        view.key.revision = self.commit(call, target, expect, vec![Write::UpdateKey(after)]).await?;
+        Ok(view)
     }
 
     /// Changes the account `name` by `edit`, which may be called more than once.
@@ -154,7 +133,8 @@ impl Service {
         expected_etag: &str,
         edit: impl Fn(ServiceAccount, Timestamp) -> Result<ServiceAccount, Error> + Send + Sync,
     ) -> Result<AccountView, Error> {
-        until_settled(name, || self.try_change_account(call, action, name, expected_etag, &edit)).await
+        let attempt = || self.try_change_account(call, action, name, expected_etag, &edit);
+        self.once(call, action, name, attempt, |_| self.get_service_account(name)).await
     }
 
     async fn try_change_account(
@@ -168,7 +148,7 @@ impl Service {
         let before = self.load_account(name).await?;
         check_etag(name, expected_etag, before.revision)?;
         let now = self.clock.now();
-        let mut after = edit(before.clone(), now)?;
+        let after = edit(before.clone(), now)?;
         let target = Target {
             action,
             project: name.project.clone(),
@@ -177,60 +157,15 @@ impl Service {
             after: Some(describe::service_account(&after)),
             time: now,
         };
-        let writes = vec![Write::UpdateServiceAccount(after.clone())];
-        after.revision = self.commit(call, target, Vec::new(), writes).await?;
-        Ok(self.view_account(after).await?)
-    }
-
-    /// Makes one change, which becomes one event.
-    pub(super) async fn commit(
-        &self,
-        call: &Call,
-        target: Target,
-        expect: Vec<Expect>,
-        writes: Vec<Write>,
-    ) -> Result<Revision, Failed> {
-        let revisions = self.commit_together(call, expect, vec![(target, writes)]).await?;
-        Ok(revisions[0])
-    }
-
-    /// Makes several changes in one transaction, each with an event of its own; the last is what was asked for.
-    pub(super) async fn commit_together(
-        &self,
-        call: &Call,
-        expect: Vec<Expect>,
-        steps: Vec<(Target, Vec<Write>)>,
-    ) -> Result<Vec<Revision>, Failed> {
-        let (asked, _) = steps.last().expect("a commit has at least one step");
-        let asked_for = asked.name.clone();
-        let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
-        let names: Vec<_> = steps.iter().map(|(target, _)| target.name.clone()).collect();
-        let step = |(target, writes)| CommitStep { change: call.change(target), writes };
-        let steps = steps.into_iter().map(step).collect();
-        let commit = Commit { expect, steps, remember, validate_only: call.validate_only };
-        let events = match self.store.commit(commit).await {
-            Ok(events) => events,
-            Err(error) => return Err(Failed::of(error, asked_for)),
-        };
-        if !call.validate_only {
-            // Known here before it is answered.
-            for (event, name) in events.iter().zip(&names) {
-                self.changes.made(*event, name);
-            }
+        if target.changes_nothing() {
+            let view = self.view_account(before).await?;
+            self.remember(call, target).await?;
+            return Ok(view);
         }
-        Ok(events.into_iter().map(|event| event.revision).collect())
-    }
-
-    /// The name of what the request made when it was seen before.
-    pub(super) async fn repeated(&self, call: &Call, action: &str) -> Result<Option<String>, Error> {
-        let Some(repeatable) = &call.repeatable else {
-            return Ok(None);
-        };
-        match self.store.remembered(&repeatable.digest(&call.actor, action)).await? {
-            Some(seen) if seen.fingerprint == repeatable.fingerprint => Ok(Some(seen.target)),
-            Some(_) => Err(Error::RequestIdReused { request_id: repeatable.request_id.clone() }),
-            None => Ok(None),
-        }
+        let mut view = self.view_account(after.clone()).await?;
+        let writes = vec![Write::UpdateServiceAccount(after)];
+        view.account.revision = self.commit(call, target, Vec::new(), writes).await?;
+        Ok(view)
     }
 
     pub(super) async fn load_key(&self, name: &KeyName) -> Result<Key, Error> {
@@ -252,9 +187,23 @@ impl Service {
 
 /// Refuses a change that was meant for another state of the resource; an empty etag means any.
 pub(super) fn check_etag(resource: &impl ToString, expected: &str, revision: Revision) -> Result<(), Error> {
-    let current = etag(revision);
-    if expected.is_empty() || expected == current {
+    if expected.is_empty() || is_etag(expected, revision) {
         return Ok(());
     }
-    Err(Error::EtagMismatch { resource: resource.to_string(), etag: current })
+    Err(Error::EtagMismatch { resource: resource.to_string(), etag: etag(revision) })
+}
+
+/// What is wrong if a request says that `field`, which cannot change, is `stated`.
+pub(super) fn immutable<T: PartialEq + fmt::Display>(
+    field: &'static str,
+    stated: Option<&T>,
+    is: &T,
+) -> Option<FieldFault> {
+    let differs = stated.is_some_and(|stated| stated != is);
+    differs.then(|| FieldFault::new(field, &Invalid::new(format!("cannot be changed: it is {is}"))))
+}
+
+pub(super) fn check_immutable(faults: impl IntoIterator<Item = Option<FieldFault>>) -> Result<(), Error> {
+    let faults: Vec<_> = faults.into_iter().flatten().collect();
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }

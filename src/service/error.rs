@@ -29,6 +29,16 @@ pub enum Error {
     InUse { resource: String, used_by: &'static str },
     #[error("{resource}, which owns the key, is gone")]
     OwnerGone { resource: String },
+    #[error(
+        "whether {resource} was changed is not known: read it, or send the request again with the request_id that it had"
+    )]
+    OutcomeUnknown {
+        resource: String,
+        /// The request has a request id, so that a repeat is safe.
+        repeatable: bool,
+        /// For the log.
+        why: String,
+    },
     #[error("this node is at revision {revision}, before {min_revision}")]
     RevisionNotReached { min_revision: Revision, revision: Revision },
     #[error("revision {revision} is ahead of the change log, which ends with {head}")]

@@ -4,6 +4,7 @@ mod audit;
 mod bootstrap;
 mod call;
 mod change;
+mod commit;
 mod error;
 mod housekeeping;
 mod keys;
@@ -11,6 +12,7 @@ mod peppers;
 mod projects;
 mod service_accounts;
 mod session;
+mod tasks;
 mod verify;
 mod view;
 
@@ -41,6 +43,8 @@ pub use session::Session;
 pub use verify::{Verifier, VerifyRequest};
 pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
 
+use tasks::Tasks;
+
 /// The verbs of the admin side.
 #[derive(Debug, Clone)]
 pub struct Service {
@@ -49,6 +53,8 @@ pub struct Service {
     random: Arc<dyn Random>,
     peppers: Arc<Peppers>,
     changes: Arc<dyn Changes>,
+    /// Changes that are being made, whether or not their callers still wait.
+    tasks: Tasks,
 }
 
 impl Service {
@@ -59,7 +65,12 @@ impl Service {
         peppers: Arc<Peppers>,
         changes: Arc<dyn Changes>,
     ) -> Self {
-        Self { store, clock, random, peppers, changes }
+        Self { store, clock, random, peppers, changes, tasks: Tasks::default() }
+    }
+
+    /// Waits for the changes that are being made, once no more are asked for.
+    pub async fn settled(&self) {
+        self.tasks.settled().await;
     }
 
     /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.

@@ -89,8 +89,12 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
         writing.undo().await;
         return Ok(events);
     }
-    let last = *events.last().expect("a commit has at least one step");
-    if let Err(error) = writing.commit().await {
+    let committed = writing.commit().await;
+    // Without a step it only remembers a request.
+    let Some(last) = events.last().copied() else {
+        return committed.map(|()| events).map_err(|error| Stop::Database(error.into()));
+    };
+    if let Err(error) = committed {
         is_made_all_the_same(store, last, error).await?;
     }
     store.answered.note(last);
@@ -134,8 +138,10 @@ async fn change(store: &SqlStore, tx: &Transaction, commit: &Commit) -> Result<V
             .await?;
         events.push(head);
     }
-    move_head(tx, head).await?;
-    wakeups::announce(tx, head.revision).await?;
+    if !events.is_empty() {
+        move_head(tx, head).await?;
+        wakeups::announce(tx, head.revision).await?;
+    }
     Ok(events)
 }
 

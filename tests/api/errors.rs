@@ -1,6 +1,7 @@
 //! Every reason that an error may give, provoked, with what the contract promises beside it.
 
 mod crowd;
+mod cut;
 mod provoke;
 mod size;
 
@@ -21,7 +22,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 25] = [
+const PROMISES: [Promise; 26] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -39,6 +40,7 @@ const PROMISES: [Promise; 25] = [
     ("STORE_UNAVAILABLE", Code::Unavailable, &[], true),
     ("INTERNAL", Code::Internal, &[], false),
     ("STOPPING", Code::Unavailable, &[], false),
+    ("OUTCOME_UNKNOWN", Code::Unknown, &[("resource", CI)], true),
     ("OVERLOADED", Code::Unavailable, &[], true),
     ("QUERY_TOO_SLOW", Code::DeadlineExceeded, &[], false),
     ("MALFORMED_REQUEST", Code::InvalidArgument, &[], false),

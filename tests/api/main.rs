@@ -12,10 +12,12 @@ mod keys;
 mod overload;
 mod probes;
 mod projects;
+mod repeats;
 mod service_accounts;
 mod telemetry;
 mod texts;
 mod transport;
+mod unchanged;
 mod verify;
 #[path = "../support"]
 mod support {

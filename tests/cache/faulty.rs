@@ -34,6 +34,8 @@ use keystile::{
 };
 use tokio::{sync::watch, time::sleep};
 
+use crate::gate::Gate;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Answers,
@@ -50,6 +52,7 @@ pub(crate) enum Mode {
 pub(crate) struct Faulty {
     real: SqlStore,
     mode: watch::Sender<Mode>,
+    pub(crate) gate: Gate,
     loads: AtomicUsize,
     /// How many keys were read and are kept from being answered.
     held: watch::Sender<usize>,
@@ -68,6 +71,7 @@ impl Faulty {
         Self {
             real,
             mode: watch::Sender::new(Mode::Answers),
+            gate: Gate::new(),
             loads: AtomicUsize::new(0),
             held: watch::Sender::new(0),
             follows: watch::Sender::new(0),
@@ -161,6 +165,7 @@ impl Store for Faulty {
     async fn head(&self) -> Result<Head, StoreError> {
         self.heads.fetch_add(1, SeqCst);
         self.before().await?;
+        self.gate.read()?;
         self.real.head().await
     }
 
@@ -170,6 +175,7 @@ impl Store for Faulty {
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
+        self.gate.read()?;
         self.real.project(id).await
     }
 
@@ -182,6 +188,7 @@ impl Store for Faulty {
         project: &ProjectId,
         id: &ServiceAccountId,
     ) -> Result<Option<ServiceAccount>, StoreError> {
+        self.gate.read()?;
         self.real.service_account(project, id).await
     }
 
@@ -199,10 +206,12 @@ impl Store for Faulty {
         project: &ProjectId,
         ids: &[ServiceAccountId],
     ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
+        self.gate.read()?;
         self.real.display_names(project, ids).await
     }
 
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError> {
+        self.gate.read()?;
         self.real.key(project, id).await
     }
 
@@ -261,7 +270,7 @@ impl Store for Faulty {
 
     /// Changes go through whatever the mode is: they may be made elsewhere.
     async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {
-        self.real.commit(commit).await
+        self.gate.pass(self.real.commit(commit)).await
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {

@@ -8,8 +8,10 @@ mod faulty;
 mod flood;
 #[path = "../api/forge.rs"]
 mod forge;
+mod gate;
 mod misses;
 mod node;
+mod outcomes;
 mod recorder;
 mod rewinds;
 mod sessions;

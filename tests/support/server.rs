@@ -61,7 +61,11 @@ impl Server {
     }
 
     pub(crate) async fn start_on(kind: Kind) -> Self {
-        let database = Database::empty(kind).await;
+        Self::start_over(Database::empty(kind).await).await
+    }
+
+    /// One that makes its first start on `database`.
+    pub(crate) async fn start_over(database: Database) -> Self {
         let directory = TempDir::new().unwrap();
         let clock = Arc::new(TestClock::new());
         let app = open(&database, &directory, &clock, &[]).await;

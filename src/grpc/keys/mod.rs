@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    call::{call, repeatable, trial},
+    call::call,
     faults::{Faults, both},
     listing::Place,
     proto::{self, key_service_server::KeyService},
@@ -30,8 +30,7 @@ impl KeyService for KeyApi {
         request: Request<proto::CreateKeyRequest>,
     ) -> Result<Response<proto::CreateKeyResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only);
-        let (call, new) = both(call, request::new_key(body))?;
+        let (call, new) = both(call(&request), request::new_key(body))?;
         let issued = self.0.create_key(&call, new).await?;
         Ok(Response::new(proto::CreateKeyResponse {
             api_key: api_key(&issued),
@@ -69,8 +68,7 @@ impl KeyService for KeyApi {
         request: Request<proto::UpdateKeyRequest>,
     ) -> Result<Response<proto::UpdateKeyResponse>, Status> {
         let body = request.get_ref();
-        let update = update::read(body)?;
-        let call = trial(&request, body.validate_only);
+        let (call, update) = both(call(&request), update::read(body))?;
         let key = self.0.update_key(&call, &update.name, &update.etag, &update.patch).await?;
         Ok(Response::new(proto::UpdateKeyResponse { key: Some(key.into()) }))
     }
@@ -80,14 +78,13 @@ impl KeyService for KeyApi {
         request: Request<proto::DeleteKeyRequest>,
     ) -> Result<Response<proto::DeleteKeyResponse>, Status> {
         let body = request.get_ref();
-        let name = name(&body.name)?;
-        let call = trial(&request, body.validate_only);
+        let (call, name) = both(call(&request), name(&body.name))?;
         let key = if body.purge {
             self.0.purge_key(&call, &name, &body.etag).await?
         } else {
-            self.0.delete_key(&call, &name, &body.etag).await?
+            Some(self.0.delete_key(&call, &name, &body.etag).await?)
         };
-        Ok(Response::new(proto::DeleteKeyResponse { key: Some(key.into()) }))
+        Ok(Response::new(proto::DeleteKeyResponse { key: key.map(Into::into) }))
     }
 
     async fn undelete_key(
@@ -95,7 +92,8 @@ impl KeyService for KeyApi {
         request: Request<proto::UndeleteKeyRequest>,
     ) -> Result<Response<proto::UndeleteKeyResponse>, Status> {
         let body = request.get_ref();
-        let key = self.0.undelete_key(&call(&request), &name(&body.name)?, &body.etag).await?;
+        let (call, name) = both(call(&request), name(&body.name))?;
+        let key = self.0.undelete_key(&call, &name, &body.etag).await?;
         Ok(Response::new(proto::UndeleteKeyResponse { key: Some(key.into()) }))
     }
 
@@ -104,8 +102,7 @@ impl KeyService for KeyApi {
         request: Request<proto::RotateKeyRequest>,
     ) -> Result<Response<proto::RotateKeyResponse>, Status> {
         let body = request.get_ref();
-        let call = repeatable(&request, &body.request_id, body.validate_only);
-        let (call, (name, grace)) = both(call, request::rotation(body))?;
+        let (call, (name, grace)) = both(call(&request), request::rotation(body))?;
         let issued = self.0.rotate_key(&call, &name, &body.etag, grace).await?;
         Ok(Response::new(proto::RotateKeyResponse {
             api_key: api_key(&issued),
@@ -119,11 +116,8 @@ impl KeyService for KeyApi {
         request: Request<proto::RevokeKeyRequest>,
     ) -> Result<Response<proto::RevokeKeyResponse>, Status> {
         let body = request.get_ref();
-        let mut faults = Faults::default();
-        let name = faults.read("name", &body.name);
-        let reason = faults.read("reason", &body.reason);
-        let (name, reason) = faults.finish(name.zip(reason))?;
-        let key = self.0.revoke_key(&call(&request), &name, &body.etag, &reason).await?;
+        let (call, (name, reason)) = both(call(&request), request::revocation(body))?;
+        let key = self.0.revoke_key(&call, &name, &body.etag, &reason).await?;
         Ok(Response::new(proto::RevokeKeyResponse { key: Some(key.into()) }))
     }
 
@@ -132,7 +126,8 @@ impl KeyService for KeyApi {
         request: Request<proto::DisableKeyRequest>,
     ) -> Result<Response<proto::DisableKeyResponse>, Status> {
         let body = request.get_ref();
-        let key = self.0.disable_key(&call(&request), &name(&body.name)?, &body.etag).await?;
+        let (call, name) = both(call(&request), name(&body.name))?;
+        let key = self.0.disable_key(&call, &name, &body.etag).await?;
         Ok(Response::new(proto::DisableKeyResponse { key: Some(key.into()) }))
     }
 
@@ -141,7 +136,8 @@ impl KeyService for KeyApi {
         request: Request<proto::EnableKeyRequest>,
     ) -> Result<Response<proto::EnableKeyResponse>, Status> {
         let body = request.get_ref();
-        let key = self.0.enable_key(&call(&request), &name(&body.name)?, &body.etag).await?;
+        let (call, name) = both(call(&request), name(&body.name))?;
+        let key = self.0.enable_key(&call, &name, &body.etag).await?;
         Ok(Response::new(proto::EnableKeyResponse { key: Some(key.into()) }))
     }
 

@@ -8,6 +8,7 @@ use crate::{
         expiry::Expiry,
         listing::{key_filter, key_order},
         name::{KeyName, ProjectName, ServiceAccountName},
+        text::Reason,
         time::DAY,
         token::ApiKey,
     },
@@ -90,6 +91,13 @@ pub(super) fn rotation(request: &proto::RotateKeyRequest) -> Result<(KeyName, Du
         faults.take("grace_period", checked)
     });
     faults.finish(name.zip(grace))
+}
+
+pub(super) fn revocation(request: &proto::RevokeKeyRequest) -> Result<(KeyName, Reason), Error> {
+    let mut faults = Faults::default();
+    let name = faults.read("name", &request.name);
+    let reason = faults.read("reason", &request.reason);
+    faults.finish(name.zip(reason))
 }
 
 pub(super) fn lookup(request: proto::LookupKeyRequest) -> Result<LookupKey, Error> {

@@ -61,6 +61,8 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
             None => Some(Expiry::Never),
         };
     }
+    patch.service_account = faults.read_optional("key.service_account", &key.service_account).flatten();
+    patch.environment = faults.read_optional("key.environment", &key.environment).flatten();
     faults.finish(name.map(|name| Update { name, etag: key.etag.clone(), patch }))
 }
 

@@ -20,7 +20,7 @@ use crate::{
     ports::store::{Expect, Write},
     service::{
         Call, Error, FieldFault, Issued, Service,
-        change::{Failed, Target, until_settled},
+        change::{Failed, Target},
     },
 };
 
@@ -46,13 +46,11 @@ impl Service {
     pub async fn create_key(&self, call: &Call, new: NewKey) -> Result<Issued, Error> {
         let id = new.id.unwrap_or_else(|| self.new_key_id(self.clock.now()));
         let name = KeyName { project: new.project.clone(), key: id };
-        until_settled(&name, || self.try_create_key(call, &new, &name)).await
+        let again = |target| self.issued_before(target);
+        self.once(call, ACTION, &name, || self.try_create_key(call, &new, &name), again).await
     }
 
     async fn try_create_key(&self, call: &Call, new: &NewKey, name: &KeyName) -> Result<Issued, Failed> {
-        if let Some(issued) = self.issued_before(call, ACTION).await? {
-            return Ok(issued);
-        }
         let now = self.clock.now();
         let project = self.load_project(&new.project).await?;
         let (head, expire_time) = check_new_key(&project, new, now)?;
@@ -75,7 +73,7 @@ impl Service {
         };
 
         let (api_key, sealed) = self.new_secret(&head, name.key);
-        let mut key = Key {
+        let key = Key {
             id: name.key,
             project: new.project.clone(),
             service_account,
@@ -106,14 +104,18 @@ impl Service {
             after: Some(describe::key(&key)),
             time: now,
         };
-        writes.push(Write::InsertKey(key.clone()));
-        key.revision = self.commit(call, target, expect, writes).await.map_err(|failed| match failed {
+        let mut view = self.view_key(key.clone(), now).await?;
+        writes.push(Write::InsertKey(key));
+        view.key.revision = match self.commit(call, target, expect, writes).await {
             // It was there a moment ago: reading again tells that it is not.
-            Failed::For(Error::OwnerGone { .. }) => Failed::Stale,
-            other => other,
-        })?;
+            Err(Failed::For(Error::OwnerGone { .. })) => return Err(Failed::Stale),
+            Err(Failed::For(Error::AlreadyExists { .. })) => {
+                return Err(self.key_id_taken(name).await?.into());
+            }
+            committed => committed?,
+        };
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(Issued { key: self.view_key(key, now).await?, api_key, repeated: false })
+        Ok(Issued { key: view, api_key, repeated: false })
     }
 
     fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
@@ -133,19 +135,17 @@ impl Service {
         }
     }
 
-    /// The answer to a request that made or rotated a key before.
-    pub(in crate::service) async fn issued_before(
-        &self,
-        call: &Call,
-        action: &str,
-    ) -> Result<Option<Issued>, Error> {
-        let Some(target) = self.repeated(call, action).await? else {
-            return Ok(None);
-        };
+    /// Ids of keys are taken for all projects together: what is not there in its own project is nobody's business.
+    async fn key_id_taken(&self, name: &KeyName) -> Result<Error, Error> {
+        let here = self.store.key(&name.project, name.key).await?.is_some();
+        let resource = if here { name.to_string() } else { format!("projects/-/keys/{}", name.key) };
+        Ok(Error::AlreadyExists { resource })
+    }
+
+    /// The answer to a request that made or rotated the key `target` before.
+    pub(in crate::service) async fn issued_before(&self, target: String) -> Result<Issued, Error> {
         let name: KeyName = target.parse().map_err(|_| Error::NotFound { resource: target })?;
-        let key = self.load_key(&name).await?;
-        let key = self.view_key(key, self.clock.now()).await?;
-        Ok(Some(Issued { key, api_key: None, repeated: true }))
+        Ok(Issued { key: self.get_key(&name).await?, api_key: None, repeated: true })
     }
 }
 

@@ -5,9 +5,11 @@ use crate::{
     ports::store::Write,
     service::{
         Call, Error, KeyView, Service,
-        change::{Failed, Target, check_etag, until_settled},
+        change::{Failed, Target, check_etag},
     },
 };
+
+const PURGE: &str = "keys.purge";
 
 impl Service {
     pub async fn delete_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
@@ -18,18 +20,24 @@ impl Service {
         .await
     }
 
-    /// Leaves nothing of the key but its trail; answers with what it was.
-    pub async fn purge_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
-        until_settled(name, || self.try_purge_key(call, name, etag)).await
+    /// Leaves nothing of the key but its trail; answers with what it was, if it was there.
+    pub async fn purge_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<Option<KeyView>, Error> {
+        let again = |_| std::future::ready(Ok(None));
+        self.once(call, PURGE, name, || self.try_purge_key(call, name, etag), again).await
     }
 
-    async fn try_purge_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Failed> {
+    async fn try_purge_key(
+        &self,
+        call: &Call,
+        name: &KeyName,
+        etag: &str,
+    ) -> Result<Option<KeyView>, Failed> {
         let key = self.load_key(name).await?;
         check_etag(name, etag, key.revision)?;
         key.purgeable().map_err(super::forbidden(name))?;
         let now = self.clock.now();
         let target = Target {
-            action: "keys.purge",
+            action: PURGE,
             project: name.project.clone(),
             name: name.to_string(),
             before: Some(describe::key(&key)),
@@ -37,7 +45,8 @@ impl Service {
             time: now,
         };
         let purge = Write::PurgeKey { project: key.project.clone(), id: key.id, revision: key.revision };
+        let view = self.view_key(key, now).await?;
         self.commit(call, target, Vec::new(), vec![purge]).await?;
-        Ok(self.view_key(key, now).await?)
+        Ok(Some(view))
     }
 }

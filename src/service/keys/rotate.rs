@@ -7,7 +7,7 @@ use crate::{
     ports::store::Write,
     service::{
         Call, Error, Issued, Service,
-        change::{Failed, Target, check_etag, until_settled},
+        change::{Failed, Target, check_etag},
     },
 };
 
@@ -21,7 +21,8 @@ impl Service {
         etag: &str,
         grace: Duration,
     ) -> Result<Issued, Error> {
-        until_settled(name, || self.try_rotate_key(call, name, etag, grace)).await
+        let again = |target| self.issued_before(target);
+        self.once(call, ACTION, name, || self.try_rotate_key(call, name, etag, grace), again).await
     }
 
     async fn try_rotate_key(
@@ -31,14 +32,11 @@ impl Service {
         etag: &str,
         grace: Duration,
     ) -> Result<Issued, Failed> {
-        if let Some(issued) = self.issued_before(call, ACTION).await? {
-            return Ok(issued);
-        }
         let before = self.load_key(name).await?;
         check_etag(name, etag, before.revision)?;
         let now = self.clock.now();
         let (api_key, sealed) = self.new_secret(&before.head, before.id);
-        let mut after = before.clone().rotate(sealed, grace, now).map_err(super::forbidden(name))?;
+        let after = before.clone().rotate(sealed, grace, now).map_err(super::forbidden(name))?;
         let target = Target {
             action: ACTION,
             project: name.project.clone(),
@@ -47,8 +45,9 @@ impl Service {
             after: Some(describe::key(&after)),
             time: now,
         };
-        after.revision = self.commit(call, target, Vec::new(), vec![Write::UpdateKey(after.clone())]).await?;
+        let mut view = self.view_key(after.clone(), now).await?;
+        view.key.revision = self.commit(call, target, Vec::new(), vec![Write::UpdateKey(after)]).await?;
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(Issued { key: self.view_key(after, now).await?, api_key, repeated: false })
+        Ok(Issued { key: view, api_key, repeated: false })
     }
 }

@@ -5,12 +5,16 @@ use ipnet::IpNet;
 use crate::{
     domain::{
         expiry::Expiry,
-        key::Forbidden,
+        id::EnvironmentId,
+        key::{Forbidden, Key},
         labels::{Customer, Metadata, Tag},
-        name::KeyName,
+        name::{KeyName, ServiceAccountName},
         text::DisplayName,
     },
-    service::{Call, Error, KeyView, Service},
+    service::{
+        Call, Error, KeyView, Service,
+        change::{check_immutable, immutable},
+    },
 };
 
 use super::create::expiry_field;
@@ -24,6 +28,20 @@ pub struct KeyPatch {
     pub metadata: Option<Metadata>,
     pub tags: Option<Vec<Tag>>,
     pub expiry: Option<Expiry>,
+    /// These two cannot change: what the request says they are.
+    pub service_account: Option<ServiceAccountName>,
+    pub environment: Option<EnvironmentId>,
+}
+
+impl KeyPatch {
+    fn check_immutable(&self, key: &Key) -> Result<(), Error> {
+        let owner =
+            ServiceAccountName { project: key.project.clone(), service_account: key.service_account.clone() };
+        check_immutable([
+            immutable("key.service_account", self.service_account.as_ref(), &owner),
+            immutable("key.environment", self.environment.as_ref(), &key.environment),
+        ])
+    }
 }
 
 impl Service {
@@ -37,7 +55,9 @@ impl Service {
         self.change_key(call, "keys.update", name, etag, |mut key, now| {
             key.updatable(now).map_err(super::forbidden(name))?;
             let patch = patch.clone();
-            if let Some(expiry) = patch.expiry {
+            patch.check_immutable(&key)?;
+            // An end that stays as it is may lie in the past.
+            if let Some(expiry) = patch.expiry.filter(|expiry| !expiry.is(key.expire_time)) {
                 if key.protected && expiry != Expiry::Never {
                     return Err(super::forbidden(name)(Forbidden::Protected { verb: "given an expiry" }));
                 }

@@ -15,7 +15,7 @@ use crate::{
     ports::store::Write,
     service::{
         Call, Error, Issued, Service,
-        change::{Failed, Target, until_settled},
+        change::{Failed, Target},
     },
 };
 
@@ -38,13 +38,12 @@ const ACTION: &str = "projects.create";
 
 impl Service {
     pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
-        until_settled(&ProjectName(new.id.clone()), || self.try_create_project(call, new)).await
+        let name = ProjectName(new.id.clone());
+        let again = |_| self.created_before(&new.id);
+        self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await
     }
 
     async fn try_create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Failed> {
-        if self.repeated(call, ACTION).await?.is_some() {
-            return Ok(self.created_before(&new.id).await?);
-        }
         let now = self.clock.now();
         let key_id = self.new_key_id(now);
         let mut project = Project {
@@ -58,7 +57,7 @@ impl Service {
             update_time: now,
             revision: 0,
         };
-        let (api_key, account, mut key) = self.system_key(call, &project);
+        let (api_key, account, key) = self.system_key(call, &project);
         let target = Target {
             action: ACTION,
             project: new.id.clone(),
@@ -72,10 +71,10 @@ impl Service {
             Write::InsertServiceAccount(account),
             Write::InsertKey(key.clone()),
         ];
+        let mut key = self.view_key(key, now).await?;
         let revision = self.commit(call, target, Vec::new(), writes).await?;
         project.revision = revision;
-        key.revision = revision;
-        let key = self.view_key(key, now).await?;
+        key.key.revision = revision;
         let api_key = (!call.validate_only).then_some(api_key);
         Ok(CreatedProject { project, system_key: Issued { key, api_key, repeated: false } })
     }
@@ -83,8 +82,7 @@ impl Service {
     async fn created_before(&self, id: &ProjectId) -> Result<CreatedProject, Error> {
         let project = self.load_project(id).await?;
         let name = KeyName { project: id.clone(), key: project.system_key };
-        let key = self.load_key(&name).await?;
-        let key = self.view_key(key, self.clock.now()).await?;
+        let key = self.get_key(&name).await?;
         Ok(CreatedProject { project, system_key: Issued { key, api_key: None, repeated: true } })
     }
 

@@ -5,9 +5,11 @@ use crate::{
     ports::store::{Expect, KeysOf, Write},
     service::{
         Call, Error, Service,
-        change::{Failed, Target, check_etag, until_settled},
+        change::{Failed, Target, check_etag},
     },
 };
+
+const ACTION: &str = "projects.delete";
 
 impl Service {
     pub async fn delete_project(
@@ -18,7 +20,8 @@ impl Service {
         force: bool,
     ) -> Result<(), Error> {
         let name = ProjectName(id.clone());
-        until_settled(&name, || self.try_delete_project(call, &name, etag, force)).await
+        let attempt = || self.try_delete_project(call, &name, etag, force);
+        self.once(call, ACTION, &name, attempt, |_| std::future::ready(Ok(()))).await
     }
 
     async fn try_delete_project(
@@ -44,7 +47,7 @@ impl Service {
             ]
         };
         let target = Target {
-            action: "projects.delete",
+            action: ACTION,
             project: id.clone(),
             name: name.to_string(),
             before: Some(describe::project(&project)),

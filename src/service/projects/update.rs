@@ -5,13 +5,13 @@ use crate::{
         describe,
         id::ProjectId,
         name::ProjectName,
-        project::{Environments, Project, Retention},
+        project::{Environments, Prefix, Project, Retention},
         text::DisplayName,
     },
     ports::store::{Expect, KeysOf, Write},
     service::{
         Call, Error, Service,
-        change::{Failed, Target, check_etag, until_settled},
+        change::{Failed, Target, check_etag, check_immutable, immutable},
     },
 };
 
@@ -21,7 +21,11 @@ pub struct ProjectPatch {
     pub display_name: Option<DisplayName>,
     pub environments: Option<Environments>,
     pub retention: Option<Retention>,
+    /// It cannot change: what the request says it is.
+    pub prefix: Option<Prefix>,
 }
+
+const ACTION: &str = "projects.update";
 
 impl Service {
     pub async fn update_project(
@@ -32,7 +36,8 @@ impl Service {
         patch: &ProjectPatch,
     ) -> Result<Project, Error> {
         let name = ProjectName(id.clone());
-        until_settled(&name, || self.try_update_project(call, &name, etag, patch)).await
+        let attempt = || self.try_update_project(call, &name, etag, patch);
+        self.once(call, ACTION, &name, attempt, |_| self.get_project(id)).await
     }
 
     async fn try_update_project(
@@ -47,6 +52,7 @@ impl Service {
         let now = self.clock.now();
         let mut after = before.clone();
         let patch = patch.clone();
+        check_immutable([immutable("project.prefix", patch.prefix.as_ref(), &before.prefix)])?;
         after.display_name = patch.display_name.unwrap_or(after.display_name);
         after.environments = patch.environments.unwrap_or(after.environments);
         after.retention = patch.retention.unwrap_or(after.retention);
@@ -58,13 +64,17 @@ impl Service {
         };
         let expect = before.environments.dropped_in(&after.environments).map(unused).collect();
         let target = Target {
-            action: "projects.update",
+            action: ACTION,
             project: name.0.clone(),
             name: name.to_string(),
             before: Some(describe::project(&before)),
             after: Some(describe::project(&after)),
             time: now,
         };
+        if target.changes_nothing() {
+            self.remember(call, target).await?;
+            return Ok(before);
+        }
         after.revision = self.commit(call, target, expect, vec![Write::UpdateProject(after.clone())]).await?;
         Ok(after)
     }

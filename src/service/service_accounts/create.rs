@@ -12,7 +12,7 @@ use crate::{
     ports::store::{Expect, Write},
     service::{
         AccountView, Call, Error, Service,
-        change::{Failed, Target, until_settled},
+        change::{Failed, Target},
     },
 };
 
@@ -37,7 +37,11 @@ impl Service {
         let generated = || ServiceAccountId::generated(self.clock.now(), self.random.bytes());
         let service_account = new.id.clone().unwrap_or_else(generated);
         let name = ServiceAccountName { project: new.project.clone(), service_account };
-        until_settled(&name, || self.try_create_service_account(call, &new, &name)).await
+        let again = |target: String| async move {
+            let made = target.parse().map_err(|_| Error::NotFound { resource: target })?;
+            self.get_service_account(&made).await
+        };
+        self.once(call, ACTION, &name, || self.try_create_service_account(call, &new, &name), again).await
     }
 
     async fn try_create_service_account(
@@ -46,14 +50,9 @@ impl Service {
         new: &NewServiceAccount,
         name: &ServiceAccountName,
     ) -> Result<AccountView, Failed> {
-        if let Some(target) = self.repeated(call, ACTION).await? {
-            let made = target.parse().map_err(|_| Error::NotFound { resource: target })?;
-            let account = self.load_account(&made).await?;
-            return Ok(self.view_account(account).await?);
-        }
         let project = self.load_project(&new.project).await?;
         let now = self.clock.now();
-        let mut account = ServiceAccount {
+        let account = ServiceAccount {
             project: new.project.clone(),
             id: name.service_account.clone(),
             display_name: new.display_name.clone(),
@@ -77,7 +76,8 @@ impl Service {
         };
         let expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
         let writes = vec![Write::InsertServiceAccount(account.clone())];
-        account.revision = self.commit(call, target, expect, writes).await?;
-        Ok(self.view_account(account).await?)
+        let mut view = self.view_account(account).await?;
+        view.account.revision = self.commit(call, target, expect, writes).await?;
+        Ok(view)
     }
 }

@@ -5,9 +5,11 @@ use crate::{
     ports::store::{Expect, KeysOf, Write},
     service::{
         Call, Error, Service,
-        change::{Failed, Target, check_etag, until_settled},
+        change::{Failed, Target, check_etag},
     },
 };
+
+const ACTION: &str = "serviceAccounts.delete";
 
 impl Service {
     pub async fn delete_service_account(
@@ -17,7 +19,8 @@ impl Service {
         etag: &str,
         force: bool,
     ) -> Result<(), Error> {
-        until_settled(name, || self.try_delete_service_account(call, name, etag, force)).await
+        let attempt = || self.try_delete_service_account(call, name, etag, force);
+        self.once(call, ACTION, name, attempt, |_| std::future::ready(Ok(()))).await
     }
 
     async fn try_delete_service_account(
@@ -54,7 +57,7 @@ impl Service {
             revision: account.revision,
         });
         let target = Target {
-            action: "serviceAccounts.delete",
+            action: ACTION,
             project: name.project.clone(),
             name: name.to_string(),
             before: Some(describe::service_account(&account)),

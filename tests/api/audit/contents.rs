@@ -79,7 +79,7 @@ async fn trials_leave_no_event() {
     let mut projects = server.projects();
     let project = Project {
         name: ACME.into(),
-        prefix: "beta".into(),
+        prefix: "acme".into(),
         display_name: "Beta".into(),
         ..Default::default()
     };

@@ -61,10 +61,9 @@ async fn keys_that_are_not_valid(server: &Server) -> Vec<(&'static str, String)>
     let (_, other_project) = server.key("acme", Key::default()).await;
     let (name, revoked) = system_key(server, Key::default()).await;
     let reason = String::new();
-    let etag = String::new();
-    keys.revoke_key(RevokeKeyRequest { name, reason, etag: etag.clone() }).await.unwrap();
+    keys.revoke_key(RevokeKeyRequest { name, reason, ..Default::default() }).await.unwrap();
     let (name, disabled) = system_key(server, Key::default()).await;
-    keys.disable_key(DisableKeyRequest { name, etag: etag.clone() }).await.unwrap();
+    keys.disable_key(DisableKeyRequest { name, ..Default::default() }).await.unwrap();
     let (name, deleted) = system_key(server, Key::default()).await;
     let delete = |purge| DeleteKeyRequest { name: name.clone(), purge, ..Default::default() };
     keys.delete_key(delete(false)).await.unwrap();
@@ -77,7 +76,7 @@ async fn keys_that_are_not_valid(server: &Server) -> Vec<(&'static str, String)>
     let owner = server.service_account("system", "ops").await.name;
     let owned = Key { service_account: owner.clone(), ..Default::default() };
     let (_, owner_disabled) = system_key(server, owned).await;
-    let disable = DisableServiceAccountRequest { name: owner, etag };
+    let disable = DisableServiceAccountRequest { name: owner, ..Default::default() };
     server.accounts().disable_service_account(disable).await.unwrap();
     let elsewhere =
         Key { allowed_cidrs: vec!["192.0.2.0/24".into(), "2001:db8::/32".into()], ..Default::default() };

@@ -15,14 +15,17 @@ use tonic::{Code, Status, codegen::http};
 use crate::{
     overload::never_ending_projects,
     support::{
-        database::Kind,
+        database::{Database, Kind},
         rpc::{authorization, call},
         server::{Server, channel},
         status::reason,
     },
 };
 
-use super::{ACME, CI, crowd};
+use super::{
+    ACME, CI, crowd,
+    cut::{Cut, Cutter},
+};
 
 /// A call that fails for this reason, on a server with `acme` and its account `ci`.
 pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
@@ -53,6 +56,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         }
         "OVERLOADED" => overloaded().await,
         "QUERY_TOO_SLOW" => too_slow().await,
+        "OUTCOME_UNKNOWN" => cut_off_within_commit().await,
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
@@ -145,16 +149,16 @@ async fn projects(server: &Server, reason: &str) -> Status {
 
 async fn accounts(server: &Server, reason: &str) -> Status {
     let mut accounts = server.accounts();
-    let (name, etag) = (CI.to_owned(), String::new());
+    let name = CI.to_owned();
     if reason == "STATE_FORBIDS" {
-        let enable = EnableServiceAccountRequest { name, etag };
+        let enable = EnableServiceAccountRequest { name, ..Default::default() };
         return accounts.enable_service_account(enable).await.unwrap_err();
     }
     // As if another change always came first.
     let trigger = "CREATE TRIGGER busy BEFORE UPDATE ON service_accounts BEGIN SELECT RAISE(IGNORE); END";
     server.database.execute(trigger).await;
     let head = server.head().await;
-    let disable = DisableServiceAccountRequest { name, etag };
+    let disable = DisableServiceAccountRequest { name, ..Default::default() };
     let refused = accounts.disable_service_account(disable.clone()).await;
     assert_eq!(server.head().await, head, "nothing was done");
     server.database.execute("DROP TRIGGER busy").await;
@@ -179,8 +183,8 @@ async fn keys(server: &Server, reason: &str) -> Status {
             server.keys().delete_key(delete).await.unwrap();
             let delete = DeleteServiceAccountRequest { name: CI.into(), ..Default::default() };
             server.accounts().delete_service_account(delete).await.unwrap();
-            let etag = String::new();
-            server.keys().undelete_key(UndeleteKeyRequest { name, etag }).await.unwrap_err()
+            let undelete = UndeleteKeyRequest { name, ..Default::default() };
+            server.keys().undelete_key(undelete).await.unwrap_err()
         }
         _ => {
             let request = proto::VerifyRequest {
@@ -227,6 +231,36 @@ async fn read_only(server: &Server, change: &str) {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     server.database.execute(end).await;
+}
+
+/// On PostgreSQL, whose connection ends before it answers to COMMIT.
+async fn cut_off_within_commit() -> Status {
+    let mut database = Database::empty(Kind::Postgres).await;
+    let cutter = Cutter::before(&mut database, b"serviceAccounts.create").await;
+    let server = Server::start_over(database).await;
+    server.project("acme").await;
+    let request = |id: &str| CreateServiceAccountRequest {
+        parent: ACME.into(),
+        service_account_id: id.into(),
+        request_id: id.into(),
+        ..Default::default()
+    };
+    let mut accounts = server.accounts();
+    for (cut, id, made) in [(Cut::BeforeCommit, "lost", false), (Cut::BehindCommit, "ci", true)] {
+        let head = server.head().await;
+        cutter.arm(cut);
+        let unknown = accounts.create_service_account(request(id)).await.unwrap_err();
+        cutter.disarm();
+        assert_eq!(server.head().await, head + i64::from(made), "{id}");
+        let repeated = accounts.create_service_account(request(id)).await.unwrap().into_inner();
+        assert_eq!(repeated.service_account.unwrap().revision, head + 1, "{id}");
+        assert_eq!(server.head().await, head + 1, "{id} is made once");
+        if made {
+            return unknown;
+        }
+        assert_eq!(reason(&unknown, Code::Unknown), "OUTCOME_UNKNOWN");
+    }
+    unreachable!("the last one returns")
 }
 
 /// On a server that stops while somebody watches.

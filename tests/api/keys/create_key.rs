@@ -208,6 +208,9 @@ async fn validate_only_makes_and_issues_nothing() {
     let made = server.create(real).await.unwrap();
     assert!(!made.api_key_already_issued, "a trial is not remembered");
     assert_eq!(server.code(&made.api_key).await, Code::Valid);
-    let taken = server.refused(server.create(trial)).await;
+    let repeat = server.create(trial.clone()).await.unwrap();
+    assert!(repeat.api_key_already_issued, "as a repeat would answer");
+    let another = proto::CreateKeyRequest { request_id: String::new(), ..trial };
+    let taken = server.refused(server.create(another)).await;
     assert_eq!(reason(&taken, Grpc::AlreadyExists), "ALREADY_EXISTS");
 }

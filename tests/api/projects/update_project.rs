@@ -80,11 +80,10 @@ async fn a_star_changes_everything() {
 }
 
 #[tokio::test]
-async fn prefix_and_output_only_fields_stay() {
+async fn output_only_fields_stay() {
     let server = Server::start().await;
     let before = server.project("acme").await;
     let other = Project {
-        prefix: "other".into(),
         system_key: "projects/system/keys/none".into(),
         revision: 99,
         display_name: "Acme".into(),

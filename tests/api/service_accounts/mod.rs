@@ -53,13 +53,15 @@ async fn get(server: &Server, name: &str) -> Result<ServiceAccount, Status> {
 }
 
 async fn disable(server: &Server, name: &str, etag: &str) -> Result<ServiceAccount, Status> {
-    let request = proto::DisableServiceAccountRequest { name: name.into(), etag: etag.into() };
+    let request =
+        proto::DisableServiceAccountRequest { name: name.into(), etag: etag.into(), ..Default::default() };
     let disabled = server.accounts().disable_service_account(request).await;
     disabled.map(|disabled| disabled.into_inner().service_account.unwrap())
 }
 
 async fn enable(server: &Server, name: &str, etag: &str) -> Result<ServiceAccount, Status> {
-    let request = proto::EnableServiceAccountRequest { name: name.into(), etag: etag.into() };
+    let request =
+        proto::EnableServiceAccountRequest { name: name.into(), etag: etag.into(), ..Default::default() };
     let enabled = server.accounts().enable_service_account(request).await;
     enabled.map(|enabled| enabled.into_inner().service_account.unwrap())
 }

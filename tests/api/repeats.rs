@@ -1,0 +1,250 @@
+//! Every method that changes something takes a request_id, and does it once.
+
+use keystile::grpc::proto::{
+    self, DeleteKeyRequest, DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest,
+    DisableServiceAccountRequest, EnableKeyRequest, EnableServiceAccountRequest, Key, Project,
+    RevokeKeyRequest, RotateKeyRequest, ServiceAccount, UndeleteKeyRequest, UpdateKeyRequest,
+    UpdateProjectRequest, UpdateServiceAccountRequest,
+};
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::{Code, Status};
+
+use crate::{
+    calls::{Answer, HOUR, assert_invalid, creation, deletion, disabling, inner, purge, rotation, span},
+    support::{
+        server::Server,
+        status::{assert_not_found, metadata, reason},
+    },
+};
+
+#[derive(Debug, Clone, PartialEq)]
+enum Resource {
+    Key(Box<Key>),
+    Account(Box<ServiceAccount>),
+    Project(Box<Project>),
+    Gone,
+}
+
+#[track_caller]
+fn assert_reused(status: &Status, request_id: &str) {
+    assert_eq!(reason(status, Code::FailedPrecondition), "REQUEST_ID_REUSED");
+    assert_eq!(metadata(status, "request_id").as_deref(), Some(request_id));
+}
+
+fn key(answer: Answer<Key>) -> Answer<Resource> {
+    answer.map(|key| Resource::Key(Box::new(key)))
+}
+
+fn account(account: Option<ServiceAccount>) -> Resource {
+    Resource::Account(Box::new(account.unwrap()))
+}
+
+/// The methods that name what they change; `of_one_key` in an order in which each has something to do.
+const OF_ONE_KEY: [&str; 8] =
+    ["UpdateKey", "DisableKey", "EnableKey", "RotateKey", "DeleteKey", "UndeleteKey", "RevokeKey", "Purge"];
+const OF_ONE_ACCOUNT: [&str; 4] =
+    ["UpdateServiceAccount", "DisableServiceAccount", "EnableServiceAccount", "DeleteServiceAccount"];
+const OF_ONE_PROJECT: [&str; 2] = ["UpdateProject", "DeleteProject"];
+
+/// Calls `method` for `name`; `etag` is what makes one request differ from another.
+async fn run(server: &Server, method: &str, name: &str, etag: &str, request_id: &str) -> Answer<Resource> {
+    let (mut keys, mut accounts, mut projects) = (server.keys(), server.accounts(), server.projects());
+    macro_rules! request {
+        ($request:ident $(, $field:ident: $value:expr)*) => {
+            $request {
+                name: name.into(),
+                etag: etag.into(),
+                request_id: request_id.into(),
+                $($field: $value,)*
+                ..Default::default()
+            }
+        };
+    }
+    let (name, etag) = (name.to_owned(), etag.to_owned());
+    match method {
+        "UpdateKey" => {
+            let changed = Key { name, etag, display_name: "Updated".into(), ..Default::default() };
+            let request =
+                UpdateKeyRequest { key: Some(changed), request_id: request_id.into(), ..Default::default() };
+            key(server.update(request).await)
+        }
+        "DisableKey" => key(server.disable(request!(DisableKeyRequest)).await),
+        "EnableKey" => key(server.enable(request!(EnableKeyRequest)).await),
+        "RotateKey" => {
+            let rotated = inner(keys.rotate_key(request!(RotateKeyRequest)).await);
+            key(rotated.map(|it| it.key.unwrap()))
+        }
+        "DeleteKey" => key(server.delete(request!(DeleteKeyRequest)).await),
+        "UndeleteKey" => key(server.undelete(request!(UndeleteKeyRequest)).await),
+        "RevokeKey" => key(server.revoke(request!(RevokeKeyRequest)).await),
+        // The first one answers with the key as it last was.
+        "Purge" => {
+            inner(keys.delete_key(request!(DeleteKeyRequest, purge: true)).await).map(|_| Resource::Gone)
+        }
+        "UpdateServiceAccount" => {
+            let changed = ServiceAccount { name, etag, display_name: "Updated".into(), ..Default::default() };
+            let request = UpdateServiceAccountRequest {
+                service_account: Some(changed),
+                request_id: request_id.into(),
+                ..Default::default()
+            };
+            inner(accounts.update_service_account(request).await).map(|it| account(it.service_account))
+        }
+        "DisableServiceAccount" => {
+            let request = request!(DisableServiceAccountRequest);
+            inner(accounts.disable_service_account(request).await).map(|it| account(it.service_account))
+        }
+        "EnableServiceAccount" => {
+            let request = request!(EnableServiceAccountRequest);
+            inner(accounts.enable_service_account(request).await).map(|it| account(it.service_account))
+        }
+        "DeleteServiceAccount" => {
+            let request = request!(DeleteServiceAccountRequest);
+            inner(accounts.delete_service_account(request).await).map(|_| Resource::Gone)
+        }
+        "UpdateProject" => {
+            let changed = Project { name, etag, display_name: "Updated".into(), ..Default::default() };
+            let request = UpdateProjectRequest {
+                project: Some(changed),
+                request_id: request_id.into(),
+                ..Default::default()
+            };
+            let updated = inner(projects.update_project(request).await);
+            updated.map(|it| Resource::Project(Box::new(it.project.unwrap())))
+        }
+        "DeleteProject" => {
+            let request = request!(DeleteProjectRequest, force: true);
+            inner(projects.delete_project(request).await).map(|_| Resource::Gone)
+        }
+        unknown => panic!("no call here is {unknown}"),
+    }
+}
+
+#[tokio::test]
+async fn every_method_does_a_repeated_request_once() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, _) = server.key("acme", Key::default()).await;
+    let ci = server.service_account("acme", "ci").await.name;
+    let walks = [(&key.name, &OF_ONE_KEY[..]), (&ci, &OF_ONE_ACCOUNT)];
+    let project = "projects/acme".to_owned();
+    for (name, methods) in walks.into_iter().chain([(&project, &OF_ONE_PROJECT[..])]) {
+        for method in methods {
+            let before = server.revision().await;
+            let first = run(&server, method, name, "", method).await.unwrap();
+            let after = server.revision().await;
+            assert!(after > before, "{method}");
+            let repeat = run(&server, method, name, "", method).await.unwrap();
+            assert_eq!(repeat, first, "{method}");
+            let other = run(&server, method, name, "1", method).await.unwrap_err();
+            assert_reused(&other, method);
+            let bad = run(&server, method, name, "", "two words").await.unwrap_err();
+            assert_invalid(&bad, &["request_id"]);
+            assert_eq!(server.revision().await, after, "{method}");
+            if *method == "DeleteKey" {
+                // The same method, asked for something else.
+                let purge = proto::DeleteKeyRequest { request_id: "DeleteKey".into(), ..purge(name) };
+                assert_reused(&server.refused(server.delete(purge)).await, "DeleteKey");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_method_that_changes_something_takes_one() {
+    const READS: [&str; 9] =
+        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];
+    let set = FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
+    let ours = || set.file.iter().filter(|file| file.package() == "keystile.v1");
+    let methods = ours().flat_map(|file| &file.service).flat_map(|service| &service.method);
+    let changes: Vec<_> = methods
+        .map(|method| method.name())
+        .filter(|name| !READS.iter().any(|it| name.starts_with(it)))
+        .collect();
+    assert!(changes.len() >= 16, "{changes:?}");
+    for method in changes {
+        let name = format!("{method}Request");
+        let request = ours().flat_map(|file| &file.message_type).find(|it| it.name() == name).unwrap();
+        assert!(request.field.iter().any(|field| field.name() == "request_id"), "{name}");
+    }
+}
+
+/// A repeat tells how things are now, and changes nothing back.
+#[tokio::test]
+async fn a_repeat_does_not_undo_what_came_between() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, _) = server.key("acme", Key::default()).await;
+    run(&server, "DisableKey", &key.name, "", "once").await.unwrap();
+    let enabled = run(&server, "EnableKey", &key.name, "", "").await.unwrap();
+    let after = server.revision().await;
+    assert_eq!(run(&server, "DisableKey", &key.name, "", "once").await.unwrap(), enabled);
+
+    // It changed nothing, which is no reason to change something later.
+    let before = server.get(&key.name).await.unwrap();
+    let named = |name: &str, request_id: &str| UpdateKeyRequest {
+        key: Some(Key { name: key.name.clone(), display_name: name.into(), ..Default::default() }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["display_name".into()] }),
+        request_id: request_id.into(),
+        ..Default::default()
+    };
+    assert_eq!(server.update(named("", "as-it-is")).await.unwrap(), before);
+    assert_eq!(server.revision().await, after);
+    let renamed = server.update(named("Renamed", "")).await.unwrap();
+    assert_eq!(server.update(named("", "as-it-is")).await.unwrap(), renamed);
+    assert_eq!(server.get(&key.name).await.unwrap(), renamed);
+    assert_reused(&server.refused(server.update(named("Other", "as-it-is"))).await, "as-it-is");
+}
+
+#[tokio::test]
+async fn a_repeat_for_a_key_that_is_gone_has_no_key_to_answer_with() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, _) = server.key("acme", Key::default()).await;
+    run(&server, "DisableKey", &key.name, "", "once").await.unwrap();
+    let request = DeleteKeyRequest { request_id: "gone".into(), ..purge(&key.name) };
+    let first = inner(server.keys().delete_key(request.clone()).await).unwrap();
+    assert_eq!(first.key.unwrap().name, key.name);
+    let repeat = inner(server.keys().delete_key(request).await).unwrap();
+    assert_eq!(repeat.key, None);
+    let disabled = server.refused(run(&server, "DisableKey", &key.name, "", "once")).await;
+    assert_not_found(&disabled, &key.name);
+}
+
+/// With a request id that was used, it answers as the repeat would; it remembers nothing itself.
+#[tokio::test]
+async fn a_trial_answers_as_the_request_would() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let create = proto::CreateKeyRequest { request_id: "make".into(), ..creation(Key::default()) };
+    let trial = proto::CreateKeyRequest { validate_only: true, ..create.clone() };
+    let tried = server.create(trial.clone()).await.unwrap();
+    assert!(!tried.api_key_already_issued && tried.key.is_some());
+    let made = server.create(create.clone()).await.unwrap();
+    let again = server.create(trial.clone()).await.unwrap();
+    assert_eq!(again, server.create(create).await.unwrap());
+    assert!(again.api_key_already_issued && again.key == made.key);
+    let other = proto::CreateKeyRequest { key: Some(Key::default()), ..trial };
+    let status = server.refused(server.create(other)).await;
+    assert_invalid(&status, &["key.environment"]);
+    let key = made.key.unwrap();
+
+    let rotate = RotateKeyRequest { request_id: "turn".into(), ..rotation(&key.name) };
+    let trial = RotateKeyRequest { validate_only: true, ..rotate.clone() };
+    assert!(!server.rotate(trial.clone()).await.unwrap().api_key_already_issued);
+    let rotated = server.rotate(rotate).await.unwrap();
+    let again = server.rotate(trial.clone()).await.unwrap();
+    assert!(again.api_key_already_issued && again.key == rotated.key);
+    let other = RotateKeyRequest { grace_period: Some(span(HOUR)), ..trial };
+    assert_reused(&server.refused(server.rotate(other)).await, "turn");
+
+    let delete = DeleteKeyRequest { request_id: "bin".into(), ..deletion(&key.name) };
+    let trial = DeleteKeyRequest { validate_only: true, ..delete.clone() };
+    server.delete(trial.clone()).await.unwrap();
+    assert_eq!(server.get(&key.name).await.unwrap(), rotated.key.unwrap());
+    let deleted = server.delete(delete).await.unwrap();
+    assert_eq!(server.delete(trial).await.unwrap(), deleted);
+    let status = server.refused(server.disable(disabling(&key.name))).await;
+    assert_eq!(reason(&status, Code::FailedPrecondition), "STATE_FORBIDS");
+}

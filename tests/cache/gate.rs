@@ -1,0 +1,82 @@
+//! What becomes of the commits of a store, and of its reads behind them.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use keystile::{
+    domain::audit::Head,
+    ports::{StoreError, store::CommitError},
+};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commits {
+    Answered,
+    /// Made, but not answered until this changes.
+    Held,
+    /// Made, after which all reads fail until this changes.
+    ThenDown,
+    /// Made, but the answer is lost.
+    Unknown,
+    /// Not made, and the answer is lost.
+    Lost,
+    Panic,
+}
+
+#[derive(Debug)]
+pub(crate) struct Gate {
+    commits: watch::Sender<Commits>,
+    /// How many changes were made.
+    made: watch::Sender<usize>,
+    down: AtomicBool,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            commits: watch::Sender::new(Commits::Answered),
+            made: watch::Sender::new(0),
+            down: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set(&self, commits: Commits) {
+        self.down.store(false, SeqCst);
+        self.commits.send_replace(commits);
+    }
+
+    /// How many changes were made, ever.
+    pub(crate) fn made(&self) -> usize {
+        *self.made.borrow()
+    }
+
+    pub(crate) async fn made_reach(&self, number: usize) {
+        self.made.subscribe().wait_for(|made| *made >= number).await.unwrap();
+    }
+
+    /// For what is read on the way to an answer.
+    pub(crate) fn read(&self) -> Result<(), StoreError> {
+        if self.down.load(SeqCst) { Err(StoreError::Unavailable("it went down".into())) } else { Ok(()) }
+    }
+
+    pub(crate) async fn pass(
+        &self,
+        commit: impl Future<Output = Result<Vec<Head>, CommitError>>,
+    ) -> Result<Vec<Head>, CommitError> {
+        let mut commits = self.commits.subscribe();
+        let becomes = *commits.borrow_and_update();
+        match becomes {
+            Commits::Lost => return Err(CommitError::OutcomeUnknown("it is made to be".into())),
+            Commits::Panic => panic!("it is made to"),
+            _ => {}
+        }
+        let heads = commit.await?;
+        self.made.send_modify(|made| *made += 1);
+        match becomes {
+            Commits::Held => drop(commits.wait_for(|commits| *commits != Commits::Held).await),
+            Commits::ThenDown => self.down.store(true, SeqCst),
+            Commits::Unknown => return Err(CommitError::OutcomeUnknown("it is made to be".into())),
+            _ => {}
+        }
+        Ok(heads)
+    }
+}
