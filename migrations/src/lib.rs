@@ -6,6 +6,7 @@
 mod dialect;
 mod m0001_foundation;
 mod m0002_cheaper_uses;
+mod m0003_lifecycle;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -26,6 +27,10 @@ impl Migrator {
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_cheaper_uses::Migration)]
+        vec![
+            Box::new(m0001_foundation::Migration),
+            Box::new(m0002_cheaper_uses::Migration),
+            Box::new(m0003_lifecycle::Migration),
+        ]
     }
 }

@@ -65,6 +65,11 @@ impl From<Error> for Status {
             Error::OwnerGone { resource } => {
                 about(Code::FailedPrecondition, message, ErrorReason::OwnerGone, resource)
             }
+            Error::DeletionUnderWay { resource } => {
+                let mut details = info(ErrorReason::DeletionUnderWay, [("resource", resource)]);
+                details.set_retry_info(Some(RETRY_AFTER));
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
             Error::RevisionNotReached { min_revision, revision } => {
                 let mut details = info(
                     ErrorReason::RevisionNotReached,

@@ -32,6 +32,9 @@ pub(super) struct Target {
     pub(super) time: Timestamp,
 }
 
+/// One change among those of a commit.
+pub(super) type Step = (Target, Vec<Write>);
+
 /// The next state of a key, and what must hold for it.
 pub(super) struct Edit {
     pub(super) key: Key,
@@ -184,18 +187,20 @@ impl Service {
         expect: Vec<Expect>,
         writes: Vec<Write>,
     ) -> Result<Revision, Failed> {
-        let revisions = self.commit_together(call, expect, vec![(target, writes)]).await?;
+        let revisions = self.commit_together(call, expect, vec![(target, writes)], 0).await?;
         Ok(revisions[0])
     }
 
-    /// Makes several changes in one transaction, each with an event of its own; the last is what was asked for.
+    /// Makes several changes in one transaction, each with an event of its own; the one in place `asked` is what
+    /// was asked for.
     pub(super) async fn commit_together(
         &self,
         call: &Call,
         expect: Vec<Expect>,
-        steps: Vec<(Target, Vec<Write>)>,
+        steps: Vec<Step>,
+        asked: usize,
     ) -> Result<Vec<Revision>, Failed> {
-        let (asked, _) = steps.last().expect("a commit has at least one step");
+        let (asked, _) = &steps[asked];
         let asked_for = asked.name.clone();
         let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
         let names: Vec<_> = steps.iter().map(|(target, _)| target.name.clone()).collect();
@@ -228,7 +233,13 @@ impl Service {
     }
 
     pub(super) async fn load_key(&self, name: &KeyName) -> Result<Key, Error> {
-        self.store.key(&name.project, name.key).await?.ok_or_else(|| Error::not_found(name))
+        let key = self.store.key(&name.project, name.key).await?;
+        self.unless_purged(key).ok_or_else(|| Error::not_found(name))
+    }
+
+    /// Whether housekeeping has come by already must make no difference.
+    pub(super) fn unless_purged(&self, key: Option<Key>) -> Option<Key> {
+        key.filter(|key| !key.is_due_for_purge(self.clock.now()))
     }
 
     pub(super) async fn load_account(&self, name: &ServiceAccountName) -> Result<ServiceAccount, Error> {

@@ -29,6 +29,8 @@ pub enum Error {
     InUse { resource: String, used_by: &'static str },
     #[error("{resource}, which owns the key, is gone")]
     OwnerGone { resource: String },
+    #[error("{resource} is being deleted with all that it owned; its id is free when that is done")]
+    DeletionUnderWay { resource: String },
     #[error("this node is at revision {revision}, before {min_revision}")]
     RevisionNotReached { min_revision: Revision, revision: Revision },
     #[error(transparent)]

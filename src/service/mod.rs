@@ -9,6 +9,7 @@ mod housekeeping;
 mod keys;
 mod peppers;
 mod projects;
+mod removal;
 mod service_accounts;
 mod session;
 mod verify;
@@ -31,6 +32,7 @@ pub use audit::{ChainReport, ChainRequest, ListEvents, News};
 pub use bootstrap::RootKey;
 pub use call::{Call, Repeatable};
 pub use error::{Error, FieldFault};
+pub use housekeeping::Round;
 pub use keys::{
     CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
 };

@@ -12,6 +12,7 @@ mod migrate;
 mod open;
 mod owners;
 mod paging;
+mod removals;
 mod requests;
 mod rows;
 mod session;
@@ -35,15 +36,19 @@ use crate::{
         key::Key,
         listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
         name::Scope,
-        page::Page,
+        page::{Cursor, Order, Page},
         project::Project,
+        removal::Removal,
         service_account::ServiceAccount,
         time::Timestamp,
     },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+        store::{
+            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, Remembered, RequestDigest,
+            Step, ToGo,
+        },
     },
 };
 
@@ -122,8 +127,26 @@ impl Store for SqlStore {
         keys::count(&self.db, query).await
     }
 
-    async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError> {
-        keys::purgeable(&self.db, now, most).await
+    async fn keys_to_go(
+        &self,
+        which: ToGo<'_>,
+        after: Option<Cursor>,
+        most: u64,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let page = Page { size: most, order: Order { by: (), descending: false }, after };
+        keys::to_go(&self.db, which, &page).await
+    }
+
+    async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError> {
+        removals::implicit_owners(&self.db, keys).await
+    }
+
+    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
+        removals::list(&self.db, most).await
+    }
+
+    async fn finish(&self, removal: &Removal) -> Result<(), StoreError> {
+        removals::finish(self, removal).await
     }
 
     async fn events(

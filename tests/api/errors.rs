@@ -19,7 +19,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 17] = [
+const PROMISES: [Promise; 18] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -37,6 +37,7 @@ const PROMISES: [Promise; 17] = [
     ("STORE_UNAVAILABLE", Code::Unavailable, &[], true),
     ("INTERNAL", Code::Internal, &[], false),
     ("STOPPING", Code::Unavailable, &[], false),
+    ("DELETION_UNDER_WAY", Code::FailedPrecondition, &[("resource", ACME)], true),
 ];
 
 #[tokio::test]

@@ -5,6 +5,7 @@ pub(super) mod change_head;
 pub(super) mod key_terms;
 pub(super) mod keys;
 pub(super) mod projects;
+pub(super) mod removals;
 pub(super) mod requests;
 pub(super) mod secrets;
 pub(super) mod service_accounts;

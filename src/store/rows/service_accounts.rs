@@ -16,6 +16,7 @@ pub(crate) struct Model {
     pub project_id: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
+    pub generation: i64,
     pub display_name: String,
     pub external_id: String,
     pub metadata: String,
@@ -25,6 +26,7 @@ pub(crate) struct Model {
     pub disable_time: Option<i64>,
     pub last_used_time: i64,
     pub protected: bool,
+    pub implicit: bool,
     pub revision: i64,
 }
 
@@ -38,6 +40,7 @@ impl Model {
         Self {
             project_id: account.project.to_string(),
             id: account.id.to_string(),
+            generation: account.generation,
             display_name: account.display_name.to_string(),
             external_id: account.external_id.to_string(),
             metadata: json(account.metadata.entries()),
@@ -47,6 +50,7 @@ impl Model {
             disable_time: account.disable_time.map(Timestamp::as_micros),
             last_used_time: or_not_yet(account.last_used_time),
             protected: account.protected,
+            implicit: account.implicit,
             revision,
         }
     }
@@ -60,6 +64,7 @@ impl TryFrom<Model> for ServiceAccount {
         Ok(Self {
             project: read("service_accounts.project_id", &row.project_id)?,
             id: read("service_accounts.id", &row.id)?,
+            generation: row.generation,
             display_name: read("service_accounts.display_name", &row.display_name)?,
             external_id: read("service_accounts.external_id", &row.external_id)?,
             metadata: Metadata::try_from(read_json::<std::collections::BTreeMap<_, _>>(
@@ -73,6 +78,7 @@ impl TryFrom<Model> for ServiceAccount {
             disable_time: row.disable_time.map(Timestamp::from_micros),
             last_used_time: unless_not_yet(row.last_used_time),
             protected: row.protected,
+            implicit: row.implicit,
             revision: row.revision,
         })
     }
