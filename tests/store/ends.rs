@@ -147,12 +147,12 @@ pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Da
         let found = store.removals(10).await.unwrap();
         found.into_iter().collect::<Result<Vec<_>, _>>().unwrap()
     };
-    assert_eq!(unfinished().await, [removal.clone()]);
+    assert_eq!(unfinished().await, std::slice::from_ref(&removal));
     store.finish(&removal).await.unwrap();
-    assert_eq!(unfinished().await, [removal.clone()], "it owns a key and an account");
+    assert_eq!(unfinished().await, std::slice::from_ref(&removal), "it owns a key and an account");
     write(store, vec![Write::PurgeKey { project: acme(), id: key_id(1), revision: 2 }]).await;
     store.finish(&removal).await.unwrap();
-    assert_eq!(unfinished().await, [removal.clone()], "it owns an account");
+    assert_eq!(unfinished().await, std::slice::from_ref(&removal), "it owns an account");
     let last = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 };
     write(store, vec![last]).await;
     store.finish(&removal).await.unwrap();
