@@ -6,6 +6,7 @@
 mod dialect;
 mod m0001_foundation;
 mod m0002_cheaper_uses;
+mod m0003_lifecycle;
 mod m0004_known_peppers;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_cheaper_uses::Migration),
+            Box::new(m0003_lifecycle::Migration),
             Box::new(m0004_known_peppers::Migration),
         ]
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::service::{Error, Service};
+use crate::service::{Error, Round, Service};
 
 use super::{
     outage::{Outage, Turn},
@@ -25,16 +25,19 @@ pub(super) async fn keep(service: Service, stop: Stop) {
             () = &mut told => return,
             _ = ticks.tick() => {}
         }
-        let done = loop {
-            match service.keep_house().await {
-                // As long as there was something to purge there may be more; but a stop must not wait for all of it.
-                Ok(purged) if purged > 0 => info!(keys.purged = purged, "purged deleted keys"),
-                done => break done,
-            }
-            if is_told(told.as_mut()).await {
-                return;
+        let mut round = Round::default();
+        let (done, stopping) = loop {
+            match service.keep_house(&mut round).await {
+                // There may be more; but a stop must not wait for all of it.
+                Ok(true) if !is_told(told.as_mut()).await => {}
+                Ok(more) => break (Ok(()), more),
+                Err(error) => break (Err(error), false),
             }
         };
+        tell_of(&round);
+        if stopping {
+            return;
+        }
         tell(outage.note(done.is_err()), done.err());
     }
 }
@@ -46,6 +49,19 @@ async fn is_told(told: impl Future<Output = ()>) -> bool {
         biased;
         () = told => true,
         () = std::future::ready(()) => false,
+    }
+}
+
+fn tell_of(round: &Round) {
+    let (purged, removed, skipped) = (round.purged(), round.removed(), round.skipped());
+    if purged > 0 {
+        info!(keys.purged = purged, "purged deleted keys");
+    }
+    if removed > 0 {
+        info!(keys.removed = removed, "removed the keys of deleted projects and service accounts");
+    }
+    if skipped > 0 {
+        warn!(rows.skipped = skipped, "housekeeping left rows that cannot be read or written");
     }
 }
 

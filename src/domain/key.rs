@@ -10,6 +10,7 @@ use super::{
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
     labels::{Customer, Metadata, Tag},
     project::Retention,
+    service_account::Generation,
     text::{DisplayName, Reason},
     time::Timestamp,
     token,
@@ -20,6 +21,8 @@ pub struct Key {
     pub id: KeyId,
     pub project: ProjectId,
     pub service_account: ServiceAccountId,
+    /// Which of the accounts that have had this id owns it.
+    pub account_generation: Generation,
     pub environment: EnvironmentId,
     /// What its API keys begin with, as in `acme_live`.
     pub head: String,
@@ -199,6 +202,14 @@ impl Key {
         Ok(self)
     }
 
+    /// Deletes the key after its owner, in whatever state it is.
+    #[must_use]
+    pub fn follow_owner(mut self, deletion: Deletion, now: Timestamp) -> Self {
+        self.deletion = Some(deletion);
+        self.update_time = now;
+        self
+    }
+
     pub fn undelete(mut self, now: Timestamp) -> Result<Self, Forbidden> {
         self.allows("undeleted", &[State::Deleted], now)?;
         self.deletion = None;
@@ -206,7 +217,7 @@ impl Key {
         Ok(self)
     }
 
-    /// Its retention is over: it is as good as purged.
+    /// The one definition of purged: its retention is over, whether housekeeping has come by or not.
     pub fn is_due_for_purge(&self, now: Timestamp) -> bool {
         is_past(self.deletion.map(|it| it.purge_time), now)
     }

@@ -17,6 +17,7 @@ pub mod name;
 pub mod page;
 pub mod project;
 pub mod recognition;
+pub mod removal;
 pub mod service_account;
 pub mod text;
 pub mod time;

@@ -3,16 +3,26 @@
 use super::{
     Revision,
     id::{ProjectId, ServiceAccountId},
-    key::Forbidden,
+    key::{Forbidden, Key},
     labels::Metadata,
     text::{DisplayName, ExternalId},
     time::Timestamp,
 };
 
+/// Tells accounts apart that had the same id one after the other: drawn at random when one is created, 0 for those
+/// from before there were generations.
+pub type Generation = i64;
+
+/// The generation that is made of `random` bytes; never 0.
+pub fn generation(random: [u8; 8]) -> Generation {
+    (i64::from_be_bytes(random) & Generation::MAX).max(1)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAccount {
     pub project: ProjectId,
     pub id: ServiceAccountId,
+    pub generation: Generation,
     pub display_name: DisplayName,
     pub external_id: ExternalId,
     pub metadata: Metadata,
@@ -24,6 +34,8 @@ pub struct ServiceAccount {
     pub last_used_time: Option<Timestamp>,
     /// It owns the project's system key, so it stays as long as that.
     pub protected: bool,
+    /// CreateKey made it for a key, and nobody has updated it since: it is deleted when its last key is purged.
+    pub implicit: bool,
     pub revision: Revision,
 }
 
@@ -53,7 +65,31 @@ impl ServiceAccount {
         Ok(self)
     }
 
+    /// Whether it is the owner of `key`, and not only of the same id.
+    pub fn owns(&self, key: &Key) -> bool {
+        self.project == key.project
+            && self.id == key.service_account
+            && self.generation == key.account_generation
+    }
+
     pub fn deletable(&self) -> Result<(), Forbidden> {
         if self.protected { Err(Forbidden::Protected { verb: "deleted" }) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_are_positive_and_keep_what_was_drawn() {
+        for (random, expected) in [
+            ([0; 8], 1),
+            ([0xff; 8], i64::MAX),
+            ([0x80, 0, 0, 0, 0, 0, 0, 7], 7),
+            ([0, 0, 0, 0, 0, 0, 1, 0], 256),
+        ] {
+            assert_eq!(generation(random), expected, "{random:?}");
+        }
     }
 }

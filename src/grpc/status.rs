@@ -88,6 +88,11 @@ impl From<Error> for Status {
                 // Not UNAVAILABLE, which clients retry by themselves: a second rotation ends the secret in use.
                 Self::with_error_details(Code::Unknown, message, details)
             }
+            Error::DeletionUnderWay { resource } => {
+                let mut details = info(ErrorReason::DeletionUnderWay, [("resource", resource)]);
+                details.set_retry_info(Some(RETRY_AFTER));
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
             Error::RevisionNotReached { min_revision, revision } => {
                 let mut details = info(
                     ErrorReason::RevisionNotReached,

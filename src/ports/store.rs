@@ -13,9 +13,10 @@ use crate::domain::{
     key::Key,
     listing::{AccountOrder, AccountTest, EventTest, KeyOrder, KeyTest},
     name::Scope,
-    page::Page,
+    page::{Cursor, Page},
     project::Project,
-    service_account::ServiceAccount,
+    removal::{Removal, Removed},
+    service_account::{Generation, ServiceAccount},
     text::DisplayName,
     time::Timestamp,
 };
@@ -69,7 +70,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// What verifications need of the keys `ids`, as they are at one instant, in one query; between one
-    /// and [`LOADED_TOGETHER`] of them, whether there are such keys or not.
+    /// and [`LOADED_TOGETHER`] of them, whether there are such keys or not. A key whose project or account is gone
+    /// is as good as none.
     async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError>;
     /// The ids of keys that are worth knowing before anybody asks: those that were used last.
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError>;
@@ -96,14 +98,25 @@ pub trait Store: Debug + Send + Sync + 'static {
         ids: &[ServiceAccountId],
     ) -> Result<HashMap<ServiceAccountId, Called>, StoreError>;
 
-    /// The key, deleted or not.
+    /// The key, deleted or not, unless its project is deleted.
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
     /// The key wherever it is, for who may see all projects.
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
-    /// Deleted keys whose time to be purged has come.
-    async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError>;
+    /// The first of the keys that are to go, or those behind `after`.
+    async fn keys_to_go(
+        &self,
+        which: ToGo<'_>,
+        after: Option<Cursor>,
+        most: u64,
+    ) -> Result<Vec<Placed>, StoreError>;
+    /// The implicit accounts that own some of `keys`, and no others.
+    async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError>;
+    /// Removals that are not finished; one that cannot be read spoils no other.
+    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError>;
+    /// Forgets a removal that has left nothing to do. No change in the sense of the log: it has told of everything.
+    async fn finish(&self, removal: &Removal) -> Result<(), StoreError>;
 
     async fn events(
         &self,
@@ -164,6 +177,22 @@ pub trait Wakeups: Debug + Send {
     async fn next(&mut self);
 }
 
+/// Which keys are to go.
+#[derive(Debug, Clone, Copy)]
+pub enum ToGo<'a> {
+    /// Deleted keys whose purge time has come, the earliest first.
+    Due(Timestamp),
+    /// Those that a removal still has to delete or purge, the oldest first.
+    Of(&'a Removed),
+}
+
+/// A key with its place in the order that it was read in; one that cannot be read has a place as well.
+#[derive(Debug)]
+pub struct Placed {
+    pub place: Cursor,
+    pub key: Result<Key, StoreError>,
+}
+
 /// A service account's display name, and since when there is such an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Called {
@@ -175,8 +204,9 @@ pub struct Called {
 pub struct KeyQuery<'a> {
     pub project: &'a ProjectId,
     pub filter: &'a Filter<KeyTest>,
+    /// Deleted keys as well, as long as they are not purged.
     pub show_deleted: bool,
-    /// Decides which keys are expired.
+    /// Decides which keys are expired, and which are purged.
     pub now: Timestamp,
 }
 
@@ -224,12 +254,13 @@ pub struct CommitStep {
 
 #[derive(Debug)]
 pub enum Expect {
-    /// The account exists.
-    ServiceAccount(ProjectId, ServiceAccountId),
+    /// The account exists, and is the one of this generation.
+    ServiceAccount(ProjectId, ServiceAccountId, Generation),
     /// The project is as it was at this revision.
     ProjectUnchanged(ProjectId, Revision),
-    /// The project has no such key. Deleted keys count unless they are exempt, a system key never does.
-    NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool },
+    /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
+    /// never do.
+    NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
 }
@@ -237,7 +268,7 @@ pub enum Expect {
 #[derive(Debug)]
 pub enum KeysOf {
     Project,
-    ServiceAccount(ServiceAccountId),
+    ServiceAccount(ServiceAccountId, Generation),
     Environment(EnvironmentId),
 }
 
@@ -246,10 +277,11 @@ pub enum KeysOf {
 pub enum Write {
     InsertProject(Project),
     UpdateProject(Project),
-    /// With all that it owns.
+    /// Nobody finds it from now on, nor its keys and accounts. Its row stays until its removal is finished.
     DeleteProject {
         id: ProjectId,
         revision: Revision,
+        time: Timestamp,
     },
     InsertServiceAccount(ServiceAccount),
     UpdateServiceAccount(ServiceAccount),
@@ -258,13 +290,14 @@ pub enum Write {
         id: ServiceAccountId,
         revision: Revision,
     },
-    /// Soft-deletes every key of the account that is not deleted yet.
-    DeleteKeysOf {
+    /// A conflict while it owns a key, deleted or not.
+    DeleteUnusedServiceAccount {
         project: ProjectId,
-        service_account: ServiceAccountId,
-        time: Timestamp,
-        purge_time: Timestamp,
+        id: ServiceAccountId,
+        revision: Revision,
     },
+    /// What the deleted owner leaves behind is to follow it.
+    BeginRemoval(Removal),
     InsertKey(Key),
     UpdateKey(Key),
     PurgeKey {

@@ -40,6 +40,9 @@ impl Target {
     }
 }
 
+/// One change among those of a commit.
+pub(super) type Step = (Target, Vec<Write>);
+
 /// The next state of a key, and what must hold for it.
 pub(super) struct Edit {
     pub(super) key: Key,
@@ -169,7 +172,13 @@ impl Service {
     }
 
     pub(super) async fn load_key(&self, name: &KeyName) -> Result<Key, Error> {
-        self.store.key(&name.project, name.key).await?.ok_or_else(|| Error::not_found(name))
+        let key = self.store.key(&name.project, name.key).await?;
+        self.unless_purged(key).ok_or_else(|| Error::not_found(name))
+    }
+
+    /// Whether housekeeping has come by already must make no difference.
+    pub(super) fn unless_purged(&self, key: Option<Key>) -> Option<Key> {
+        key.filter(|key| !key.is_due_for_purge(self.clock.now()))
     }
 
     pub(super) async fn load_account(&self, name: &ServiceAccountName) -> Result<ServiceAccount, Error> {

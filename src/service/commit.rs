@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Call, Error, Service,
-    change::{Failed, Target, until_settled},
+    change::{Failed, Step, Target, until_settled},
 };
 
 impl Call {
@@ -96,19 +96,20 @@ impl Service {
         expect: Vec<Expect>,
         writes: Vec<Write>,
     ) -> Result<Revision, Failed> {
-        let revisions = self.commit_together(call, expect, vec![(target, writes)]).await?;
+        let revisions = self.commit_together(call, expect, vec![(target, writes)], 0).await?;
         Ok(revisions[0])
     }
 
-    /// Makes several changes in one transaction, each with an event of its own; the last is what was asked for.
-    /// What an answer needs is read before: behind this, nothing may fail.
+    /// Makes several changes in one transaction, each with an event of its own; the one in place `asked` is what
+    /// was asked for. What an answer needs is read before: behind this, nothing may fail.
     pub(super) async fn commit_together(
         &self,
         call: &Call,
         expect: Vec<Expect>,
-        steps: Vec<(Target, Vec<Write>)>,
+        steps: Vec<Step>,
+        asked: usize,
     ) -> Result<Vec<Revision>, Failed> {
-        let (asked, _) = steps.last().expect("a commit has at least one step");
+        let (asked, _) = &steps[asked];
         let asked_for = asked.name.clone();
         let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
         let step = |(target, writes)| CommitStep { change: call.change(target), writes };

@@ -29,6 +29,8 @@ pub enum Error {
     InUse { resource: String, used_by: &'static str },
     #[error("{resource}, which owns the key, is gone")]
     OwnerGone { resource: String },
+    #[error("{resource} is being deleted with all that it owned; its id is free when that is done")]
+    DeletionUnderWay { resource: String },
     #[error(
         "whether {resource} was changed is not known: read it, or send the request again with the request_id that it had"
     )]

@@ -1,30 +1,77 @@
-//! What time brings: deleted keys are purged, old request ids forgotten.
+//! What time brings: deletions are finished, deleted keys purged, old request ids forgotten.
 
 use crate::{
-    domain::{name::KeyName, time::DAY},
-    service::{Call, Error, Service},
+    domain::{removal::Removal, time::DAY},
+    ports::StoreError,
+    service::{Error, Service, removal::Progress},
 };
 
-/// How many keys one round purges at most.
-const BATCH: u64 = 100;
+/// How many removals one round takes up at most.
+const REMOVALS: u64 = 100;
+
+/// One round of housekeeping, in steps, so that a stop need not wait for all of it.
+#[derive(Debug, Default)]
+pub struct Round {
+    begun: bool,
+    removals: Vec<(Removal, Progress)>,
+    due: Progress,
+    removed: usize,
+    skipped: usize,
+}
+
+impl Round {
+    /// How many keys whose time had come are purged.
+    pub fn purged(&self) -> usize {
+        self.due.done
+    }
+
+    /// How many keys have followed a deleted project or account.
+    pub fn removed(&self) -> usize {
+        self.removed
+    }
+
+    /// How much could not be read or written: it is still there, and did not keep the rest from going.
+    pub fn skipped(&self) -> usize {
+        self.skipped + self.due.skipped
+    }
+}
 
 impl Service {
-    /// Does what is due, and says how many keys it purged; replicas may do this side by side.
-    pub async fn keep_house(&self) -> Result<usize, Error> {
-        let now = self.clock.now();
-        self.store.forget_requests(now.before(DAY)).await?;
-        let due = self.store.purgeable_keys(now, BATCH).await?;
-        let mut purged = 0;
-        for key in due {
-            let name = KeyName { project: key.project, key: key.id };
-            let etag = crate::domain::etag(key.revision);
-            match self.purge_key(&Call::own(), &name, &etag).await {
-                Ok(_) => purged += 1,
-                // Another replica was first, or somebody brought it back.
-                Err(Error::NotFound { .. } | Error::EtagMismatch { .. } | Error::Conflict { .. }) => {}
-                Err(error) => return Err(error),
+    /// Takes the next step of `round`, and says whether there may be more; replicas may do this side by side.
+    pub async fn keep_house(&self, round: &mut Round) -> Result<bool, Error> {
+        if !round.begun {
+            self.store.forget_requests(self.clock.now().before(DAY)).await?;
+            for removal in self.store.removals(REMOVALS).await? {
+                match removal {
+                    Ok(removal) => round.removals.push((removal, Progress::default())),
+                    Err(_) => round.skipped += 1,
+                }
             }
+            round.begun = true;
         }
-        Ok(purged)
+        if let Some((removal, progress)) = round.removals.last_mut() {
+            let step = self.remove_portion(removal, progress).await;
+            if !goes_on(step, &mut round.skipped)? {
+                round.removed += progress.done;
+                round.skipped += progress.skipped;
+                round.removals.pop();
+            }
+            return Ok(true);
+        }
+        let step = self.purge_portion(&mut round.due).await;
+        goes_on(step, &mut round.skipped)
+    }
+}
+
+/// Whether there is more after this `step`: what cannot be done is `skipped`, and stands in nobody's way.
+fn goes_on(step: Result<bool, Error>, skipped: &mut usize) -> Result<bool, Error> {
+    match step {
+        // Another replica is at it.
+        Err(Error::Conflict { .. }) => Ok(false),
+        Err(Error::Store(StoreError::Broken(_))) => {
+            *skipped += 1;
+            Ok(false)
+        }
+        step => step,
     }
 }

@@ -10,6 +10,7 @@ mod housekeeping;
 mod keys;
 mod peppers;
 mod projects;
+mod removal;
 mod service_accounts;
 mod session;
 mod tasks;
@@ -33,6 +34,7 @@ pub use audit::{ChainReport, ChainRequest, ListEvents, News};
 pub use bootstrap::RootKey;
 pub use call::{Call, Repeatable};
 pub use error::{Error, FieldFault};
+pub use housekeeping::Round;
 pub use keys::{
     CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
 };

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    QueryTrait,
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 
 use crate::{
@@ -16,14 +17,14 @@ use crate::{
         key::Key,
         project::Project,
         service_account::ServiceAccount,
-        time::Timestamp,
     },
     ports::store::{CommitError, Existing, Write},
 };
 
 use super::{
     commit::{Stop, insert},
-    rows::{key_terms, keys, projects, secrets, service_accounts},
+    removals,
+    rows::{self, key_terms, keys, projects, secrets, service_accounts},
     transaction::Transaction,
 };
 
@@ -35,13 +36,19 @@ pub(super) async fn apply(tx: &Transaction, write: &Write, revision: Revision) -
             insert(tx, row, Existing::Project).await
         }
         Write::UpdateProject(project) => update_project(tx, project, revision).await,
-        Write::DeleteProject { id, revision } => {
-            let gone = projects::Entity::delete_many()
+        Write::DeleteProject { id, revision: read_at, time } => {
+            let mark = projects::ActiveModel {
+                delete_time: Set(Some(time.as_micros())),
+                revision: Set(revision),
+                ..Default::default()
+            };
+            let marked = projects::Entity::update_many()
+                .set(mark)
                 .filter(projects::Column::Id.eq(id.as_str()))
-                .filter(projects::Column::Revision.eq(*revision))
+                .filter(projects::Column::Revision.eq(*read_at))
                 .exec(tx)
                 .await?;
-            one(gone.rows_affected)
+            one(marked.rows_affected)
         }
         Write::InsertServiceAccount(account) => {
             let row = service_accounts::Model::new(account, revision).into_active_model();
@@ -49,17 +56,17 @@ pub(super) async fn apply(tx: &Transaction, write: &Write, revision: Revision) -
         }
         Write::UpdateServiceAccount(account) => update_account(tx, account, revision).await,
         Write::DeleteServiceAccount { project, id, revision } => {
-            let gone = service_accounts::Entity::delete_many()
-                .filter(service_accounts::Column::ProjectId.eq(project.as_str()))
-                .filter(service_accounts::Column::Id.eq(id.as_str()))
-                .filter(service_accounts::Column::Revision.eq(*revision))
-                .exec(tx)
-                .await?;
+            one(delete_account(project, id, *revision).exec(tx).await?.rows_affected)
+        }
+        Write::DeleteUnusedServiceAccount { project, id, revision } => {
+            let used = Expr::exists(removals::keys_of_account().into_query());
+            let gone = delete_account(project, id, *revision).filter(used.not()).exec(tx).await?;
             one(gone.rows_affected)
         }
-        Write::DeleteKeysOf { project, service_account, time, purge_time } => {
-            let owner = (project, service_account);
-            delete_keys_of(tx, owner, *time, *purge_time, revision).await
+        Write::BeginRemoval(removal) => {
+            let row = rows::removals::Model::from(removal).into_active_model();
+            rows::removals::Entity::insert(row).exec_without_returning(tx).await?;
+            Ok(())
         }
         Write::InsertKey(key) => {
             let row = keys::Model::new(key, revision).into_active_model();
@@ -109,29 +116,15 @@ async fn update_account(tx: &Transaction, account: &ServiceAccount, revision: Re
     one(updated.rows_affected)
 }
 
-async fn delete_keys_of(
-    tx: &Transaction,
-    (project, service_account): (&ProjectId, &ServiceAccountId),
-    time: Timestamp,
-    purge_time: Timestamp,
+fn delete_account(
+    project: &ProjectId,
+    id: &ServiceAccountId,
     revision: Revision,
-) -> Result<(), Stop> {
-    let row = keys::ActiveModel {
-        delete_time: Set(Some(time.as_micros())),
-        purge_time: Set(purge_time.as_micros()),
-        update_time: Set(time.as_micros()),
-        lifecycle: Set(keys::lifecycle::DELETED),
-        revision: Set(revision),
-        ..Default::default()
-    };
-    keys::Entity::update_many()
-        .set(row)
-        .filter(keys::Column::ProjectId.eq(project.as_str()))
-        .filter(keys::Column::ServiceAccountId.eq(service_account.as_str()))
-        .filter(keys::Column::Lifecycle.lt(keys::lifecycle::DELETED))
-        .exec(tx)
-        .await?;
-    Ok(())
+) -> DeleteMany<service_accounts::Entity> {
+    service_accounts::Entity::delete_many()
+        .filter(service_accounts::Column::ProjectId.eq(project.as_str()))
+        .filter(service_accounts::Column::Id.eq(id.as_str()))
+        .filter(service_accounts::Column::Revision.eq(revision))
 }
 
 async fn update_key(tx: &Transaction, key: &Key, revision: Revision) -> Result<(), Stop> {

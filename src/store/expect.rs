@@ -1,19 +1,25 @@
 //! What must still hold when a change is made.
 
-use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    sea_query::ExprTrait,
+};
 
 use crate::ports::store::{CommitError, Expect, KeysOf, UsedBy};
 
 use super::{
     commit::Stop,
+    filter,
     rows::{keys, projects, service_accounts},
     transaction::Transaction,
 };
 
 pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Stop> {
     let (holds, otherwise) = match expected {
-        Expect::ServiceAccount(project, id) => {
-            let account = service_accounts::Entity::find_by_id((project.to_string(), id.to_string()));
+        Expect::ServiceAccount(project, id, generation) => {
+            let account = service_accounts::Entity::find_by_id((project.to_string(), id.to_string()))
+                .filter(service_accounts::Column::Generation.eq(*generation))
+                .filter(filter::in_living_project(service_accounts::Column::ProjectId));
             (any(tx, account).await?, CommitError::OwnerGone)
         }
         Expect::ProjectUnchanged(id, revision) => {
@@ -21,13 +27,16 @@ pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Sto
                 projects::Entity::find_by_id(id.as_str()).filter(projects::Column::Revision.eq(*revision));
             (any(tx, unchanged).await?, CommitError::Conflict)
         }
-        Expect::NoKeys { project, of, except_deleted } => {
+        Expect::NoKeys { project, of, except_deleted, now } => {
             let mut those = Condition::all()
                 .add(keys::Column::ProjectId.eq(project.as_str()))
-                .add(keys::Column::Protected.eq(false));
+                .add(keys::Column::Protected.eq(false))
+                .add(filter::is_due(*now).not());
             those = match of {
                 KeysOf::Project => those,
-                KeysOf::ServiceAccount(id) => those.add(keys::Column::ServiceAccountId.eq(id.as_str())),
+                KeysOf::ServiceAccount(id, generation) => those
+                    .add(keys::Column::ServiceAccountId.eq(id.as_str()))
+                    .add(keys::Column::AccountGeneration.eq(*generation)),
                 KeysOf::Environment(id) => those.add(keys::Column::Environment.eq(id.as_str())),
             };
             if *except_deleted {

@@ -4,7 +4,7 @@
 //! other.
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryTrait, Select,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -21,14 +21,19 @@ use crate::{
 };
 
 use super::{
-    rows::{audit_events, key_terms, keys, keys::lifecycle, service_accounts},
+    rows::{audit_events, key_terms, keys, keys::lifecycle, projects, service_accounts},
     words,
 };
 
-/// The keys that `query` is about, the deleted ones included.
+/// The keys that `query` is about.
 pub(super) fn keys(query: KeyQuery<'_>) -> Select<keys::Entity> {
     let project = query.project;
-    let rows = keys::Entity::find().filter(keys::Column::ProjectId.eq(project.as_str()));
+    let shown = if query.show_deleted {
+        is_due(query.now).not()
+    } else {
+        keys::Column::Lifecycle.lt(lifecycle::DELETED)
+    };
+    let rows = keys::Entity::find().filter(keys::Column::ProjectId.eq(project.as_str())).filter(shown);
     narrow(rows, query.filter, &|test| key_test(test, project, query.now))
 }
 
@@ -111,6 +116,21 @@ fn in_state(state: State, now: Timestamp) -> Expr {
 /// As `domain::key::is_past` has it.
 pub(super) fn is_past(now: Timestamp) -> Expr {
     keys::Column::ExpireTime.lte(now.as_micros())
+}
+
+/// As `Key::is_due_for_purge` has it.
+pub(super) fn is_due(now: Timestamp) -> Expr {
+    keys::Column::PurgeTime.lte(now.as_micros())
+}
+
+/// The project that `column` names is not deleted; what it owned may still be there.
+pub(super) fn in_living_project(column: impl ColumnTrait) -> Expr {
+    let living = projects::Entity::find()
+        .select_only()
+        .column(projects::Column::Id)
+        .filter(Expr::col(projects::Column::Id.as_column_ref()).equals(column.as_column_ref()))
+        .filter(projects::Column::DeleteTime.is_null());
+    Expr::exists(living.into_query())
 }
 
 fn owned_by(name: &ServiceAccountName, project: &ProjectId) -> Expr {

@@ -12,12 +12,12 @@ use crate::{
         id::{KeyId, ProjectId},
         key::Key,
         listing::KeyOrder,
-        page::Page,
-        time::Timestamp,
+        page::{Cursor, Id, Page, SortValue},
+        removal::Removed,
     },
     ports::{
         StoreError,
-        store::{KeyCounts, KeyQuery},
+        store::{KeyCounts, KeyQuery, Placed, ToGo},
     },
 };
 
@@ -37,7 +37,9 @@ pub(super) async fn one(
     id: KeyId,
 ) -> Result<Option<Key>, StoreError> {
     // Together, so that no rotation comes in between.
-    let mut key = Entity::find_by_id(id.as_uuid()).find_with_related(secrets::Entity);
+    let mut key = Entity::find_by_id(id.as_uuid())
+        .filter(filter::in_living_project(Column::ProjectId))
+        .find_with_related(secrets::Entity);
     if let Some(project) = project {
         key = key.filter(Column::ProjectId.eq(project.as_str()));
     }
@@ -50,10 +52,7 @@ pub(super) async fn list(
     query: KeyQuery<'_>,
     page: &Page<KeyOrder>,
 ) -> Result<Vec<Key>, StoreError> {
-    let mut rows = filter::keys(query);
-    if !query.show_deleted {
-        rows = rows.filter(Column::Lifecycle.lt(lifecycle::DELETED));
-    }
+    let rows = filter::keys(query);
     let (column, index) = match page.order.by {
         KeyOrder::CreateTime => (Column::CreateTime, "keys_by_create_time"),
         KeyOrder::DisplayName => (Column::DisplayName, "keys_by_display_name"),
@@ -66,20 +65,36 @@ pub(super) async fn list(
     with_secrets(db, rows.all(db).await.map_err(failed)?).await
 }
 
-pub(super) async fn purgeable(
+pub(super) async fn to_go(
     db: &DatabaseConnection,
-    now: Timestamp,
-    most: u64,
-) -> Result<Vec<Key>, StoreError> {
-    let rows = Entity::find()
-        .filter(Column::PurgeTime.lte(now.as_micros()))
-        .order_by_asc(Column::PurgeTime)
-        .order_by_asc(Column::Id)
-        .limit(most)
-        .all(db)
-        .await
-        .map_err(failed)?;
-    with_secrets(db, rows).await
+    which: ToGo<'_>,
+    page: &Page<()>,
+) -> Result<Vec<Placed>, StoreError> {
+    let of_project = |id: &ProjectId| Entity::find().filter(Column::ProjectId.eq(id.as_str()));
+    let (rows, column, index) = match which {
+        ToGo::Due(now) => {
+            (Entity::find().filter(filter::is_due(now)), Column::PurgeTime, "keys_by_purge_time")
+        }
+        ToGo::Of(Removed::Project(id)) => (of_project(id), Column::CreateTime, "keys_by_create_time"),
+        ToGo::Of(Removed::ServiceAccount { name, generation, .. }) => {
+            let rows = of_project(&name.project)
+                .filter(Column::ServiceAccountId.eq(name.service_account.as_str()))
+                .filter(Column::AccountGeneration.eq(*generation))
+                .filter(Column::Lifecycle.lt(lifecycle::DELETED));
+            (rows, Column::CreateTime, "keys_by_service_account")
+        }
+    };
+    let sort = Sort { column, id: Some(Column::Id), index: Some(index) };
+    let rows = paging::page(rows, db.get_database_backend(), &sort, page);
+    let rows = rows.all(db).await.map_err(failed)?;
+    let places: Vec<_> = rows.iter().map(|row| place(row, column)).collect();
+    let keys = each_with_secrets(db, rows).await?;
+    Ok(places.into_iter().zip(keys).map(|(place, key)| Placed { place, key }).collect())
+}
+
+fn place(row: &Model, column: Column) -> Cursor {
+    let value = if matches!(column, Column::PurgeTime) { row.purge_time } else { row.create_time };
+    Cursor { value: SortValue::Number(value), id: Id::Uuid(row.id.as_u128()) }
 }
 
 pub(super) async fn lately_used(db: &DatabaseConnection, most: u64) -> Result<Vec<KeyId>, StoreError> {
@@ -103,6 +118,7 @@ pub(super) async fn count(db: &DatabaseConnection, query: KeyQuery<'_>) -> Resul
 
 async fn counts(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCounts, DbErr> {
     let past = Expr::case(filter::is_past(query.now), 1).finally(0);
+    let query = KeyQuery { show_deleted: true, ..query };
     let groups: Vec<(i16, i32, i64)> = filter::keys(query)
         .select_only()
         .column(Column::Lifecycle)
@@ -128,6 +144,14 @@ async fn counts(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCount
 }
 
 async fn with_secrets(db: &DatabaseConnection, rows: Vec<Model>) -> Result<Vec<Key>, StoreError> {
+    each_with_secrets(db, rows).await?.into_iter().collect()
+}
+
+/// Those that cannot be read spoil no other.
+async fn each_with_secrets(
+    db: &DatabaseConnection,
+    rows: Vec<Model>,
+) -> Result<Vec<Result<Key, StoreError>>, StoreError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -140,10 +164,9 @@ async fn with_secrets(db: &DatabaseConnection, rows: Vec<Model>) -> Result<Vec<K
     for secret in found {
         secrets.entry(secret.key_id).or_default().push(secret);
     }
-    rows.into_iter()
-        .map(|row| {
-            let its = secrets.remove(&row.id).unwrap_or_default();
-            row.into_key(its)
-        })
-        .collect()
+    let key = |row: Model| {
+        let its = secrets.remove(&row.id).unwrap_or_default();
+        row.into_key(its)
+    };
+    Ok(rows.into_iter().map(key).collect())
 }

@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     error::failed,
-    rows::{change_head, keys, read_hash, secrets, service_accounts},
+    rows::{change_head, keys, projects, read_hash, secrets, service_accounts},
 };
 
 /// For how many ids there is a query. Few, so that each connection has them all prepared; an id that is
@@ -49,7 +49,10 @@ impl Queries {
         let mut found: HashMap<Uuid, Vec<&QueryResult>> = HashMap::new();
         for row in &rows {
             if let Some(id) = row.try_get::<Option<Uuid>>(KEY, "id").map_err(failed)? {
-                found.entry(id).or_default().push(row);
+                // A key whose account or project is gone is as good as deleted.
+                if has_owners(row).map_err(failed)? {
+                    found.entry(id).or_default().push(row);
+                }
             }
         }
         let key = |id: &KeyId| found.remove(&id.as_uuid()).map(|rows| (*id, key(&rows)));
@@ -71,12 +74,19 @@ impl Queries {
 /// for each of their secrets.
 fn query(size: usize) -> SelectStatement {
     let ids = vec![Uuid::nil(); size];
+    // Not joined: a planner that takes the projects for few would read all of them.
+    let project_delete_time = Query::select()
+        .expr(column(projects::Column::DeleteTime))
+        .from(projects::Entity)
+        .and_where(column(projects::Column::Id).equals(keys::Column::ProjectId.as_column_ref()))
+        .take();
     let mut query = Query::select();
     query
         .expr_as(column(change_head::Column::Revision), "head_revision")
         .expr_as(column(change_head::Column::Hash), "head_hash")
-        .expr_as(column(service_accounts::Column::Id), "owner_id")
-        .expr_as(column(service_accounts::Column::DisableTime), "owner_disable_time");
+        .expr_as(column(service_accounts::Column::Generation), "owner_generation")
+        .expr_as(column(service_accounts::Column::DisableTime), "owner_disable_time")
+        .expr_as(Expr::from(project_delete_time), "project_delete_time");
     select(&mut query, keys::Column::iter(), KEY);
     select(&mut query, secrets::Column::iter(), SECRET);
     query
@@ -107,6 +117,14 @@ fn column<C: ColumnTrait>(column: C) -> Expr {
     Expr::col(column.as_column_ref().into_column_ref())
 }
 
+fn has_owners(row: &QueryResult) -> Result<bool, DbErr> {
+    let owner: Option<i64> = row.try_get("", "owner_generation")?;
+    let owned_by: i64 = row.try_get(KEY, "account_generation")?;
+    let project_delete_time: Option<i64> = row.try_get("", "project_delete_time")?;
+    // An account of another generation only has the same id.
+    Ok(owner == Some(owned_by) && project_delete_time.is_none())
+}
+
 /// The key whose `rows` these are.
 fn key(rows: &[&QueryResult]) -> Result<LoadedKey, StoreError> {
     let (key, secrets, owner_disabled) = parts(rows).map_err(failed)?;
@@ -116,7 +134,6 @@ fn key(rows: &[&QueryResult]) -> Result<LoadedKey, StoreError> {
 fn parts(rows: &[&QueryResult]) -> Result<(keys::Model, Vec<secrets::Model>, bool), DbErr> {
     let row = rows[0];
     let key = keys::Model::from_query_result(row, KEY)?;
-    let owner: Option<String> = row.try_get("", "owner_id")?;
     let owner_disable_time: Option<i64> = row.try_get("", "owner_disable_time")?;
     let mut secrets = Vec::with_capacity(rows.len());
     for row in rows {
@@ -125,7 +142,5 @@ fn parts(rows: &[&QueryResult]) -> Result<(keys::Model, Vec<secrets::Model>, boo
             secrets.push(secrets::Model::from_query_result(row, SECRET)?);
         }
     }
-    // An owner that is gone can enable nothing.
-    let owner_disabled = owner.is_none() || owner_disable_time.is_some();
-    Ok((key, secrets, owner_disabled))
+    Ok((key, secrets, owner_disable_time.is_some()))
 }

@@ -19,6 +19,7 @@ mod peppers;
 mod pools;
 mod queue;
 mod reads;
+mod removals;
 mod requests;
 mod rows;
 mod session;
@@ -45,15 +46,19 @@ use crate::{
         key::Key,
         listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
         name::Scope,
-        page::Page,
+        page::{Cursor, Order, Page},
         project::Project,
+        removal::Removal,
         service_account::ServiceAccount,
         time::Timestamp,
     },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+        store::{
+            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, Remembered, RequestDigest,
+            Step, ToGo,
+        },
     },
 };
 
@@ -164,10 +169,32 @@ impl Store for SqlStore {
         read.done(answer)
     }
 
-    async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError> {
+    async fn keys_to_go(
+        &self,
+        which: ToGo<'_>,
+        after: Option<Cursor>,
+        most: u64,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let page = Page { size: most, order: Order { by: (), descending: false }, after };
         let read = self.admin.begin().await?;
-        let answer = keys::purgeable(&read, now, most).await;
+        let answer = keys::to_go(&read, which, &page).await;
         read.done(answer)
+    }
+
+    async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = removals::implicit_owners(&read, keys).await;
+        read.done(answer)
+    }
+
+    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = removals::list(&read, most).await;
+        read.done(answer)
+    }
+
+    async fn finish(&self, removal: &Removal) -> Result<(), StoreError> {
+        removals::finish(self, removal).await
     }
 
     async fn events(

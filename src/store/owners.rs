@@ -27,6 +27,7 @@ use super::{
 
 pub(super) async fn project(db: &DatabaseConnection, id: &ProjectId) -> Result<Option<Project>, StoreError> {
     projects::Entity::find_by_id(id.as_str())
+        .filter(projects::Column::DeleteTime.is_null())
         .one(db)
         .await
         .map_err(failed)?
@@ -40,7 +41,8 @@ pub(super) async fn projects(db: &DatabaseConnection, page: &Page<()>) -> Result
         id: Some(projects::Column::Id),
         index: Some("projects_by_create_time"),
     };
-    let rows = paging::page(projects::Entity::find(), db.get_database_backend(), &sort, page);
+    let rows = projects::Entity::find().filter(projects::Column::DeleteTime.is_null());
+    let rows = paging::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -51,6 +53,7 @@ pub(super) async fn service_account(
     id: &ServiceAccountId,
 ) -> Result<Option<ServiceAccount>, StoreError> {
     service_accounts::Entity::find_by_id((project.to_string(), id.to_string()))
+        .filter(filter::in_living_project(service_accounts::Column::ProjectId))
         .one(db)
         .await
         .map_err(failed)?

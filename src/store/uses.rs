@@ -51,10 +51,13 @@ impl Uses {
 
     /// An owner was used when the last of its keys was.
     pub(super) fn of_owners(&self) -> UpdateStatement {
-        let owner = [keys::Column::ProjectId, keys::Column::ServiceAccountId].map(column);
+        let owner =
+            [keys::Column::ProjectId, keys::Column::ServiceAccountId, keys::Column::AccountGeneration]
+                .map(column);
         let owners = Query::select()
             .expr_as(column(keys::Column::ProjectId), PROJECT)
             .expr_as(column(keys::Column::ServiceAccountId), ID)
+            .expr_as(column(keys::Column::AccountGeneration), GENERATION)
             .expr_as(used(TIME).max(), TIME)
             .from_subquery(table(self.backend, &self.keys), USED)
             .inner_join(keys::Entity, column(keys::Column::Id).eq(used(ID)))
@@ -64,7 +67,8 @@ impl Uses {
             .take();
         let row = column(service_accounts::Column::ProjectId)
             .eq(used(PROJECT))
-            .and(column(service_accounts::Column::Id).eq(used(ID)));
+            .and(column(service_accounts::Column::Id).eq(used(ID)))
+            .and(column(service_accounts::Column::Generation).eq(used(GENERATION)));
         move_forward(service_accounts::Entity, service_accounts::Column::LastUsedTime, row, owners)
     }
 }
@@ -75,6 +79,7 @@ const ID: &str = "used_id";
 const VERSION: &str = "used_version";
 const TIME: &str = "used_time";
 const PROJECT: &str = "used_project";
+const GENERATION: &str = "used_generation";
 
 fn used(column: &'static str) -> Expr {
     Expr::col((USED, column))

@@ -22,7 +22,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 26] = [
+const PROMISES: [Promise; 27] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
@@ -53,6 +53,7 @@ const PROMISES: [Promise; 26] = [
         false,
     ),
     ("TOO_MANY_CONNECTIONS", Code::Unavailable, &[], true),
+    ("DELETION_UNDER_WAY", Code::FailedPrecondition, &[("resource", ACME)], true),
     ("REVISION_AHEAD", Code::OutOfRange, &[("revision", "812"), ("head_revision", "3")], false),
 ];
 

@@ -20,15 +20,19 @@ use keystile::{
         key::Key,
         listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
         name::Scope,
-        page::Page,
+        page::{Cursor, Page},
         project::Project,
+        removal::Removal,
         service_account::ServiceAccount,
         time::Timestamp,
     },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},
-        store::{Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Remembered, RequestDigest, Step},
+        store::{
+            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, Remembered, RequestDigest,
+            Step, ToGo,
+        },
     },
     store::SqlStore,
 };
@@ -227,8 +231,25 @@ impl Store for Faulty {
         self.real.count_keys(query).await
     }
 
-    async fn purgeable_keys(&self, now: Timestamp, most: u64) -> Result<Vec<Key>, StoreError> {
-        self.real.purgeable_keys(now, most).await
+    async fn keys_to_go(
+        &self,
+        which: ToGo<'_>,
+        after: Option<Cursor>,
+        most: u64,
+    ) -> Result<Vec<Placed>, StoreError> {
+        self.real.keys_to_go(which, after, most).await
+    }
+
+    async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError> {
+        self.real.implicit_owners(keys).await
+    }
+
+    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
+        self.real.removals(most).await
+    }
+
+    async fn finish(&self, removal: &Removal) -> Result<(), StoreError> {
+        self.real.finish(removal).await
     }
 
     async fn events(

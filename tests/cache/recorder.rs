@@ -108,6 +108,7 @@ fn candidate(n: u64) -> TestCandidate {
         id: KeyId::new(start, random),
         project: "acme".parse().unwrap(),
         service_account: "ci".parse().unwrap(),
+        account_generation: 7,
         environment: "production".parse().unwrap(),
         head: "acme_live".into(),
         display_name: "".parse().unwrap(),

@@ -64,9 +64,10 @@ pub(crate) async fn a_stale_revision_is_a_conflict(_: &Database, store: &SqlStor
         }),
         Write::UpdateKey(Key { revision: 1, ..key(2) }),
         Write::UpdateProject(Project { revision: 9, ..project("acme") }),
-        Write::DeleteProject { id: acme(), revision: 9 },
+        Write::DeleteProject { id: acme(), revision: 9, time: at(50) },
         Write::UpdateServiceAccount(ServiceAccount { revision: 9, ..account("ci") }),
         Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 9 },
+        Write::DeleteUnusedServiceAccount { project: acme(), id: account_id("ci"), revision: 1 },
     ];
     for attempt in stale {
         let error = refused(store, vec![attempt]).await;
@@ -123,11 +124,14 @@ pub(crate) async fn expectations_are_checked_in_the_change(_: &Database, store: 
         store.commit(change).await
     };
 
-    expect(vec![Expect::ServiceAccount(acme(), account_id("ci"))]).await.unwrap();
-    let gone = expect(vec![Expect::ServiceAccount(acme(), account_id("gone"))]).await;
-    assert!(matches!(gone, Err(CommitError::OwnerGone)));
-    let foreign = Expect::ServiceAccount("other".parse().unwrap(), account_id("ci"));
-    assert!(matches!(expect(vec![foreign]).await, Err(CommitError::OwnerGone)));
+    expect(vec![Expect::ServiceAccount(acme(), account_id("ci"), 7)]).await.unwrap();
+    for gone in [
+        Expect::ServiceAccount(acme(), account_id("gone"), 7),
+        Expect::ServiceAccount("other".parse().unwrap(), account_id("ci"), 7),
+        Expect::ServiceAccount(acme(), account_id("ci"), 8),
+    ] {
+        assert!(matches!(expect(vec![gone]).await, Err(CommitError::OwnerGone)));
+    }
 
     expect(vec![Expect::ProjectUnchanged(acme(), 1)]).await.unwrap();
     for stale in [Expect::ProjectUnchanged(acme(), 2), Expect::ProjectUnchanged("other".parse().unwrap(), 1)]

@@ -1,24 +1,34 @@
 //! What stands in the way of a deletion, and what goes with it.
 
 use keystile::{
-    domain::key::{Key, Revocation},
+    domain::{
+        audit::Actor,
+        key::{Deletion, Key},
+        name::ServiceAccountName,
+        removal::{Removal, Removed},
+        service_account::ServiceAccount,
+    },
     ports::{
         Store,
-        store::{Commit, CommitError, Expect, KeysOf, UsedBy, Write},
+        store::{Commit, CommitError, Existing, Expect, KeysOf, ToGo, UsedBy, Write},
     },
     store::SqlStore,
 };
 
 use crate::{
     database::Database,
-    sample::{account_id, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write},
+    sample::{
+        account, account_id, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write,
+    },
 };
 
 pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     populate(store).await;
     let in_use = async |of: KeysOf, except_deleted: bool| {
-        let change =
-            Commit { expect: vec![Expect::NoKeys { project: acme(), of, except_deleted }], ..commit(vec![]) };
+        let change = Commit {
+            expect: vec![Expect::NoKeys { project: acme(), of, except_deleted, now: at(59) }],
+            ..commit(vec![])
+        };
         match store.commit(change).await {
             Ok(_) => false,
             Err(CommitError::InUse(UsedBy::Keys)) => true,
@@ -28,7 +38,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     let all = || {
         [
             KeysOf::Project,
-            KeysOf::ServiceAccount(account_id("ci")),
+            KeysOf::ServiceAccount(account_id("ci"), 7),
             KeysOf::Environment("production".parse().unwrap()),
         ]
     };
@@ -41,7 +51,8 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     for of in all() {
         assert!(in_use(of, true).await);
     }
-    assert!(!in_use(KeysOf::ServiceAccount(account_id("other")), false).await);
+    assert!(!in_use(KeysOf::ServiceAccount(account_id("other"), 7), false).await);
+    assert!(!in_use(KeysOf::ServiceAccount(account_id("ci"), 8), false).await);
     assert!(!in_use(KeysOf::Environment("staging".parse().unwrap()), false).await);
 
     let deleted = stored(store, key_id(2)).await;
@@ -53,42 +64,48 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     for of in all() {
         assert!(!in_use(of, true).await);
     }
+    // From its purge time on a key is gone, though its row is still there.
+    let purged = stored(store, key_id(2)).await;
+    let purged = Key { deletion: Some(Deletion { time: at(20), purge_time: at(59) }), ..purged };
+    write(store, vec![Write::UpdateKey(purged)]).await;
+    for of in all() {
+        assert!(!in_use(of, false).await);
+    }
 }
 
-pub(crate) async fn keys_go_with_their_owner(_: &Database, store: &SqlStore) {
+/// Places go on behind what was read, whatever has become of it.
+pub(crate) async fn keys_to_go_are_walked_in_order(_: &Database, store: &SqlStore) {
     populate(store).await;
-    let early =
-        Key { deletion: Some(keystile::domain::key::Deletion { time: at(5), purge_time: at(6) }), ..key(2) };
-    let revoked = Key { revocation: Some(Revocation { time: at(5), reason: Default::default() }), ..key(3) };
+    let deleted =
+        |n, purge| Key { deletion: Some(Deletion { time: at(5), purge_time: at(purge) }), ..key(n) };
     let other = Key { service_account: account_id("other"), ..key(4) };
-    insert_keys(store, [key(1), early, revoked, other]).await;
-    let changes = vec![
-        Write::DeleteKeysOf {
-            project: acme(),
-            service_account: account_id("ci"),
-            time: at(50),
-            purge_time: at(60),
-        },
-        Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 },
-    ];
-    assert_eq!(write(store, changes).await, 3);
-    for n in [1, 3] {
-        let key = stored(store, key_id(n)).await;
-        let deletion = key.deletion.unwrap();
-        assert_eq!((deletion.time, deletion.purge_time), (at(50), at(60)));
-        assert_eq!((key.update_time, key.revision), (at(50), 3));
+    let earlier = Key { account_generation: 6, ..key(5) };
+    insert_keys(store, [key(1), deleted(2, 60), deleted(3, 59), other, earlier, key(6), deleted(7, 61)])
+        .await;
+    let ci = Removed::ServiceAccount {
+        name: ServiceAccountName { project: acme(), service_account: account_id("ci") },
+        generation: 7,
+        deletion: Deletion { time: at(50), purge_time: at(60) },
+    };
+    for (which, expected) in [
+        (ToGo::Due(at(58)), vec![]),
+        (ToGo::Due(at(60)), vec![3, 2]),
+        (ToGo::Of(&ci), vec![1, 6]),
+        (ToGo::Of(&Removed::Project(acme())), vec![1, 2, 3, 4, 5, 6, 7]),
+    ] {
+        let mut walked = Vec::new();
+        let mut after = None;
+        loop {
+            let rows = store.keys_to_go(which, after, 1).await.unwrap();
+            let Some(row) = rows.into_iter().next() else { break };
+            let key = row.key.unwrap();
+            assert_eq!(key.secrets.len(), 1);
+            walked.push(key.id);
+            after = Some(row.place);
+        }
+        let expected: Vec<_> = expected.into_iter().map(key_id).collect();
+        assert_eq!(walked, expected, "{which:?}");
     }
-    let early = stored(store, key_id(2)).await;
-    assert_eq!((early.deletion.unwrap().time, early.revision), (at(5), 2));
-    assert!(stored(store, key_id(4)).await.deletion.is_none());
-
-    let purgeable = store.purgeable_keys(at(59), 10).await.unwrap();
-    let ids: Vec<_> = purgeable.iter().map(|key| key.id).collect();
-    assert_eq!(ids, [key_id(2)]);
-    let purgeable = store.purgeable_keys(at(60), 2).await.unwrap();
-    let ids: Vec<_> = purgeable.iter().map(|key| key.id).collect();
-    assert_eq!(ids, [key_id(2), key_id(1)]);
-    assert_eq!(purgeable[1].secrets.len(), 1);
 }
 
 pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &SqlStore) {
@@ -102,16 +119,101 @@ pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &Sql
     assert_eq!(rows(database, "key_terms").await, 2);
 }
 
-pub(crate) async fn a_deleted_project_leaves_nothing_but_its_log(database: &Database, store: &SqlStore) {
+/// It is gone for everybody at once; its row stays as long as it owns anything.
+pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Database, store: &SqlStore) {
     populate(store).await;
-    insert_keys(store, [key(1), key(2)]).await;
+    insert_keys(store, [key(1)]).await;
     write(store, vec![Write::InsertProject(project("other"))]).await;
-    write(store, vec![Write::DeleteProject { id: acme(), revision: 1 }]).await;
-    for table in ["keys", "secrets", "key_terms", "service_accounts"] {
+    let removal = Removal { of: Removed::Project(acme()), actor: Actor::Keystile, peer: "peer".into() };
+    let delete = Write::DeleteProject { id: acme(), revision: 1, time: at(50) };
+    let deleted = write(store, vec![delete, Write::BeginRemoval(removal.clone())]).await;
+
+    assert!(store.project(&acme()).await.unwrap().is_none());
+    let listed = store.projects(crate::sample::first_page((), 10)).await.unwrap();
+    assert_eq!(listed.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["other"]);
+    assert!(store.service_account(&acme(), &account_id("ci")).await.unwrap().is_none());
+    assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
+    assert!(store.key_in_any_project(key_id(1)).await.unwrap().is_none());
+    let loaded = store.load(&[key_id(1)]).await.unwrap();
+    assert!(loaded.key(key_id(1)).unwrap().is_none());
+    assert_eq!(loaded.head.revision, deleted);
+    let owner = Expect::ServiceAccount(acme(), account_id("ci"), 7);
+    let refused = store.commit(Commit { expect: vec![owner], ..commit(vec![]) }).await;
+    assert!(matches!(refused, Err(CommitError::OwnerGone)), "{refused:?}");
+    let error = crate::sample::refused(store, vec![Write::InsertProject(project("acme"))]).await;
+    assert!(matches!(error, CommitError::Exists(Existing::Project)), "{error:?}");
+
+    let unfinished = || async {
+        let found = store.removals(10).await.unwrap();
+        found.into_iter().collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    assert_eq!(unfinished().await, std::slice::from_ref(&removal));
+    store.finish(&removal).await.unwrap();
+    assert_eq!(unfinished().await, std::slice::from_ref(&removal), "it owns a key and an account");
+    write(store, vec![Write::PurgeKey { project: acme(), id: key_id(1), revision: 2 }]).await;
+    store.finish(&removal).await.unwrap();
+    assert_eq!(unfinished().await, std::slice::from_ref(&removal), "it owns an account");
+    let last = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 };
+    write(store, vec![last]).await;
+    store.finish(&removal).await.unwrap();
+    assert!(unfinished().await.is_empty());
+    for table in ["keys", "secrets", "key_terms", "service_accounts", "removals"] {
         assert_eq!(rows(database, table).await, 0, "{table}");
     }
     assert_eq!(rows(database, "projects").await, 1);
-    assert_eq!(rows(database, "audit_events").await, 4);
+    write(store, vec![Write::InsertProject(project("acme"))]).await;
+}
+
+pub(crate) async fn a_removal_reads_back_until_it_is_finished(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let removal = |generation| Removal {
+        of: Removed::ServiceAccount {
+            name: ServiceAccountName { project: acme(), service_account: account_id("ci") },
+            generation,
+            deletion: Deletion { time: at(50), purge_time: at(60) },
+        },
+        actor: Actor::Caller { service_account: account_id("root"), key: key_id(9) },
+        peer: "2001:db8::1".into(),
+    };
+    write(store, vec![Write::BeginRemoval(removal(7)), Write::BeginRemoval(removal(8))]).await;
+    store.finish(&removal(7)).await.unwrap();
+    let left: Vec<_> = store.removals(10).await.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(left, [removal(8)]);
+}
+
+pub(crate) async fn implicit_owners_are_those_of_no_other_key(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let implicit = |id: &str| ServiceAccount { implicit: true, ..account(id) };
+    let of = |n, owner: &str| Key { service_account: account_id(owner), ..key(n) };
+    write(store, vec![Write::InsertServiceAccount(implicit("one"))]).await;
+    write(store, vec![Write::InsertServiceAccount(implicit("two"))]).await;
+    let stranger = Key { account_generation: 6, ..of(5, "one") };
+    let keys = [key(1), of(2, "one"), of(3, "two"), of(4, "two"), stranger.clone()];
+    insert_keys(store, keys.clone()).await;
+    let owners = async |keys: &[Key]| {
+        let mut ids: Vec<_> =
+            store.implicit_owners(keys).await.unwrap().into_iter().map(|it| it.id.to_string()).collect();
+        ids.sort();
+        ids.join(" ")
+    };
+    assert_eq!(owners(&keys[..1]).await, "");
+    assert_eq!(owners(&keys[..2]).await, "one");
+    assert_eq!(owners(&keys[..3]).await, "one");
+    assert_eq!(owners(&keys).await, "one two");
+    assert_eq!(owners(&[stranger]).await, "");
+    assert_eq!(owners(&[]).await, "");
+
+    // In the change itself it is seen whether the account owns nothing: here, it does.
+    let delete = |id: &str, revision| Write::DeleteUnusedServiceAccount {
+        project: acme(),
+        id: account_id(id),
+        revision,
+    };
+    let error = crate::sample::refused(store, vec![delete("one", 2)]).await;
+    assert!(matches!(error, CommitError::Conflict), "{error:?}");
+    let purge = Write::PurgeKey { project: acme(), id: key_id(2), revision: 4 };
+    write(store, vec![purge, delete("one", 2)]).await;
+    assert!(store.service_account(&acme(), &account_id("one")).await.unwrap().is_none());
 }
 
 async fn rows(database: &Database, table: &'static str) -> i64 {

@@ -123,9 +123,10 @@ pub(crate) async fn keys_are_filtered_by_their_times(_: &Database, store: &SqlSt
     }
 }
 
-/// One key in every state, and two at the edge of expiry.
+/// One key in every state, two at the edge of expiry, and two at that of their purge.
 async fn one_in_each_state(store: &SqlStore) {
-    let deletion = Some(Deletion { time: at(5), purge_time: at(6) });
+    let deletion = Some(Deletion { time: at(5), purge_time: Timestamp::from_micros(NOW.as_micros() + 1) });
+    let purged = Some(Deletion { time: at(5), purge_time: NOW });
     let revocation = Some(Revocation { time: at(5), reason: Default::default() });
     let expired = Some(at(20));
     let keys = [
@@ -136,6 +137,7 @@ async fn one_in_each_state(store: &SqlStore) {
         Key { deletion, revocation, disable_time: Some(at(5)), expire_time: expired, ..key(5) },
         Key { expire_time: Some(Timestamp::from_micros(NOW.as_micros() + 1)), ..key(6) },
         Key { deletion, ..key(7) },
+        Key { deletion: purged, ..key(8) },
     ];
     insert_keys(store, keys).await;
 }
@@ -178,10 +180,10 @@ pub(crate) async fn counts_are_those_of_the_instant(_: &Database, store: &SqlSto
 
     let a_moment_later = KeyQuery { now: Timestamp::from_micros(NOW.as_micros() + 1), ..query(&everything) };
     let counts = store.count_keys(a_moment_later).await.unwrap();
-    assert_eq!((counts.active, counts.expired), (1, 2));
+    assert_eq!((counts.active, counts.expired, counts.deleted), (1, 2, 0));
     let a_moment_before = KeyQuery { now: Timestamp::from_micros(NOW.as_micros() - 1), ..query(&everything) };
     let counts = store.count_keys(a_moment_before).await.unwrap();
-    assert_eq!((counts.active, counts.expired), (3, 0));
+    assert_eq!((counts.active, counts.expired, counts.deleted), (3, 0, 3));
 
     let some = keystile::domain::listing::key_filter("NOT state = DISABLED").unwrap();
     let counts = store.count_keys(query(&some)).await.unwrap();

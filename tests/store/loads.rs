@@ -1,7 +1,7 @@
 //! Loads: what verifications need of one key or several, from one instant.
 
 use keystile::{
-    domain::{id::KeyId, key::Key},
+    domain::{id::KeyId, key::Key, service_account::ServiceAccount},
     ports::{
         Store, StoreError,
         store::{LOADED_TOGETHER, Loaded, LoadedKey, Write},
@@ -46,11 +46,16 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
     let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 3 };
     write(store, vec![gone]).await;
     let (found, _) = load(store, full.id).await.unwrap();
-    assert!(found.unwrap().owner_disabled);
+    assert!(found.is_none(), "as good as deleted");
+
+    // Somebody else, who only has the same id.
+    write(store, vec![Write::InsertServiceAccount(ServiceAccount { generation: 8, ..account("ci") })]).await;
+    let (found, _) = load(store, full.id).await.unwrap();
+    assert!(found.is_none());
 
     let (found, revision) = load(store, key_id(99)).await.unwrap();
     assert!(found.is_none());
-    assert_eq!(revision, 4);
+    assert_eq!(revision, 5);
 }
 
 /// However many are asked for, each is told apart: those that exist, and those that do not.

@@ -5,12 +5,17 @@ use std::sync::{Arc, Mutex};
 use keystile::{
     domain::{
         filter::Filter,
-        key::Key,
+        key::{Deletion, Key},
         listing::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
-        name::Scope,
+        name::{Scope, ServiceAccountName},
         page::{Cursor, Id, Page, SortValue},
+        removal::Removed,
     },
-    ports::{Store, recorder::Use, store::Write},
+    ports::{
+        Store,
+        recorder::Use,
+        store::{ToGo, Write},
+    },
     store::SqlStore,
 };
 use sea_orm::{ConnectionTrait, Statement};
@@ -24,6 +29,8 @@ use crate::{
 pub(crate) async fn candidates_are_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..1000).map(key)).await;
+    // A table of one row would be read as a whole, and rightly so.
+    owners(store).await;
     let (watched, seen) = watch(database).await;
     let many = |number: u64| (0..number).map(|n| key_id(n * 20)).collect();
     let loads: [Vec<_>; 6] = [many(1), vec![key_id(9999)], many(2), many(5), many(17), many(64)];
@@ -69,10 +76,7 @@ pub(crate) async fn key_pages_begin_in_the_middle_of_an_index(database: &Databas
 
 pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Database, store: &SqlStore) {
     populate(store).await;
-    let accounts = (0..300).map(|n| Write::InsertServiceAccount(account(&format!("account-{n}"))));
-    write(store, accounts.collect()).await;
-    let projects = (0..300).map(|n| Write::InsertProject(crate::sample::project(&format!("project-{n}"))));
-    write(store, projects.collect()).await;
+    owners(store).await;
     let (watched, seen) = watch(database).await;
     let everything = Filter::everything();
     let text = |text: &str| Id::Text(text.into());
@@ -95,6 +99,49 @@ pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Databas
     let plan = Plan::of(database, &take(&seen)[0]).await;
     plan.assert_in_order_of("projects_by_create_time");
     plan.assert_begins_in_the_middle();
+    watched.close().await;
+}
+
+/// More projects, and more accounts of `acme`.
+async fn owners(store: &SqlStore) {
+    let accounts = (0..300).map(|n| Write::InsertServiceAccount(account(&format!("account-{n}"))));
+    write(store, accounts.collect()).await;
+    let projects = (0..300).map(|n| Write::InsertProject(crate::sample::project(&format!("project-{n}"))));
+    write(store, projects.collect()).await;
+}
+
+/// Housekeeping and removals walk by an index, from where they were; counts are read from one alone.
+pub(crate) async fn keys_to_go_are_found_by_an_index(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    owners(store).await;
+    let deletion = |n: u64| Deletion { time: at(5), purge_time: at(20 + i64::try_from(n).unwrap()) };
+    let keys = (0..1000).map(|n| Key { deletion: (n % 20 == 0).then(|| deletion(n)), ..key(n) });
+    insert_keys(store, keys.collect::<Vec<_>>()).await;
+    database.execute(if database.kind == Kind::Postgres { "VACUUM keys" } else { "SELECT 1" }).await;
+    let (watched, seen) = watch(database).await;
+    let ci = Removed::ServiceAccount {
+        name: ServiceAccountName { project: acme(), service_account: "ci".parse().unwrap() },
+        generation: 7,
+        deletion: deletion(0),
+    };
+    for which in [ToGo::Due(at(900)), ToGo::Of(&Removed::Project(acme())), ToGo::Of(&ci)] {
+        let first = watched.keys_to_go(which, None, 20).await.unwrap();
+        take(&seen);
+        let after = first.last().map(|it| it.place.clone());
+        watched.keys_to_go(which, after, 20).await.unwrap();
+        let plan = Plan::of(database, &take(&seen)[0]).await;
+        plan.assert_searches_only();
+        plan.assert_begins_in_the_middle();
+    }
+    let everything = Filter::everything();
+    watched.count_keys(query(&everything)).await.unwrap();
+    let plan = Plan::of(database, &take(&seen)[0]).await;
+    let index = match database.kind {
+        Kind::Sqlite => "USING COVERING INDEX keys_by_state",
+        Kind::Postgres => "Index Only Scan using keys_by_state",
+        Kind::MySql => "by keys_by_state: Using where; Using index",
+    };
+    assert!(plan.has(index), "{:#?}", plan.lines);
     watched.close().await;
 }
 

@@ -76,6 +76,8 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
         disable_time: Some(at(30)),
         last_used_time: Some(at(40)),
         protected: true,
+        implicit: true,
+        generation: i64::MAX,
         ..account("full")
     };
     write(store, vec![Write::InsertServiceAccount(full.clone())]).await;

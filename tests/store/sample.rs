@@ -58,6 +58,7 @@ pub(crate) fn account(id: &str) -> ServiceAccount {
     ServiceAccount {
         project: acme(),
         id: id.parse().unwrap(),
+        generation: 7,
         display_name: format!("The {id} account").parse().unwrap(),
         external_id: "".parse().unwrap(),
         metadata: Metadata::default(),
@@ -67,6 +68,7 @@ pub(crate) fn account(id: &str) -> ServiceAccount {
         disable_time: None,
         last_used_time: None,
         protected: false,
+        implicit: false,
         revision: 0,
     }
 }
@@ -81,6 +83,7 @@ pub(crate) fn key(n: u64) -> Key {
         id: key_id(n),
         project: acme(),
         service_account: "ci".parse().unwrap(),
+        account_generation: 7,
         environment: "production".parse().unwrap(),
         head: "acme_live".into(),
         display_name: format!("Key {n}").parse().unwrap(),

@@ -18,6 +18,7 @@ pub(crate) fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
         id: KeyId::new(at(0), [0; 10]),
         project: "acme".parse().unwrap(),
         service_account: "ci".parse().unwrap(),
+        account_generation: 7,
         environment: "production".parse().unwrap(),
         head: "acme_live".into(),
         display_name: "ci".parse().unwrap(),

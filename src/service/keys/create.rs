@@ -13,14 +13,15 @@ use crate::{
         labels::{Customer, Metadata, Tag},
         name::{KeyName, ServiceAccountName},
         project::Project,
-        service_account::ServiceAccount,
+        service_account::{ServiceAccount, generation},
         text::{DisplayName, ExternalId},
         time::Timestamp,
     },
     ports::store::{Expect, Write},
     service::{
         Call, Error, FieldFault, Issued, Service,
-        change::{Failed, Target},
+        change::{Failed, Step, Target},
+        service_accounts::creation_of as creation_of_account,
     },
 };
 
@@ -56,19 +57,19 @@ impl Service {
         let (head, expire_time) = check_new_key(&project, new, now)?;
 
         let mut expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
-        let mut writes = Vec::new();
-        let service_account = match &new.service_account {
+        let mut steps = Vec::new();
+        let (service_account, account_generation) = match &new.service_account {
             Some(id) => {
                 let owner = ServiceAccountName { project: new.project.clone(), service_account: id.clone() };
-                self.load_account(&owner).await?;
-                expect.push(Expect::ServiceAccount(new.project.clone(), id.clone()));
-                id.clone()
+                let account = self.load_account(&owner).await?;
+                expect.push(Expect::ServiceAccount(account.project, id.clone(), account.generation));
+                (account.id, account.generation)
             }
             None => {
                 let account = self.account_for(new, &call.actor, now);
-                let id = account.id.clone();
-                writes.push(Write::InsertServiceAccount(account));
-                id
+                let owner = (account.id.clone(), account.generation);
+                steps.push(creation_of_account(account));
+                owner
             }
         };
 
@@ -77,6 +78,7 @@ impl Service {
             id: name.key,
             project: new.project.clone(),
             service_account,
+            account_generation,
             environment: new.environment.clone(),
             head,
             display_name: new.display_name.clone(),
@@ -96,23 +98,16 @@ impl Service {
             secrets: vec![StoredSecret::new(1, sealed, now)],
             revision: 0,
         };
-        let target = Target {
-            action: ACTION,
-            project: new.project.clone(),
-            name: name.to_string(),
-            before: None,
-            after: Some(describe::key(&key)),
-            time: now,
-        };
         let mut view = self.view_key(key.clone(), now).await?;
-        writes.push(Write::InsertKey(key));
-        view.key.revision = match self.commit(call, target, expect, writes).await {
+        steps.push(creation_of(&key));
+        let asked = steps.len() - 1;
+        view.key.revision = match self.commit_together(call, expect, steps, asked).await {
             // It was there a moment ago: reading again tells that it is not.
             Err(Failed::For(Error::OwnerGone { .. })) => return Err(Failed::Stale),
             Err(Failed::For(Error::AlreadyExists { .. })) => {
                 return Err(self.key_id_taken(name).await?.into());
             }
-            committed => committed?,
+            committed => committed?[asked],
         };
         let api_key = (!call.validate_only).then_some(api_key);
         Ok(Issued { key: view, api_key, repeated: false })
@@ -122,6 +117,7 @@ impl Service {
         ServiceAccount {
             project: new.project.clone(),
             id: ServiceAccountId::generated(now, self.random.bytes()),
+            generation: generation(self.random.bytes()),
             display_name: new.display_name.clone(),
             external_id: ExternalId::default(),
             metadata: Metadata::default(),
@@ -131,6 +127,7 @@ impl Service {
             disable_time: None,
             last_used_time: None,
             protected: false,
+            implicit: true,
             revision: 0,
         }
     }
@@ -147,6 +144,20 @@ impl Service {
         let name: KeyName = target.parse().map_err(|_| Error::NotFound { resource: target })?;
         Ok(Issued { key: self.get_key(&name).await?, api_key: None, repeated: true })
     }
+}
+
+/// The step of a commit that creates `key`.
+fn creation_of(key: &Key) -> Step {
+    let name = KeyName { project: key.project.clone(), key: key.id };
+    let target = Target {
+        action: ACTION,
+        project: key.project.clone(),
+        name: name.to_string(),
+        before: None,
+        after: Some(describe::key(key)),
+        time: key.create_time,
+    };
+    (target, vec![Write::InsertKey(key.clone())])
 }
 
 /// What only the project and the clock can tell of a new key: how its API keys begin, and its end.

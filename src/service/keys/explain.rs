@@ -61,8 +61,8 @@ impl Service {
     async fn candidate(&self, key: Option<Key>) -> Result<Option<Candidate>, Error> {
         let Some(key) = key else { return Ok(None) };
         let owner = self.store.service_account(&key.project, &key.service_account).await?;
-        let owner_disabled = owner.is_none_or(|it| it.disable_time.is_some());
-        Ok(Candidate::new(&key, owner_disabled, &[]))
+        let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Ok(None) };
+        Ok(Candidate::new(&key, owner.disable_time.is_some(), &[]))
     }
 }
 

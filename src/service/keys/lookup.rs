@@ -50,7 +50,8 @@ impl Service {
         let key = match &request.scope {
             Scope::All => {
                 let key = self.store.key_in_any_project(id).await?;
-                key.ok_or_else(|| Error::NotFound { resource: format!("projects/-/keys/{id}") })?
+                self.unless_purged(key)
+                    .ok_or_else(|| Error::NotFound { resource: format!("projects/-/keys/{id}") })?
             }
             Scope::Project(project) => {
                 self.load_project(project).await?;

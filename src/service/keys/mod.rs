@@ -16,6 +16,7 @@ mod update;
 
 pub use count::CountKeys;
 pub use create::NewKey;
+pub(super) use delete::purge_of;
 pub use explain::{ExplainVerify, Explanation, Subject};
 pub use list::ListKeys;
 pub use lookup::{Found, Lookup, LookupKey};

@@ -9,12 +9,12 @@ use crate::{
 impl Service {
     pub async fn undelete_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
         let changed = self.change_key(call, "keys.undelete", name, etag, |key, now| {
-            // Whether housekeeping came by already must make no difference.
-            if key.is_due_for_purge(now) {
-                return Err(Error::not_found(name));
-            }
             let key = key.undelete(now).map_err(super::forbidden(name))?;
-            let owner = Expect::ServiceAccount(key.project.clone(), key.service_account.clone());
+            let owner = Expect::ServiceAccount(
+                key.project.clone(),
+                key.service_account.clone(),
+                key.account_generation,
+            );
             Ok(Edit { key, expect: vec![owner] })
         });
         match changed.await {

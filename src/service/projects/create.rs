@@ -1,4 +1,4 @@
-//! CreateProject: a project, its protected system key, and the account that owns it.
+//! CreateProject: a project, the account that owns its protected system key, and that key.
 
 use crate::{
     domain::{
@@ -8,7 +8,7 @@ use crate::{
         labels::Metadata,
         name::{KeyName, ProjectName},
         project::{Environments, Prefix, Project, Retention},
-        service_account::ServiceAccount,
+        service_account::{ServiceAccount, generation},
         text::{DisplayName, ExternalId},
         token::ApiKey,
     },
@@ -40,7 +40,14 @@ impl Service {
     pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
         let name = ProjectName(new.id.clone());
         let again = |_| self.created_before(&new.id);
-        self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await
+        let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
+        match created {
+            // What nobody finds, and yet is there, is on its way out.
+            Err(Error::AlreadyExists { resource }) if self.store.project(&new.id).await?.is_none() => {
+                Err(Error::DeletionUnderWay { resource })
+            }
+            created => created,
+        }
     }
 
     async fn try_create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Failed> {
@@ -66,6 +73,7 @@ impl Service {
             after: Some(describe::project(&project)),
             time: now,
         };
+        // One event tells of all three: the project's names its system key.
         let writes = vec![
             Write::InsertProject(project.clone()),
             Write::InsertServiceAccount(account),
@@ -96,6 +104,7 @@ impl Service {
         let account = ServiceAccount {
             project: project.id.clone(),
             id: ServiceAccountId::of_system_key(&project.id),
+            generation: generation(self.random.bytes()),
             display_name: system_name(&project.id),
             external_id: ExternalId::default(),
             metadata: Metadata::default(),
@@ -105,12 +114,14 @@ impl Service {
             disable_time: None,
             last_used_time: None,
             protected: true,
+            implicit: false,
             revision: 0,
         };
         let key = Key {
             id,
             project: project.id.clone(),
             service_account: account.id.clone(),
+            account_generation: account.generation,
             environment: environment.id.clone(),
             head,
             display_name: system_name(&project.id),

@@ -1,7 +1,13 @@
-//! DeleteProject: for good, and with `force` everything that it owns.
+//! DeleteProject: for good, and what it owns after it; more than its system key only with `force`.
 
 use crate::{
-    domain::{describe, id::ProjectId, key::Forbidden, name::ProjectName},
+    domain::{
+        describe,
+        id::ProjectId,
+        key::Forbidden,
+        name::ProjectName,
+        removal::{Removal, Removed},
+    },
     ports::store::{Expect, KeysOf, Write},
     service::{
         Call, Error, Service,
@@ -20,17 +26,22 @@ impl Service {
         force: bool,
     ) -> Result<(), Error> {
         let name = ProjectName(id.clone());
-        let attempt = || self.try_delete_project(call, &name, etag, force);
-        self.once(call, ACTION, &name, attempt, |_| std::future::ready(Ok(()))).await
+        let attempt = || async { self.try_delete_project(call, &name, etag, force).await.map(Some) };
+        let removal = self.once(call, ACTION, &name, attempt, |_| std::future::ready(Ok(None))).await?;
+        if let Some(removal) = removal {
+            self.follow(call, &removal).await;
+        }
+        Ok(())
     }
 
+    /// Answers with what is still to be done.
     async fn try_delete_project(
         &self,
         call: &Call,
         name: &ProjectName,
         etag: &str,
         force: bool,
-    ) -> Result<(), Failed> {
+    ) -> Result<Removal, Failed> {
         let id = &name.0;
         let project = self.load_project(id).await?;
         check_etag(name, etag, project.revision)?;
@@ -38,11 +49,12 @@ impl Service {
             let why = Forbidden::Protected { verb: "deleted" };
             return Err(Error::Forbidden { resource: name.to_string(), why }.into());
         }
+        let now = self.clock.now();
         let expect = if force {
             Vec::new()
         } else {
             vec![
-                Expect::NoKeys { project: id.clone(), of: KeysOf::Project, except_deleted: false },
+                Expect::NoKeys { project: id.clone(), of: KeysOf::Project, except_deleted: false, now },
                 Expect::NoServiceAccounts(id.clone()),
             ]
         };
@@ -52,10 +64,15 @@ impl Service {
             name: name.to_string(),
             before: Some(describe::project(&project)),
             after: None,
-            time: self.clock.now(),
+            time: now,
         };
-        let delete = Write::DeleteProject { id: id.clone(), revision: project.revision };
-        self.commit(call, target, expect, vec![delete]).await?;
-        Ok(())
+        let removal =
+            Removal { of: Removed::Project(id.clone()), actor: call.actor.clone(), peer: call.peer.clone() };
+        let writes = vec![
+            Write::DeleteProject { id: id.clone(), revision: project.revision, time: now },
+            Write::BeginRemoval(removal.clone()),
+        ];
+        self.commit(call, target, expect, writes).await?;
+        Ok(removal)
     }
 }

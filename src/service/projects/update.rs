@@ -61,6 +61,7 @@ impl Service {
             project: name.0.clone(),
             of: KeysOf::Environment(environment.id.clone()),
             except_deleted: false,
+            now,
         };
         let expect = before.environments.dropped_in(&after.environments).map(unused).collect();
         let target = Target {

@@ -6,13 +6,13 @@ use crate::{
         id::{ProjectId, ServiceAccountId},
         labels::Metadata,
         name::ServiceAccountName,
-        service_account::ServiceAccount,
+        service_account::{ServiceAccount, generation},
         text::{DisplayName, ExternalId},
     },
     ports::store::{Expect, Write},
     service::{
         AccountView, Call, Error, Service,
-        change::{Failed, Target},
+        change::{Failed, Step, Target},
     },
 };
 
@@ -55,6 +55,7 @@ impl Service {
         let account = ServiceAccount {
             project: new.project.clone(),
             id: name.service_account.clone(),
+            generation: generation(self.random.bytes()),
             display_name: new.display_name.clone(),
             external_id: new.external_id.clone(),
             metadata: new.metadata.clone(),
@@ -64,20 +65,27 @@ impl Service {
             disable_time: None,
             last_used_time: None,
             protected: false,
+            implicit: false,
             revision: 0,
         };
-        let target = Target {
-            action: ACTION,
-            project: new.project.clone(),
-            name: name.to_string(),
-            before: None,
-            after: Some(describe::service_account(&account)),
-            time: now,
-        };
         let expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
-        let writes = vec![Write::InsertServiceAccount(account.clone())];
-        let mut view = self.view_account(account).await?;
+        let mut view = self.view_account(account.clone()).await?;
+        let (target, writes) = creation_of(account);
         view.account.revision = self.commit(call, target, expect, writes).await?;
         Ok(view)
     }
+}
+
+/// The step of a commit that creates `account`.
+pub(in crate::service) fn creation_of(account: ServiceAccount) -> Step {
+    let name = ServiceAccountName { project: account.project.clone(), service_account: account.id.clone() };
+    let target = Target {
+        action: ACTION,
+        project: account.project.clone(),
+        name: name.to_string(),
+        before: None,
+        after: Some(describe::service_account(&account)),
+        time: account.create_time,
+    };
+    (target, vec![Write::InsertServiceAccount(account)])
 }

@@ -9,6 +9,8 @@ mod list;
 mod update;
 
 pub use create::NewServiceAccount;
+pub(super) use create::creation_of;
+pub(super) use delete::deletion_of;
 pub use list::ListAccounts;
 pub use update::AccountPatch;
 

@@ -27,9 +27,12 @@ impl Service {
     ) -> Result<AccountView, Error> {
         self.change_account(call, "serviceAccounts.update", name, etag, |mut account, now| {
             let patch = patch.clone();
+            let before = account.clone();
             account.display_name = patch.display_name.unwrap_or(account.display_name);
             account.external_id = patch.external_id.unwrap_or(account.external_id);
             account.metadata = patch.metadata.unwrap_or(account.metadata);
+            // Somebody cares for it: it stays without keys.
+            account.implicit &= account == before;
             account.update_time = now;
             Ok(account)
         })

@@ -6,6 +6,7 @@ pub(super) mod key_terms;
 pub(super) mod keys;
 pub(super) mod peppers;
 pub(super) mod projects;
+pub(super) mod removals;
 pub(super) mod requests;
 pub(super) mod secrets;
 pub(super) mod service_accounts;

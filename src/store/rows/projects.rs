@@ -29,6 +29,8 @@ pub(crate) struct Model {
     pub system_key: Uuid,
     pub create_time: i64,
     pub update_time: i64,
+    /// Set while what it owned is removed.
+    pub delete_time: Option<i64>,
     pub revision: i64,
 }
 
@@ -50,6 +52,7 @@ impl Model {
             system_key: project.system_key.as_uuid(),
             create_time: project.create_time.as_micros(),
             update_time: project.update_time.as_micros(),
+            delete_time: None,
             revision,
         }
     }

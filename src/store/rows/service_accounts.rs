@@ -22,6 +22,7 @@ pub(crate) struct Model {
     pub project_id: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
+    pub generation: i64,
     pub display_name: String,
     pub external_id: String,
     pub metadata: String,
@@ -31,6 +32,7 @@ pub(crate) struct Model {
     pub disable_time: Option<i64>,
     pub last_used_time: i64,
     pub protected: bool,
+    pub implicit: bool,
     pub revision: i64,
 }
 
@@ -44,6 +46,7 @@ impl Model {
         Self {
             project_id: account.project.to_string(),
             id: account.id.to_string(),
+            generation: account.generation,
             display_name: account.display_name.to_string(),
             external_id: account.external_id.to_string(),
             metadata: json(account.metadata.entries()),
@@ -53,6 +56,7 @@ impl Model {
             disable_time: account.disable_time.map(Timestamp::as_micros),
             last_used_time: or_not_yet(account.last_used_time),
             protected: account.protected,
+            implicit: account.implicit,
             revision,
         }
     }
@@ -65,6 +69,7 @@ impl TryFrom<Model> for ServiceAccount {
         Ok(Self {
             project: read("service_accounts.project_id", &row.project_id)?,
             id: read("service_accounts.id", &row.id)?,
+            generation: row.generation,
             display_name: DisplayName::from_stored(&row.display_name),
             external_id: ExternalId::from_stored(&row.external_id),
             metadata: Metadata::from_stored(read_json("service_accounts.metadata", &row.metadata)?),
@@ -74,6 +79,7 @@ impl TryFrom<Model> for ServiceAccount {
             disable_time: row.disable_time.map(Timestamp::from_micros),
             last_used_time: unless_not_yet(row.last_used_time),
             protected: row.protected,
+            implicit: row.implicit,
             revision: row.revision,
         })
     }

@@ -14,8 +14,8 @@ use crate::support::{
 
 use super::{ROOT, everything, list};
 
-/// Six events, a second apart: two of `acme`, two of `system` after the first, one of `other`; the last but
-/// one is made by another caller.
+/// Seven events, a second apart but the two of the key and its account: two of `acme`, three of `system` after the
+/// first, one of `other`; the last but one is made by another caller.
 async fn with_events() -> (Server, String) {
     let server = Server::start().await;
     let second = Duration::from_secs(1);
@@ -49,27 +49,27 @@ async fn filters_choose() {
     let (server, other) = with_events().await;
     let at = |seconds: i64| Timestamp::from_micros(START.as_micros() + seconds * 1_000_000);
     for (filter, expected) in [
-        (String::new(), &[1, 2, 3, 4, 5, 6][..]),
-        (format!("actor = {ROOT}"), &[2, 3, 4, 6]),
-        (format!("actor = \"{other}\""), &[5]),
-        (format!("actor != {ROOT}"), &[1, 5]),
+        (String::new(), &[1, 2, 3, 4, 5, 6, 7][..]),
+        (format!("actor = {ROOT}"), &[2, 3, 4, 5, 7]),
+        (format!("actor = \"{other}\""), &[6]),
+        (format!("actor != {ROOT}"), &[1, 6]),
         ("actor = projects/system/serviceAccounts/nobody".into(), &[]),
-        ("action = projects.create".into(), &[1, 2, 6]),
-        ("action != \"projects.create\"".into(), &[3, 4, 5]),
+        ("action = projects.create".into(), &[1, 2, 7]),
+        ("action != \"projects.create\"".into(), &[3, 4, 5, 6]),
         ("action = projects".into(), &[]),
         ("target = projects/acme".into(), &[2]),
         ("target = \"projects/acme/serviceAccounts/ci\"".into(), &[3]),
-        ("target != projects/acme AND action = projects.create".into(), &[1, 6]),
+        ("target != projects/acme AND action = projects.create".into(), &[1, 7]),
         (format!("event_time = \"{}\"", at(2)), &[3]),
         (format!("event_time < \"{}\"", at(2)), &[1, 2]),
-        (format!("event_time >= \"{}\" AND event_time <= \"{}\"", at(2), at(4)), &[3, 4, 5]),
+        (format!("event_time >= \"{}\" AND event_time <= \"{}\"", at(2), at(4)), &[3, 4, 5, 6]),
         (format!("event_time > \"{}\"", at(5)), &[]),
-        ("revision > 4".into(), &[5, 6]),
+        ("revision > 4".into(), &[5, 6, 7]),
         ("revision >= 2 AND revision < 4".into(), &[2, 3]),
         ("revision = 3 OR revision = 5".into(), &[3, 5]),
-        ("NOT (revision <= 5)".into(), &[6]),
-        ("revision != 1 AND NOT action = projects.create".into(), &[3, 4, 5]),
-        (format!("revision > {}", i64::MIN), &[1, 2, 3, 4, 5, 6]),
+        ("NOT (revision <= 5)".into(), &[6, 7]),
+        ("revision != 1 AND NOT action = projects.create".into(), &[3, 4, 5, 6]),
+        (format!("revision > {}", i64::MIN), &[1, 2, 3, 4, 5, 6, 7]),
         ("target = \"' OR 1=1 --\"".into(), &[]),
         ("target = \"a\0b\"".into(), &[]),
     ] {
@@ -81,10 +81,10 @@ async fn filters_choose() {
 async fn filters_stay_within_the_scope() {
     let (server, _) = with_events().await;
     for (parent, expected) in [
-        ("projects/-", &[1, 2, 6][..]),
+        ("projects/-", &[1, 2, 7][..]),
         ("projects/acme", &[2]),
         ("projects/system", &[1]),
-        ("projects/other", &[6]),
+        ("projects/other", &[7]),
         ("projects/none", &[]),
     ] {
         let request = ListAuditEventsRequest {
@@ -114,7 +114,7 @@ async fn pages_of_a_filter_lose_and_repeat_nothing() {
     let rest = list(&server, next).await.unwrap();
     assert_eq!(rest.next_page_token, "");
     let both = first.audit_events.iter().chain(&rest.audit_events);
-    assert!(both.map(|event| event.revision).eq([6, 2, 1]));
+    assert!(both.map(|event| event.revision).eq([7, 2, 1]));
 }
 
 #[tokio::test]

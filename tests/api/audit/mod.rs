@@ -86,7 +86,11 @@ async fn check_range(
 async fn six_changes(server: &Server) {
     server.project("acme").await;
     server.service_account("acme", "ci").await;
-    let named = Key { display_name: "Grüße, 世界 🦀 \"quoted\" \\".into(), ..Default::default() };
+    let named = Key {
+        service_account: "projects/acme/serviceAccounts/ci".into(),
+        display_name: "Grüße, 世界 🦀 \"quoted\" \\".into(),
+        ..Default::default()
+    };
     server.key("acme", named).await;
     server.service_account("acme", "cd").await;
     server.project("other").await;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::server::{START, Server};
 
-use super::{ROOT, newest};
+use super::{ROOT, log, newest};
 
 /// Walks along, one change after the other.
 struct Trail {
@@ -46,6 +46,26 @@ impl Trail {
             _ => assert_eq!(difference(&event), changed, "{event:?}"),
         }
         event
+    }
+}
+
+impl Trail {
+    /// Checks that these events came since last time, and no others; of what had one time, in any order.
+    async fn steps(&mut self, expected: &[(&str, &str)]) {
+        let log = log(&self.server).await;
+        let new = &log[usize::try_from(self.seen).unwrap()..];
+        let mut seen: Vec<_> = new.iter().map(|it| (it.action.as_str(), it.target.as_str())).collect();
+        assert_eq!(seen[0], expected[0]);
+        seen.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(seen, expected);
+        for event in new {
+            assert_eq!(event.actor.clone().unwrap().service_account, ROOT);
+            assert_eq!(event.peer, "127.0.0.1");
+        }
+        self.seen = log.last().unwrap().revision;
+        self.actions.extend(new.iter().map(|it| it.action.clone()));
     }
 }
 
@@ -121,7 +141,9 @@ macro_rules! on {
 
 async fn keys(trail: &mut Trail) {
     let mut keys = trail.server.keys();
-    let (key, _) = trail.server.key("acme", proto::Key::default()).await;
+    let owner = "projects/acme/serviceAccounts/ci".to_owned();
+    let (key, _) =
+        trail.server.key("acme", proto::Key { service_account: owner, ..Default::default() }).await;
     let name = key.name.as_str();
     trail.step("keys.create", name, &[]).await;
 
@@ -153,7 +175,13 @@ async fn keys(trail: &mut Trail) {
     trail.step("keys.purge", name, &[]).await;
 }
 
+/// What comes and goes with something else has events of its own, which name the same caller.
 async fn the_end(trail: &mut Trail) {
+    let (implicit, _) = trail.server.key("acme", proto::Key::default()).await;
+    trail
+        .steps(&[("serviceAccounts.create", &implicit.service_account), ("keys.create", &implicit.name)])
+        .await;
+
     let name = "projects/acme/serviceAccounts/ci";
     let key = proto::Key { service_account: name.into(), ..Default::default() };
     let (key, _) = trail.server.key("acme", key).await;
@@ -161,10 +189,22 @@ async fn the_end(trail: &mut Trail) {
     let request =
         proto::DeleteServiceAccountRequest { force: true, ..on!(DeleteServiceAccountRequest, name) };
     trail.server.accounts().delete_service_account(request).await.unwrap();
-    trail.step("serviceAccounts.delete", name, &[]).await;
+    trail.steps(&[("serviceAccounts.delete", name), ("keys.delete", &key.name)]).await;
+
+    let acme = proto::GetProjectRequest { name: "projects/acme".into() };
+    let acme = trail.server.projects().get_project(acme).await.unwrap().into_inner().project.unwrap();
     let request = proto::DeleteProjectRequest { force: true, ..on!(DeleteProjectRequest, "projects/acme") };
     trail.server.projects().delete_project(request).await.unwrap();
-    trail.step("projects.delete", "projects/acme", &[]).await;
+    trail
+        .steps(&[
+            ("projects.delete", "projects/acme"),
+            ("keys.purge", &acme.system_key),
+            ("keys.purge", &implicit.name),
+            ("keys.purge", &key.name),
+            ("serviceAccounts.delete", &implicit.service_account),
+            ("serviceAccounts.delete", "projects/acme/serviceAccounts/system"),
+        ])
+        .await;
 }
 
 /// What the methods that change something are called in the log: `keys.create` for CreateKey.

@@ -41,6 +41,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         "ALREADY_EXISTS" | "REQUEST_ID_REUSED" | "ETAG_MISMATCH" | "PROTECTED" | "IN_USE" => {
             projects(server, reason).await
         }
+        "DELETION_UNDER_WAY" => deleting(server).await,
         "STORE_UNAVAILABLE" => without_database().await,
         "STOPPING" => stopping().await,
         "MALFORMED_REQUEST" | "TOO_LARGE" | "UNSUPPORTED" => transport(server, reason).await,
@@ -145,6 +146,22 @@ async fn projects(server: &Server, reason: &str) -> Status {
         "PROTECTED" => projects.delete_project(delete("projects/system")).await.unwrap_err(),
         _ => projects.delete_project(delete(ACME)).await.unwrap_err(),
     }
+}
+
+/// As if its keys could not be purged; when they can, the id is free.
+async fn deleting(server: &Server) -> Status {
+    let stuck = "CREATE TRIGGER stuck BEFORE DELETE ON keys BEGIN SELECT RAISE(ABORT, 'stuck'); END";
+    server.database.execute(stuck).await;
+    let mut projects = server.projects();
+    let delete = DeleteProjectRequest { name: ACME.into(), force: true, ..Default::default() };
+    projects.delete_project(delete.clone()).await.unwrap();
+    assert_eq!(reason(&projects.delete_project(delete).await.unwrap_err(), Code::NotFound), "NOT_FOUND");
+    let create = CreateProjectRequest {
+        project_id: "acme".into(),
+        project: Some(Project { prefix: "acme".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    projects.create_project(create).await.unwrap_err()
 }
 
 async fn accounts(server: &Server, reason: &str) -> Status {

@@ -98,6 +98,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
     let mut watch = server.watch("projects/-", head).await;
     assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
     let (key, _) = server.key("acme", Key { tags: texts(&["a"]), ..Default::default() }).await;
+    assert_eq!(next_event(&mut watch).await.action, "serviceAccounts.create");
     assert_eq!(next_event(&mut watch).await.action, "keys.create");
     server.rotate(rotation(&key.name)).await.unwrap();
     server.disable(disabling(&key.name)).await.unwrap();
@@ -106,7 +107,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
     for (number, action) in ["keys.rotate", "keys.disable", "keys.revoke", "keys.delete"].iter().enumerate() {
         let event = next_event(&mut watch).await;
         assert_eq!((event.action.as_str(), &event.target), (*action, &key.name));
-        assert_eq!(event.revision, head + 2 + number as i64);
+        assert_eq!(event.revision, head + 3 + number as i64);
     }
     // Many at once, from several sides.
     let creating: Vec<_> = (0..4)
@@ -120,15 +121,16 @@ async fn what_happens_while_it_watches_comes_in_order() {
         })
         .collect();
     let mut events = Vec::new();
-    for _ in 0..200 {
+    // Each key comes with its account.
+    for _ in 0..400 {
         events.push(next_event(&mut watch).await);
     }
     for task in creating {
         task.await.unwrap();
     }
-    assert_eq!(events, server.listed("projects/-", head + 6..=head + 205).await);
+    assert_eq!(events, server.listed("projects/-", head + 7..=head + 406).await);
     let revisions: Vec<_> = events.iter().map(|event| event.revision).collect();
-    assert_eq!(revisions, (head + 6..=head + 205).collect::<Vec<_>>());
+    assert_eq!(revisions, (head + 7..=head + 406).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -175,7 +177,7 @@ async fn of_a_project_it_tells_that_alone() {
     }
     assert!(events.iter().all(|event| event.project == "projects/acme"));
     assert_eq!(events, server.listed("projects/acme", 1..=head).await);
-    assert_eq!(events.len(), 4);
+    assert_eq!(events.len(), 7, "the project, and three keys with their accounts");
 
     let mut nobody = server.watch("projects/nobody", 0).await;
     assert_eq!(up_to_heartbeat(&mut nobody).await, (vec![], head));

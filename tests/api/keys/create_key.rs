@@ -69,7 +69,7 @@ async fn a_service_account_comes_with_a_key_that_names_none() {
     let before = server.revision().await;
     let asked = Key { display_name: "Nightly export".into(), ..Default::default() };
     let (key, api_key) = server.key("acme", asked).await;
-    assert_eq!(server.revision().await, before + 1, "one transaction, one change");
+    assert_eq!(server.revision().await, before + 2, "the account is a change of its own");
     assert_eq!(server.code(&api_key).await, Code::Valid);
 
     let request = proto::GetServiceAccountRequest { name: key.service_account.clone() };
@@ -77,7 +77,7 @@ async fn a_service_account_comes_with_a_key_that_names_none() {
     let account = account.into_inner().service_account.unwrap();
     assert_eq!(account.display_name, "Nightly export");
     assert_eq!(account.created_by, key.created_by);
-    assert_eq!(account.revision, key.revision);
+    assert_eq!((account.revision, key.revision), (before + 1, before + 2));
     assert!(!account.protected);
 
     let (second, _) =

@@ -4,9 +4,7 @@ use keystile::grpc::proto::{self, Code, Key, key::State};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
-    calls::{
-        DAY, HOUR, assert_not_found, at, deletion, inner, purge, revocation, rotation, span, undeletion,
-    },
+    calls::{DAY, HOUR, TICK, assert_not_found, at, deletion, purge, revocation, rotation, span, undeletion},
     support::server::Server,
 };
 
@@ -85,10 +83,106 @@ async fn a_purged_key_is_gone_whatever_it_was() {
         let counted = server.count("").await.unwrap();
         assert_eq!((counted.active, counted.revoked, counted.deleted), (1, 0, 0));
 
-        // Its owner is not purged with it.
-        let account = proto::GetServiceAccountRequest { name: before.service_account };
-        inner(server.accounts().get_service_account(account).await).unwrap();
+        // The account that was made for it goes with it.
+        assert!(!has_account(&server, &before.service_account).await);
     }
+}
+
+async fn has_account(server: &Server, name: &str) -> bool {
+    let account = proto::GetServiceAccountRequest { name: name.into() };
+    match server.accounts().get_service_account(account).await {
+        Ok(_) => true,
+        Err(status) => {
+            assert_not_found(&status, name);
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_last_key_of_an_implicit_account_takes_it_along() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (first, _) = server.key("acme", Key::default()).await;
+    let owner = first.service_account.clone();
+    let (second, _) = server.key("acme", Key { service_account: owner.clone(), ..Default::default() }).await;
+    server.delete(deletion(&second.name)).await.unwrap();
+    server.delete(purge(&first.name)).await.unwrap();
+    assert!(has_account(&server, &owner).await, "it owns a deleted key, which may come back");
+    let before = server.revision().await;
+    let trial = proto::DeleteKeyRequest { validate_only: true, ..purge(&second.name) };
+    server.delete(trial).await.unwrap();
+    assert!(has_account(&server, &owner).await);
+    server.delete(purge(&second.name)).await.unwrap();
+    assert!(!has_account(&server, &owner).await);
+    assert_eq!(server.revision().await, before + 2, "each has an event of its own");
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_made_or_updated_stays() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let made = server.account("acme", "ci", "CI").await;
+    let (key, _) = server.key("acme", Key { service_account: made.clone(), ..Default::default() }).await;
+    server.delete(purge(&key.name)).await.unwrap();
+    assert!(has_account(&server, &made).await);
+
+    let (key, _) = server.key("acme", Key::default()).await;
+    let renamed = proto::ServiceAccount {
+        name: key.service_account.clone(),
+        external_id: "crm-42".into(),
+        ..Default::default()
+    };
+    let request = proto::UpdateServiceAccountRequest { service_account: Some(renamed), ..Default::default() };
+    server.accounts().update_service_account(request).await.unwrap();
+    server.delete(purge(&key.name)).await.unwrap();
+    assert!(has_account(&server, &key.service_account).await);
+}
+
+/// Housekeeping has not come by: it is the clock alone that counts.
+#[tokio::test]
+async fn from_its_purge_time_on_a_key_is_gone_everywhere() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    server.delete(deletion(&key.name)).await.unwrap();
+    let head = server.revision().await;
+    server.clock.advance(30 * DAY - TICK);
+    assert!(server.get(&key.name).await.is_ok());
+    assert!(listed(&server, true).await.contains(&key.name));
+    assert_eq!(server.count("").await.unwrap().deleted, 1);
+
+    server.clock.advance(TICK);
+    assert_not_found(&server.get(&key.name).await.unwrap_err(), &key.name);
+    assert!(!listed(&server, true).await.contains(&key.name));
+    assert_eq!(server.count("").await.unwrap().deleted, 0);
+    for gone in [
+        server.refused(server.undelete(undeletion(&key.name))).await,
+        server.refused(server.delete(deletion(&key.name))).await,
+        server.refused(server.delete(purge(&key.name))).await,
+    ] {
+        assert_not_found(&gone, &key.name);
+    }
+    for parent in ["projects/acme", "projects/-"] {
+        let lookup = proto::LookupKeyRequest {
+            parent: parent.into(),
+            query: Some(proto::lookup_key_request::Query::ApiKey(api_key.clone())),
+        };
+        let gone = server.keys().lookup_key(lookup).await.unwrap_err();
+        assert_eq!(gone.code(), tonic::Code::NotFound, "{parent}");
+    }
+    let explain = proto::ExplainVerifyRequest {
+        parent: "projects/acme".into(),
+        subject: Some(proto::explain_verify_request::Subject::Name(key.name.clone())),
+        ..Default::default()
+    };
+    assert_not_found(&server.keys().explain_verify(explain).await.unwrap_err(), &key.name);
+    assert_eq!(server.revision().await, head, "it is still in the database");
+    // Nor does it hold its project any more.
+    let delete = proto::DeleteServiceAccountRequest { name: key.service_account, ..Default::default() };
+    server.accounts().delete_service_account(delete).await.unwrap();
+    let delete = proto::DeleteProjectRequest { name: "projects/acme".into(), ..Default::default() };
+    server.projects().delete_project(delete).await.unwrap();
 }
 
 #[tokio::test]

@@ -140,7 +140,7 @@ async fn of_eight_creations_at_once_one_issues_an_api_key() {
         calls.spawn(async move { inner(keys.create_key(create("at-once")).await).unwrap() });
     }
     let answers = calls.join_all().await;
-    assert_eq!(server.revision().await, before + 1);
+    assert_eq!(server.revision().await, before + 2, "a key and its account");
     let issued: Vec<_> = answers.iter().filter(|it| !it.api_key.is_empty()).collect();
     assert_eq!(issued.len(), 1);
     assert!(!issued[0].api_key_already_issued);

@@ -103,7 +103,13 @@ async fn force_takes_everything_but_the_trail() {
     let trail = server.audit().list_audit_events(trail).await.unwrap();
     let trail = trail.into_inner().audit_events;
     let actions: Vec<_> = trail.iter().map(|event| event.action.as_str()).collect();
-    assert_eq!(actions, ["projects.delete", "keys.create", "serviceAccounts.create", "projects.create"]);
+    let expected = [
+        ["serviceAccounts.delete"; 3].as_slice(),
+        &["keys.purge"; 2],
+        &["projects.delete", "keys.create", "serviceAccounts.create", "serviceAccounts.create"],
+        &["projects.create"],
+    ];
+    assert_eq!(actions, expected.concat());
 }
 
 #[tokio::test]

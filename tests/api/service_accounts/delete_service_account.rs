@@ -111,6 +111,26 @@ async fn force_deletes_its_keys_with_it() {
 }
 
 #[tokio::test]
+async fn a_later_account_of_the_same_id_gets_none_of_its_keys() {
+    let (server, _) = with_account().await;
+    let (one, api_key) = key_of(&server, CI).await;
+    let (two, _) = key_of(&server, CI).await;
+    delete_key(&server, &two).await;
+    delete(&server, forced()).await.unwrap();
+    server.service_account("acme", "ci").await;
+    let (of_later, later_api_key) = key_of(&server, CI).await;
+    for key in [&one, &two] {
+        let refused = undelete(&server, key).await.unwrap_err();
+        assert_refused(&refused, "OWNER_GONE", CI);
+    }
+    assert_eq!(server.code(&api_key).await, Code::NotFound);
+    assert_eq!(server.code(&later_api_key).await, Code::Valid);
+    delete_key(&server, &of_later).await;
+    undelete(&server, &of_later).await.unwrap();
+    assert_eq!(server.code(&later_api_key).await, Code::Valid);
+}
+
+#[tokio::test]
 async fn the_owner_of_a_system_key_stays() {
     let (server, _) = with_account().await;
     for name in [SYSTEM, "projects/system/serviceAccounts/root"] {

@@ -1,0 +1,92 @@
+//! Accounts are told apart from later ones of the same id, and deletions go on after their answer.
+//!
+//! Rows from before have the generation 0. Deleted keys that are older than their account belonged to an earlier one.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect::{Dialect, index, number, optional_number, owned_by, primary_key};
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0003_lifecycle"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let generation = |name| number(name).default(0).take();
+        column(manager, "service_accounts", "generation", generation("generation")).await?;
+        let implicit = ColumnDef::new("implicit").boolean().not_null().default(false).take();
+        column(manager, "service_accounts", "implicit", implicit).await?;
+        column(manager, "keys", "account_generation", generation("account_generation")).await?;
+        column(manager, "projects", "delete_time", optional_number("delete_time")).await?;
+        orphan(manager).await?;
+        removals(manager).await?;
+        states(manager).await
+    }
+}
+
+async fn column(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    name: &'static str,
+    mut column: ColumnDef,
+) -> Result<(), DbErr> {
+    if manager.has_column(table, name).await? {
+        return Ok(());
+    }
+    manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await
+}
+
+/// Keys that an account left behind when it was deleted do not pass to one that came later.
+async fn orphan(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let of_key = |column: &'static str| Expr::col(("keys", column));
+    let of_account = |column: &'static str| Expr::col(("service_accounts", column));
+    let later = Query::select()
+        .expr(Expr::val(1))
+        .from("service_accounts")
+        .and_where(of_account("project_id").eq(of_key("project_id")))
+        .and_where(of_account("id").eq(of_key("service_account_id")))
+        .and_where(of_account("create_time").gt(of_key("create_time")))
+        .take();
+    let update = Query::update()
+        .table("keys")
+        .value("account_generation", -1)
+        .and_where(of_key("account_generation").eq(0))
+        .and_where(of_key("delete_time").is_not_null())
+        .and_where(Expr::exists(later))
+        .take();
+    manager.execute(update).await
+}
+
+/// Deleted projects and accounts whose keys are still to follow; one of a project names no account.
+async fn removals(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let dialect = Dialect::of(manager).await?;
+    let table = dialect
+        .table("removals")
+        .col(dialect.text("project_id", 63))
+        .col(dialect.text("service_account_id", 63))
+        .col(number("account_generation"))
+        .col(number("delete_time"))
+        .col(number("purge_time"))
+        .col(dialect.text("actor_account", 63))
+        .col(dialect.text("actor_key", 22))
+        .col(dialect.long_text("peer"))
+        .primary_key(&mut primary_key(&["project_id", "service_account_id", "account_generation"]))
+        .foreign_key(&mut owned_by("removals_project", ("removals", "project_id"), "projects"))
+        .take();
+    manager.create_table(table).await
+}
+
+/// The index that counts are read from has the purge time as well: a key is gone from then on.
+async fn states(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let columns = ["project_id", "lifecycle", "expire_time", "purge_time", "id"];
+    index(manager, "keys", "keys_by_state", &columns).await?;
+    if manager.has_index("keys", "keys_by_lifecycle").await? {
+        manager.drop_index(Index::drop().name("keys_by_lifecycle").table("keys").to_owned()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! The removal of what a deleted project or service account owned, which goes on after that is gone.
+
+use super::{
+    audit::Actor,
+    id::ProjectId,
+    key::Deletion,
+    name::{ProjectName, ServiceAccountName},
+    service_account::Generation,
+};
+
+/// What is still to be done; kept until it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    pub of: Removed,
+    /// Who deleted the owner, and from where: the events of what follows name them as well.
+    pub actor: Actor,
+    pub peer: String,
+}
+
+/// The owner that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// Its keys are purged, its accounts deleted, and its id is free after that.
+    Project(ProjectId),
+    /// Its keys are deleted.
+    ServiceAccount { name: ServiceAccountName, generation: Generation, deletion: Deletion },
+}
+
+impl Removed {
+    /// The name of what is gone.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Project(id) => ProjectName(id.clone()).to_string(),
+            Self::ServiceAccount { name, .. } => name.to_string(),
+        }
+    }
+}
