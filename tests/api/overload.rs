@@ -156,7 +156,6 @@ async fn a_call_that_is_given_up_ends_its_query_in_the_database() {
 
     let server = Server::start_on(Kind::Postgres).await;
     server.project("acme").await;
-    let account = server.service_account("acme", "ci").await;
     never_ending_projects(&server).await;
     let raw = server.database.raw().await;
     let mut giving_up = JoinSet::new();
@@ -174,8 +173,8 @@ async fn a_call_that_is_given_up_ends_its_query_in_the_database() {
         gave_up.unwrap();
     }
     comes_to(&raw, RUNNING, |running| running == 0).await;
-    let get = proto::GetServiceAccountRequest { name: account.name };
-    timeout(PATIENCE, server.accounts().get_service_account(get)).await.unwrap().unwrap();
+    let events = proto::ListAuditEventsRequest { parent: "projects/acme".into(), ..Default::default() };
+    timeout(PATIENCE, server.audit().list_audit_events(events)).await.unwrap().unwrap();
     raw.close().await.unwrap();
     server.stop().await;
 }

@@ -52,12 +52,12 @@ async fn run(server: &Server, method: &str, name: &str, etag: &str, request_id: 
     let (mut keys, mut accounts, mut projects) = (server.keys(), server.accounts(), server.projects());
     macro_rules! request {
         ($request:ident $(, $field:ident: $value:expr)*) => {
-            $request {
-                name: name.into(),
-                etag: etag.into(),
-                request_id: request_id.into(),
-                $($field: $value,)*
-                ..Default::default()
+            {
+                let mut request = $request::default();
+                (request.name, request.etag) = (name.to_string(), etag.to_string());
+                request.request_id = request_id.into();
+                $(request.$field = $value;)*
+                request
             }
         };
     }

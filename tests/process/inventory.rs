@@ -48,6 +48,9 @@ impl Inventory {
                 assert_eq!(logged, times, "{action} of {key:?}");
                 explained += times;
             }
+            let owner = (key.service_account.as_str(), "serviceAccounts.create");
+            assert_eq!(done.get(&owner), Some(&1), "the creation of the owner of {key:?}");
+            explained += 1;
         }
         // The two that are left made the system project and this one.
         assert_eq!(self.events.len() as i32, explained + 2);

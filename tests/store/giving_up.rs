@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     database::{Database, Kind},
-    sample::{acme, first_page, populate},
+    sample::{first_page, populate},
 };
 
 /// How long what happens by itself may take, on a busy machine too.
@@ -75,7 +75,7 @@ pub(crate) async fn a_read_that_is_given_up_ends_in_the_database(database: &Data
         }
         becomes(database, false).await;
     }
-    timeout(PATIENCE, store.service_account(&acme(), &"ci".parse().unwrap())).await.unwrap().unwrap();
+    timeout(PATIENCE, store.events_from(1, 1)).await.unwrap().unwrap();
 }
 
 pub(crate) async fn a_read_that_takes_too_long_is_broken_off(database: &Database, store: &SqlStore) {
@@ -88,7 +88,7 @@ pub(crate) async fn a_read_that_takes_too_long_is_broken_off(database: &Database
         assert!(matches!(read, Err(StoreError::TooSlow(_))), "{read:?}");
     }
     becomes(database, false).await;
-    timeout(PATIENCE, hasty.service_account(&acme(), &"ci".parse().unwrap())).await.unwrap().unwrap();
+    timeout(PATIENCE, hasty.events_from(1, 1)).await.unwrap().unwrap();
     hasty.close().await;
 }
 
