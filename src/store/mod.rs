@@ -1,6 +1,5 @@
 //! The store in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB.
 
-mod answered;
 mod cancel;
 mod changes;
 mod claim;
@@ -77,7 +76,6 @@ pub struct SqlStore {
     db: DatabaseConnection,
     turns: Turns,
     loads: load::Queries,
-    answered: answered::Answered,
     observer: Option<transaction::Observer>,
     options: Options,
 }
@@ -262,13 +260,6 @@ impl Store for SqlStore {
 
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {
         traces::rehash(self, rehashes).await
-    }
-}
-
-impl SqlStore {
-    /// How often a change found that the database had lost others, which it had confirmed.
-    pub fn losses(&self) -> u64 {
-        self.answered.losses()
     }
 }
 
