@@ -55,8 +55,8 @@ use crate::{
         Store, StoreError,
         recorder::{Rehash, Use},
         store::{
-            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, Remembered, RequestDigest,
-            Step, ToGo,
+            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
+            RemovalPlace, RequestDigest, Step, ToGo,
         },
     },
 };
@@ -185,9 +185,13 @@ impl Store for SqlStore {
         read.done(answer)
     }
 
-    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
+    async fn removals(
+        &self,
+        after: Option<&RemovalPlace>,
+        most: u64,
+    ) -> Result<Vec<PlacedRemoval>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = removals::list(&read, most).await;
+        let answer = removals::list(&read, after, most).await;
         read.done(answer)
     }
 
