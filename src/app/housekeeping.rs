@@ -12,7 +12,7 @@ use super::{
     stop::Stop,
 };
 
-/// Keeps house every minute, the first time at once, until it is told to stop; a round under way is ended first.
+/// Keeps house every minute, the first time at once, until it is told to stop; a portion under way is ended first.
 pub(super) async fn keep(service: Service, stop: Stop) {
     let told = stop.told();
     tokio::pin!(told);
@@ -26,31 +26,17 @@ pub(super) async fn keep(service: Service, stop: Stop) {
             _ = ticks.tick() => {}
         }
         let mut round = Round::default();
-        let (done, stopping) = loop {
-            match service.keep_house(&mut round).await {
-                // There may be more; but a stop must not wait for all of it.
-                Ok(true) if !is_told(told.as_mut()).await => {}
-                Ok(more) => break (Ok(()), more),
-                Err(error) => break (Err(error), false),
-            }
-        };
+        // A stop must not wait for all of it.
+        let stopping = service.keep_house(&mut round, told.as_mut()).await;
         tell_of(&round);
-        if stopping {
+        if let Ok(true) = stopping {
             return;
         }
-        tell(outage.note(done.is_err()), done.err());
+        tell(outage.note(stopping.is_err()), stopping.err());
     }
 }
 
 const EVERY: Duration = Duration::from_secs(60);
-
-async fn is_told(told: impl Future<Output = ()>) -> bool {
-    tokio::select! {
-        biased;
-        () = told => true,
-        () = std::future::ready(()) => false,
-    }
-}
 
 fn tell_of(round: &Round) {
     let (purged, removed, skipped) = (round.purged(), round.removed(), round.skipped());

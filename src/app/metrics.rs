@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::{KeyValue, metrics::Meter};
 
-use crate::{audit::Decisions, cache::Cache, grpc::proto, ports::Changes, store::SqlStore};
+use crate::{audit::Decisions, cache::Cache, grpc::proto, ports::Changes};
 
 /// Every verification that was decided, by the code that it was answered with.
 pub(super) fn decisions(meter: &Meter, decisions: Arc<Decisions>) {
@@ -17,15 +17,6 @@ pub(super) fn decisions(meter: &Meter, decisions: Arc<Decisions>) {
                 counter.observe(count, &[KeyValue::new("code", name)]);
             }
         })
-        .build();
-}
-
-/// How often the database lost what it had confirmed.
-pub(super) fn losses(meter: &Meter, store: Arc<SqlStore>) {
-    meter
-        .u64_observable_counter("keystile.database.losses")
-        .with_description("Times that the database was found to have lost changes that were answered.")
-        .with_callback(move |counter| counter.observe(store.losses(), &[]))
         .build();
 }
 

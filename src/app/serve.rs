@@ -50,7 +50,6 @@ impl App {
         let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _, Arc::clone(&self.clock));
         let metrics = Metrics::new();
         metrics::decisions(&metrics.meter(), queue.decisions());
-        metrics::losses(&metrics.meter(), Arc::clone(&self.store));
         metrics::rewinds(&metrics.meter(), Arc::clone(&self.cache));
         let observer = Observer::new(&metrics.meter(), Arc::clone(&self.clock), traces(&self.traces)?);
         let observer = Arc::new(observer);

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use async_trait::async_trait;
+
 use crate::{
     domain::time::Timestamp,
     ports::{Clock, Moment, Random},
@@ -66,6 +68,7 @@ impl SystemClock {
     }
 }
 
+#[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         self.moment().now
@@ -73,6 +76,10 @@ impl Clock for SystemClock {
 
     fn uptime(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
     }
 
     fn moment(&self) -> Moment {

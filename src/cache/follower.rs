@@ -145,17 +145,18 @@ impl Cache {
             let mut seen = self.seen();
             // What was read since may be from before the end was, and is not followed from there.
             self.freshness.begin_era();
-            mem::replace(&mut *seen, Seen::new(end)).end().head
+            mem::replace(&mut *seen, Seen::new(end)).newest_head()
         };
         self.kept.clear();
-        self.move_to(Point::new(self.freshness.era(), end.head.revision));
+        // Before the position moves: whoever sees that it did knows why.
         {
             let mut rewinds = self.rewinds.lock().unwrap_or_else(PoisonError::into_inner);
             *rewinds = Rewinds { number: rewinds.number + 1, to: end.head.revision };
         }
+        self.move_to(Point::new(self.freshness.era(), end.head.revision));
         error!(
-            change_log.followed_to = before.revision,
-            change_log.followed_to.hash = hex(&before.hash),
+            change_log.seen = before.revision,
+            change_log.seen.hash = hex(&before.hash),
             change_log.head = end.head.revision,
             change_log.head.hash = hex(&end.head.hash),
             "the change log went backwards or was replaced: the database lost changes that this node has seen; \

@@ -73,7 +73,12 @@ impl Seen {
 
     /// The newest revision that there is known to be.
     pub(super) fn newest(&self) -> Revision {
-        self.hashes.last_key_value().map_or(0, |(revision, _)| *revision)
+        self.newest_head().revision
+    }
+
+    pub(super) fn newest_head(&self) -> Head {
+        let newest = self.hashes.last_key_value();
+        newest.map_or(self.end.head, |(revision, hash)| Head { revision: *revision, hash: *hash })
     }
 
     pub(super) fn is_contradicted(&self) -> bool {

@@ -101,7 +101,7 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(RETRY_AFTER));
                 Self::with_error_details(Code::Unavailable, message, details)
             }
-            Error::RevisionAhead { revision, head } => {
+            Error::RevisionAhead { revision, head } | Error::LogReplaced { revision, head } => {
                 let details = info(
                     ErrorReason::RevisionAhead,
                     [("revision", revision.to_string()), ("head_revision", head.to_string())],

@@ -145,12 +145,19 @@ impl<C: Credentials> State<C> {
         Ok(())
     }
 
-    /// Fails when the log lost what was sent already: what comes in its place would seem to be known.
+    /// Fails when the log went backwards: it may have lost what was sent already, even if it has grown beyond that since, and
+    /// what came in its place would never be sent. Only whoever has nothing misses nothing.
     fn check_log(&mut self) -> Result<(), Error> {
         let (Rewinds { number, to }, after) = (self.watch.service.rewinds(), self.watch.wanted.after);
-        if std::mem::replace(&mut self.rewinds, number) != number && after > to {
-            return Err(Error::RevisionAhead { revision: after, head: to });
+        if std::mem::replace(&mut self.rewinds, number) == number || after == 0 {
+            return Ok(());
         }
-        Ok(())
+        let ahead = after > to;
+        let (revision, head) = (after, to);
+        Err(if ahead {
+            Error::RevisionAhead { revision, head }
+        } else {
+            Error::LogReplaced { revision, head }
+        })
     }
 }

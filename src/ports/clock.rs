@@ -2,13 +2,19 @@
 
 use std::{fmt::Debug, time::Duration};
 
+use async_trait::async_trait;
+
 use crate::domain::time::Timestamp;
 
+#[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// How long the process has run, which no correction of the time of day disturbs.
     fn uptime(&self) -> Duration;
+
+    /// Resolves when so much time has passed.
+    async fn sleep(&self, span: Duration);
 
     fn moment(&self) -> Moment {
         Moment { now: self.now(), uptime: self.uptime() }

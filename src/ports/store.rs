@@ -10,7 +10,7 @@ use crate::domain::{
     digest::{PepperCheck, PepperVersion},
     filter::Filter,
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
-    key::Key,
+    key::{Deletion, Key},
     listing::{AccountOrder, AccountTest, EventTest, KeyOrder, KeyTest},
     name::Scope,
     page::{Cursor, Page},
@@ -113,8 +113,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Placed>, StoreError>;
     /// The implicit accounts that own some of `keys`, and no others.
     async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError>;
-    /// Removals that are not finished; one that cannot be read spoils no other.
-    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError>;
+    /// The first of the removals that are not finished, or those behind `after`.
+    async fn removals(
+        &self,
+        after: Option<&RemovalPlace>,
+        most: u64,
+    ) -> Result<Vec<PlacedRemoval>, StoreError>;
     /// Forgets a removal that has left nothing to do. No change in the sense of the log: it has told of everything.
     async fn finish(&self, removal: &Removal) -> Result<(), StoreError>;
 
@@ -191,6 +195,21 @@ pub enum ToGo<'a> {
 pub struct Placed {
     pub place: Cursor,
     pub key: Result<Key, StoreError>,
+}
+
+/// A removal's place in the order of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemovalPlace {
+    pub project: String,
+    pub service_account: String,
+    pub generation: Generation,
+}
+
+/// A removal with its place; one that cannot be read has a place as well.
+#[derive(Debug)]
+pub struct PlacedRemoval {
+    pub place: RemovalPlace,
+    pub removal: Result<Removal, StoreError>,
 }
 
 /// A service account's display name, and since when there is such an account.
@@ -300,6 +319,15 @@ pub enum Write {
     BeginRemoval(Removal),
     InsertKey(Key),
     UpdateKey(Key),
+    /// Deletes it after its owner, in whatever state it is; nothing else of it changes.
+    DeleteKey {
+        project: ProjectId,
+        id: KeyId,
+        revision: Revision,
+        deletion: Deletion,
+        /// When that is done.
+        time: Timestamp,
+    },
     PurgeKey {
         project: ProjectId,
         id: KeyId,

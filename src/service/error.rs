@@ -45,6 +45,10 @@ pub enum Error {
     RevisionNotReached { min_revision: Revision, revision: Revision },
     #[error("revision {revision} is ahead of the change log, which ends with {head}")]
     RevisionAhead { revision: Revision, head: Revision },
+    #[error(
+        "the database lost changes: the change log, which ends with {head}, is not the one that was followed to {revision}"
+    )]
+    LogReplaced { revision: Revision, head: Revision },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -32,8 +32,16 @@ use super::{
 /// How many keys go in one commit: each takes a few statements, while all other changes wait.
 const PORTION: u64 = 50;
 
+/// Of so many parts of the time, one at the most goes into portions: all other changes have the rest.
+const SHARE: u32 = 4;
+
 /// How long a call goes on with what it began before it answers.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long to leave the database to other changes after a portion that took this long, their turns included.
+pub(super) fn rest_after(portion: Duration) -> Duration {
+    portion * (SHARE - 1)
+}
 
 /// How far a walk through keys that are to go has come.
 #[derive(Debug, Default)]
@@ -53,13 +61,20 @@ impl Service {
         }
         let end = self.clock.uptime() + PATIENCE;
         let mut progress = Progress::default();
-        while self.clock.uptime() < end {
+        loop {
+            let began = self.clock.uptime();
             match self.remove_portion(removal, &mut progress).await {
                 // Housekeeping is at it as well, here or elsewhere.
                 Ok(true) | Err(Error::Conflict { .. }) => {}
                 // The deletion is made; of what fails after it, housekeeping tells.
                 Ok(false) | Err(_) => return,
             }
+            let now = self.clock.uptime();
+            let rest = rest_after(now.saturating_sub(began));
+            if now + rest >= end {
+                return;
+            }
+            self.clock.sleep(rest).await;
         }
     }
 
@@ -205,5 +220,6 @@ fn deletion_after_owner(key: &Key, deletion: Deletion, now: Timestamp) -> Step {
         after: Some(describe::key(&after)),
         time: now,
     };
-    (target, vec![Write::UpdateKey(after)])
+    let (project, id, revision) = (key.project.clone(), key.id, key.revision);
+    (target, vec![Write::DeleteKey { project, id, revision, deletion, time: now }])
 }

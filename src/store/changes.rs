@@ -24,7 +24,11 @@ use crate::{
 use super::{
     commit::{Stop, insert},
     removals,
-    rows::{self, key_terms, keys, projects, secrets, service_accounts},
+    rows::{
+        self, key_terms,
+        keys::{self, lifecycle},
+        projects, secrets, service_accounts,
+    },
     transaction::Transaction,
 };
 
@@ -75,6 +79,24 @@ pub(super) async fn apply(tx: &Transaction, write: &Write, revision: Revision) -
             insert_terms(tx, key, key_terms::of(key)).await
         }
         Write::UpdateKey(key) => update_key(tx, key, revision).await,
+        Write::DeleteKey { project, id, revision: read_at, deletion, time } => {
+            let mark = keys::ActiveModel {
+                delete_time: Set(Some(deletion.time.as_micros())),
+                purge_time: Set(deletion.purge_time.as_micros()),
+                lifecycle: Set(lifecycle::DELETED),
+                update_time: Set(time.as_micros()),
+                revision: Set(revision),
+                ..Default::default()
+            };
+            let marked = keys::Entity::update_many()
+                .set(mark)
+                .filter(keys::Column::ProjectId.eq(project.as_str()))
+                .filter(keys::Column::Id.eq(id.as_uuid()))
+                .filter(keys::Column::Revision.eq(*read_at))
+                .exec(tx)
+                .await?;
+            one(marked.rows_affected)
+        }
         Write::PurgeKey { project, id, revision } => {
             let gone = keys::Entity::delete_many()
                 .filter(keys::Column::ProjectId.eq(project.as_str()))

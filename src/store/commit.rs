@@ -78,7 +78,7 @@ where
 
 async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
     let writing = store.write(store.turns.change().await?).await?;
-    let events = match change(store, &writing.tx, commit).await {
+    let events = match change(&writing.tx, commit).await {
         Ok(events) => events,
         Err(stop) => {
             writing.undo().await;
@@ -97,7 +97,6 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, Stop> {
     if let Err(error) = committed {
         is_made_all_the_same(store, last, error).await?;
     }
-    store.answered.note(last);
     Ok(events)
 }
 
@@ -115,9 +114,8 @@ async fn is_made_all_the_same(store: &SqlStore, made: Head, error: Uncommitted) 
     }
 }
 
-async fn change(store: &SqlStore, tx: &Transaction, commit: &Commit) -> Result<Vec<Head>, Stop> {
+async fn change(tx: &Transaction, commit: &Commit) -> Result<Vec<Head>, Stop> {
     let mut head = lock_head(tx).await?;
-    store.answered.compare(head);
     // First of all, so that a request that is repeated while it runs is known for what it is.
     if let Some(request) = &commit.remember {
         let row = requests::Model::from(request).into_active_model();

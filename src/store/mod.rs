@@ -1,6 +1,5 @@
 //! The store in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB.
 
-mod answered;
 mod cancel;
 mod changes;
 mod claim;
@@ -56,8 +55,8 @@ use crate::{
         Store, StoreError,
         recorder::{Rehash, Use},
         store::{
-            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, Remembered, RequestDigest,
-            Step, ToGo,
+            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
+            RemovalPlace, RequestDigest, Step, ToGo,
         },
     },
 };
@@ -77,7 +76,6 @@ pub struct SqlStore {
     db: DatabaseConnection,
     turns: Turns,
     loads: load::Queries,
-    answered: answered::Answered,
     observer: Option<transaction::Observer>,
     options: Options,
 }
@@ -187,9 +185,13 @@ impl Store for SqlStore {
         read.done(answer)
     }
 
-    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
+    async fn removals(
+        &self,
+        after: Option<&RemovalPlace>,
+        most: u64,
+    ) -> Result<Vec<PlacedRemoval>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = removals::list(&read, most).await;
+        let answer = removals::list(&read, after, most).await;
         read.done(answer)
     }
 
@@ -262,13 +264,6 @@ impl Store for SqlStore {
 
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {
         traces::rehash(self, rehashes).await
-    }
-}
-
-impl SqlStore {
-    /// How often a change found that the database had lost others, which it had confirmed.
-    pub fn losses(&self) -> u64 {
-        self.answered.losses()
     }
 }
 

@@ -8,7 +8,6 @@ use crate::ports::StoreError;
 
 use super::{
     SqlStore,
-    answered::Answered,
     cancel::Canceller,
     load::Queries,
     pools::{Target, Use},
@@ -62,7 +61,6 @@ impl SqlStore {
             turns: Turns::new(&target, shares.turns(), patience),
             loads: Queries::new(db.get_database_backend()),
             db,
-            answered: Answered::default(),
             observer: None,
             options,
         })

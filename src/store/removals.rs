@@ -12,7 +12,10 @@ use crate::{
         removal::{Removal, Removed},
         service_account::ServiceAccount,
     },
-    ports::StoreError,
+    ports::{
+        StoreError,
+        store::{PlacedRemoval, RemovalPlace},
+    },
 };
 
 use super::{
@@ -25,11 +28,13 @@ use super::{
 
 pub(super) async fn list(
     db: &DatabaseConnection,
+    after: Option<&RemovalPlace>,
     most: u64,
-) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
+) -> Result<Vec<PlacedRemoval>, StoreError> {
     use removals::Column;
 
     let rows = removals::Entity::find()
+        .filter(after.map_or_else(Condition::all, behind))
         .order_by_asc(Column::ProjectId)
         .order_by_asc(Column::ServiceAccountId)
         .order_by_asc(Column::AccountGeneration)
@@ -37,7 +42,26 @@ pub(super) async fn list(
         .all(db)
         .await
         .map_err(failed)?;
-    Ok(rows.into_iter().map(TryInto::try_into).collect())
+    let placed = |row: removals::Model| PlacedRemoval {
+        place: RemovalPlace {
+            project: row.project_id.clone(),
+            service_account: row.service_account_id.clone(),
+            generation: row.account_generation,
+        },
+        removal: row.try_into(),
+    };
+    Ok(rows.into_iter().map(placed).collect())
+}
+
+fn behind(place: &RemovalPlace) -> Condition {
+    use removals::Column;
+
+    let of_project = Column::ProjectId.eq(place.project.as_str());
+    let of_account = of_project.clone().and(Column::ServiceAccountId.eq(place.service_account.as_str()));
+    Condition::any()
+        .add(Column::ProjectId.gt(place.project.as_str()))
+        .add(of_project.and(Column::ServiceAccountId.gt(place.service_account.as_str())))
+        .add(of_account.and(Column::AccountGeneration.gt(place.generation)))
 }
 
 pub(super) async fn finish(store: &SqlStore, removal: &Removal) -> Result<(), StoreError> {

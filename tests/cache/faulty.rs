@@ -30,8 +30,8 @@ use keystile::{
         Store, StoreError,
         recorder::{Rehash, Use},
         store::{
-            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, Remembered, RequestDigest,
-            Step, ToGo,
+            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
+            RemovalPlace, RequestDigest, Step, ToGo,
         },
     },
     store::SqlStore,
@@ -244,8 +244,12 @@ impl Store for Faulty {
         self.real.implicit_owners(keys).await
     }
 
-    async fn removals(&self, most: u64) -> Result<Vec<Result<Removal, StoreError>>, StoreError> {
-        self.real.removals(most).await
+    async fn removals(
+        &self,
+        after: Option<&RemovalPlace>,
+        most: u64,
+    ) -> Result<Vec<PlacedRemoval>, StoreError> {
+        self.real.removals(after, most).await
     }
 
     async fn finish(&self, removal: &Removal) -> Result<(), StoreError> {

@@ -82,6 +82,7 @@ impl TokioClock {
     }
 }
 
+#[async_trait::async_trait]
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(0).after(self.uptime())
@@ -90,6 +91,10 @@ impl Clock for TokioClock {
     #[expect(clippy::disallowed_methods, reason = "this is a clock")]
     fn uptime(&self) -> Duration {
         Instant::now() - self.0
+    }
+
+    async fn sleep(&self, span: Duration) {
+        sleep(span).await;
     }
 }
 

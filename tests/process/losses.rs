@@ -8,9 +8,21 @@ use crate::{
     },
 };
 
+const NOTICED: &str = "the change log went backwards or was replaced";
+
 #[tokio::test]
-async fn a_database_that_lost_answered_changes_is_told_loudly() {
-    let database = Database::empty(Kind::Postgres).await;
+async fn a_postgres_that_lost_answered_changes_is_told_loudly() {
+    told_loudly(Kind::Postgres).await;
+}
+
+/// There is no other process that could know better.
+#[tokio::test]
+async fn a_file_that_lost_answered_changes_is_told_loudly() {
+    told_loudly(Kind::Sqlite).await;
+}
+
+async fn told_loudly(kind: Kind) {
+    let database = Database::empty(kind).await;
     let home = Home::on(&database);
     let serving = home.serve().await;
     let caller = serving.caller(&serving.root().await);
@@ -19,25 +31,28 @@ async fn a_database_that_lost_answered_changes_is_told_loudly() {
     for _ in 0..3 {
         caller.create_key("lost").await;
     }
-    for sql in [
-        format!("DELETE FROM keys WHERE revision > {kept}"),
-        format!(
-            "UPDATE change_head SET (revision, hash) = (SELECT revision, hash FROM audit_events WHERE revision = {kept})"
-        ),
-        format!("DELETE FROM audit_events WHERE revision > {kept}"),
-    ] {
-        database.execute(&sql).await;
-    }
-    let (key, _) = caller.create_key("first of the new history").await;
+    // At once, as a restore does it.
+    let rewind = format!(
+        "BEGIN; DELETE FROM keys WHERE revision > {kept}; DELETE FROM audit_events WHERE revision > {kept}; \
+         UPDATE change_head SET revision = {kept}, \
+         hash = (SELECT hash FROM audit_events WHERE revision = {kept}); COMMIT"
+    );
+    database.execute(&rewind).await;
+    let (key, api_key) = caller.create_key("first of the new history").await;
     // The account that came with it was first.
-    assert_eq!(key.revision, kept + 2);
-    let line = serving.process.tells("the database lost changes that were answered").await;
+    assert_eq!(key.revision, kept + 2, "the database's truth counts");
+    let line = serving.process.tells(NOTICED).await;
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["level"], "ERROR", "{line}");
-    assert_eq!(line["revision.answered"], kept + 6, "{line}");
-    assert_eq!(line["revision.found"], kept, "{line}");
-    let metrics = get(serving.metrics, "/metrics").await;
-    assert!(metrics.contains("\nkeystile_database_losses_total 1\n"), "{metrics}");
+    // Each key came with an account.
+    assert_eq!(line["change_log.seen"], kept + 6, "{line}");
+    // It is noticed before the new key or by it.
+    let head = line["change_log.head"].as_i64().unwrap();
+    assert!(head == kept || head == kept + 2, "{line}");
+    assert_eq!(caller.code(&api_key).await, keystile::grpc::proto::Code::Valid);
     caller.whole_log().await;
-    serving.stop().await;
+    let metrics = get(serving.metrics, "/metrics").await;
+    assert!(metrics.contains("\nkeystile_change_log_rewinds_total 1\n"), "{metrics}");
+    let ended = serving.stop().await;
+    assert_eq!(ended.stderr.matches(NOTICED).count(), 1, "{ended:?}");
 }

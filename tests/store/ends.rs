@@ -144,8 +144,8 @@ pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Da
     assert!(matches!(error, CommitError::Exists(Existing::Project)), "{error:?}");
 
     let unfinished = || async {
-        let found = store.removals(10).await.unwrap();
-        found.into_iter().collect::<Result<Vec<_>, _>>().unwrap()
+        let found = store.removals(None, 10).await.unwrap();
+        found.into_iter().map(|it| it.removal.unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(unfinished().await, std::slice::from_ref(&removal));
     store.finish(&removal).await.unwrap();
@@ -177,8 +177,8 @@ pub(crate) async fn a_removal_reads_back_until_it_is_finished(_: &Database, stor
     };
     write(store, vec![Write::BeginRemoval(removal(7)), Write::BeginRemoval(removal(8))]).await;
     store.finish(&removal(7)).await.unwrap();
-    let left: Vec<_> = store.removals(10).await.unwrap().into_iter().map(Result::unwrap).collect();
-    assert_eq!(left, [removal(8)]);
+    let left = store.removals(None, 10).await.unwrap();
+    assert_eq!(left.into_iter().map(|it| it.removal.unwrap()).collect::<Vec<_>>(), [removal(8)]);
 }
 
 pub(crate) async fn implicit_owners_are_those_of_no_other_key(_: &Database, store: &SqlStore) {

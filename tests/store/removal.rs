@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    future::{pending, ready},
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -18,32 +20,46 @@ use keystile::{
         labels::Metadata,
         name::{KeyName, ServiceAccountName},
         project::{Environments, Retention},
+        removal::{Removal, Removed},
         time::Timestamp,
     },
-    ports::{Clock, Store},
+    ports::{Clock, Store, store::Write},
     service::{Call, Error, NewProject, NewServiceAccount, Round, Service},
     store::SqlStore,
 };
 
 use crate::{
     database::{Database, Kind},
-    sample::{account_id, acme, at, insert_keys, key, key_id},
+    sample::{account_id, acme, at, insert_keys, key, key_id, write},
 };
 
 /// How many events one commit may make.
 const PORTION: usize = 50;
 
-/// The uptime is a second later each time that it is read: a call goes on for two portions.
+/// The uptime is a quarter of a second later each time that it is read, so each portion takes that long, and a call
+/// goes on for three portions and the rests between them.
 #[derive(Debug, Default)]
-struct Ticking(AtomicU64);
+struct Ticking {
+    millis: AtomicU64,
+    rests: Mutex<Vec<Duration>>,
+}
 
+const TICK: Duration = Duration::from_millis(250);
+
+#[async_trait::async_trait]
 impl Clock for Ticking {
     fn now(&self) -> Timestamp {
         at(1_000)
     }
 
     fn uptime(&self) -> Duration {
-        Duration::from_secs(self.0.fetch_add(1, SeqCst))
+        Duration::from_millis(self.millis.fetch_add(250, SeqCst))
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.rests.lock().unwrap().push(span);
+        self.millis.fetch_add(u64::try_from(span.as_millis()).unwrap(), SeqCst);
+        tokio::task::yield_now().await;
     }
 }
 
@@ -52,16 +68,24 @@ struct Replica {
     service: Service,
     store: Arc<SqlStore>,
     commits: Arc<Mutex<Vec<usize>>>,
+    /// What it wrote but for events, table by table.
+    writes: Arc<Mutex<BTreeMap<String, usize>>>,
+    clock: Arc<Ticking>,
 }
 
 impl Replica {
     async fn on(database: &Database) -> Self {
         let mut store = database.open().await;
         let commits = Arc::new(Mutex::new(vec![0]));
-        let seen = commits.clone();
+        let writes = Arc::new(Mutex::new(BTreeMap::new()));
+        let (seen, written) = (commits.clone(), writes.clone());
         store.observe(move |statement| {
             let mut commits = seen.lock().unwrap();
             let sql = statement.sql.replace(['"', '`'], "");
+            let words: Vec<_> = sql.split_whitespace().take(3).collect();
+            if ["INSERT", "UPDATE", "DELETE"].contains(&words[0]) || sql.contains("key_terms") {
+                *written.lock().unwrap().entry(words.join(" ")).or_default() += 1;
+            }
             if sql.starts_with("INSERT INTO audit_events") {
                 *commits.last_mut().unwrap() += 1;
             } else if sql.starts_with("UPDATE change_head") {
@@ -71,8 +95,9 @@ impl Replica {
         let store = Arc::new(store);
         let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
         let (clock, random) = (Arc::new(Ticking::default()), World::system().random);
-        let service = Service::new(store.clone() as Arc<dyn Store>, clock, random, peppers, Arc::new(()));
-        Self { service, store, commits }
+        let service =
+            Service::new(store.clone() as Arc<dyn Store>, clock.clone(), random, peppers, Arc::new(()));
+        Self { service, store, commits, writes, clock }
     }
 
     /// The most events that one commit has made.
@@ -109,7 +134,7 @@ impl Replica {
 
     async fn keep_house(&self) -> Round {
         let mut round = Round::default();
-        while self.service.keep_house(&mut round).await.unwrap() {}
+        assert!(!self.service.keep_house(&mut round, pin!(pending())).await.unwrap());
         round
     }
 
@@ -168,7 +193,9 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     server.service.delete_service_account(&call(), &ci(), "", true).await.unwrap();
     assert!(matches!(server.service.get_service_account(&ci()).await, Err(Error::NotFound { .. })));
     let deleted = targets(&trail(store).await, "keys.delete");
-    assert_eq!(deleted, 2 * PORTION, "for so long the call goes on");
+    assert_eq!(deleted, 3 * PORTION, "for so long the call goes on");
+    // Its portions have a quarter of the time.
+    assert_eq!(*server.clock.rests.lock().unwrap(), [3 * TICK; 2]);
     for n in 0..KEYS as u64 {
         let loaded = store.load(&[key_id(n)]).await.unwrap();
         assert!(loaded.key(key_id(n)).unwrap().is_none(), "none of them verifies");
@@ -178,13 +205,30 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     // Another process finds what is left to do.
     let other = Replica::on(database).await;
     assert_eq!(other.keep_house().await.removed(), KEYS - deleted);
+    let rests = other.clock.rests.lock().unwrap().clone();
+    assert!(rests.len() > 2 && rests.iter().all(|rest| *rest == 3 * TICK), "{rests:?}");
+    // Of a key only what changes is written, in one statement.
+    let writes = other.writes.lock().unwrap().clone();
+    let of_keys: Vec<_> = writes.iter().filter(|(what, _)| !what.contains("audit_events")).collect();
+    assert_eq!(writes.get("UPDATE keys SET"), Some(&(KEYS - deleted)), "{writes:?}");
+    assert!(
+        !of_keys.iter().any(|(what, _)| what.contains("secrets") || what.contains("key_terms")),
+        "{of_keys:?}"
+    );
     assert_eq!(targets(&trail(store).await, "keys.delete"), KEYS);
+    let events = store.events_from(1, 10_000).await.unwrap();
+    let revisions: BTreeMap<_, _> = events.into_iter().map(|event| (event.target, event.revision)).collect();
     for n in 0..KEYS as u64 {
-        let key = store.key(&acme(), key_id(n)).await.unwrap().unwrap();
+        let stored = store.key(&acme(), key_id(n)).await.unwrap().unwrap();
         let purge_time = at(1_000).after(Retention::default().as_duration());
-        assert_eq!(key.deletion, Some(Deletion { time: at(1_000), purge_time }));
+        let deletion = Deletion { time: at(1_000), purge_time };
+        let before = Key { account_generation: stored.account_generation, ..key(n) };
+        let deleted = Key { revision: stored.revision, ..before.follow_owner(deletion, at(1_000)) };
+        assert_eq!(format!("{stored:?}"), format!("{deleted:?}"));
+        let name = KeyName { project: acme(), key: key_id(n) }.to_string();
+        assert_eq!(revisions.get(&name), Some(&stored.revision));
     }
-    assert!(store.removals(1).await.unwrap().is_empty());
+    assert!(store.removals(None, 1).await.unwrap().is_empty());
 
     server.service.delete_project(&call(), &acme(), "", true).await.unwrap();
     assert!(matches!(server.service.get_project(&acme()).await, Err(Error::NotFound { .. })));
@@ -198,7 +242,7 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     assert_eq!(targets(&trail, "serviceAccounts.delete"), 2);
     assert_eq!(targets(&trail, "projects.delete"), 1);
     assert_eq!(server.largest_commit().max(other.largest_commit()), PORTION);
-    assert!(store.removals(1).await.unwrap().is_empty());
+    assert!(store.removals(None, 1).await.unwrap().is_empty());
     server.create_project().await.unwrap();
     server.close().await;
     other.close().await;
@@ -218,7 +262,7 @@ pub(crate) async fn replicas_finish_a_removal_side_by_side(database: &Database, 
     tokio::join!(one.keep_house(), two.keep_house());
     one.keep_house().await;
     assert_eq!(targets(&trail(store).await, "keys.purge"), KEYS + 1);
-    assert!(store.removals(1).await.unwrap().is_empty());
+    assert!(store.removals(None, 1).await.unwrap().is_empty());
     assert!(store.project(&acme()).await.unwrap().is_none());
     one.create_project().await.unwrap();
     one.close().await;
@@ -257,5 +301,68 @@ pub(crate) async fn what_cannot_be_read_stops_no_purge(database: &Database, stor
         assert_eq!(left.is_some(), stuck == 1 && n == 105, "{n}");
     }
     assert!(store.key(&acme(), key_id(200)).await.unwrap().is_some(), "its time has not come");
+    server.close().await;
+}
+
+/// An account `ci` of this generation, which is gone and leaves its keys behind.
+fn left_behind(generation: i64) -> Removal {
+    let deletion = Deletion { time: at(900), purge_time: at(9_000) };
+    Removal {
+        of: Removed::ServiceAccount { name: ci(), generation, deletion },
+        actor: call().actor,
+        peer: call().peer,
+    }
+}
+
+pub(crate) async fn tasks_of_housekeeping_take_turns(database: &Database, store: &SqlStore) {
+    const KEYS: u64 = 3 * PORTION as u64;
+
+    let server = Replica::on(database).await;
+    server.populate(0).await;
+    // The large one comes first in every order.
+    let large = (0..KEYS).map(|n| Key { account_generation: 10_001, ..key(n) });
+    insert_keys(store, large.chain([Key { account_generation: 10_002, ..key(900) }])).await;
+    let deletion = Some(Deletion { time: at(1), purge_time: at(2) });
+    insert_keys(store, [Key { deletion, account_generation: 3, ..key(901) }]).await;
+    let removals = [10_001, 10_002].map(|generation| Write::BeginRemoval(left_behind(generation)));
+    write(store, removals.into()).await;
+
+    // It stops after a portion if it is told to.
+    let mut round = Round::default();
+    assert!(server.service.keep_house(&mut round, pin!(ready(()))).await.unwrap());
+    assert_eq!((round.removed(), round.purged()), (0, 0));
+
+    let before = store.head().await.unwrap().revision;
+    let round = server.keep_house().await;
+    assert_eq!((round.removed(), round.purged()), (KEYS as usize + 1, 1));
+    let events = store.events_from(before + 1, 1_000).await.unwrap();
+    let place = |n| {
+        let name = KeyName { project: acme(), key: key_id(n) }.to_string();
+        events.iter().position(|event| event.target == name).unwrap()
+    };
+    assert!(place(900) <= PORTION + 1, "the small one does not wait for the large one");
+    assert!(place(901) <= PORTION + 1, "nor does the purge");
+    assert!(store.removals(None, 1).await.unwrap().is_empty());
+    server.close().await;
+}
+
+/// Removals that are never finished, more than are looked up at a time, keep none from being.
+pub(crate) async fn removals_that_cannot_be_finished_starve_no_other(database: &Database, store: &SqlStore) {
+    const STUCK: usize = 120;
+
+    let server = Replica::on(database).await;
+    server.populate(0).await;
+    let removals = (0..=STUCK as i64).map(|n| Write::BeginRemoval(left_behind(10_000 + n)));
+    write(store, removals.collect()).await;
+    let last = 10_000 + STUCK as i64;
+    let damage = format!("UPDATE removals SET actor_account = '?' WHERE account_generation < {last}");
+    database.execute(&damage).await;
+    insert_keys(store, [Key { account_generation: last, ..key(1) }]).await;
+    let round = server.keep_house().await;
+    assert_eq!((round.removed(), round.skipped()), (1, STUCK));
+    let left = store.removals(None, 1_000).await.unwrap();
+    assert_eq!(left.len(), STUCK);
+    assert!(left.iter().all(|it| it.removal.is_err()));
+    assert_eq!(store.removals(Some(&left[5].place), 2).await.unwrap()[0].place, left[6].place);
     server.close().await;
 }

@@ -258,6 +258,7 @@ impl TestClock {
     }
 }
 
+#[async_trait::async_trait]
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
@@ -268,4 +269,7 @@ impl Clock for TestClock {
         let now = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
         Duration::from_micros(now - start)
     }
+
+    /// Nothing is measured to take time, so nobody has to wait.
+    async fn sleep(&self, _span: Duration) {}
 }

@@ -138,6 +138,7 @@ async fn pages_lose_and_repeat_nothing() {
 #[derive(Debug, Default)]
 struct Slow(AtomicU64);
 
+#[async_trait::async_trait]
 impl Clock for Slow {
     fn now(&self) -> Timestamp {
         START
@@ -146,6 +147,8 @@ impl Clock for Slow {
     fn uptime(&self) -> Duration {
         Duration::from_secs(self.0.fetch_add(1, Relaxed))
     }
+
+    async fn sleep(&self, _span: Duration) {}
 }
 
 #[tokio::test]

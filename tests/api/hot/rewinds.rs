@@ -24,6 +24,21 @@ impl Server {
         self.database.execute(&cut).await;
     }
 
+    /// Puts another change in the place of the last one, and one more behind it.
+    async fn replace_last(&self) {
+        self.database
+            .execute(
+                "BEGIN IMMEDIATE; \
+                 UPDATE audit_events SET hash = randomblob(32) WHERE revision = (SELECT revision FROM change_head); \
+                 CREATE TEMP TABLE one_more AS SELECT * FROM audit_events ORDER BY revision DESC LIMIT 1; \
+                 UPDATE one_more SET revision = revision + 1, previous_hash = hash, hash = randomblob(32); \
+                 INSERT INTO audit_events SELECT * FROM one_more; \
+                 UPDATE change_head SET revision = (SELECT revision FROM one_more), \
+                 hash = (SELECT hash FROM one_more); COMMIT",
+            )
+            .await;
+    }
+
     async fn rewinds(&self) -> String {
         let page = get(self.metrics, "/metrics").await;
         let found = page.lines().find_map(|line| line.strip_prefix("keystile_change_log_rewinds_total "));
@@ -73,4 +88,26 @@ async fn lost_changes_are_noticed_and_counted_and_end_the_watch_that_saw_them() 
     };
     assert_eq!((event.revision, event.action.as_str()), (kept + 1, "keys.revoke"));
     assert_eq!(server.rewinds().await, "1", "once is enough");
+}
+
+/// By the time that it is noticed, the log has grown beyond what was sent: to go on there would leave a change out.
+#[tokio::test]
+async fn a_log_that_is_another_ends_a_watch_however_long_it_is() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let head = server.caught_up().await;
+    let request = |after_revision| WatchAuditEventsRequest {
+        parent: "projects/-".into(),
+        after_revision,
+        heartbeat_interval: Some(span(60 * std::time::Duration::from_secs(1))),
+    };
+    let mut watch = server.watch_as(&server.root, request(head)).await.unwrap();
+    assert!(matches!(watch.message().await.unwrap().unwrap().content, Some(Content::Heartbeat(_))));
+    server.replace_last().await;
+    let end = timeout(PATIENCE, watch.message()).await.expect("it does not end").unwrap_err();
+    assert_eq!(reason(&end, tonic::Code::OutOfRange), "REVISION_AHEAD");
+    assert!(end.message().starts_with("the database lost changes: the change log"), "{end:?}");
+    assert_eq!(metadata(&end, "revision"), Some(head.to_string()));
+    assert_eq!(metadata(&end, "head_revision"), Some((head + 1).to_string()));
+    assert_eq!(server.rewinds().await, "1");
 }
