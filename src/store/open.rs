@@ -30,7 +30,8 @@ pub struct Options {
     pub slowest_read: Duration,
     /// How long the first connection may take.
     pub connect_timeout: Duration,
-    /// How long a transaction of a client that vanished may hold its locks on a server. At least a second.
+    /// How long a transaction of a client that vanished may hold its locks on a server, and how long a database that vanished may
+    /// take to answer a statement of one. At least a second, and longer than a statement waits for a lock.
     pub vanished_after: Duration,
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     Refused,
     /// The client's host is gone: the server hears no more, not even of an end.
     Vanished,
+    /// The server's host is gone once the server has done it: the client hears no more, not even of an end.
+    Lost,
 }
 
 /// Connections through it end when it is dropped.
@@ -135,6 +137,12 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>)
                             server.write_all(message).await.unwrap();
                             assert!(server.read(&mut down).await.unwrap() > 0);
                             return;
+                        }
+                        Some(Fault::Lost) => {
+                            server.write_all(message).await.unwrap();
+                            assert!(server.read(&mut down).await.unwrap() > 0);
+                            // What the client still says reaches nobody, and its end is none to the server.
+                            std::future::pending().await
                         }
                         Some(Fault::Refused) => message[at..at + 6].copy_from_slice(b"FORGET"),
                         Some(Fault::Vanished) => std::future::pending().await,
