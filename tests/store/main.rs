@@ -15,6 +15,7 @@ mod giving_up;
 mod listing;
 mod loads;
 mod log;
+mod lost;
 mod owners;
 mod peppers;
 mod plans;
