@@ -111,7 +111,7 @@ impl Cache {
             }
             // Without the event that it ends with, only its head tells where it ends.
             let ends_well = self.seen().ends_well();
-            if !ends_well && self.store.head().await?.revision < from {
+            if !ends_well && self.store.head_for_verifications().await?.revision < from {
                 return Ok(false);
             }
             for step in &steps {
@@ -123,7 +123,7 @@ impl Cache {
                 self.looked.send_replace(look);
                 return Ok(true);
             }
-            let head = self.store.head().await?;
+            let head = self.store.head_for_verifications().await?;
             if head.revision - from > TOO_FAR {
                 self.freshness.made(head.revision, &Changed::Everything);
                 if self.seen().skip_to(head).is_err() {
@@ -167,7 +167,7 @@ impl Cache {
 
 /// Where the log ends, with what is stored there.
 pub(super) async fn end_of_log(store: &dyn Store) -> Result<End, StoreError> {
-    let head = store.head().await?;
+    let head = store.head_for_verifications().await?;
     let last = store.changes_after(head.revision - 1, 1).await?.pop();
     Ok(End { head, stored: last.filter(|step| step.revision == head.revision).map(|step| step.hash) })
 }

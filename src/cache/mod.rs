@@ -280,7 +280,7 @@ impl Changes for Cache {
     /// changes of other nodes; and while the database does not answer, the bound on staleness holds for it as for those.
     async fn doubtful(&self, targets: &[String]) {
         self.behind.notify_one();
-        if let Ok(Ok(head)) = timeout(DOUBT_FOR, self.store.head()).await {
+        if let Ok(Ok(head)) = timeout(DOUBT_FOR, self.store.head_for_verifications()).await {
             for target in targets {
                 self.made(head, target);
             }

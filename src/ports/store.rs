@@ -129,6 +129,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// What changed after `revision`, in order.
     async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError>;
     async fn head(&self) -> Result<Head, StoreError>;
+    /// The same for what keeps verifications going, and never waits for admins.
+    async fn head_for_verifications(&self) -> Result<Head, StoreError>;
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError>;
     /// Forgets requests from before `time`.

@@ -106,7 +106,8 @@ contract! {
             the_lately_used_are_read_from_an_index_alone;
         giving_up: a_read_that_is_given_up_ends_in_the_database,
             a_read_that_takes_too_long_is_broken_off,
-            reads_of_admins_leave_connections_to_verifications;
+            reads_of_admins_leave_connections_to_verifications,
+            admins_who_ask_for_the_head_leave_connections_to_verifications;
         peppers: a_pepper_is_known_by_what_was_first;
         failures: a_closed_store_does_not_answer, errors_tell_no_values;
     }
