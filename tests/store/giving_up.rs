@@ -124,9 +124,7 @@ pub(crate) async fn admins_who_ask_for_the_head_leave_connections_to_verificatio
 ) {
     populate(store).await;
     never_ending(database, "change_head").await;
-    let reads = async {
-        tokio::join!(store.head(), store.head(), store.head(), store.head());
-    };
+    let reads = async { tokio::join!(store.head(), store.head(), store.head(), store.head()) };
     let verified = async {
         becomes(database, true).await;
         store.ping().await.unwrap();
@@ -134,7 +132,7 @@ pub(crate) async fn admins_who_ask_for_the_head_leave_connections_to_verificatio
         store.changes_after(0, 9).await.unwrap();
     };
     tokio::select! {
-        () = reads => panic!("they ended"),
+        read = reads => panic!("one ended: {read:?}"),
         verified = timeout(PATIENCE, verified) => verified.expect("they wait for admins"),
     }
 }
