@@ -133,8 +133,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn head_for_verifications(&self) -> Result<Head, StoreError>;
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError>;
-    /// Forgets requests from before `time`.
-    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError>;
+    /// Forgets a portion of the requests from before that time, and says whether there may be more.
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError>;
 
     /// How many secrets each pepper has keyed.
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError>;

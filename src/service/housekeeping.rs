@@ -15,6 +15,8 @@ pub struct Round {
     begun: bool,
     removals: Vec<(Removal, Progress)>,
     due: Progress,
+    /// All else is done.
+    forgetting: bool,
     removed: usize,
     skipped: usize,
 }
@@ -40,7 +42,6 @@ impl Service {
     /// Takes the next step of `round`, and says whether there may be more; replicas may do this side by side.
     pub async fn keep_house(&self, round: &mut Round) -> Result<bool, Error> {
         if !round.begun {
-            self.store.forget_requests(self.clock.now().before(DAY)).await?;
             for removal in self.store.removals(REMOVALS).await? {
                 match removal {
                     Ok(removal) => round.removals.push((removal, Progress::default())),
@@ -58,8 +59,12 @@ impl Service {
             }
             return Ok(true);
         }
-        let step = self.purge_portion(&mut round.due).await;
-        goes_on(step, &mut round.skipped)
+        if !round.forgetting {
+            let step = self.purge_portion(&mut round.due).await;
+            round.forgetting = !goes_on(step, &mut round.skipped)?;
+            return Ok(true);
+        }
+        Ok(self.store.forget_requests(self.clock.now().before(DAY)).await?)
     }
 }
 

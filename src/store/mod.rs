@@ -238,7 +238,7 @@ impl Store for SqlStore {
         read.done(answer)
     }
 
-    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError> {
         requests::forget(self, before).await
     }
 

@@ -286,7 +286,7 @@ impl Store for Faulty {
         self.real.remembered(id).await
     }
 
-    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError> {
         self.real.forget_requests(before).await
     }
 

@@ -83,7 +83,8 @@ contract! {
             a_deleted_project_is_gone_before_what_it_owned, a_removal_reads_back_until_it_is_finished,
             implicit_owners_are_those_of_no_other_key;
         removal: a_removal_goes_in_small_commits_and_is_finished_by_housekeeping,
-            replicas_finish_a_removal_side_by_side, what_cannot_be_read_stops_no_purge;
+            replicas_finish_a_removal_side_by_side, what_cannot_be_read_stops_no_purge,
+            old_requests_are_forgotten_in_portions_and_last;
         races: concurrent_changes_make_one_gapless_chain, of_changes_to_one_key_one_wins,
             traces_and_changes_do_not_block_each_other;
         traces: last_use_only_moves_forward, keys_and_owners_were_used_when_the_last_of_theirs_was,

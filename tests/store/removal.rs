@@ -18,7 +18,7 @@ use keystile::{
         labels::Metadata,
         name::{KeyName, ServiceAccountName},
         project::{Environments, Retention},
-        time::Timestamp,
+        time::{DAY, Timestamp},
     },
     ports::{Clock, Store},
     service::{Call, Error, NewProject, NewServiceAccount, Round, Service},
@@ -27,6 +27,7 @@ use keystile::{
 
 use crate::{
     database::{Database, Kind},
+    ends::rows,
     sample::{account_id, acme, at, insert_keys, key, key_id},
 };
 
@@ -257,5 +258,32 @@ pub(crate) async fn what_cannot_be_read_stops_no_purge(database: &Database, stor
         assert_eq!(left.is_some(), stuck == 1 && n == 105, "{n}");
     }
     assert!(store.key(&acme(), key_id(200)).await.unwrap().is_some(), "its time has not come");
+    server.close().await;
+}
+
+/// Changes wait for each of the portions alone, and nothing else of the round waits for any.
+pub(crate) async fn old_requests_are_forgotten_in_portions_and_last(database: &Database, store: &SqlStore) {
+    let server = Replica::on(database).await;
+    server.populate(0).await;
+    let deletion = Some(Deletion { time: at(1), purge_time: at(10) });
+    insert_keys(store, [Key { deletion, account_generation: 3, ..key(1) }]).await;
+    let bytes = |n: u64| match database.kind {
+        Kind::Postgres => format!("'\\x{n:064x}'"),
+        _ => format!("X'{n:064x}'"),
+    };
+    let (old, new) = (at(1_000).before(2 * DAY).as_micros(), at(999).as_micros());
+    let request = |n| format!("({}, {}, 'it', {})", bytes(n), bytes(0), if n < 700 { old } else { new });
+    let requests = (0..701).map(request).collect::<Vec<_>>().join(", ");
+    database
+        .execute(&format!("INSERT INTO requests (id, fingerprint, target, time) VALUES {requests}"))
+        .await;
+    let (mut round, mut left) = (Round::default(), vec![rows(database, "requests").await]);
+    while server.service.keep_house(&mut round).await.unwrap() {
+        left.push(rows(database, "requests").await);
+        assert!(left[0] == left[left.len() - 1] || round.purged() == 1, "it comes last");
+    }
+    left.push(rows(database, "requests").await);
+    left.dedup();
+    assert_eq!(left, [701, 401, 101, 1], "the new one stays");
     server.close().await;
 }
