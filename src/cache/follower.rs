@@ -10,7 +10,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::{
-    domain::{audit::Hash, changed::Changed},
+    domain::{
+        audit::{Hash, Head},
+        changed::Changed,
+    },
     ports::{Store, StoreError, changes::Rewinds, store::Wakeups},
 };
 
@@ -64,8 +67,7 @@ impl Follower {
     }
 
     async fn follow(&mut self) {
-        let followed = timeout(PATIENCE, self.cache.catch_up()).await;
-        let followed = followed.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())));
+        let followed = self.cache.catch_up().await;
         match &followed {
             Err(error) if !self.failing => {
                 warn!(error = %error, "the change log cannot be followed");
@@ -104,14 +106,14 @@ impl Cache {
                 let seen = self.seen();
                 (seen.end().head.revision, seen.newest())
             };
-            let steps = self.store.changes_after(from - 1, PORTION + 1).await?;
+            let steps = answer(PATIENCE, self.store.changes_after(from - 1, PORTION + 1)).await?;
             let whole = steps.len() as u64 <= PORTION;
             if self.seen().follow(&steps, whole, newest).is_err() {
                 return Ok(false);
             }
             // Without the event that it ends with, only its head tells where it ends.
             let ends_well = self.seen().ends_well();
-            if !ends_well && self.store.head().await?.revision < from {
+            if !ends_well && self.head().await?.revision < from {
                 return Ok(false);
             }
             for step in &steps {
@@ -123,7 +125,7 @@ impl Cache {
                 self.looked.send_replace(look);
                 return Ok(true);
             }
-            let head = self.store.head().await?;
+            let head = self.head().await?;
             if head.revision - from > TOO_FAR {
                 self.freshness.made(head.revision, &Changed::Everything);
                 if self.seen().skip_to(head).is_err() {
@@ -134,13 +136,17 @@ impl Cache {
         }
     }
 
+    async fn head(&self) -> Result<Head, StoreError> {
+        answer(PATIENCE, self.store.head_for_verifications()).await
+    }
+
     /// Takes the log for what it is now, and believes nothing that was known before.
     async fn start_over(&self) -> Result<(), StoreError> {
         // Whoever was first to find out has begun an era.
         if !self.seen().contradict() {
             self.freshness.begin_era();
         }
-        let end = end_of_log(&*self.store).await?;
+        let end = end_of_log(&*self.store, PATIENCE).await?;
         let before = {
             let mut seen = self.seen();
             // What was read since may be from before the end was, and is not followed from there.
@@ -166,11 +172,20 @@ impl Cache {
     }
 }
 
-/// Where the log ends, with what is stored there.
-pub(super) async fn end_of_log(store: &dyn Store) -> Result<End, StoreError> {
-    let head = store.head().await?;
-    let last = store.changes_after(head.revision - 1, 1).await?.pop();
+/// Where the log ends, with what is stored there; each query may take so long.
+pub(super) async fn end_of_log(store: &dyn Store, patience: Duration) -> Result<End, StoreError> {
+    let head = answer(patience, store.head_for_verifications()).await?;
+    let last = answer(patience, store.changes_after(head.revision - 1, 1)).await?.pop();
     Ok(End { head, stored: last.filter(|step| step.revision == head.revision).map(|step| step.hash) })
+}
+
+/// What one query answers: a look may take many, and is well as long as each is answered in time.
+async fn answer<T>(
+    patience: Duration,
+    query: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = timeout(patience, query).await;
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())))
 }
 
 fn hex(hash: &Hash) -> String {

@@ -104,6 +104,9 @@ const SLOTS: usize = 1 << 15;
 /// How long the change log may go unconfirmed before answers say so.
 const DEGRADED_AFTER: Duration = Duration::from_secs(2);
 
+/// How long it may take to answer a query at the start, when nobody waits for it yet.
+const START_WITHIN: Duration = Duration::from_secs(30);
+
 /// How long the database may take to tell what became of a change: a caller is waiting.
 const DOUBT_FOR: Duration = Duration::from_secs(1);
 
@@ -116,7 +119,7 @@ impl Cache {
         render: Render,
     ) -> Result<Self, StoreError> {
         let confirmed = micros(clock.uptime());
-        let end = follower::end_of_log(&*store).await?;
+        let end = follower::end_of_log(&*store, START_WITHIN).await?;
         // Verifications run on the threads of the runtime, and on the one that waits for it to end.
         let threads = Handle::current().metrics().num_workers() + 1;
         let freshness = Freshness::new(SLOTS);
@@ -280,7 +283,7 @@ impl Changes for Cache {
     /// changes of other nodes; and while the database does not answer, the bound on staleness holds for it as for those.
     async fn doubtful(&self, targets: &[String]) {
         self.behind.notify_one();
-        if let Ok(Ok(head)) = timeout(DOUBT_FOR, self.store.head()).await {
+        if let Ok(Ok(head)) = timeout(DOUBT_FOR, self.store.head_for_verifications()).await {
             for target in targets {
                 self.made(head, target);
             }

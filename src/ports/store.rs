@@ -133,10 +133,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// What changed after `revision`, in order.
     async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError>;
     async fn head(&self) -> Result<Head, StoreError>;
+    /// The same for what keeps verifications going, and never waits for admins.
+    async fn head_for_verifications(&self) -> Result<Head, StoreError>;
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError>;
-    /// Forgets requests from before `time`.
-    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError>;
+    /// Forgets a portion of the requests from before that time, and says whether there may be more.
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError>;
 
     /// How many secrets each pepper has keyed.
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError>;

@@ -37,7 +37,7 @@ enum Task {
 
 impl Default for Round {
     fn default() -> Self {
-        let tasks = [Task::ForgetRequests, Task::FindRemovals(None), Task::PurgeDue(Progress::default())];
+        let tasks = [Task::FindRemovals(None), Task::PurgeDue(Progress::default()), Task::ForgetRequests];
         Self { tasks: tasks.into(), purged: 0, removed: 0, skipped: 0 }
     }
 }
@@ -82,7 +82,11 @@ impl Service {
     /// Does one portion of `task`, and queues what is left of it.
     async fn take_turn(&self, round: &mut Round, task: Task) -> Result<(), Error> {
         match task {
-            Task::ForgetRequests => self.store.forget_requests(self.clock.now().before(DAY)).await?,
+            Task::ForgetRequests => {
+                if self.store.forget_requests(self.clock.now().before(DAY)).await? {
+                    round.tasks.push_back(Task::ForgetRequests);
+                }
+            }
             Task::FindRemovals(after) => {
                 let found = self.store.removals(after.as_ref(), REMOVALS).await?;
                 let place = found.last().map(|it| it.place.clone());

@@ -106,12 +106,20 @@ async fn is_made_all_the_same(store: &SqlStore, made: Head, error: Uncommitted) 
     match error {
         Uncommitted::Unknown(error) => Err(unknown(&error)),
         // It is over, so reading once settles it.
-        Uncommitted::Undone(error) => match events::contains(&store.db, made).await {
+        Uncommitted::Undone(error) => match is_there(store, made).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Stop::Database(error)),
             Err(_) => Err(unknown(&error)),
         },
     }
+}
+
+/// In a transaction, as those are not waited for without end.
+async fn is_there(store: &SqlStore, made: Head) -> Result<bool, DbErr> {
+    let tx = store.begin().await?;
+    let found = events::contains(&tx, made).await;
+    tx.undo().await;
+    found
 }
 
 async fn change(tx: &Transaction, commit: &Commit) -> Result<Vec<Head>, Stop> {

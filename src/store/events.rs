@@ -1,7 +1,8 @@
 //! Reading the change log.
 
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use crate::{
@@ -83,7 +84,7 @@ fn step((revision, target, previous, hash): (Revision, String, Vec<u8>, Vec<u8>)
 }
 
 /// Whether the event that made this the head is in the log.
-pub(super) async fn contains(db: &DatabaseConnection, head: Head) -> Result<bool, DbErr> {
+pub(super) async fn contains(db: &impl ConnectionTrait, head: Head) -> Result<bool, DbErr> {
     let event = Entity::find_by_id(head.revision).filter(Column::Hash.eq(head.hash.to_vec()));
     Ok(event.count(db).await? > 0)
 }

@@ -84,31 +84,31 @@ pub struct SqlStore {
 impl Store for SqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let read = self.verify.begin().await?;
-        let answer = read.ping().await.map_err(error::failed);
+        let answer = read.within(async { read.ping().await.map_err(error::failed) }).await;
         read.done(answer)
     }
 
     async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
         let read = self.verify.begin().await?;
-        let answer = self.loads.run(&read, ids).await;
+        let answer = read.within(self.loads.run(&read, ids)).await;
         read.done(answer)
     }
 
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
         let read = self.verify.begin().await?;
-        let answer = keys::lately_used(&read, most).await;
+        let answer = read.within(keys::lately_used(&read, most)).await;
         read.done(answer)
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = owners::project(&read, id).await;
+        let answer = read.within(owners::project(&read, id)).await;
         read.done(answer)
     }
 
     async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = owners::projects(&read, &page).await;
+        let answer = read.within(owners::projects(&read, &page)).await;
         read.done(answer)
     }
 
@@ -118,7 +118,7 @@ impl Store for SqlStore {
         id: &ServiceAccountId,
     ) -> Result<Option<ServiceAccount>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = owners::service_account(&read, project, id).await;
+        let answer = read.within(owners::service_account(&read, project, id)).await;
         read.done(answer)
     }
 
@@ -129,7 +129,7 @@ impl Store for SqlStore {
         page: Page<AccountOrder>,
     ) -> Result<Vec<ServiceAccount>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = owners::service_accounts(&read, project, filter, &page).await;
+        let answer = read.within(owners::service_accounts(&read, project, filter, &page)).await;
         read.done(answer)
     }
 
@@ -139,31 +139,31 @@ impl Store for SqlStore {
         ids: &[ServiceAccountId],
     ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = owners::display_names(&read, project, ids).await;
+        let answer = read.within(owners::display_names(&read, project, ids)).await;
         read.done(answer)
     }
 
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = keys::one(&read, Some(project), id).await;
+        let answer = read.within(keys::one(&read, Some(project), id)).await;
         read.done(answer)
     }
 
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = keys::one(&read, None, id).await;
+        let answer = read.within(keys::one(&read, None, id)).await;
         read.done(answer)
     }
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = keys::list(&read, query, &page).await;
+        let answer = read.within(keys::list(&read, query, &page)).await;
         read.done(answer)
     }
 
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = keys::count(&read, query).await;
+        let answer = read.within(keys::count(&read, query)).await;
         read.done(answer)
     }
 
@@ -175,13 +175,13 @@ impl Store for SqlStore {
     ) -> Result<Vec<Placed>, StoreError> {
         let page = Page { size: most, order: Order { by: (), descending: false }, after };
         let read = self.admin.begin().await?;
-        let answer = keys::to_go(&read, which, &page).await;
+        let answer = read.within(keys::to_go(&read, which, &page)).await;
         read.done(answer)
     }
 
     async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = removals::implicit_owners(&read, keys).await;
+        let answer = read.within(removals::implicit_owners(&read, keys)).await;
         read.done(answer)
     }
 
@@ -191,7 +191,7 @@ impl Store for SqlStore {
         most: u64,
     ) -> Result<Vec<PlacedRemoval>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = removals::list(&read, after, most).await;
+        let answer = read.within(removals::list(&read, after, most)).await;
         read.done(answer)
     }
 
@@ -206,35 +206,41 @@ impl Store for SqlStore {
         page: Page<()>,
     ) -> Result<Vec<Event>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = events::list(&read, scope, filter, &page).await;
+        let answer = read.within(events::list(&read, scope, filter, &page)).await;
         read.done(answer)
     }
 
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = events::from(&read, start, most).await;
+        let answer = read.within(events::from(&read, start, most)).await;
         read.done(answer)
     }
 
     async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
         let read = self.verify.begin().await?;
-        let answer = events::changes_after(&read, revision, most).await;
+        let answer = read.within(events::changes_after(&read, revision, most)).await;
         read.done(answer)
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = read.within(events::head(&read)).await;
+        read.done(answer)
+    }
+
+    async fn head_for_verifications(&self) -> Result<Head, StoreError> {
         let read = self.verify.begin().await?;
-        let answer = events::head(&read).await;
+        let answer = read.within(events::head(&read)).await;
         read.done(answer)
     }
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError> {
         let read = self.admin.begin().await?;
-        let answer = requests::find(&read, id).await;
+        let answer = read.within(requests::find(&read, id)).await;
         read.done(answer)
     }
 
-    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError> {
         requests::forget(self, before).await
     }
 

@@ -29,7 +29,8 @@ pub struct Options {
     pub slowest_read: Duration,
     /// How long the first connection may take.
     pub connect_timeout: Duration,
-    /// How long a transaction of a client that vanished may hold its locks on a server. At least a second.
+    /// How long a transaction of a client that vanished may hold its locks on a server, and how long a database that vanished may
+    /// take to answer a statement of one. At least a second, and longer than a statement waits for a lock.
     pub vanished_after: Duration,
 }
 
@@ -47,17 +48,20 @@ impl SqlStore {
         let shares = Shares::of(options.max_connections);
         let target = Target::reach(&options).await?;
         let patience = options.acquire_timeout;
+        let longest = options.slowest_read;
         let canceller = Arc::new(Canceller(target.pool(&Use::of(1), &options)));
         let reads = |queue: fn(u32, &'static str, Duration) -> Queue, what, places: u32, slowest| {
             let queues = [queue(places, what, patience), queue((places - 1).max(1), what, patience)];
             let (target, options) = (target.clone(), options.clone());
-            Reads::new(queues, places, canceller.clone(), slowest, move || target.place(slowest, &options))
+            let connect = move || target.place(slowest, &options);
+            // A connection comes first, and the database says itself that it takes too long.
+            let patience = patience + longest;
+            Reads::new(queues, places, canceller.clone(), slowest, patience, connect)
         };
-        let slowest = Some(options.slowest_read);
         let db = target.pool(&Use::of(shares.write), &options);
         Ok(Self {
             verify: reads(Queue::unbounded, "verifications", shares.verify, None),
-            admin: reads(Queue::bounded, "reads of admins", shares.read, slowest),
+            admin: reads(Queue::bounded, "reads of admins", shares.read, Some(longest)),
             turns: Turns::new(&target, shares.turns(), patience),
             loads: Queries::new(db.get_database_backend()),
             db,

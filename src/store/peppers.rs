@@ -23,30 +23,32 @@ pub(super) async fn make_known(
     check: &PepperCheck,
 ) -> Result<PepperCheck, StoreError> {
     let mut attempts = Attempts::new();
-    while let Err(error) = insert(store, store.turns.aside().await?, version, check).await {
-        if !attempts.again(&error) {
-            return Err(failed(error));
+    let row = loop {
+        match insert(store, store.turns.aside().await?, version, check).await {
+            Err(error) if attempts.again(&error) => {}
+            row => break row.map_err(failed)?,
         }
-    }
-    let row = peppers::Entity::find()
-        .filter(peppers::Column::Version.eq(i32::from(version)))
-        .one(&store.db)
-        .await
-        .map_err(failed)?
-        .ok_or_else(|| StoreError::Broken("a pepper's check value is gone".into()))?;
+    };
+    let row = row.ok_or_else(|| StoreError::Broken("a pepper's check value is gone".into()))?;
     Ok(<(PepperVersion, PepperCheck)>::try_from(row)?.1)
 }
 
+/// Inserts it unless one is there, and answers with what is there.
 async fn insert(
     store: &SqlStore,
     turn: Turn,
     version: PepperVersion,
     check: &PepperCheck,
-) -> Result<(), DbErr> {
+) -> Result<Option<peppers::Model>, DbErr> {
     let writing = store.write(turn).await?;
     let row = peppers::ActiveModel { version: Set(version.into()), check_value: Set(check.to_vec()) };
     let first =
         OnConflict::column(peppers::Column::Version).do_nothing_on([peppers::Column::Version]).to_owned();
     peppers::Entity::insert(row).on_conflict(first).exec_without_returning(&writing.tx).await?;
-    Ok(writing.commit().await?)
+    let row = peppers::Entity::find()
+        .filter(peppers::Column::Version.eq(i32::from(version)))
+        .one(&writing.tx)
+        .await?;
+    writing.commit().await?;
+    Ok(row)
 }

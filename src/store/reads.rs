@@ -11,7 +11,12 @@ use std::{
 };
 
 use sea_orm::{DatabaseConnection, DbBackend, Statement};
-use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::JoinHandle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::OwnedSemaphorePermit,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::ports::StoreError;
 
@@ -27,6 +32,8 @@ pub(super) struct Reads {
     shared: Arc<Shared>,
     /// How long a read may take; where the database does not see to that itself, it is done here.
     slowest: Option<Duration>,
+    /// How long to wait for an answer: longer than the database may take for it, since a host that is lost never answers.
+    patience: Duration,
 }
 
 struct Shared {
@@ -50,6 +57,7 @@ impl Reads {
         places: u32,
         canceller: Arc<Canceller>,
         slowest: Option<Duration>,
+        patience: Duration,
         connect: impl Fn() -> Place + Send + Sync + 'static,
     ) -> Self {
         let shared = Shared {
@@ -57,7 +65,7 @@ impl Reads {
             canceller,
             connect: Box::new(connect),
         };
-        Self { queue, long, shared: Arc::new(shared), slowest }
+        Self { queue, long, shared: Arc::new(shared), slowest, patience }
     }
 
     /// Begins a read of a row or a few.
@@ -83,7 +91,8 @@ impl Reads {
             })
         });
         let taken = Taken { place, _turns: (turn, long) };
-        Ok(Read { taken: Some(taken), number, timer, shared: self.shared.clone() })
+        let patience = self.patience;
+        Ok(Read { taken: Some(taken), number, timer, patience, shared: self.shared.clone() })
     }
 
     pub(super) fn observe(&mut self, observer: &Arc<dyn Fn(&Statement) + Send + Sync>) {
@@ -130,13 +139,29 @@ pub(super) struct Read {
     taken: Option<Taken>,
     number: u64,
     timer: Option<JoinHandle<()>>,
+    patience: Duration,
     shared: Arc<Shared>,
 }
 
 impl Read {
-    /// The answer is whole, so the connection is ready for another read.
-    pub(super) fn done<T>(mut self, answer: T) -> T {
-        if let Some(taken) = self.taken.take() {
+    /// The `answer`; `None` when the database owes it for too long.
+    pub(super) async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Option<Result<T, StoreError>> {
+        timeout(self.patience, answer).await.ok()
+    }
+
+    /// If the answer is whole, the connection is ready for another read.
+    pub(super) fn done<T>(mut self, answer: Option<Result<T, StoreError>>) -> Result<T, StoreError> {
+        let Some(answer) = answer else {
+            return Err(StoreError::Unavailable(format!("no answer within {:?}", self.patience)));
+        };
+        if let Some(mut taken) = self.taken.take() {
+            // The connection failed, or there is none to be had: its pool may still wait for one that died silently.
+            if matches!(answer, Err(StoreError::Unavailable(_))) {
+                taken.place = (self.shared.connect)();
+            }
             self.shared.give_back(taken);
         }
         answer

@@ -1,6 +1,6 @@
 //! Requests that may be repeated.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
     domain::time::Timestamp,
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-use super::{SqlStore, error::failed, rows::requests, turns::Turn};
+use super::{SqlStore, error::failed, rows::requests, session::Attempts, turns::Turn};
 
 pub(super) async fn find(
     db: &DatabaseConnection,
@@ -24,16 +24,40 @@ pub(super) async fn find(
         .transpose()
 }
 
-pub(super) async fn forget(store: &SqlStore, before: Timestamp) -> Result<(), StoreError> {
-    let turn = store.turns.aside().await?;
-    delete(store, turn, before).await.map_err(failed)
+/// How many are forgotten at a time: few enough that no change waits long for it.
+const PORTION: u64 = 300;
+
+/// Forgets the oldest, and says whether there may be more.
+pub(super) async fn forget(store: &SqlStore, before: Timestamp) -> Result<bool, StoreError> {
+    let mut attempts = Attempts::new();
+    loop {
+        match delete(store, store.turns.aside().await?, before).await {
+            Err(error) if attempts.again(&error) => {}
+            forgotten => return Ok(forgotten.map_err(failed)? == PORTION),
+        }
+    }
 }
 
-async fn delete(store: &SqlStore, turn: Turn, before: Timestamp) -> Result<(), DbErr> {
+async fn delete(store: &SqlStore, turn: Turn, before: Timestamp) -> Result<u64, DbErr> {
+    use requests::Column;
+
     let writing = store.write(turn).await?;
-    requests::Entity::delete_many()
-        .filter(requests::Column::Time.lt(before.as_micros()))
-        .exec(&writing.tx)
+    let ids: Vec<Vec<u8>> = requests::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Time.lt(before.as_micros()))
+        .order_by_asc(Column::Time)
+        .order_by_asc(Column::Id)
+        .limit(PORTION)
+        .into_tuple()
+        .all(&writing.tx)
         .await?;
-    Ok(writing.commit().await?)
+    let portion = ids.len() as u64;
+    if portion == 0 {
+        writing.undo().await;
+        return Ok(0);
+    }
+    requests::Entity::delete_many().filter(Column::Id.is_in(ids)).exec(&writing.tx).await?;
+    writing.commit().await?;
+    Ok(portion)
 }

@@ -35,8 +35,12 @@ pub(super) struct Writing {
 impl SqlStore {
     /// Begins a transaction that is going to write. Every transaction that writes begins here.
     pub(super) async fn write(&self, turn: Turn) -> Result<Writing, DbErr> {
-        let tx = Transaction::begin(&self.db, self.observer.clone()).await?;
-        Ok(Writing { tx, _turn: turn })
+        Ok(Writing { tx: self.begin().await?, _turn: turn })
+    }
+
+    /// Begins a transaction in nobody's turn, which must not write.
+    pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
+        Transaction::begin(&self.db, self.observer.clone(), self.options.vanished_after).await
     }
 }
 

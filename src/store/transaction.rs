@@ -3,7 +3,7 @@
 //! The drivers' own transactions roll back in the background and pool the connection whatever comes of it; a
 //! later "commit" on it may then end no more than a savepoint.
 
-use std::sync::Arc;
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -16,7 +16,7 @@ use sea_orm::{
     },
 };
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::error;
 
@@ -26,6 +26,8 @@ pub(super) type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 pub(super) struct Transaction {
     backend: DbBackend,
     observer: Option<Observer>,
+    /// How long the database may take to answer a statement. A host that is lost never does, and nothing else tells.
+    patience: Duration,
     session: Mutex<Session>,
 }
 
@@ -34,6 +36,8 @@ struct Session {
     /// Whether every statement so far succeeded. At one that fails the database may end the transaction, and
     /// would commit each later statement by itself.
     sound: bool,
+    /// Whether the database answered so far, if only with an error: what does not is not asked again.
+    answers: bool,
 }
 
 /// Why a transaction was not committed, or is not known to be.
@@ -53,7 +57,11 @@ impl From<Uncommitted> for DbErr {
 }
 
 impl Transaction {
-    pub(super) async fn begin(db: &DatabaseConnection, observer: Option<Observer>) -> Result<Self, DbErr> {
+    pub(super) async fn begin(
+        db: &DatabaseConnection,
+        observer: Option<Observer>,
+        patience: Duration,
+    ) -> Result<Self, DbErr> {
         let backend = db.get_database_backend();
         let (mut link, begin) = match backend {
             // A transaction that begins as a reader and turns writer may find that it cannot.
@@ -65,23 +73,24 @@ impl Transaction {
             }
             _ => (Link::MySql(Lent::from(db.get_mysql_connection_pool()).await?), "BEGIN"),
         };
-        link.run(begin).await?;
-        Ok(Self { backend, observer, session: Mutex::new(Session { link, sound: true }) })
+        link.run(begin, patience).await?;
+        let session = Mutex::new(Session { link, sound: true, answers: true });
+        Ok(Self { backend, observer, patience, session })
     }
 
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
-        let Session { mut link, sound } = self.session.into_inner();
+        let Session { mut link, sound, .. } = self.session.into_inner();
         if !sound {
             return Err(Uncommitted::Undone(failed_before()));
         }
-        match link.run("COMMIT").await {
+        match link.run("COMMIT", self.patience).await {
             Ok(()) => {
-                link.give_back();
+                link.give_back(self.patience);
                 Ok(())
             }
             Err(error) if error::undoes(&error) => Err(Uncommitted::Undone(error)),
             // What can still be rolled back was not committed.
-            Err(error) if error::is_answer(&error) && link.run("ROLLBACK").await.is_ok() => {
+            Err(error) if error::is_answer(&error) && link.run("ROLLBACK", self.patience).await.is_ok() => {
                 Err(Uncommitted::Undone(error))
             }
             Err(error) => Err(Uncommitted::Unknown(error)),
@@ -90,9 +99,9 @@ impl Transaction {
 
     /// Undoes it: by ROLLBACK, else by closing the connection.
     pub(super) async fn undo(self) {
-        let Session { mut link, .. } = self.session.into_inner();
-        if link.run("ROLLBACK").await.is_ok() {
-            link.give_back();
+        let Session { mut link, answers, .. } = self.session.into_inner();
+        if answers && link.run("ROLLBACK", self.patience).await.is_ok() {
+            link.give_back(self.patience);
         }
     }
 
@@ -114,8 +123,21 @@ impl Session {
 
     fn ran<T>(&mut self, outcome: Result<T, DbErr>) -> Result<T, DbErr> {
         self.sound = outcome.is_ok();
+        self.answers = outcome.as_ref().map_or_else(error::is_answer, |_| true);
         outcome
     }
+}
+
+/// What the database answers, unless it takes longer than `patience`. The connection must not be used after that.
+async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, SqlxError>>,
+) -> Result<T, DbErr> {
+    let silent = |_| {
+        let why = format!("no answer within {patience:?}");
+        Err(SqlxError::Io(io::Error::new(io::ErrorKind::TimedOut, why)))
+    };
+    timeout(patience, answer).await.unwrap_or_else(silent).map_err(from_driver)
 }
 
 fn from_driver(error: SqlxError) -> DbErr {
@@ -148,15 +170,15 @@ macro_rules! on {
 }
 
 impl Link {
-    async fn run(&mut self, sql: &'static str) -> Result<(), DbErr> {
-        on!(self, it => it.execute(sql).await.map(drop)).map_err(from_driver)
+    async fn run(&mut self, sql: &'static str, patience: Duration) -> Result<(), DbErr> {
+        within(patience, async { on!(self, it => it.execute(sql).await.map(drop)) }).await
     }
 
-    fn give_back(self) {
+    fn give_back(self, patience: Duration) {
         match self {
-            Self::Sqlite(lent) => lent.give_back(),
-            Self::Postgres(lent) => lent.give_back(),
-            Self::MySql(lent) => lent.give_back(),
+            Self::Sqlite(lent) => lent.give_back(patience),
+            Self::Postgres(lent) => lent.give_back(patience),
+            Self::MySql(lent) => lent.give_back(patience),
         }
     }
 }
@@ -166,8 +188,11 @@ impl<D: Database> Lent<D> {
         pool.acquire().await.map(|connection| Self(Some(connection))).map_err(from_driver)
     }
 
-    fn give_back(mut self) {
-        self.0 = None;
+    /// The pool asks whether it still lives. Dropped there, it would wait for the answer for ever, with its place taken.
+    fn give_back(mut self, patience: Duration) {
+        if let Some(mut connection) = self.0.take() {
+            tokio::spawn(timeout(patience, connection.return_to_pool()));
+        }
     }
 }
 
@@ -187,36 +212,50 @@ impl ConnectionTrait for Transaction {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut session = self.session.lock().await;
-        let done =
-            on!(session.run()?, it => query(&statement).execute(&mut **it).await.map(ExecResult::from));
+        let link = session.run()?;
+        let done = within(self.patience, async {
+            on!(link, it => query(&statement).execute(&mut **it).await.map(ExecResult::from))
+        });
+        let done = done.await;
         self.observe(&statement);
-        session.ran(done.map_err(from_driver))
+        session.ran(done)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let mut session = self.session.lock().await;
         let sql = AssertSqlSafe(sql.to_owned());
-        let done = on!(session.run()?, it => it.execute(sql).await.map(ExecResult::from));
-        session.ran(done.map_err(from_driver))
+        let link = session.run()?;
+        let done =
+            within(self.patience, async { on!(link, it => it.execute(sql).await.map(ExecResult::from)) });
+        let done = done.await;
+        session.ran(done)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut session = self.session.lock().await;
-        let row = on!(session.run()?, it => {
-            query(&statement).fetch_optional(&mut **it).await.map(|row| row.map(QueryResult::from))
+        let link = session.run()?;
+        let row = within(self.patience, async {
+            on!(link, it => {
+                query(&statement).fetch_optional(&mut **it).await.map(|row| row.map(QueryResult::from))
+            })
         });
+        let row = row.await;
         self.observe(&statement);
-        session.ran(row.map_err(from_driver))
+        session.ran(row)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut session = self.session.lock().await;
-        let rows = on!(session.run()?, it => {
-            let rows = query(&statement).fetch_all(&mut **it).await;
-            rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+        let link = session.run()?;
+        let rows = within(self.patience, async {
+            on!(link, it => {
+                let rows = query(&statement).fetch_all(&mut **it).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            })
         });
+        let rows = rows.await;
         self.observe(&statement);
-        session.ran(rows.map_err(from_driver))
+        session.ran(rows)
     }
 }
 
@@ -241,7 +280,7 @@ mod tests {
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("db").display());
         let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
         db.execute_unprepared("CREATE TABLE things (id INTEGER PRIMARY KEY)").await.unwrap();
-        let tx = Transaction::begin(&db, None).await.unwrap();
+        let tx = Transaction::begin(&db, None, Duration::from_secs(60)).await.unwrap();
         let insert = "INSERT OR ROLLBACK INTO things VALUES (1)";
         tx.execute_unprepared(insert).await.unwrap();
         tx.execute_unprepared(insert).await.unwrap_err();

@@ -1,6 +1,6 @@
 //! A follower that is behind: it reads what changed, or forgets everything when that is cheaper.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use keystile::{
     cache::Follower,
@@ -8,7 +8,7 @@ use keystile::{
     ports::{Changes, Store},
     service::{Error, VerifyRequest},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     faulty::Mode,
@@ -59,6 +59,29 @@ async fn what_changed_is_read_in_portions() {
     }
     // "other" is one project, which at worst shares a slot with ours.
     assert_eq!(node.store.loads(), 0, "they were not touched");
+}
+
+/// It goes on as long as each query is answered in time, however many there are, and the database counts as there.
+#[tokio::test]
+async fn to_catch_up_may_take_long() {
+    let (database, node) = Node::alone(LIMITS).await;
+    let mut keys = node.keys(50).await.into_iter();
+    let following = Following::start(&node).await;
+    grow(&database, 5_500).await;
+    let end = node.cache.position() + 5_500;
+    // Six portions together take longer than one may.
+    node.store.answers_changes_after(Duration::from_millis(300));
+    following.looks(1).await;
+    let caught_up = async {
+        while node.cache.position() < end {
+            if let Some(key) = keys.next() {
+                assert_eq!(node.code(&key.api_key).await, Code::Valid);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, caught_up).await.unwrap();
+    drop(following);
 }
 
 #[tokio::test]
@@ -155,7 +178,7 @@ async fn without_a_word_it_polls() {
     assert_eq!(node.code(&key.api_key).await, Code::Valid);
     let elsewhere = Node::on(&database, LIMITS).await;
     let silence = elsewhere_silence(&database).await;
-    let often = std::time::Duration::from_millis(10);
+    let often = Duration::from_millis(10);
     let follower = Follower::new(node.cache.clone(), silence, often);
     let task = tokio::spawn(follower.run(std::future::pending()));
     let revision = elsewhere.revoke(&key).await;

@@ -64,6 +64,8 @@ pub(crate) struct Faulty {
     /// How many more times it answers what changed, before it fails.
     answers: AtomicUsize,
     heads: AtomicUsize,
+    /// How far away it is from those who ask what changed.
+    lag: Mutex<Duration>,
     /// How long it pretends to write uses, which then go no further.
     pretends: Mutex<Option<Duration>>,
     /// The uses that it wrote, call by call.
@@ -81,6 +83,7 @@ impl Faulty {
             follows: watch::Sender::new(0),
             answers: AtomicUsize::new(usize::MAX),
             heads: AtomicUsize::new(0),
+            lag: Mutex::default(),
             pretends: Mutex::default(),
             portions: watch::Sender::default(),
         }
@@ -95,7 +98,7 @@ impl Faulty {
         self.loads.swap(0, SeqCst)
     }
 
-    /// How many times it was asked for the head of the log.
+    /// How many times it was asked for the head of the log, for verifications.
     pub(crate) fn heads(&self) -> usize {
         self.heads.swap(0, SeqCst)
     }
@@ -107,6 +110,10 @@ impl Faulty {
 
     pub(crate) fn answers_changes(&self, times: usize) {
         self.answers.store(times, SeqCst);
+    }
+
+    pub(crate) fn answers_changes_after(&self, lag: Duration) {
+        *self.lag.lock().unwrap() = lag;
     }
 
     pub(crate) async fn follows_reach(&self, number: usize) {
@@ -160,6 +167,10 @@ impl Store for Faulty {
     async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
         self.follows.send_modify(|follows| *follows += 1);
         self.before().await?;
+        let lag = *self.lag.lock().unwrap();
+        if !lag.is_zero() {
+            sleep(lag).await;
+        }
         if self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
             return Err(StoreError::Unavailable("it has answered often enough".into()));
         }
@@ -167,10 +178,16 @@ impl Store for Faulty {
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        self.heads.fetch_add(1, SeqCst);
         self.before().await?;
         self.gate.read()?;
         self.real.head().await
+    }
+
+    async fn head_for_verifications(&self) -> Result<Head, StoreError> {
+        self.heads.fetch_add(1, SeqCst);
+        self.before().await?;
+        self.gate.read()?;
+        self.real.head_for_verifications().await
     }
 
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
@@ -273,7 +290,7 @@ impl Store for Faulty {
         self.real.remembered(id).await
     }
 
-    async fn forget_requests(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError> {
         self.real.forget_requests(before).await
     }
 

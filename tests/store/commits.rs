@@ -12,11 +12,16 @@ use keystile::{
 };
 use sea_orm::{ConnectionTrait, Statement};
 
+use tokio::time::timeout;
+
 use crate::{
     database::{Database, Kind},
     proxy::{Fault, Proxy},
     sample::{acme, change, commit, commit_of, insert_keys, key, key_id, populate, refused, stored},
 };
+
+/// How long what must end may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Instantiates a test on both database servers.
 macro_rules! on_servers {
@@ -45,7 +50,9 @@ on_servers!(
     a_connection_cut_before_the_commit_leaves_it_unknown,
     a_connection_cut_behind_the_commit_leaves_it_unknown,
     a_refused_commit_is_known_not_to_have_happened,
-    a_client_that_vanished_does_not_hold_up_others_for_long
+    a_client_that_vanished_does_not_hold_up_others_for_long,
+    a_server_that_is_lost_at_a_commit_leaves_it_unknown,
+    a_statement_without_an_answer_is_given_up
 );
 
 async fn a_connection_cut_before_the_commit_leaves_it_unknown(database: &Database) {
@@ -92,6 +99,41 @@ async fn a_client_that_vanished_does_not_hold_up_others_for_long(database: &Data
     assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
     is_whole(&store, 2).await;
     vanished.abort();
+    store.close().await;
+}
+
+/// Nobody says that it is gone: only the time that passes tells. The change after it finds another connection.
+async fn a_server_that_is_lost_at_a_commit_leaves_it_unknown(database: &Database) {
+    let proxy = Proxy::start(database).await;
+    let options = Options { vanished_after: Duration::from_secs(1), ..proxy.options(database) };
+    let store = SqlStore::open(options).await.unwrap();
+    insert_keys(&store, [key(1)]).await;
+    proxy.arm(Fault::Lost);
+    let lost = refused(&store, vec![Write::InsertKey(key(2))]);
+    let error = timeout(PATIENCE, lost).await.expect("it waits for a host that is gone");
+    assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
+    timeout(PATIENCE, insert_keys(&store, [key(3)])).await.expect("the turn is held");
+    assert!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), "it was made");
+    is_whole(&store, 4).await;
+    store.close().await;
+}
+
+/// The lock that it waits for stands for any reason.
+async fn a_statement_without_an_answer_is_given_up(database: &Database) {
+    let options = Options { vanished_after: Duration::from_secs(1), ..database.options() };
+    let store = SqlStore::open(options).await.unwrap();
+    let raw = database.raw().await;
+    raw.execute_unprepared("BEGIN").await.unwrap();
+    raw.execute_unprepared("SELECT revision FROM change_head FOR UPDATE").await.unwrap();
+    let error = refused(&store, vec![Write::InsertKey(key(1))]).await;
+    assert!(
+        matches!(&error, CommitError::Store(StoreError::Unavailable(why)) if why.contains("no answer")),
+        "{error:?}"
+    );
+    raw.execute_unprepared("ROLLBACK").await.unwrap();
+    raw.close().await.unwrap();
+    timeout(PATIENCE, insert_keys(&store, [key(2)])).await.expect("the turn is held");
+    is_whole(&store, 2).await;
     store.close().await;
 }
 

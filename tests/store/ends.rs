@@ -216,7 +216,7 @@ pub(crate) async fn implicit_owners_are_those_of_no_other_key(_: &Database, stor
     assert!(store.service_account(&acme(), &account_id("one")).await.unwrap().is_none());
 }
 
-async fn rows(database: &Database, table: &'static str) -> i64 {
+pub(crate) async fn rows(database: &Database, table: &'static str) -> i64 {
     use sea_orm::{
         ConnectionTrait,
         sea_query::{Expr, ExprTrait, Query},

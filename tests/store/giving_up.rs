@@ -19,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes every look at projects last for ever.
 async fn never_ending_projects(database: &Database) {
+    never_ending(database, "projects").await;
+}
+
+/// Makes every look at this table last for ever.
+async fn never_ending(database: &Database, table: &str) {
     let rows = match database.kind {
         Kind::Sqlite => {
             "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n) < 0"
@@ -26,8 +31,8 @@ async fn never_ending_projects(database: &Database) {
         Kind::Postgres => "pg_sleep(3600) IS NULL",
         Kind::MySql => "SLEEP(3600) > 1",
     };
-    database.execute("ALTER TABLE projects RENAME TO real_projects").await;
-    database.execute(&format!("CREATE VIEW projects AS SELECT * FROM real_projects WHERE {rows}")).await;
+    database.execute(&format!("ALTER TABLE {table} RENAME TO real_{table}")).await;
+    database.execute(&format!("CREATE VIEW {table} AS SELECT * FROM real_{table} WHERE {rows}")).await;
 }
 
 /// Whether a query of this database runs; on SQLite it keeps the log from being cut that it does not know the end of.
@@ -108,6 +113,26 @@ pub(crate) async fn reads_of_admins_leave_connections_to_verifications(
     };
     tokio::select! {
         read = reads => panic!("it ended: {read:?}"),
+        verified = timeout(PATIENCE, verified) => verified.expect("they wait for admins"),
+    }
+}
+
+/// Admins ask for the head of the log as well, however many of them.
+pub(crate) async fn admins_who_ask_for_the_head_leave_connections_to_verifications(
+    database: &Database,
+    store: &SqlStore,
+) {
+    populate(store).await;
+    never_ending(database, "change_head").await;
+    let reads = async { tokio::join!(store.head(), store.head(), store.head(), store.head()) };
+    let verified = async {
+        becomes(database, true).await;
+        store.ping().await.unwrap();
+        store.lately_used(1).await.unwrap();
+        store.changes_after(0, 9).await.unwrap();
+    };
+    tokio::select! {
+        read = reads => panic!("one ended: {read:?}"),
         verified = timeout(PATIENCE, verified) => verified.expect("they wait for admins"),
     }
 }

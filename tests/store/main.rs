@@ -15,6 +15,7 @@ mod giving_up;
 mod listing;
 mod loads;
 mod log;
+mod lost;
 mod owners;
 mod peppers;
 mod plans;
@@ -83,7 +84,8 @@ contract! {
             implicit_owners_are_those_of_no_other_key;
         removal: a_removal_goes_in_small_commits_and_is_finished_by_housekeeping,
             replicas_finish_a_removal_side_by_side, what_cannot_be_read_stops_no_purge,
-            tasks_of_housekeeping_take_turns, removals_that_cannot_be_finished_starve_no_other;
+            tasks_of_housekeeping_take_turns, removals_that_cannot_be_finished_starve_no_other,
+            old_requests_are_forgotten_in_portions;
         races: concurrent_changes_make_one_gapless_chain, of_changes_to_one_key_one_wins,
             traces_and_changes_do_not_block_each_other;
         traces: last_use_only_moves_forward, keys_and_owners_were_used_when_the_last_of_theirs_was,
@@ -106,7 +108,8 @@ contract! {
             the_lately_used_are_read_from_an_index_alone;
         giving_up: a_read_that_is_given_up_ends_in_the_database,
             a_read_that_takes_too_long_is_broken_off,
-            reads_of_admins_leave_connections_to_verifications;
+            reads_of_admins_leave_connections_to_verifications,
+            admins_who_ask_for_the_head_leave_connections_to_verifications;
         peppers: a_pepper_is_known_by_what_was_first;
         failures: a_closed_store_does_not_answer, errors_tell_no_values;
     }

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use keystile::store::{Location, Options};
@@ -26,6 +29,8 @@ pub(crate) enum Fault {
     Refused,
     /// The client's host is gone: the server hears no more, not even of an end.
     Vanished,
+    /// The server's host is gone once the server has done it: the client hears no more, not even of an end.
+    Lost,
 }
 
 /// Connections through it end when it is dropped.
@@ -40,6 +45,8 @@ pub(crate) struct Proxy {
 struct Shared {
     fault: Mutex<Option<Fault>>,
     happened: Notify,
+    /// How many servers were lost so far.
+    lost: AtomicUsize,
 }
 
 impl Proxy {
@@ -78,6 +85,11 @@ impl Proxy {
 
     pub(crate) fn arm(&self, fault: Fault) {
         *self.shared.fault.lock().unwrap() = Some(fault);
+    }
+
+    /// From now on connections carry nothing, and do not end; a server that takes over is reached by new ones.
+    pub(crate) fn lose_the_server(&self) {
+        self.shared.lost.fetch_add(1, SeqCst);
     }
 
     /// Resolves once the fault has happened.
@@ -119,9 +131,11 @@ fn commit_in(message: &[u8]) -> Option<usize> {
 
 async fn pass(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) {
     let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let lost = shared.lost.load(SeqCst);
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
+                if shared.lost.load(SeqCst) != lost { std::future::pending().await }
                 let Ok(length @ 1..) = read else { return };
                 let message = &mut up[..length];
                 if let Some(at) = commit_in(message) {
@@ -135,6 +149,12 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>)
                             server.write_all(message).await.unwrap();
                             assert!(server.read(&mut down).await.unwrap() > 0);
                             return;
+                        }
+                        Some(Fault::Lost) => {
+                            server.write_all(message).await.unwrap();
+                            assert!(server.read(&mut down).await.unwrap() > 0);
+                            // What the client still says reaches nobody, and its end is none to the server.
+                            std::future::pending().await
                         }
                         Some(Fault::Refused) => message[at..at + 6].copy_from_slice(b"FORGET"),
                         Some(Fault::Vanished) => std::future::pending().await,

@@ -21,7 +21,7 @@ use keystile::{
         name::{KeyName, ServiceAccountName},
         project::{Environments, Retention},
         removal::{Removal, Removed},
-        time::Timestamp,
+        time::{DAY, Timestamp},
     },
     ports::{Clock, Store, store::Write},
     service::{Call, Error, NewProject, NewServiceAccount, Round, Service},
@@ -30,6 +30,7 @@ use keystile::{
 
 use crate::{
     database::{Database, Kind},
+    ends::rows,
     sample::{account_id, acme, at, insert_keys, key, key_id, write},
 };
 
@@ -364,5 +365,29 @@ pub(crate) async fn removals_that_cannot_be_finished_starve_no_other(database: &
     assert_eq!(left.len(), STUCK);
     assert!(left.iter().all(|it| it.removal.is_err()));
     assert_eq!(store.removals(Some(&left[5].place), 2).await.unwrap()[0].place, left[6].place);
+    server.close().await;
+}
+
+/// Changes wait for one of the portions at most.
+pub(crate) async fn old_requests_are_forgotten_in_portions(database: &Database, _: &SqlStore) {
+    let server = Replica::on(database).await;
+    server.populate(0).await;
+    let bytes = |n: u64| match database.kind {
+        Kind::Postgres => format!("'\\x{n:064x}'"),
+        _ => format!("X'{n:064x}'"),
+    };
+    let (old, new) = (at(1_000).before(2 * DAY).as_micros(), at(999).as_micros());
+    let request = |n| format!("({}, {}, 'it', {})", bytes(n), bytes(0), if n < 700 { old } else { new });
+    let requests = (0..701).map(request).collect::<Vec<_>>().join(", ");
+    database
+        .execute(&format!("INSERT INTO requests (id, fingerprint, target, time) VALUES {requests}"))
+        .await;
+    let (mut round, mut left) = (Round::default(), vec![rows(database, "requests").await]);
+    while server.service.keep_house(&mut round, pin!(ready(()))).await.unwrap() {
+        left.push(rows(database, "requests").await);
+    }
+    left.push(rows(database, "requests").await);
+    left.dedup();
+    assert_eq!(left, [701, 401, 101, 1], "the new one stays");
     server.close().await;
 }

@@ -1,0 +1,53 @@
+//! A database host that is lost without a word: no read waits for it for ever, and its connections are replaced.
+
+use std::time::Duration;
+
+use keystile::{
+    ports::{Store, StoreError},
+    store::{Options, SqlStore},
+};
+use tokio::time::timeout;
+
+use crate::{
+    database::{Database, Kind},
+    proxy::Proxy,
+    sample::{acme, populate},
+};
+
+/// How long what must end may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_of_postgres_do_not_wait_for_ever() {
+    reads_do_not_wait_for_ever(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_of_mariadb_do_not_wait_for_ever() {
+    reads_do_not_wait_for_ever(Kind::MySql).await;
+}
+
+async fn reads_do_not_wait_for_ever(kind: Kind) {
+    let (database, store) = Database::migrated(kind).await;
+    populate(&store).await;
+    store.close().await;
+    let proxy = Proxy::start(&database).await;
+    let second = Duration::from_secs(1);
+    let options = Options { acquire_timeout: second, slowest_read: second, ..proxy.options(&database) };
+    let store = SqlStore::open(options).await.unwrap();
+    // Those of verifications have two connections, which are used in turn.
+    let verify = async || store.lately_used(1).await.map(drop);
+    let admin = async || store.project(&acme()).await.map(drop);
+    for _ in 0..2 {
+        tokio::try_join!(verify(), verify(), admin()).unwrap();
+    }
+    proxy.lose_the_server();
+    let lost = async { tokio::join!(verify(), verify(), admin()) };
+    let lost = timeout(PATIENCE, lost).await.expect("they wait for a host that is gone");
+    for read in [lost.0, lost.1, lost.2] {
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    }
+    let again = async { while tokio::try_join!(verify(), verify(), admin()).is_err() {} };
+    timeout(PATIENCE, again).await.expect("its connections are used again");
+    store.close().await;
+}
