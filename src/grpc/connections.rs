@@ -124,7 +124,7 @@ impl Connections {
         tracing::warn!(
             connections.most = self.0.most,
             connections.refused = std::mem::take(&mut table.refused),
-            "connection limit reached: idle ones are ended, or new ones refused; `ulimit -n` sets the limit"
+            "connection limit reached: idle connections are ended, or new ones refused; `ulimit -n` sets the limit"
         );
         table.silent = LOG_EVERY;
     }

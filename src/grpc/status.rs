@@ -183,6 +183,7 @@ fn cut(text: &str, most: usize) -> String {
 /// Callers may fail by the thousand.
 static OUTAGE: Series = Series::new("calls failed for want of the database");
 static FAULTS: Series = Series::new("calls failed inside");
+static SLOW: Series = Series::new("calls took the database too long");
 
 /// What went wrong inside goes to the log; the caller learns only whether to try again.
 fn store(error: &StoreError) -> Status {
@@ -198,7 +199,9 @@ fn store(error: &StoreError) -> Status {
         // The store logs when it begins.
         StoreError::Overloaded(_) => overloaded("too many calls at once; try again"),
         StoreError::TooSlow(_) => {
-            tracing::warn!(error = %error, "a call took the database too long");
+            if SLOW.note() {
+                tracing::warn!(error = %error, "a call took the database too long");
+            }
             Status::with_error_details(
                 Code::DeadlineExceeded,
                 "it took the database too long; ask for less, as by a narrower filter",

@@ -1,6 +1,7 @@
 //! Errors of gRPC itself: what is wrong with a call before, or besides, what it asks.
 
-use prost::DecodeError;
+use std::fmt;
+
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -15,8 +16,9 @@ pub(super) const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
 /// The most bytes of a request of health or reflection, which anybody may send: it holds a name.
 pub(super) const LARGEST_PUBLIC: usize = 16 * 1024;
 
-pub(super) fn undecodable(error: &DecodeError) -> Status {
-    malformed(format!("the request is no message of the method's type: {error}"))
+/// A request whose bytes are not its message.
+pub(super) fn malformed_message(why: impl fmt::Display) -> Status {
+    malformed(format!("the request is not a valid message of this method: {why}"))
 }
 
 fn malformed(message: String) -> Status {
@@ -44,7 +46,7 @@ pub(super) fn timed_out() -> Status {
 pub(super) fn too_many_connections() -> Status {
     let mut details = info(ErrorReason::TooManyConnections, []);
     details.set_retry_info(Some(RETRY_AFTER));
-    let message = "this node holds as many connections as it may; try another node, or again later";
+    let message = "this node has reached its connection limit; try another node, or again later";
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
