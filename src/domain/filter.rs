@@ -205,7 +205,7 @@ impl<'a, T: Weighed, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<
         Err(self.error(start, "the quoted text does not end"))
     }
 
-    /// A value that has `sign` in it, as times and many tags do, and stands without quotes.
+    /// A value that has `sign` in it, as times and many tags do, and has no quotes.
     fn unquoted(&self, start: usize, sign: char) -> FilterError {
         let rest = &self.text[start..];
         let end = rest.find(|next: char| next.is_whitespace() || "()".contains(next));

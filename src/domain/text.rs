@@ -120,7 +120,11 @@ fn is_unseen(character: char) -> bool {
 
 /// Behind a symbol, the variation selectors 15 and 16 choose between text and emoji, which can be seen.
 fn is_style_of(character: char, before: char) -> bool {
-    matches!(character, '\u{fe0e}' | '\u{fe0f}') && !before.is_ascii() && !before.is_alphanumeric()
+    // ℹ Ⓜ 🅰 🅱 🅾 🅿 are emoji that count as letters.
+    let letter =
+        matches!(before, '\u{2139}' | '\u{24c2}' | '\u{1f170}' | '\u{1f171}' | '\u{1f17e}' | '\u{1f17f}');
+    let symbol = !before.is_ascii() && !before.is_alphanumeric();
+    matches!(character, '\u{fe0e}' | '\u{fe0f}') && (symbol || letter)
 }
 
 #[cfg(test)]
@@ -195,6 +199,7 @@ mod tests {
             "한국어",
             "日本語",
             "⚙\u{fe0f} Deploy ☎\u{fe0e}",
+            "ℹ\u{fe0f} Ⓜ\u{fe0f} 🅰\u{fe0f} 🅱\u{fe0f} 🅾\u{fe0f} 🅿\u{fe0f}",
         ] {
             assert_eq!(text.parse::<DisplayName>().unwrap().as_str(), text);
         }

@@ -13,8 +13,17 @@ use futures_util::task::AtomicWaker;
 
 /// How many bytes of answers may wait for one client, and for all of them. More than a few of the largest answers
 /// wait only for a client that does not read.
-const MOST_WAITING: usize = 16 * 1024 * 1024;
+pub(super) const MOST_WAITING: usize = 16 * 1024 * 1024;
 const MOST_WAITING_IN_ALL: usize = 256 * 1024 * 1024;
+/// How many calls of health and reflection may be open on one connection: they need no credential.
+const MOST_PUBLIC: usize = 32;
+
+/// Which limit has no room for more that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    OfClient,
+    OfAll,
+}
 
 /// Of one connection.
 #[derive(Debug)]
@@ -22,12 +31,16 @@ pub(super) struct Activity {
     /// Calls, but for health and reflection, which anybody may call.
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Calls of health and reflection that are open.
+    public: AtomicUsize,
     /// Bytes that the socket took.
     written: AtomicU64,
     /// Bytes of answers that the socket did not take yet.
     waiting: AtomicUsize,
-    /// Bytes that waited and do so no more.
+    /// Bytes that were handed on and wait no more.
     taken: AtomicU64,
+    /// Whether a stream went on since that was last asked.
+    went_on: AtomicBool,
     waiting_in_all: Arc<AtomicUsize>,
     /// Streams that go on once less is waiting.
     held: Mutex<Vec<Waker>>,
@@ -45,9 +58,11 @@ impl Activity {
         Self {
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            public: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
+            went_on: AtomicBool::new(false),
             waiting_in_all,
             held: Mutex::default(),
             let_in: AtomicBool::new(false),
@@ -94,10 +109,21 @@ impl Activity {
         self.taken.load(Relaxed)
     }
 
-    pub(super) fn let_in(&self) {
-        if !self.was_let_in() {
-            self.let_in.store(true, Relaxed);
+    /// Notes that a client took what a stream answered before.
+    pub(super) fn go_on(&self) {
+        // Mostly it is noted already, and reading is cheaper.
+        if !self.went_on.load(Relaxed) {
+            self.went_on.store(true, Relaxed);
         }
+    }
+
+    /// Whether a stream went on since this was last asked.
+    pub(super) fn went_on(&self) -> bool {
+        self.went_on.swap(false, Relaxed)
+    }
+
+    pub(super) fn let_in(&self) {
+        self.let_in.store(true, Relaxed);
     }
 
     pub(super) fn was_let_in(&self) -> bool {
@@ -112,9 +138,32 @@ impl Activity {
         self.spare.store(false, Relaxed);
     }
 
+    /// Whether so many bytes more may wait.
+    pub(super) fn room_for(&self, bytes: usize) -> Result<(), Full> {
+        let fits = |counter: &AtomicUsize, most: usize| counter.load(Relaxed) + bytes <= most;
+        if !fits(&self.waiting, MOST_WAITING) {
+            return Err(Full::OfClient);
+        }
+        if !fits(&self.waiting_in_all, MOST_WAITING_IN_ALL) {
+            return Err(Full::OfAll);
+        }
+        Ok(())
+    }
+
+    /// As `room_for`; when there is none, `context` is woken once less is waiting.
+    pub(super) fn has_room_or_wakes(&self, bytes: usize, context: &Context<'_>) -> bool {
+        let has_room = self.room_for(bytes).is_ok();
+        if !has_room {
+            self.held.lock().expect("nothing panics with it").push(context.waker().clone());
+        }
+        has_room
+    }
+
     /// Streams that hold back try again.
     pub(super) fn resume(&self) {
-        for waker in mem::take(&mut *self.held.lock().expect("nothing panics with it")) {
+        // Not while the lock is held: a stream that is woken may take it.
+        let held = mem::take(&mut *self.held.lock().expect("nothing panics with it"));
+        for waker in held {
             waker.wake();
         }
     }
@@ -137,6 +186,26 @@ impl Drop for Open {
     }
 }
 
+/// A call of health or reflection that is open, until it is dropped.
+#[derive(Debug)]
+pub(super) struct OpenPublic(Arc<Activity>);
+
+impl OpenPublic {
+    /// `None` when too many are open already.
+    pub(super) fn new(activity: Arc<Activity>) -> Option<Self> {
+        let before = activity.public.fetch_add(1, Relaxed);
+        // Dropped at once if it is one too many.
+        let open = Self(activity);
+        (before < MOST_PUBLIC).then_some(open)
+    }
+}
+
+impl Drop for OpenPublic {
+    fn drop(&mut self) {
+        self.0.public.fetch_sub(1, Relaxed);
+    }
+}
+
 /// So many bytes of an answer that waits, until they are dropped.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -145,23 +214,16 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// `None` when too much is waiting already.
-    pub(super) fn new(activity: &Arc<Activity>, bytes: usize) -> Option<Self> {
-        let fits = |counter: &AtomicUsize, most: usize| counter.fetch_add(bytes, Relaxed) + bytes <= most;
-        let all = fits(&activity.waiting_in_all, MOST_WAITING_IN_ALL);
-        let one = fits(&activity.waiting, MOST_WAITING);
-        // Dropped at once if it does not fit.
-        let waiting = Self { activity: activity.clone(), bytes };
-        (all && one).then_some(waiting)
+    /// Whether there is room for them or not.
+    pub(super) fn new(activity: &Arc<Activity>, bytes: usize) -> Self {
+        activity.waiting_in_all.fetch_add(bytes, Relaxed);
+        activity.waiting.fetch_add(bytes, Relaxed);
+        Self { activity: activity.clone(), bytes }
     }
 
-    /// As `new`; when it is `None`, `context` is woken once less is waiting.
-    pub(super) fn or_wake(activity: &Arc<Activity>, bytes: usize, context: &Context<'_>) -> Option<Self> {
-        let waiting = Self::new(activity, bytes);
-        if waiting.is_none() {
-            activity.held.lock().expect("nothing panics with it").push(context.waker().clone());
-        }
-        waiting
+    /// Notes that they wait no more because they were sent, or their stream was given up.
+    pub(super) fn note_taken(&self) {
+        self.activity.taken.fetch_add(self.bytes as u64, Relaxed);
     }
 
     /// So many of them apart.
@@ -174,7 +236,6 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.activity.taken.fetch_add(self.bytes as u64, Relaxed);
         self.activity.waiting_in_all.fetch_sub(self.bytes, Relaxed);
         let before = self.activity.waiting.fetch_sub(self.bytes, Relaxed);
         if before >= MOST_WAITING / 2 {

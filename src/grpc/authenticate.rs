@@ -95,6 +95,8 @@ where
         Box::pin(async move {
             match session(&verifier, &credential, &peer).await {
                 Ok(session) => {
+                    // From the first call on: connections without a caller are the first to make room.
+                    peer.activity.let_in();
                     peer.remembered.set(credential, session.clone());
                     request.extensions_mut().insert(session);
                     inner.call(request).await

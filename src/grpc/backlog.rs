@@ -1,6 +1,7 @@
 //! Answers on their way to the client, counted until the socket has taken them.
 
 use std::{
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,10 +13,10 @@ use http_body::{Body as _, Frame, SizeHint};
 use tonic::{Status, body::Body};
 
 use super::{
-    activity::{Activity, Open, Waiting},
+    activity::{Activity, Full, MOST_WAITING, Open, OpenPublic, Waiting},
     closing::Closing,
     status,
-    transport_status::{LARGEST_MESSAGE, explained, too_large},
+    transport_status::{LARGEST_MESSAGE, LARGEST_PUBLIC, explained, overloaded, too_large},
 };
 
 /// In pieces of this size answers are counted and handed on.
@@ -23,10 +24,12 @@ const PIECE: usize = 16 * 1024;
 /// Before each message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
-/// The answer of a call that is no stream, unless it is too large for its client, or too many wait for it already.
+/// The answer of a call that is no stream, unless it is too large for its client. If it is one that `may_repeat`, it is
+/// refused when too many wait already; of a change it is sent all the same: a new API key is nowhere else.
 pub(super) fn whole(
     response: Response<Body>,
     activity: &Arc<Activity>,
+    may_repeat: bool,
     context: &mut Context<'_>,
 ) -> Response<Body> {
     let (parts, mut body) = response.into_parts();
@@ -40,14 +43,29 @@ pub(super) fn whole(
     };
     if message.len() > LARGEST_MESSAGE + PREFIX {
         let size = message.len() - PREFIX;
-        return too_large(format!("the answer has {size} bytes: ask for less at once")).into_http();
+        let message = format!("the answer has {size} bytes: request fewer entries in one call");
+        return too_large(message, LARGEST_MESSAGE).into_http();
     }
-    let waiting = if message.len() < PIECE { None } else { Some(Waiting::new(activity, message.len())) };
-    if let Some(None) = waiting {
-        return too_large("too many answers wait for this client: read them first").into_http();
+    let counts = message.len() >= PIECE;
+    if counts
+        && may_repeat
+        && let Err(full) = activity.room_for(message.len())
+    {
+        return no_room(full).into_http();
     }
-    let body = Whole { message, waiting: waiting.flatten(), trailers: None, rest: body };
+    let waiting = counts.then(|| Waiting::new(activity, message.len()));
+    let body = Whole { message, waiting, trailers: None, rest: body };
     Response::from_parts(parts, Body::new(body))
+}
+
+fn no_room(full: Full) -> Status {
+    match full {
+        Full::OfClient => too_large(
+            "this client leaves too many answers unread on the connection: read them first",
+            MOST_WAITING,
+        ),
+        Full::OfAll => overloaded("the clients of this node leave too many answers unread; try again"),
+    }
 }
 
 /// One message, and what comes behind it.
@@ -124,13 +142,10 @@ impl http_body::Body for Streamed {
         let this = &mut *self;
         // Counted before there is more: a stream's frames leave in their order, so the next one stands for those
         // before it.
-        let waiting = match this.uncounted {
-            0..PIECE => None,
-            bytes => match Waiting::or_wake(&this.open.0, bytes, context) {
-                None => return Poll::Pending,
-                waiting => waiting,
-            },
-        };
+        let counts = this.uncounted >= PIECE;
+        if counts && !this.open.0.has_room_or_wakes(this.uncounted, context) {
+            return Poll::Pending;
+        }
         let frame = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
             Some(Ok(frame)) => frame,
             other => return Poll::Ready(other),
@@ -138,12 +153,14 @@ impl http_body::Body for Streamed {
         Poll::Ready(Some(Ok(match frame.into_data() {
             Ok(data) => {
                 let length = data.len();
-                let data = match waiting {
-                    Some(waiting) => {
-                        this.uncounted = 0;
-                        counted(data, waiting)
+                let data = if counts {
+                    counted(data, Waiting::new(&this.open.0, mem::take(&mut this.uncounted)))
+                } else {
+                    if this.uncounted > 0 {
+                        // Another is asked for only once the client has room for it.
+                        this.open.0.go_on();
                     }
-                    None => data,
+                    data
                 };
                 this.uncounted += length;
                 Frame::data(data)
@@ -166,15 +183,17 @@ pub(super) struct Public {
     body: Body,
     end: Pin<Box<dyn Future<Output = Status> + Send>>,
     ended: bool,
+    #[expect(dead_code, reason = "it is dropped with the answers")]
+    open: OpenPublic,
 }
 
 impl Public {
-    pub(super) fn until(closing: Closing, body: Body) -> Self {
+    pub(super) fn until(closing: Closing, open: OpenPublic, body: Body) -> Self {
         let end = async {
             closing.told().await;
             status::closing()
         };
-        Self { body, end: Box::pin(end), ended: false }
+        Self { body, end: Box::pin(end), ended: false, open }
     }
 }
 
@@ -208,7 +227,7 @@ impl http_body::Body for Public {
 
 fn explained_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.trailers_ref().and_then(Status::from_header_map) {
-        Some(status) if status.code() != tonic::Code::Ok => trailers(explained(status)),
+        Some(status) if status.code() != tonic::Code::Ok => trailers(explained(status, LARGEST_PUBLIC)),
         _ => frame,
     }
 }
@@ -222,7 +241,12 @@ fn trailers(status: Status) -> Frame<Bytes> {
 
 /// `bytes` that count as waiting until they are dropped, which is when they were sent or given up.
 fn counted(bytes: Bytes, waiting: Waiting) -> Bytes {
-    struct Counted(Bytes, #[expect(dead_code, reason = "it is dropped with the bytes")] Waiting);
+    struct Counted(Bytes, Waiting);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.1.note_taken();
+        }
+    }
     impl AsRef<[u8]> for Counted {
         fn as_ref(&self) -> &[u8] {
             &self.0

@@ -57,6 +57,6 @@ impl<U: Message + Name + Default> Decoder for Checked<U> {
             // A request lies in one piece.
             entries::check(&U::full_name(), buffer.chunk())?;
         }
-        U::decode(buffer).map(Some).map_err(|error| transport_status::undecodable(&error))
+        U::decode(buffer).map(Some).map_err(transport_status::malformed_message)
     }
 }

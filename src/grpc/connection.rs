@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    ops::Deref,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -37,13 +38,25 @@ pub(super) struct Connection {
     admitted: Admitted,
 }
 
-/// The other side of a connection.
+/// The other side of a connection. Each call has a clone of it.
 #[derive(Debug, Clone)]
-pub(super) struct Peer {
+pub(super) struct Peer(Arc<Other>);
+
+#[derive(Debug)]
+pub(super) struct Other {
     pub(super) address: Option<SocketAddr>,
-    pub(super) remembered: Arc<Remembered>,
+    pub(super) remembered: Remembered,
     pub(super) activity: Arc<Activity>,
     pub(super) connections: Connections,
+    pub(super) closing: Closing,
+}
+
+impl Deref for Peer {
+    type Target = Other;
+
+    fn deref(&self) -> &Other {
+        &self.0
+    }
 }
 
 struct Silence {
@@ -53,19 +66,21 @@ struct Silence {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream, admitted: Admitted, closing: Closing) -> Self {
+        let told = closing.clone().told();
         let ends = Box::pin(async move {
             tokio::select! {
                 () = sleep(GREET_WITHIN) => {}
-                () = closing.told() => {}
+                () = told => {}
             }
         });
         Self {
-            peer: Peer {
+            peer: Peer(Arc::new(Other {
                 address: stream.peer_addr().ok(),
-                remembered: Arc::default(),
+                remembered: Remembered::default(),
                 activity: admitted.activity.clone(),
                 connections: admitted.connections(),
-            },
+                closing,
+            })),
             silence: Some(Silence { left: PREFACE, ends }),
             stream,
             admitted,

@@ -8,22 +8,23 @@ use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorSet,
     field_descriptor_proto::{Label, Type},
 };
+use tonic::Status;
 
 use crate::{
     domain::Invalid,
     service::{Error, FieldFault},
 };
 
-use super::proto::FILE_DESCRIPTOR_SET;
+use super::{proto::FILE_DESCRIPTOR_SET, transport_status::malformed_message};
 
 /// How many entries one list field may have in a whole request, over all messages that it occurs in: entries that are
 /// messages, and all others. No request that a verb accepts comes close.
 const MOST_MESSAGES: usize = 20_000;
 const MOST_VALUES: usize = 100_000;
 
-/// Refuses the request of this type when a list is too long. What is not a well-formed message passes as far as it is
-/// one: decoding stops at the same place.
-pub(super) fn check(name: &str, bytes: &[u8]) -> Result<(), Error> {
+/// Refuses the request of this type when a list is too long, or when it is not a well-formed message: decoding may read
+/// beyond the end of a message within it, to where nothing was counted.
+pub(super) fn check(name: &str, bytes: &[u8]) -> Result<(), Status> {
     let shapes = &*SHAPES;
     let Some(request) = shapes.requests.get(name) else { return Ok(()) };
     let mut count = Count { shapes, entries: vec![0; shapes.fields], path: Vec::new() };
@@ -144,15 +145,16 @@ struct Count<'a> {
 }
 
 impl<'a> Count<'a> {
-    fn message(&mut self, shape: usize, mut bytes: &[u8]) -> Result<(), Error> {
+    fn message(&mut self, shape: usize, mut bytes: &[u8]) -> Result<(), Status> {
         let shape = &self.shapes.shapes[shape].0;
         // Within a group, which only a field that is not known can be: what is in it is not built.
         let mut groups = 0_usize;
-        while let Some((number, value)) = next(&mut bytes) {
+        while !bytes.is_empty() {
+            let (number, value) = next(&mut bytes).ok_or_else(broken)?;
             match value {
                 Value::GroupBegins => groups += 1,
                 Value::GroupEnds if groups > 0 => groups -= 1,
-                Value::GroupEnds => break,
+                Value::GroupEnds => return Err(broken()),
                 Value::Number | Value::Bytes(_) if groups > 0 => {}
                 Value::Number => {
                     if let Some(field) = shape.get(&number) {
@@ -171,10 +173,10 @@ impl<'a> Count<'a> {
                 }
             }
         }
-        Ok(())
+        if groups == 0 { Ok(()) } else { Err(broken()) }
     }
 
-    fn add(&mut self, field: &'a Field, entries: usize) -> Result<(), Error> {
+    fn add(&mut self, field: &'a Field, entries: usize) -> Result<(), Status> {
         let Some(most) = field.most else { return Ok(()) };
         let count = &mut self.entries[field.at];
         *count += entries;
@@ -182,8 +184,8 @@ impl<'a> Count<'a> {
             return Ok(());
         }
         let path = [self.path.as_slice(), &[field.name.as_str()]].concat().join(".");
-        let why = Invalid::new(format!("has too many entries: a request may have at most {most}"));
-        Err(Error::Invalid(vec![FieldFault::new(path, &why)]))
+        let why = Invalid::new("has far more entries than the field may have");
+        Err(Error::Invalid(vec![FieldFault::new(path, &why)]).into())
     }
 }
 
@@ -194,11 +196,12 @@ enum Value<'a> {
     GroupEnds,
 }
 
-/// Takes the next field; `None` at the end, or where the bytes are no message.
+fn broken() -> Status {
+    malformed_message("a field is broken off, or has a wrong key")
+}
+
+/// Takes the next field; `None` where the bytes are not a message.
 fn next<'a>(bytes: &mut &'a [u8]) -> Option<(u32, Value<'a>)> {
-    if bytes.is_empty() {
-        return None;
-    }
     let key = u32::try_from(decode_varint(bytes).ok()?).ok()?;
     let value = match key & 7 {
         0 => {

@@ -23,13 +23,13 @@ pub(super) struct Faults(Vec<FieldFault>);
 impl Faults {
     /// The value, or `None` with the fault noted.
     pub(super) fn take<T>(&mut self, field: &str, value: Result<T, Invalid>) -> Option<T> {
-        value.map_err(|why| self.note(field, &why)).ok()
+        value.map_err(|why| self.wrong(field, || why)).ok()
     }
 
     /// The first are reported; of a long list of wrong entries the others are only counted, and so cost little.
-    fn note(&mut self, field: &str, why: &Invalid) {
+    pub(super) fn wrong(&mut self, field: &str, why: impl FnOnce() -> Invalid) {
         let reported = self.0.len() < REPORTED;
-        self.0.push(if reported { FieldFault::new(field, why) } else { FieldFault::default() });
+        self.0.push(if reported { FieldFault::new(field, &why()) } else { FieldFault::default() });
     }
 
     pub(super) fn read<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
@@ -163,7 +163,7 @@ impl FromStr for Network {
         let network = unmapped(network);
         if network != network.trunc() {
             return Err(Invalid::new(format!(
-                "is no network: write {} for the network, or {} for the one address",
+                "is not a network address: write {} for the network, or {} for the one address",
                 network.trunc(),
                 network.addr()
             )));
@@ -213,8 +213,9 @@ mod tests {
             ("::ffff:10.0.0.1/104", "10.0.0.0/8", "10.0.0.1"),
         ] {
             let why = text.parse::<Network>().map(|network| network.0).unwrap_err();
-            let expected =
-                format!("is no network: write {network} for the network, or {address} for the one address");
+            let expected = format!(
+                "is not a network address: write {network} for the network, or {address} for the one address"
+            );
             assert_eq!(why.to_string(), expected, "{text}");
         }
     }

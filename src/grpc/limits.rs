@@ -14,12 +14,14 @@ use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tower::{Layer, Service};
 
 use super::{
-    activity::Open,
+    activity::{Open, OpenPublic},
     authenticate::{Answering, OPEN},
     backlog::{Public, Streamed, whole},
     closing::Closing,
     connection::Peer,
-    transport_status::{explained, timed_out, too_many_connections},
+    transport_status::{
+        LARGEST_MESSAGE, LARGEST_PUBLIC, explained, overloaded, timed_out, too_many_connections,
+    },
 };
 
 /// A call that takes longer has lost its caller, or has a caller who feeds it drop by drop.
@@ -28,20 +30,19 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 const EARLIER: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Clone)]
-pub(super) struct Limit(pub(super) Closing);
+pub(super) struct Limit;
 
 impl<S> Layer<S> for Limit {
     type Service = Limited<S>;
 
     fn layer(&self, inner: S) -> Limited<S> {
-        Limited { inner, closing: self.0.clone() }
+        Limited { inner }
     }
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Limited<S> {
     inner: S,
-    closing: Closing,
 }
 
 impl<S> Service<Request<Body>> for Limited<S>
@@ -58,22 +59,37 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Limiting {
         let kind = Kind::of(request.uri().path());
-        let peer = request.extensions().get::<Peer>();
-        let surplus = kind != Kind::Public
-            && peer.is_some_and(|peer| {
-                peer.activity.is_spare() && !peer.connections.has_room_for(&peer.activity)
-            });
-        let counted = peer.filter(|_| kind != Kind::Public && !surplus);
-        let open = counted.map(|peer| Open::new(peer.activity.clone()));
+        let place = request.extensions().get::<Peer>().map(|peer| Place::on(peer, kind)).transpose();
         let patience =
             deadline(request.headers()).map_or(LONGEST_CALL, |deadline| deadline.min(LONGEST_CALL));
-        let answering = if surplus {
-            Box::pin(std::future::ready(Ok(too_many_connections().into_http())))
-        } else {
-            self.inner.call(request)
+        let (place, answering) = match place {
+            Ok(place) => (place, self.inner.call(request)),
+            Err(status) => (None, Box::pin(std::future::ready(Ok(status.into_http()))) as Answering),
         };
-        let closing = (kind == Kind::Public).then(|| self.closing.clone());
-        Limiting { answering, patience, limit: None, kind, open, closing }
+        Limiting { answering, patience, limit: None, kind, place }
+    }
+}
+
+/// What a call takes up of its connection.
+enum Place {
+    Call(Open),
+    Public(OpenPublic, Closing),
+}
+
+impl Place {
+    /// An error when there is none left.
+    fn on(peer: &Peer, kind: Kind) -> Result<Self, Status> {
+        let activity = &peer.activity;
+        if kind == Kind::Public {
+            let open = OpenPublic::new(activity.clone()).ok_or_else(|| {
+                overloaded("too many calls of health and reflection are open on this connection; try again")
+            })?;
+            return Ok(Self::Public(open, peer.closing.clone()));
+        }
+        if activity.is_spare() && !peer.connections.has_room_for(activity) {
+            return Err(too_many_connections());
+        }
+        Ok(Self::Call(Open::new(activity.clone())))
     }
 }
 
@@ -86,8 +102,7 @@ pin_project! {
         #[pin]
         limit: Option<Sleep>,
         kind: Kind,
-        open: Option<Open>,
-        closing: Option<Closing>,
+        place: Option<Place>,
     }
 }
 
@@ -108,32 +123,33 @@ impl Future for Limiting {
                 timed_out().into_http()
             }
         };
-        let open = this.open.take();
+        let place = this.place.take();
         let code = response.headers().get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
-        // An error may be from before its caller was known.
-        if let (None, Some(open)) = (code, &open) {
-            open.0.let_in();
-        }
-        Poll::Ready(Ok(match (code, *this.kind, open) {
-            (Some(_), ..) => explain(response),
-            (None, Kind::Whole, Some(open)) => whole(response, &open.0, context),
-            (None, Kind::Stream, Some(open)) => response.map(|body| Body::new(Streamed::new(body, open))),
-            (None, Kind::Public, _) => match this.closing.take() {
-                Some(closing) => response.map(|body| Body::new(Public::until(closing, body))),
-                None => response,
-            },
+        Poll::Ready(Ok(match (code, *this.kind, place) {
+            (Some(_), kind, _) => explain(response, kind),
+            (None, Kind::Change, Some(Place::Call(open))) => whole(response, &open.0, false, context),
+            (None, Kind::List, Some(Place::Call(open))) => whole(response, &open.0, true, context),
+            (None, Kind::Stream, Some(Place::Call(open))) => {
+                response.map(|body| Body::new(Streamed::new(body, open)))
+            }
+            (None, _, Some(Place::Public(open, closing))) => {
+                response.map(|body| Body::new(Public::until(closing, open, body)))
+            }
             _ => response,
         }))
     }
 }
 
 /// An error with details, whoever made it.
-fn explain(response: Response<Body>) -> Response<Body> {
+fn explain(response: Response<Body>, kind: Kind) -> Response<Body> {
     if response.headers().contains_key(DETAILS) {
         return response;
     }
     match Status::from_header_map(response.headers()) {
-        Some(status) if status.code() != Code::Ok => explained(status).into_http(),
+        Some(status) if status.code() != Code::Ok => {
+            let largest = if kind == Kind::Public { LARGEST_PUBLIC } else { LARGEST_MESSAGE };
+            explained(status, largest).into_http()
+        }
         _ => response,
     }
 }
@@ -156,7 +172,10 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
 enum Kind {
     /// Little, and so often that nothing may be done about it.
     Verification,
-    Whole,
+    /// One resource, or what became of a change.
+    Change,
+    /// As much as fits: a page, or a batch.
+    List,
     Stream,
     /// Health and reflection.
     Public,
@@ -170,7 +189,9 @@ impl Kind {
                 Self::Stream
             }
             _ if OPEN.iter().any(|open| path.starts_with(open)) => Self::Public,
-            _ => Self::Whole,
+            "/keystile.v1.VerifyService/BatchVerify" => Self::List,
+            _ if path.contains("/List") => Self::List,
+            _ => Self::Change,
         }
     }
 }

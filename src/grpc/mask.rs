@@ -32,13 +32,14 @@ impl Mask {
         }
         for path in paths {
             if !mutable.contains(&path.as_str()) {
-                // Long enough for a field's name, so that there is room for those that can be updated.
-                let path: String = path.chars().take(60).collect();
-                let why = Invalid::new(format!(
-                    "{path:?} is no field that can be updated; those are {}",
-                    mutable.join(", ")
-                ));
-                faults.take::<()>("update_mask", Err(why));
+                faults.wrong("update_mask", || {
+                    // Long enough for a field's name, so that there is room for those that can be updated.
+                    let path: String = path.chars().take(60).collect();
+                    Invalid::new(format!(
+                        "{path:?} cannot be updated; fields that can: {}",
+                        mutable.join(", ")
+                    ))
+                });
             }
         }
         Ok(Self::Paths(paths.clone()))

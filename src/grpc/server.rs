@@ -28,6 +28,7 @@ use super::{
         service_account_service_server::ServiceAccountServiceServer,
     },
     service_account_service::ServiceAccountApi,
+    transport_status::LARGEST_PUBLIC,
     verify::{VerifyApi, VerifyServiceServer},
 };
 
@@ -101,7 +102,7 @@ async fn serve<C: Credentials>(
     let incoming = listener.connections(closing.clone());
     let layers = ServiceBuilder::new()
         .layer(Observe(observer))
-        .layer(Limit(closing.clone()))
+        .layer(Limit)
         .layer(Authenticate(verifier))
         .layer(front);
     let serving = Server::builder()
@@ -132,7 +133,9 @@ fn open_routes(health: &Health, services: &[&str]) -> Routes {
             // What the details of errors are made of, so that clients can print them.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    Routes::new(health.server())
-        .add_service(reflection().build_v1().expect("the descriptors are our own"))
-        .add_service(reflection().build_v1alpha().expect("the descriptors are our own"))
+    let v1 = reflection().build_v1().expect("the descriptors are our own");
+    let v1alpha = reflection().build_v1alpha().expect("the descriptors are our own");
+    Routes::new(health.server().max_decoding_message_size(LARGEST_PUBLIC))
+        .add_service(v1.max_decoding_message_size(LARGEST_PUBLIC))
+        .add_service(v1alpha.max_decoding_message_size(LARGEST_PUBLIC))
 }

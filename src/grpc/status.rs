@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     proto::{ErrorReason, VerifyError},
-    transport_status::too_large,
+    transport_status::{LARGEST_MESSAGE, overloaded, too_large},
 };
 
 const DOMAIN: &str = "keystile.dev";
@@ -135,7 +135,8 @@ pub(super) fn item(error: Error) -> VerifyError {
 
 /// Why it has none although it was made: the answer has no room for it.
 pub(super) fn too_many_bytes() -> VerifyError {
-    item_of(&too_large("the decisions before this one fill the answer: ask again, in a smaller batch"))
+    let message = "the decisions before this one fill the answer: ask again, in a smaller batch";
+    item_of(&too_large(message, LARGEST_MESSAGE))
 }
 
 fn item_of(status: &Status) -> VerifyError {
@@ -182,6 +183,7 @@ fn cut(text: &str, most: usize) -> String {
 /// Callers may fail by the thousand.
 static OUTAGE: Series = Series::new("calls failed for want of the database");
 static FAULTS: Series = Series::new("calls failed inside");
+static SLOW: Series = Series::new("calls took the database too long");
 
 /// What went wrong inside goes to the log; the caller learns only whether to try again.
 fn store(error: &StoreError) -> Status {
@@ -195,13 +197,11 @@ fn store(error: &StoreError) -> Status {
             Status::with_error_details(Code::Unavailable, "the database does not answer; try again", details)
         }
         // The store logs when it begins.
-        StoreError::Overloaded(_) => {
-            let mut details = info(ErrorReason::Overloaded, []);
-            details.set_retry_info(Some(RETRY_AFTER));
-            Status::with_error_details(Code::Unavailable, "too many calls at once; try again", details)
-        }
+        StoreError::Overloaded(_) => overloaded("too many calls at once; try again"),
         StoreError::TooSlow(_) => {
-            tracing::warn!(error = %error, "a call took the database too long");
+            if SLOW.note() {
+                tracing::warn!(error = %error, "a call took the database too long");
+            }
             Status::with_error_details(
                 Code::DeadlineExceeded,
                 "it took the database too long; ask for less, as by a narrower filter",

@@ -1,6 +1,7 @@
 //! Errors of gRPC itself: what is wrong with a call before, or besides, what it asks.
 
-use prost::DecodeError;
+use std::fmt;
+
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -12,8 +13,12 @@ use super::{
 /// The most bytes of a request, which tonic holds requests to, and of an answer: more than clients take by default.
 pub(super) const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
 
-pub(super) fn undecodable(error: &DecodeError) -> Status {
-    malformed(format!("the request is no message of the method's type: {error}"))
+/// The most bytes of a request of health or reflection, which anybody may send: it holds a name.
+pub(super) const LARGEST_PUBLIC: usize = 16 * 1024;
+
+/// A request whose bytes are not its message.
+pub(super) fn malformed_message(why: impl fmt::Display) -> Status {
+    malformed(format!("the request is not a valid message of this method: {why}"))
 }
 
 fn malformed(message: String) -> Status {
@@ -21,9 +26,16 @@ fn malformed(message: String) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
-pub(super) fn too_large(message: impl Into<String>) -> Status {
-    let details = info(ErrorReason::TooLarge, [("limit_bytes", LARGEST_MESSAGE.to_string())]);
+pub(super) fn too_large(message: impl Into<String>, limit: usize) -> Status {
+    let details = info(ErrorReason::TooLarge, [("limit_bytes", limit.to_string())]);
     Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// For what this node has no room for at the moment, and did not do.
+pub(super) fn overloaded(message: &str) -> Status {
+    let mut details = info(ErrorReason::Overloaded, []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, message, details)
 }
 
 pub(super) fn timed_out() -> Status {
@@ -34,7 +46,7 @@ pub(super) fn timed_out() -> Status {
 pub(super) fn too_many_connections() -> Status {
     let mut details = info(ErrorReason::TooManyConnections, []);
     details.set_retry_info(Some(RETRY_AFTER));
-    let message = "this node holds as many connections as it may; try another node, or again later";
+    let message = "this node has reached its connection limit; try another node, or again later";
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
@@ -50,14 +62,15 @@ pub(super) fn no_such_service(service: &str, listener: Option<&'static str>) -> 
     Status::with_error_details(Code::Unimplemented, message, info(ErrorReason::Unsupported, metadata))
 }
 
-/// The same error with an ErrorInfo; what has none was made by a library, never by us.
-pub(super) fn explained(status: Status) -> Status {
+/// The same error with an ErrorInfo; what has none was made by a library, never by us. `largest` is the most bytes
+/// that the request could have had.
+pub(super) fn explained(status: Status, largest: usize) -> Status {
     if !status.details().is_empty() {
         return status;
     }
     let message = status.message().to_owned();
     let (code, reason) = match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => return too_large(message),
+        Code::OutOfRange | Code::ResourceExhausted => return too_large(message, largest),
         Code::DeadlineExceeded => return timed_out(),
         Code::Unimplemented => {
             let message =
@@ -67,11 +80,10 @@ pub(super) fn explained(status: Status) -> Status {
             let metadata = status.metadata().clone();
             return Status::with_error_details_and_metadata(Code::Unimplemented, message, details, metadata);
         }
-        // Of health and reflection.
+        // Of health and reflection, which do not say what was not found.
         Code::NotFound => (Code::NotFound, ErrorReason::NotFound),
         // Broken framing: gRPC's code for it is INTERNAL, but the fault is the caller's.
         _ => return malformed(message),
     };
-    let details = info(reason, [("resource", message.clone())]);
-    Status::with_error_details(code, message, details)
+    Status::with_error_details(code, message, info(reason, []))
 }

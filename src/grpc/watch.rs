@@ -103,6 +103,10 @@ impl<C: Credentials> State<C> {
 
     async fn content(&mut self) -> Result<Content, Status> {
         loop {
+            // What is not sent yet can be asked for again elsewhere.
+            if self.watch.closing.is_told() {
+                return Err(status::closing());
+            }
             self.check_caller().await?;
             self.check_log()?;
             if let Some(event) = self.unsent.pop_front() {

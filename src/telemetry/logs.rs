@@ -29,9 +29,11 @@ where
         true => fmt::layer().with_writer(writer.clone()),
         false => fmt::layer().with_writer(writer.clone()).with_ansi(false),
     };
+    // A filter that turns everything off turns this off as well.
+    let filter = if filter == "off" { filter.to_owned() } else { format!("{QUIET},{filter}") };
     let lines = || fmt::layer().with_writer(writer.clone()).with_ansi(false).json().flatten_event(true);
     tracing_subscriber::registry()
-        .with(EnvFilter::new(format!("{QUIET},{filter}")))
+        .with(EnvFilter::new(filter))
         .with(json.then(lines))
         .with((!json).then(text))
 }
@@ -80,6 +82,15 @@ mod tests {
     fn text_has_no_colours_away_from_a_terminal() {
         let line = logged("info", false);
         assert!(line.contains("key created key.id=7") && !line.contains('\u{1b}'), "{line}");
+    }
+
+    #[test]
+    fn off_is_off() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let logging = subscriber("off", true, false, move || writer.clone());
+        tracing::subscriber::with_default(logging, || tracing::error!(target: "h2::proto", "broken"));
+        assert!(lines.0.lock().expect("lines").is_empty());
     }
 
     #[test]

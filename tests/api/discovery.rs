@@ -235,4 +235,5 @@ async fn what_nobody_has_is_refused_with_a_reason() {
     let unknown = HealthCheckRequest { service: "nothing".into() };
     let refused = HealthClient::new(channel(server.verify)).check(unknown).await.unwrap_err();
     assert_eq!(reason(&refused, Code::NotFound), "NOT_FOUND");
+    assert_eq!(metadata(&refused, "resource"), None, "it does not say what");
 }

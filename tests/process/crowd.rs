@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::Code;
+use keystile::grpc::proto::{Code, VerifyRequest};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -12,6 +12,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     PATIENCE,
+    held::Held,
     home::{Home, Serving},
     support::{process::Process, server::channel},
 };
@@ -49,12 +50,33 @@ async fn idle_clients_keep_nobody_out() {
         newcomer.create_key("meanwhile").await;
         HealthClient::new(channel(listener)).check(HealthCheckRequest::default()).await.unwrap();
     }
-    let warning = serving.process.tells("as many connections as may be open").await;
+    let warning = serving.process.tells("connection limit reached").await;
     assert!(warning.contains("WARN"), "{warning}");
     drop(crowd);
     let ended = serving.stop().await;
-    let warnings = ended.stderr.matches("as many connections as may be open").count();
+    let warnings = ended.stderr.matches("connection limit reached").count();
     assert!((1..=4).contains(&warnings), "{warnings} for {} connections", 2 * CROWD);
+}
+
+#[tokio::test]
+async fn a_caller_in_the_middle_of_its_first_call_is_not_cut_off() {
+    let home = Home::embedded();
+    let serving = crowded(&home).await;
+    let root = serving.root().await;
+    let held = Held::verify(&serving.caller(&root)).await;
+    let mut callers = Vec::new();
+    let refused = loop {
+        let caller = serving.caller(&root);
+        match caller.verifier().verify(VerifyRequest::default()).await {
+            Ok(_) => callers.push(caller),
+            Err(status) => break status,
+        }
+        assert!(callers.len() < DESCRIPTORS, "more than there are descriptors");
+    };
+    assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
+    let answer = held.release(&root).await.unwrap();
+    assert_eq!(answer.code(), Code::Valid);
+    serving.stop().await;
 }
 
 async fn scrape(serving: &Serving) -> String {

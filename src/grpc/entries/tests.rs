@@ -2,17 +2,22 @@
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 
+use tonic_types::StatusExt;
+
 use super::*;
 use crate::grpc::proto::{BatchVerifyRequest, UpdateKeyRequest, VerifyRequest};
 
 const BATCH: &str = "keystile.v1.BatchVerifyRequest";
 
-fn field_of(refused: Result<(), Error>) -> Option<String> {
-    match refused {
-        Ok(()) => None,
-        Err(Error::Invalid(faults)) => Some(faults[0].field.clone()),
-        Err(other) => panic!("{other}"),
-    }
+fn field_of(refused: Result<(), Status>) -> Option<String> {
+    let violations = refused.err()?.get_details_bad_request().expect("a field").field_violations;
+    Some(violations[0].field.clone())
+}
+
+#[track_caller]
+fn assert_malformed(refused: Result<(), Status>) {
+    let reason = refused.unwrap_err().get_details_error_info().unwrap().reason;
+    assert_eq!(reason, "MALFORMED_REQUEST");
 }
 
 #[test]
@@ -93,8 +98,27 @@ fn packed_lists_are_counted_by_entry() {
 }
 
 #[test]
-fn any_bytes_end_the_count() {
-    for bytes in [&[0x0a][..], &[0x0a, 0xff], &[0xff; 20], &[0x0c], &[0x0f, 1]] {
-        assert_eq!(field_of(check(BATCH, bytes)), None, "{bytes:?}");
+fn what_is_no_message_is_refused() {
+    // The last is a group that does not end.
+    for bytes in [&[0x0a][..], &[0x0a, 0xff], &[0xff; 20], &[0x0c], &[0x0f, 1], &[0xa3, 0x38, 0x08, 1]] {
+        assert_malformed(check(BATCH, bytes));
     }
+}
+
+/// Decoding would build all of them, and then find that the message was too long.
+#[test]
+fn a_field_beyond_the_end_of_its_message_hides_no_entries() {
+    let tags = VerifyRequest { tags: vec![String::new(); MOST_VALUES + 1], ..Default::default() };
+    let tags = tags.encode_to_vec();
+    // A question of so many bytes that the length of its first field, an API key, leads out of it.
+    let mut question = Vec::new();
+    encode_key(1, WireType::LengthDelimited, &mut question);
+    encode_varint(10, &mut question);
+    let mut request = Vec::new();
+    encode_key(1, WireType::LengthDelimited, &mut request);
+    encode_varint(question.len() as u64, &mut request);
+    request.extend(question);
+    request.extend([b'x'; 10]);
+    request.extend(tags);
+    assert_malformed(check(BATCH, &request));
 }

@@ -19,7 +19,7 @@ use crate::{
         closing::Closing,
         proto::StreamVerifyRequest,
         status::{self, unauthenticated},
-        transport_status::explained,
+        transport_status::{LARGEST_MESSAGE, explained},
     },
     ports::{Credentials, Moment},
     service::{Error, Session, Verifier},
@@ -146,7 +146,7 @@ impl<C: Credentials> Answers<C> {
                 }
                 Some(Err(status)) => {
                     self.end = Some(End::Asked);
-                    return Poll::Ready(Some(Err(explained(status))));
+                    return Poll::Ready(Some(Err(explained(status, LARGEST_MESSAGE))));
                 }
                 None => {
                     self.end = Some(End::Asked);

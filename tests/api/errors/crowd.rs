@@ -43,7 +43,7 @@ pub(super) async fn refused() -> Status {
         caller.verify(VerifyRequest::default()).await.unwrap();
     }
     HealthClient::new(channel(verify)).check(HealthCheckRequest::default()).await.unwrap();
-    process.tells("as many connections as may be open").await;
+    process.tells("connection limit reached").await;
     // Once somebody leaves there is room.
     callers.truncate(callers.len() / 2);
     let mut caller = VerifyServiceClient::with_interceptor(channel(verify), Bearer::new(root));

@@ -1,40 +1,57 @@
 //! A client that asks for more than it reads.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use keystile::grpc::proto::{BatchVerifyRequest, VerifyRequest};
+use keystile::grpc::proto::{
+    BatchVerifyRequest, CreateKeyRequest, CreateKeyResponse, Key, ListKeysRequest, VerifyRequest,
+};
 use prost::Message;
 use tokio::{net::TcpStream, time::timeout};
 use tonic::codegen::http::{Request, Response};
 
 use crate::support::server::Server;
 
-use super::{PATIENCE, answers::large, assert_others_are_served, wire::message};
+use super::{
+    PATIENCE,
+    answers::large,
+    assert_others_are_served,
+    wire::{PREFIX, message},
+};
 
 /// A connection whose answers begin to come and are not read on, for want of room on each stream.
-async fn connect(server: &Server) -> SendRequest<Bytes> {
-    let stream = TcpStream::connect(server.verify).await.unwrap();
+pub(super) async fn connect(listener: SocketAddr) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(listener).await.unwrap();
     let mut builder = h2::client::Builder::new();
-    let (client, connection) =
-        builder.initial_connection_window_size(1 << 30).handshake(stream).await.unwrap();
+    let (client, connection) = builder
+        .initial_window_size(1000)
+        .initial_connection_window_size(1 << 30)
+        .handshake(stream)
+        .await
+        .unwrap();
     tokio::spawn(connection);
     client
 }
 
-async fn ask(server: &Server, client: &SendRequest<Bytes>, api_key: &str) -> ResponseFuture {
-    let request = Request::post("http://localhost/keystile.v1.VerifyService/BatchVerify")
+/// Begins a call with the root key.
+pub(super) async fn ask(
+    server: &Server,
+    client: &SendRequest<Bytes>,
+    method: &str,
+    question: &impl Message,
+) -> ResponseFuture {
+    let request = Request::post(format!("http://localhost/keystile.v1.{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("authorization", format!("Bearer {}", server.root));
     let mut client = client.clone().ready().await.unwrap();
     let (response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
-    let question = VerifyRequest { api_key: api_key.into(), ..Default::default() };
-    let batch = BatchVerifyRequest { requests: vec![question; 200] };
-    body.send_data(message(&batch.encode_to_vec()).into(), true).unwrap();
+    body.send_data(message(&question.encode_to_vec()).into(), true).unwrap();
     response
 }
 
-async fn answered(response: ResponseFuture) -> Response<h2::RecvStream> {
+pub(super) async fn answered(response: ResponseFuture) -> Response<h2::RecvStream> {
     timeout(PATIENCE, response).await.unwrap().unwrap()
 }
 
@@ -43,10 +60,13 @@ async fn only_so_much_is_kept_for_it() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", large()).await;
-    let client = connect(&server).await;
+    let client = connect(server.verify).await;
+    let question = VerifyRequest { api_key, ..Default::default() };
+    let batch = BatchVerifyRequest { requests: vec![question; 200] };
+    let ask = async || answered(ask(&server, &client, "VerifyService/BatchVerify", &batch).await).await;
     let mut unread = Vec::new();
     let refused = loop {
-        let response = answered(ask(&server, &client, &api_key).await).await;
+        let response = ask().await;
         if response.headers().contains_key("grpc-status") {
             break response;
         }
@@ -59,8 +79,47 @@ async fn only_so_much_is_kept_for_it() {
     // For others there is room, and for this one once it reads or gives up.
     assert_others_are_served(&server).await;
     unread.clear();
-    let again = timeout(PATIENCE, async {
-        while answered(ask(&server, &client, &api_key).await).await.headers().contains_key("grpc-status") {}
-    });
+    let again = timeout(PATIENCE, async { while ask().await.headers().contains_key("grpc-status") {} });
     again.await.expect("what is given up counts no more");
+}
+
+/// The API key is in the answer and nowhere else.
+#[tokio::test]
+async fn a_key_that_was_created_is_answered_all_the_same() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for _ in 0..50 {
+        server.key("acme", large()).await;
+    }
+    let client = connect(server.admin).await;
+    let mut unread = Vec::new();
+    // Smaller and smaller pages, until less is free than one key has.
+    for page_size in [100, 10, 1] {
+        let page = ListKeysRequest { parent: "projects/acme".into(), page_size, ..Default::default() };
+        loop {
+            let response = answered(ask(&server, &client, "KeyService/ListKeys", &page).await).await;
+            if let Some(refused) = response.headers().get("grpc-status") {
+                assert_eq!(refused, "8");
+                break;
+            }
+            unread.push(response);
+            assert!(unread.len() < 100, "all of them are kept");
+        }
+    }
+    let key = Key { environment: "production".into(), ..large() };
+    let request = CreateKeyRequest { parent: "projects/acme".into(), key: Some(key), ..Default::default() };
+    let response = answered(ask(&server, &client, "KeyService/CreateKey", &request).await).await;
+    let created = CreateKeyResponse::decode(&whole(response).await[PREFIX..]).unwrap();
+    assert!(!created.api_key.is_empty());
+}
+
+async fn whole(response: Response<h2::RecvStream>) -> Vec<u8> {
+    let mut body = response.into_body();
+    let mut whole = Vec::new();
+    while let Some(data) = timeout(PATIENCE, body.data()).await.unwrap() {
+        let data = data.unwrap();
+        whole.extend_from_slice(&data);
+        body.flow_control().release_capacity(data.len()).unwrap();
+    }
+    whole
 }

@@ -77,6 +77,9 @@ fn text(block: &mut Vec<u8>, text: &str) {
     block.extend(text.bytes());
 }
 
+/// How many bytes come before a gRPC message.
+pub(super) const PREFIX: usize = 5;
+
 /// A gRPC message as it stands in DATA frames.
 pub(super) fn message(body: &[u8]) -> Vec<u8> {
     let mut message = vec![0];

@@ -1,0 +1,45 @@
+//! A client that is slow to read when the server stops.
+
+use keystile::grpc::proto::WatchAuditEventsRequest;
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::support::server::Server;
+
+use super::{
+    PATIENCE,
+    answers::large,
+    unread::{answered, ask, connect},
+};
+
+/// Much more than a connection holds: 20 KB each.
+const EVENTS: usize = 60;
+
+#[tokio::test]
+async fn a_watch_that_is_behind_does_not_catch_up_first() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    for _ in 0..EVENTS {
+        server.key("acme", large()).await;
+    }
+    let request = WatchAuditEventsRequest { parent: "projects/acme".into(), ..Default::default() };
+    let client = connect(server.admin).await;
+    let watch = ask(&server, &client, "AuditService/WatchAuditEvents", &request).await;
+    let mut answers = answered(watch).await.into_body();
+    // Its first events are there, and no more come before they are read.
+    let first = timeout(PATIENCE, answers.data()).await.unwrap().unwrap().unwrap();
+    let admin = server.admin;
+    let stopped = tokio::spawn(server.stop());
+    // The word that the server stops was given once nobody gets in.
+    timeout(PATIENCE, async { while TcpStream::connect(admin).await.is_ok() {} }).await.unwrap();
+    let mut read = first.len();
+    answers.flow_control().release_capacity(first.len()).unwrap();
+    while let Some(data) = timeout(PATIENCE, answers.data()).await.unwrap() {
+        let data = data.unwrap();
+        read += data.len();
+        answers.flow_control().release_capacity(data.len()).unwrap();
+    }
+    let trailers = answers.trailers().await.unwrap().unwrap();
+    assert_eq!(trailers["grpc-status"], "14");
+    assert!(read < EVENTS * 20_000 / 2, "{read} bytes were sent first");
+    stopped.await.unwrap();
+}
