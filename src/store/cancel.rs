@@ -15,6 +15,9 @@ pub(super) struct Session {
     id: AtomicI64,
     /// The number of the read that is under way; each has its own.
     current: AtomicU64,
+    /// The number of the read that has the connection of this id: other reads may have another by now, and after a restart of the
+    /// server the id may be somebody else's.
+    holder: AtomicU64,
     /// The number of the read that is to end, which SQLite asks for now and then.
     ended: AtomicU64,
 }
@@ -22,6 +25,17 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn connected(&self, id: i64) {
         self.id.store(id, SeqCst);
+        self.lent();
+    }
+
+    /// The read under way has the connection, which still lives.
+    pub(super) fn lent(&self) {
+        self.holder.store(self.current.load(SeqCst), SeqCst);
+    }
+
+    /// What the connection of this read is called, if it has one.
+    fn of(&self, read: u64) -> Option<i64> {
+        Some(self.id.load(SeqCst)).filter(|id| *id != 0 && self.holder.load(SeqCst) == read)
     }
 
     /// Numbers the next read.
@@ -50,16 +64,18 @@ const TRIES: u32 = 10;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Canceller {
-    /// Breaks off the read of this number on `connection`, which nobody else uses meanwhile; `false` when the connection does
-    /// not answer in the end, and must not be used again.
+    /// Breaks off the read of this number on `connection`, which nobody else uses meanwhile; `false` when the connection must
+    /// not be used again: it does not answer in the end, or an order may still come for it.
     pub(super) async fn cancel(&self, connection: &DatabaseConnection, session: &Session, read: u64) -> bool {
         session.end(read);
+        let mut late = false;
         for _ in 0..TRIES {
-            let _ = timeout(PATIENCE, self.order(session)).await;
+            late |= timeout(PATIENCE, self.order(session, read)).await.is_err();
             // It waits for the end of what runs. A late order may hit it in place of that, and then it is tried again.
             let probe = timeout(PATIENCE, connection.execute_unprepared("SELECT 1")).await;
             if matches!(probe, Ok(Ok(_))) {
-                return true;
+                // An order that did not arrive yet would break off the next read.
+                return !late;
             }
         }
         false
@@ -71,10 +87,9 @@ impl Canceller {
     }
 
     /// A statement that has ended meanwhile is no reason to fail, and the probe finds out about all else.
-    async fn order(&self, session: &Session) {
-        let id = session.id.load(SeqCst);
+    async fn order(&self, session: &Session, read: u64) {
+        let Some(id) = session.of(read) else { return };
         let order = match self.0.get_database_backend() {
-            _ if id == 0 => return,
             DbBackend::Postgres => format!("SELECT pg_cancel_backend({id})"),
             DbBackend::MySql => format!("KILL QUERY {id}"),
             _ => return,
@@ -99,5 +114,18 @@ mod tests {
         assert!(session.goes_on());
         session.end(first);
         assert!(session.goes_on(), "word of its end came late");
+    }
+
+    #[test]
+    fn a_read_without_a_connection_breaks_nothing_off() {
+        let session = Session::default();
+        let first = session.begin();
+        assert_eq!(session.of(first), None);
+        session.connected(7);
+        assert_eq!(session.of(first), Some(7));
+        let second = session.begin();
+        assert_eq!(session.of(second), None, "the connection may be gone, and its id be another's");
+        session.lent();
+        assert_eq!(session.of(second), Some(7));
     }
 }

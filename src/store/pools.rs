@@ -227,10 +227,15 @@ fn pool<D: Database>(to: &Use, options: &Options) -> PoolOptions<D> {
 /// A connection that rested for a while is asked whether it still lives; a busy one is not, which
 /// would cost every query a second round trip.
 fn server_pool<D: Database>(to: &Use, options: &Options) -> PoolOptions<D> {
-    pool(to, options).before_acquire(|connection: &mut D::Connection, meta| {
+    let session = to.session.clone();
+    pool(to, options).before_acquire(move |connection: &mut D::Connection, meta| {
+        let session = session.clone();
         Box::pin(async move {
             if meta.idle_for > Duration::from_secs(1) {
                 connection.ping().await?;
+            }
+            if let Some(session) = session {
+                session.lent();
             }
             Ok(true)
         })

@@ -257,7 +257,7 @@ async fn is_whole(store: &SqlStore, length: i64) {
 }
 
 /// The connections to this database, as its server numbers them.
-async fn sessions(database: &Database) -> Vec<i64> {
+pub(crate) async fn sessions(database: &Database) -> Vec<i64> {
     let others = match database.kind {
         Kind::Postgres => {
             "SELECT CAST(pid AS bigint) AS id FROM pg_stat_activity \

@@ -56,7 +56,7 @@ async fn is_busy(database: &Database, raw: &DatabaseConnection) -> bool {
     row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from)).unwrap() != 0
 }
 
-async fn becomes(database: &Database, busy: bool) {
+pub(crate) async fn becomes(database: &Database, busy: bool) {
     let raw = database.raw().await;
     let waiting = timeout(PATIENCE, async {
         while is_busy(database, &raw).await != busy {

@@ -6,10 +6,13 @@ use keystile::{
     ports::{Store, StoreError},
     store::{Options, SqlStore},
 };
-use tokio::time::timeout;
+use sea_orm::ConnectionTrait;
+use tokio::time::{sleep, timeout};
 
 use crate::{
+    commits::sessions,
     database::{Database, Kind},
+    giving_up::becomes,
     proxy::Proxy,
     sample::{acme, populate},
 };
@@ -25,6 +28,54 @@ async fn reads_of_postgres_do_not_wait_for_ever() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_of_mariadb_do_not_wait_for_ever() {
     reads_do_not_wait_for_ever(Kind::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_order_to_postgres_hits_no_other_read() {
+    a_late_order_hits_no_other_read(Kind::Postgres, "BEGIN; LOCK TABLE projects", "ROLLBACK").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_order_to_mariadb_hits_no_other_read() {
+    a_late_order_hits_no_other_read(Kind::MySql, "LOCK TABLES projects WRITE", "UNLOCK TABLES").await;
+}
+
+/// It is for a connection that is used no more.
+async fn a_late_order_hits_no_other_read(kind: Kind, lock: &str, unlock: &str) {
+    let (database, store) = Database::migrated(kind).await;
+    populate(&store).await;
+    store.close().await;
+    let proxy = Proxy::start(&database).await;
+    let store = SqlStore::open(proxy.options(&database)).await.unwrap();
+    store.project(&acme()).await.unwrap();
+    // Those of the first store may take a moment to end.
+    let one = async {
+        loop {
+            if let [session] = sessions(&database).await[..] {
+                break session;
+            }
+        }
+    };
+    let session = timeout(PATIENCE, one).await.expect("it has one connection");
+    let raw = database.raw().await;
+    raw.execute_unprepared(lock).await.unwrap();
+    proxy.hold_orders();
+    let read = async { store.project(&acme()).await };
+    tokio::select! {
+        read = read => panic!("it does not wait: {read:?}"),
+        () = becomes(&database, true) => {}
+    }
+    proxy.happened().await;
+    raw.execute_unprepared(unlock).await.unwrap();
+    raw.close().await.unwrap();
+    let gone = async {
+        while sessions(&database).await.contains(&session) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("the connection is used again");
+    store.project(&acme()).await.unwrap();
+    store.close().await;
 }
 
 async fn reads_do_not_wait_for_ever(kind: Kind) {

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
 
@@ -47,6 +47,8 @@ struct Shared {
     happened: Notify,
     /// How many servers were lost so far.
     lost: AtomicUsize,
+    /// Whether an order to break off a statement is held up on its way, for ever.
+    holds_orders: AtomicBool,
 }
 
 impl Proxy {
@@ -92,6 +94,11 @@ impl Proxy {
         self.shared.lost.fetch_add(1, SeqCst);
     }
 
+    /// From now on no order to break off a statement arrives; one that was given counts as happened.
+    pub(crate) fn hold_orders(&self) {
+        self.shared.holds_orders.store(true, SeqCst);
+    }
+
     /// Resolves once the fault has happened.
     pub(crate) async fn happened(&self) {
         self.shared.happened.notified().await;
@@ -129,6 +136,12 @@ fn commit_in(message: &[u8]) -> Option<usize> {
     text.ends_with(b"COMMIT").then(|| text.len() - b"COMMIT".len())
 }
 
+/// Whether it orders to break off a statement.
+fn is_order(message: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(message);
+    text.contains("pg_cancel_backend") || text.contains("KILL QUERY")
+}
+
 async fn pass(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) {
     let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     let lost = shared.lost.load(SeqCst);
@@ -138,6 +151,10 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>)
                 if shared.lost.load(SeqCst) != lost { std::future::pending().await }
                 let Ok(length @ 1..) = read else { return };
                 let message = &mut up[..length];
+                if shared.holds_orders.load(SeqCst) && is_order(message) {
+                    shared.happened.notify_one();
+                    std::future::pending::<()>().await;
+                }
                 if let Some(at) = commit_in(message) {
                     let fault = shared.fault.lock().unwrap().take();
                     if fault.is_some() {
