@@ -12,7 +12,7 @@ use super::{
     stop::Stop,
 };
 
-/// Keeps house every minute, the first time at once, until it is told to stop; a portion under way is ended first.
+/// Keeps house every minute, the first time at once, and when a call has left something over, until it is told to stop; a portion under way is ended first.
 pub(super) async fn keep(service: Service, stop: Stop) {
     let told = stop.told();
     tokio::pin!(told);
@@ -24,6 +24,7 @@ pub(super) async fn keep(service: Service, stop: Stop) {
             biased;
             () = &mut told => return,
             _ = ticks.tick() => {}
+            () = service.left_over() => {}
         }
         let mut round = Round::default();
         // A stop must not wait for all of it.

@@ -231,7 +231,8 @@ impl Credentials for Cache {
         let entry = match self.load(id).await {
             // It was still current after the position was read, or is from after what was known by then.
             Ok(entry) => entry,
-            Err(StoreError::Unavailable(why)) if self.limits.fail_open => {
+            // Its time to live may be over: in an outage, the bound on staleness alone decides.
+            Err(StoreError::Unavailable(why)) if self.may_answer() => {
                 self.kept.get(id, |entry| self.is_current(entry)).ok_or(StoreError::Unavailable(why))?
             }
             Err(error) => return Err(error),

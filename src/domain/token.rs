@@ -25,6 +25,11 @@ impl ApiKey {
         Self(text)
     }
 
+    /// Without the blanks around it that were pasted along.
+    pub fn trimmed(&self) -> Self {
+        Self(self.0.trim().to_owned())
+    }
+
     /// The text, for whoever must send it or show it once.
     pub fn expose(&self) -> &str {
         &self.0
@@ -155,7 +160,7 @@ pub fn holds_api_key(text: &str) -> bool {
     text.len() >= SECRET_END
         && runs.any(|run| {
             // Other text of such a length hardly ever begins with the digits of a UUIDv7 and a secret.
-            (SECRET_END..=BODY).contains(&run.len())
+            run.len() >= SECRET_END
                 && KeyId::from_base62(&run.as_bytes()[..WIDTH_128]).is_some()
                 && decode_secret(&run.as_bytes()[WIDTH_128..SECRET_END]).is_some()
         })

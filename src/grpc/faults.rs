@@ -157,7 +157,12 @@ impl FromStr for Network {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let Ok(network) = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) else {
+        let network = match text.split_once('/') {
+            // The address is read by itself first: leading zeros, which may mean octal, are refused in it.
+            Some((address, _)) => address.parse::<IpAddr>().ok().and_then(|_| text.parse().ok()),
+            None => text.parse::<IpAddr>().ok().map(IpNet::from),
+        };
+        let Some(network) = network else {
             return Err(Invalid::new("must be a network such as 10.0.0.0/8, or a single address"));
         };
         let network = unmapped(network);
@@ -199,7 +204,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Network>().unwrap().0.to_string(), expected);
         }
-        for text in ["", "10.0.0.0/33", "example.com", "10.0.0"] {
+        for text in
+            ["", "10.0.0.0/33", "example.com", "10.0.0", "010.0.0.0/8", "192.168.010.0/24", "010.0.0.1"]
+        {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }

@@ -27,7 +27,7 @@ use super::{
 /// A call that takes longer has lost its caller, or has a caller who feeds it drop by drop.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// By how much a call is ended before its own deadline: tonic ends it at that, and without a word.
-const EARLIER: Duration = Duration::from_millis(2);
+const EARLIER: Duration = Duration::from_millis(3);
 
 #[derive(Debug, Clone)]
 pub(super) struct Limit;
@@ -114,11 +114,14 @@ impl Future for Limiting {
         let response = match this.answering.as_mut().poll(context) {
             Poll::Ready(Ok(response)) => response,
             Poll::Pending => {
-                if this.limit.is_none() {
-                    this.limit.set(Some(sleep(*this.patience)));
-                }
-                if let Some(limit) = this.limit.as_pin_mut() {
-                    ready!(limit.poll(context));
+                // A timer rings a millisecond late at the least, and tonic's would ring with it.
+                if !this.patience.is_zero() {
+                    if this.limit.is_none() {
+                        this.limit.set(Some(sleep(*this.patience)));
+                    }
+                    if let Some(limit) = this.limit.as_pin_mut() {
+                        ready!(limit.poll(context));
+                    }
                 }
                 timed_out().into_http()
             }

@@ -62,9 +62,18 @@ impl Service {
     {
         let (attempt, again) = (&attempt, &again);
         let once = || async move {
-            match self.repeated(call, action).await? {
-                Some(target) => Ok(again(target).await?),
-                None => attempt().await,
+            if let Some(target) = self.repeated(call, action).await? {
+                return Ok(again(target).await?);
+            }
+            match attempt().await {
+                // What stands in the way may be what the first one has done meanwhile.
+                Err(Failed::For(error)) if call.repeatable.is_some() => {
+                    match self.repeated(call, action).await? {
+                        Some(target) => Ok(again(target).await?),
+                        None => Err(Failed::For(error)),
+                    }
+                }
+                settled => settled,
             }
         };
         until_settled(resource, once).await

@@ -46,6 +46,7 @@ pub use verify::{Verifier, VerifyRequest};
 pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
 
 use tasks::Tasks;
+use tokio::sync::Notify;
 
 /// The verbs of the admin side.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub struct Service {
     changes: Arc<dyn Changes>,
     /// Changes that are being made, whether or not their callers still wait.
     tasks: Tasks,
+    /// Wakes housekeeping when there is work that need not wait for its next round.
+    left_over: Arc<Notify>,
 }
 
 impl Service {
@@ -67,7 +70,12 @@ impl Service {
         peppers: Arc<Peppers>,
         changes: Arc<dyn Changes>,
     ) -> Self {
-        Self { store, clock, random, peppers, changes, tasks: Tasks::default() }
+        Self { store, clock, random, peppers, changes, tasks: Tasks::default(), left_over: Arc::default() }
+    }
+
+    /// Resolves once a call has left a removal to housekeeping.
+    pub async fn left_over(&self) {
+        self.left_over.notified().await;
     }
 
     /// Waits for the changes that are being made, once no more are asked for.

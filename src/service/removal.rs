@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::{
     domain::{
         describe,
@@ -59,6 +61,7 @@ impl Service {
         if call.validate_only {
             return;
         }
+        let mut left_over = LeftOver(Some(&self.left_over));
         let end = self.clock.uptime() + PATIENCE;
         let mut progress = Progress::default();
         loop {
@@ -66,8 +69,12 @@ impl Service {
             match self.remove_portion(removal, &mut progress).await {
                 // Housekeeping is at it as well, here or elsewhere.
                 Ok(true) | Err(Error::Conflict { .. }) => {}
+                Ok(false) => {
+                    left_over.0 = None;
+                    return;
+                }
                 // The deletion is made; of what fails after it, housekeeping tells.
-                Ok(false) | Err(_) => return,
+                Err(_) => return,
             }
             let now = self.clock.uptime();
             let rest = rest_after(now.saturating_sub(began));
@@ -172,6 +179,17 @@ impl Service {
             return Ok(());
         }
         self.commit_together(call, Vec::new(), steps, 0).await.map(drop)
+    }
+}
+
+/// Wakes housekeeping when a call ends before its removal has, also when its caller gives up.
+struct LeftOver<'a>(Option<&'a Notify>);
+
+impl Drop for LeftOver<'_> {
+    fn drop(&mut self) {
+        if let Some(housekeeping) = self.0 {
+            housekeeping.notify_one();
+        }
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) fn sqlx_kind(error: &SqlxError) -> Kind {
         SqlxError::Database(error) => answer_kind(error.as_ref()),
         SqlxError::Io(_)
         | SqlxError::Tls(_)
+        // What a proxy without a server behind it sends is no PostgreSQL.
+        | SqlxError::Protocol(_)
         | SqlxError::PoolTimedOut
         | SqlxError::PoolClosed
         | SqlxError::WorkerCrashed

@@ -248,3 +248,26 @@ async fn a_trial_answers_as_the_request_would() {
     let status = server.refused(server.disable(disabling(&key.name))).await;
     assert_eq!(reason(&status, Code::FailedPrecondition), "STATE_FORBIDS");
 }
+
+/// A repeat that comes while the first call is under way may look for it too early, and then see what it did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repeats_that_race_their_first_call_answer_as_it_does() {
+    const ROUNDS: usize = 60;
+    const AT_ONCE: usize = 8;
+
+    let server = Server::start().await;
+    server.project("acme").await;
+    for round in 0..ROUNDS {
+        let (key, _) = server.key("acme", Key::default()).await;
+        let request =
+            RevokeKeyRequest { name: key.name, request_id: format!("race-{round}"), ..Default::default() };
+        let mut racing = tokio::task::JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (mut keys, request) = (server.keys(), request.clone());
+            racing.spawn(async move { keys.revoke_key(request).await });
+        }
+        for answer in racing.join_all().await {
+            assert_eq!(answer.unwrap().into_inner().key.unwrap().state(), proto::key::State::Revoked);
+        }
+    }
+}

@@ -266,3 +266,20 @@ async fn the_log_is_followed_again_without_a_word() {
     });
     recovered.await.expect("it is not followed again");
 }
+
+/// Keys that rested until their time to live was over are as good as others, once the database is gone.
+#[tokio::test]
+async fn an_outage_finds_keys_that_rested() {
+    let limits = Limits { time_to_live: Duration::from_secs(1), ..LIMITS };
+    let (_database, node) = Node::alone(limits).await;
+    let keys = warmed(&node, 1).await;
+    node.clock.advance(Duration::from_secs(10));
+    let following = Following::start(&node).await;
+    node.store.set(Mode::Fails);
+    following.once().await;
+    assert_valid(node.verify(&keys[0].api_key).await, Duration::ZERO);
+    node.clock.advance(BOUND);
+    assert_valid(node.verify(&keys[0].api_key).await, BOUND);
+    node.clock.advance(TICK);
+    assert_unavailable(node.verify(&keys[0].api_key).await);
+}

@@ -140,3 +140,22 @@ fn assert_silent(error: &(impl std::error::Error + 'static), secret: &str) {
     let told = format!("{error} {error:?}");
     assert!(!told.contains(secret), "{told}");
 }
+
+/// What takes connections and closes them has no server behind it for now, whatever the driver makes of that.
+#[tokio::test]
+async fn a_proxy_without_a_server_is_a_database_that_does_not_answer() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = proxy.local_addr().unwrap();
+    let closing = tokio::spawn(async move {
+        while let Ok((connection, _)) = proxy.accept().await {
+            drop(connection);
+        }
+    });
+    for url in [format!("postgres://postgres@{address}/postgres"), format!("mysql://root@{address}/test")] {
+        let database = Database::empty(Kind::Sqlite).await;
+        let options = Options { location: Location::Server(url), ..database.options() };
+        let refused = SqlStore::open(options).await.err().unwrap();
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    }
+    closing.abort();
+}

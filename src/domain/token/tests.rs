@@ -95,6 +95,9 @@ fn an_api_key_is_found_within_a_text() {
             assert!(holds_api_key(&format!("{before}{text}{behind}")), "{before}{text}{behind}");
         }
     }
+    for behind in ["x", "9", "abc", "0123456789"] {
+        assert!(holds_api_key(&format!("{whole}{behind}")), "{behind} directly behind it");
+    }
     let masked = masked("acme_live", Token::parse(&api_key).unwrap().id);
     let digits = ["0123456789abcdef".repeat(4), "0".repeat(72), "z".repeat(72), "x".repeat(1024)];
     for text in [masked.as_str(), &whole[..10 + 22 + 43], "", "acme_live_"] {

@@ -104,10 +104,11 @@ pub(super) fn lookup(request: proto::LookupKeyRequest) -> Result<LookupKey, Erro
     use proto::lookup_key_request::Query;
     let mut faults = Faults::default();
     let scope = faults.read("parent", &request.parent);
+    // People paste blanks and line ends along.
     let lookup = match request.query {
-        Some(Query::ApiKey(text)) => Some(Lookup::ApiKey(ApiKey::new(text))),
-        Some(Query::MaskedApiKey(text)) => Some(Lookup::Masked(text)),
-        Some(Query::KeyId(text)) => faults.read("key_id", &text).map(Lookup::Id),
+        Some(Query::ApiKey(text)) => Some(Lookup::ApiKey(ApiKey::new(text).trimmed())),
+        Some(Query::MaskedApiKey(text)) => Some(Lookup::Masked(text.trim().to_owned())),
+        Some(Query::KeyId(text)) => faults.read("key_id", text.trim()).map(Lookup::Id),
         None => faults.take("query", Err(Invalid::new("must be one of api_key, masked_api_key and key_id"))),
     };
     faults.finish((|| Some(LookupKey { scope: scope?, lookup: lookup? }))())

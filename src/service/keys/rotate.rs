@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{describe, name::KeyName},
-    ports::store::Write,
+    domain::{
+        describe,
+        name::{KeyName, ServiceAccountName},
+    },
+    ports::store::{Expect, Write},
     service::{
         Call, Error, Issued, Service,
         change::{Failed, Target, check_etag},
@@ -46,7 +49,23 @@ impl Service {
             time: now,
         };
         let mut view = self.view_key(after.clone(), now).await?;
-        view.key.revision = self.commit(call, target, Vec::new(), vec![Write::UpdateKey(after)]).await?;
+        // While the keys of a deleted account follow it, no new secret is issued for them.
+        let owner = ServiceAccountName {
+            project: name.project.clone(),
+            service_account: before.service_account.clone(),
+        };
+        let expect = Expect::ServiceAccount(
+            name.project.clone(),
+            before.service_account.clone(),
+            before.account_generation,
+        );
+        let committed = self.commit(call, target, vec![expect], vec![Write::UpdateKey(after)]).await;
+        view.key.revision = committed.map_err(|failed| match failed {
+            Failed::For(Error::OwnerGone { .. }) => {
+                Failed::For(Error::OwnerGone { resource: owner.to_string() })
+            }
+            other => other,
+        })?;
         let api_key = (!call.validate_only).then_some(api_key);
         Ok(Issued { key: view, api_key, repeated: false })
     }

@@ -37,6 +37,11 @@ async fn finds_a_key_by_whatever_is_at_hand() {
     let masked = Query::MaskedApiKey(key.masked_api_key.clone());
     assert_eq!(found(&server, masked).await, (key.clone(), 0));
     assert_eq!(found(&server, Query::KeyId(id(&key))).await, (key.clone(), 0));
+    // As people paste them.
+    let pasted = Query::ApiKey(format!(" {api_key}\n"));
+    assert_eq!(found(&server, pasted).await, (key.clone(), 1));
+    let pasted = Query::MaskedApiKey(format!("{}\r\n", key.masked_api_key));
+    assert_eq!(found(&server, pasted).await, (key.clone(), 0));
     // Its secret is no proof, but the key is found all the same.
     let wrong = with_wrong_secret(&api_key);
     assert_eq!(found(&server, Query::ApiKey(wrong)).await, (key, 0));

@@ -6,7 +6,10 @@ use keystile::grpc::proto::{self, Code, Key, Secret, key::State};
 
 use crate::{
     calls::{DAY, HOUR, TICK, assert_invalid, at, disabling, ends, lives, rotation, span, texts},
-    support::server::Server,
+    support::{
+        server::Server,
+        status::{metadata, reason},
+    },
 };
 
 fn with_grace(name: &str, grace: Duration) -> proto::RotateKeyRequest {
@@ -211,4 +214,16 @@ async fn validate_only_rotates_and_issues_nothing() {
     let rotated = server.rotate(real).await.unwrap();
     assert!(!rotated.api_key_already_issued, "a trial is not remembered");
     assert_eq!(server.code(&rotated.api_key).await, Code::Valid);
+}
+
+/// While the keys of a deleted account follow it, no secret is issued that nothing would accept.
+#[tokio::test]
+async fn a_key_whose_account_is_gone_gets_no_secret() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, _) = server.key("acme", Key::default()).await;
+    server.database.execute("UPDATE keys SET account_generation = -1").await;
+    let refused = server.rotate(rotation(&key.name)).await.unwrap_err();
+    assert_eq!(reason(&refused, tonic::Code::FailedPrecondition), "OWNER_GONE");
+    assert_eq!(metadata(&refused, "resource"), Some(key.service_account));
 }

@@ -1,9 +1,9 @@
 //! Callers that take their time.
 
-use keystile::grpc::proto::{Code, VerifyRequest, VerifyResponse};
+use keystile::grpc::proto::{Code, VerifyAuditChainRequest, VerifyRequest, VerifyResponse};
 use prost::Message;
 
-use crate::support::server::Server;
+use crate::support::{server::Server, status::reason};
 
 use super::{
     VERIFY, assert_others_are_served,
@@ -81,4 +81,19 @@ async fn connections_that_say_nothing_keep_nobody_else_waiting() {
     assert_others_are_served(&server).await;
     server.project("acme").await;
     drop(silent);
+}
+
+/// A deadline that is all but over ends the call with its reason: no other timer gets there first.
+#[tokio::test]
+async fn the_shortest_deadlines_say_what_they_are() {
+    let server = Server::start().await;
+    for deadline in ["1n", "1u", "500u", "1m", "2m"] {
+        for _ in 0..40 {
+            let mut request = tonic::Request::new(VerifyAuditChainRequest::default());
+            request.metadata_mut().insert("grpc-timeout", deadline.parse().unwrap());
+            if let Err(status) = server.audit().verify_audit_chain(request).await {
+                assert_eq!(reason(&status, tonic::Code::DeadlineExceeded), "TIME_LIMIT", "{deadline}");
+            }
+        }
+    }
 }
