@@ -82,8 +82,8 @@ impl Canceller {
     }
 
     pub(super) async fn close(&self) {
-        // Closing a pool has no way to fail.
-        let _ = self.0.close_by_ref().await;
+        // Closing a pool has no way to fail, but waits for an order that may never be answered.
+        let _ = timeout(PATIENCE, self.0.close_by_ref()).await;
     }
 
     /// A statement that has ended meanwhile is no reason to fail, and the probe finds out about all else.
