@@ -66,13 +66,14 @@ impl Service {
                 return Ok(again(target).await?);
             }
             match attempt().await {
-                // What stands in the way may be what the first one has done meanwhile.
-                Err(Failed::For(error)) if call.repeatable.is_some() => {
-                    match self.repeated(call, action).await? {
-                        Some(target) => Ok(again(target).await?),
-                        None => Err(Failed::For(error)),
-                    }
+                Err(Failed::For(error @ (Error::Store(_) | Error::OutcomeUnknown { .. }))) => {
+                    Err(Failed::For(error))
                 }
+                // What stands in the way may be what the first one has done meanwhile.
+                Err(Failed::For(error)) => match self.repeated(call, action).await? {
+                    Some(target) => Ok(again(target).await?),
+                    None => Err(Failed::For(error)),
+                },
                 settled => settled,
             }
         };
