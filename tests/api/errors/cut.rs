@@ -66,7 +66,8 @@ async fn pass(
             length = client.read(&mut asked) => {
                 let bytes = &asked[..length?];
                 sent.extend_from_slice(bytes);
-                if contains(bytes, b"COMMIT") {
+                // However the bytes were divided on their way.
+                if contains(&sent, b"COMMIT\0") {
                     let cut = *armed.lock().unwrap();
                     if let Some(cut) = cut.filter(|_| contains(&sent, mark)) {
                         if cut == Cut::BehindCommit {
