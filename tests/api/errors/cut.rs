@@ -31,7 +31,10 @@ impl Cutter {
         let (start, rest) = url.split_once('@').unwrap();
         let (server, path) = rest.split_once('/').unwrap();
         let server = server.to_owned();
-        database.location = Location::Server(format!("{start}@{}/{path}", listener.local_addr().unwrap()));
+        let (path, _) = path.split_once('?').unwrap_or((path, ""));
+        let address = listener.local_addr().unwrap();
+        // Within TLS there would be nothing to recognise.
+        database.location = Location::Server(format!("{start}@{address}/{path}?sslmode=disable"));
         let armed = Arc::new(Mutex::new(None));
         let cutter = Self { armed: armed.clone() };
         tokio::spawn(async move {
