@@ -3,7 +3,7 @@
 #
 # A server is the one at KEYSTILE_TEST_POSTGRES_URL or KEYSTILE_TEST_MYSQL_URL, else one that answers at its standard
 # port on loopback, else a private one (KEYSTILE_TEST_PRIVATE=1: always), installed first if need be. With arguments
-# only the tests that they choose run, and the fuzz targets do not.
+# only the tests that they choose run; the model checker and the fuzz targets do not.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/need.sh
@@ -24,6 +24,9 @@ use_mariadb
 scripts/buf.sh --version >/dev/null # fetched once, before tests ask for it side by side
 
 cargo test --workspace --locked "$@"
-if [ $# -eq 0 ]; then scripts/fuzz.sh; fi
+if [ $# -eq 0 ]; then
+    scripts/loom.sh
+    scripts/fuzz.sh
+fi
 
 echo "test.sh: all passed in $SECONDS s"

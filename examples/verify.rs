@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, time::Duration};
 
-use keystile::grpc::proto::{Code, VerifyRequest, verify_service_client::VerifyServiceClient};
+use proto::{Code, VerifyRequest, verify_service_client::VerifyServiceClient};
 use tonic::{Request, metadata::AsciiMetadataValue, transport::Endpoint};
 
 #[tokio::main]

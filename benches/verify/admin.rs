@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use keystile::grpc::proto::{
-    self, key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient,
+use proto::{
+    key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient,
     verify_service_client::VerifyServiceClient,
 };
 use tonic::{

@@ -3,8 +3,8 @@
 
 use std::pin::Pin;
 
-use keystile::grpc::proto::{
-    self, stream_verify_response, verify_result,
+use proto::{
+    stream_verify_response, verify_result,
     verify_service_server::{VerifyService, VerifyServiceServer},
 };
 use tokio::net::TcpListener;

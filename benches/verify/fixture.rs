@@ -1,6 +1,6 @@
 //! A server with keys in it.
 
-use keystile::grpc::proto::VerifyResponse;
+use proto::VerifyResponse;
 
 use crate::{Fallible, admin::Admin, database::Database, keys::Keys, population, server::Server};
 

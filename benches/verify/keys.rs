@@ -1,6 +1,6 @@
 //! Keys by number: everything of them follows from it, so that they need not be remembered.
 
-use keystile::domain::{
+use domain::{
     digest::{Digest, Peppers, Secret},
     id::KeyId,
     time::Timestamp,

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, ops::Range};
 
-use keystile::domain::token::{ApiKey, Token};
+use domain::token::{ApiKey, Token};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use crate::{Fallible, database::Database, keys::Keys};

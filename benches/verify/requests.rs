@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Requests {

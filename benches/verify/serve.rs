@@ -2,8 +2,8 @@
 
 use std::{error::Error, fs, net::SocketAddr, path::Path};
 
-use keystile::grpc::proto::VerifyResponse;
 use prost::Message;
+use proto::VerifyResponse;
 use tokio::{net::TcpListener, runtime::Builder};
 
 use crate::bare;

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use keystile::grpc::proto::VerifyResponse;
 use prost::Message;
+use proto::VerifyResponse;
 use tempfile::TempDir;
 
 use crate::{

@@ -1,11 +1,7 @@
 //! Any text as a filter: it is read or refused with a position within the text, and never panics.
 #![no_main]
 
-#[path = "../../src/domain/mod.rs"]
-#[expect(dead_code, reason = "a target needs a part of the rules")]
-mod domain;
-
-use domain::{
+use keystile_domain::{
     filter::{Filter, FilterError},
     listing::{account_filter, event_filter, key_filter},
 };

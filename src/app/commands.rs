@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     config::{Config, create_private_dir},
-    service::{PepperUsage, Service},
+    verbs::{PepperUsage, Service},
 };
 
 use super::{StartError, World, database, peppers};

@@ -9,10 +9,10 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    audit::Unsaved,
     grpc::{Health, Observer},
-    service::Service,
+    recorder::Unsaved,
     store::SqlStore,
+    verbs::Service,
 };
 
 use super::{

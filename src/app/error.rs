@@ -2,16 +2,16 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
+use domain::digest::PepperVersion;
 use tokio::task::JoinError;
 
 use crate::{
     config::{PepperFileError, PrivateFileError},
-    domain::digest::PepperVersion,
     grpc,
     ports::StoreError,
-    service,
     store::{ClaimError, MigrateError},
     telemetry::TracesError,
+    verbs,
 };
 
 /// Why it did not start.
@@ -59,7 +59,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Service(#[from] service::Error),
+    Service(#[from] verbs::Error),
 }
 
 impl StartError {
@@ -69,7 +69,7 @@ impl StartError {
             Self::NoDatabase { .. } => true,
             Self::Store(error)
             | Self::Migrate(MigrateError::Store(error))
-            | Self::Service(service::Error::Store(error)) => {
+            | Self::Service(verbs::Error::Store(error)) => {
                 matches!(
                     error,
                     StoreError::Unavailable(_) | StoreError::Overloaded(_) | StoreError::TooSlow(_)

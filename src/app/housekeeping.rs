@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::service::{Error, Round, Service};
+use crate::verbs::{Error, Round, Service};
 
 use super::{
     outage::{Outage, Turn},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::{KeyValue, metrics::Meter};
 
-use crate::{audit::Decisions, cache::Cache, grpc::proto, ports::Changes};
+use crate::{cache::Cache, grpc, ports::Changes, recorder::Decisions};
 
 /// Every verification that was decided, by the code that it was answered with.
 pub(super) fn decisions(meter: &Meter, decisions: Arc<Decisions>) {
@@ -13,8 +13,7 @@ pub(super) fn decisions(meter: &Meter, decisions: Arc<Decisions>) {
         .with_description("Verifications that were decided, by code.")
         .with_callback(move |counter| {
             for (code, count) in decisions.counts() {
-                let name = proto::Code::from(code).as_str_name().trim_start_matches("CODE_");
-                counter.observe(count, &[KeyValue::new("code", name)]);
+                counter.observe(count, &[KeyValue::new("code", grpc::code_name(code))]);
             }
         })
         .build();

@@ -22,15 +22,15 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     cache::Cache,
     config::{Config, TracesConfig, create_private_dir},
-    domain::{digest::Peppers, recognition::Recognition},
     ports::Clock,
-    service::Service,
     store::{Claim, Shares, SqlStore},
+    verbs::Service,
 };
 
-pub use crate::service::{PepperUsage, RootKey};
+pub use crate::verbs::{PepperUsage, RootKey};
 pub use commands::{migrate, pepper_usage};
 pub use descriptors::raise_limit;
+use domain::{digest::Peppers, recognition::Recognition};
 pub use drain::Stopped;
 pub use error::{ServeError, StartError};
 pub use health::{Unhealthy, check_health};

@@ -2,13 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
+use domain::digest::Peppers;
 use tracing::info;
 
 use crate::{
     config::{Pepper, PepperSource, load_or_generate},
-    domain::digest::Peppers,
     ports::{Random, Store},
-    service::Service,
+    verbs::Service,
 };
 
 use super::{StartError, error::Missing};

@@ -6,12 +6,12 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tracing::{info, warn};
 
 use crate::{
-    audit::{self, Queue},
     cache::Follower,
     config::TracesConfig,
     grpc::{self, Connections, Health, Listener, Observer, Subject},
-    service::Verifier,
+    recorder::{self, Queue},
     telemetry::{self, Metrics, Traces, TracesError},
+    verbs::Verifier,
 };
 
 use super::{
@@ -47,7 +47,7 @@ impl App {
     }
 
     async fn start(self, listeners: Listeners) -> Result<Running, ServeError> {
-        let (queue, writer) = audit::recorder(Arc::clone(&self.store) as _, Arc::clone(&self.clock));
+        let (queue, writer) = recorder::recorder(Arc::clone(&self.store) as _, Arc::clone(&self.clock));
         let metrics = Metrics::new();
         metrics::decisions(&metrics.meter(), queue.decisions());
         metrics::rewinds(&metrics.meter(), Arc::clone(&self.cache));

@@ -9,11 +9,9 @@ use std::{
 };
 
 use async_trait::async_trait;
+use domain::time::Timestamp;
 
-use crate::{
-    domain::time::Timestamp,
-    ports::{Clock, Moment, Random},
-};
+use crate::ports::{Clock, Moment, Random};
 
 /// What Keystile takes from the world around it; tests bring their own.
 #[derive(Debug, Clone)]

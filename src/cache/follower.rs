@@ -6,20 +6,18 @@ use std::{
     time::Duration,
 };
 
+use domain::{
+    audit::{Hash, Head},
+    changed::Changed,
+    freshness::Point,
+};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::{
-    domain::{
-        audit::{Hash, Head},
-        changed::Changed,
-    },
-    ports::{Store, StoreError, changes::Rewinds, store::Wakeups},
-};
+use crate::ports::{Store, StoreError, changes::Rewinds, store::Wakeups};
 
 use super::{
     Cache,
-    freshness::Point,
     seen::{End, Seen, TOO_FAR},
 };
 

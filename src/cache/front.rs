@@ -10,9 +10,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+use domain::id::KeyId;
 use thread_local::ThreadLocal;
-
-use crate::domain::id::KeyId;
 
 use super::kept::{Entry, Hasher};
 
@@ -140,15 +139,14 @@ impl Thread {
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
-    use crate::{
-        domain::{
-            candidate::Candidate,
-            key::{Key, tests::key},
-            time::Timestamp,
-        },
-        ports::credentials::Stamp,
+    use domain::{
+        candidate::Candidate,
+        freshness::Stamp,
+        key::{Key, sample::key},
+        time::Timestamp,
     };
+
+    use super::*;
 
     /// Room for more than a thread takes, on so many threads.
     fn roomy(threads: usize) -> Front {

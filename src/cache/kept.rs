@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::{candidate::Candidate, freshness::Stamp, id::KeyId};
 use moka::sync::Cache;
-
-use crate::{
-    domain::{candidate::Candidate, id::KeyId},
-    ports::credentials::Stamp,
-};
 
 use super::{Limits, front::Front};
 

@@ -6,9 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use domain::id::KeyId;
 use tokio::sync::OnceCell;
 
-use crate::{domain::id::KeyId, ports::StoreError};
+use crate::ports::StoreError;
 
 /// The reads that are under way.
 pub(super) struct Loading<T>(Mutex<HashMap<KeyId, Arc<Read<T>>>>);
@@ -69,10 +70,10 @@ impl<T: Clone> Drop for Waiting<'_, T> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
+    use domain::time::Timestamp;
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::domain::time::Timestamp;
 
     fn id() -> KeyId {
         KeyId::new(Timestamp::from_micros(0), [1; 10])

@@ -1,14 +1,12 @@
 //! Keys as they are now, kept at hand: a decorator over the store, never older than what changed.
 
 mod follower;
-mod freshness;
 mod front;
 mod gathering;
 mod kept;
 mod loading;
 mod reading;
 mod seen;
-mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -31,18 +29,19 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    domain::{Revision, audit::Head, changed::Changed, id::KeyId, key::Key},
-    ports::{
-        Changes, Clock, Credentials, Store, StoreError,
-        changes::Rewinds,
-        credentials::{Known, Stamp},
-        store::Loaded,
-    },
+use crate::ports::{
+    Changes, Clock, Credentials, Store, StoreError, changes::Rewinds, credentials::Known, store::Loaded,
 };
 
+use domain::{
+    Revision,
+    audit::Head,
+    changed::Changed,
+    freshness::{Freshness, Point, Stamp},
+    id::KeyId,
+    key::Key,
+};
 pub use follower::Follower;
-use freshness::{Freshness, Point};
 use gathering::Gathering;
 use kept::{Entry, Kept};
 use loading::Loading;

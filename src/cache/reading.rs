@@ -2,17 +2,22 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use crate::{
-    domain::{audit::Head, candidate::Candidate, changed::Changed, id::KeyId, name::ServiceAccountName},
-    ports::{
-        Store, StoreError,
-        store::{LOADED_TOGETHER, Loaded, LoadedKey},
-    },
+use domain::{
+    audit::Head,
+    candidate::Candidate,
+    changed::Changed,
+    freshness::{Era, Point},
+    id::KeyId,
+    name::ServiceAccountName,
+};
+
+use crate::ports::{
+    Store, StoreError,
+    store::{LOADED_TOGETHER, Loaded, LoadedKey},
 };
 
 use super::{
     Cache,
-    freshness::{Era, Point},
     gathering::{Gathering, Pace},
     kept::Entry,
     seen::Fit,

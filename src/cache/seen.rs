@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    domain::{
-        Revision,
-        audit::{Hash, Head},
-    },
-    ports::store::Step,
+use domain::{
+    Revision,
+    audit::{Hash, Head},
 };
+
+use crate::ports::store::Step;
 
 /// How far behind it is cheaper to forget everything than to read what changed.
 pub(super) const TOO_FAR: Revision = 10_000;

@@ -1,9 +1,11 @@
 //! What makes a remembered value current.
 
-use super::freshness::{Freshness, Point};
-use crate::{
-    domain::{Revision, changed::Changed, id::KeyId, time::Timestamp},
-    ports::credentials::Stamp,
+use domain::{
+    Revision,
+    changed::Changed,
+    freshness::{Freshness, Point, Stamp},
+    id::KeyId,
+    time::Timestamp,
 };
 
 fn key(seed: u8) -> Changed {

@@ -3,8 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-
-use crate::domain::{Revision, audit::Head};
+use domain::{Revision, audit::Head};
 
 #[async_trait]
 pub trait Changes: Debug + Send + Sync + 'static {

@@ -3,8 +3,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
-
-use crate::domain::time::Timestamp;
+use domain::time::Timestamp;
 
 #[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use crate::domain::{Revision, candidate::Candidate, id::KeyId};
+use domain::{Revision, candidate::Candidate, freshness::Stamp, id::KeyId};
 
 use super::StoreError;
 
@@ -37,12 +37,4 @@ pub struct Known {
     /// The change log could not be followed of late.
     pub degraded: bool,
     pub stamp: Stamp,
-}
-
-/// What something known was made of, and when it was read. It means something only to the [`Credentials`] that
-/// gave it, which can tell whether it is still current.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    pub slots: [u16; 3],
-    pub point: u64,
 }

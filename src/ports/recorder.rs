@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use crate::domain::{
+use domain::{
     candidate::Candidate, decision::Code, digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp,
 };
 

@@ -3,8 +3,7 @@
 use std::{collections::HashMap, fmt::Debug};
 
 use async_trait::async_trait;
-
-use crate::domain::{
+use domain::{
     Revision,
     audit::{Change, Event, Hash, Head},
     digest::{PepperCheck, PepperVersion},

@@ -2,6 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use domain::{
+    Revision,
+    id::{ProjectId, ServiceAccountId},
+    key::Key,
+    project::Project,
+    service_account::ServiceAccount,
+};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
@@ -10,16 +17,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use crate::{
-    domain::{
-        Revision,
-        id::{ProjectId, ServiceAccountId},
-        key::Key,
-        project::Project,
-        service_account::ServiceAccount,
-    },
-    ports::store::{CommitError, Existing, Write},
-};
+use crate::ports::store::{CommitError, Existing, Write};
 
 use super::{
     commit::{Stop, insert},

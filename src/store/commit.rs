@@ -1,17 +1,15 @@
 //! One change, whole or not at all, in its place in the one order of changes.
 
+use domain::audit::Head;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 
-use crate::{
-    domain::audit::Head,
-    ports::{
-        StoreError,
-        store::{Commit, CommitError, Existing},
-    },
+use crate::ports::{
+    StoreError,
+    store::{Commit, CommitError, Existing},
 };
 
 use super::{

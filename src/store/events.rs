@@ -1,21 +1,19 @@
 //! Reading the change log.
 
+use domain::{
+    Revision,
+    audit::{Event, Head},
+    filter::Filter,
+    listing::EventTest,
+    name::Scope,
+    page::Page,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
 
-use crate::{
-    domain::{
-        Revision,
-        audit::{Event, Head},
-        filter::Filter,
-        listing::EventTest,
-        name::Scope,
-        page::Page,
-    },
-    ports::{StoreError, store::Step},
-};
+use crate::ports::{StoreError, store::Step};
 
 use super::{
     error::failed,

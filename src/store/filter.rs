@@ -3,22 +3,20 @@
 //! No column that is compared holds NULL, so that every test is true or false, and NOT turns one into the
 //! other.
 
+use domain::{
+    filter::Filter,
+    id::ProjectId,
+    key::State,
+    listing::{AccountTest, EventTest, KeyTest, KeyTime, Relation},
+    name::ServiceAccountName,
+    time::Timestamp,
+};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 
-use crate::{
-    domain::{
-        filter::Filter,
-        id::ProjectId,
-        key::State,
-        listing::{AccountTest, EventTest, KeyTest, KeyTime, Relation},
-        name::ServiceAccountName,
-        time::Timestamp,
-    },
-    ports::store::KeyQuery,
-};
+use crate::ports::store::KeyQuery;
 
 use super::{
     rows::{audit_events, key_terms, keys, keys::lifecycle, projects, service_accounts},

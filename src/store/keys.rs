@@ -2,23 +2,21 @@
 
 use std::collections::HashMap;
 
+use domain::{
+    id::{KeyId, ProjectId},
+    key::Key,
+    listing::KeyOrder,
+    page::{Cursor, Id, Page, SortValue},
+    removal::Removed,
+};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid,
     sea_query::Expr,
 };
 
-use crate::{
-    domain::{
-        id::{KeyId, ProjectId},
-        key::Key,
-        listing::KeyOrder,
-        page::{Cursor, Id, Page, SortValue},
-        removal::Removed,
-    },
-    ports::{
-        StoreError,
-        store::{KeyCounts, KeyQuery, Placed, ToGo},
-    },
+use crate::ports::{
+    StoreError,
+    store::{KeyCounts, KeyQuery, Placed, ToGo},
 };
 
 use super::{

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::{audit::Head, id::KeyId};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Iterable,
     QueryResult, Statement, Value,
@@ -9,12 +10,9 @@ use sea_orm::{
     sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement},
 };
 
-use crate::{
-    domain::{audit::Head, id::KeyId},
-    ports::{
-        StoreError,
-        store::{LOADED_TOGETHER, Loaded, LoadedKey},
-    },
+use crate::ports::{
+    StoreError,
+    store::{LOADED_TOGETHER, Loaded, LoadedKey},
 };
 
 use super::{

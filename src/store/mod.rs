@@ -35,33 +35,31 @@ use std::{collections::HashMap, fmt};
 use async_trait::async_trait;
 use sea_orm::DatabaseConnection;
 
-use crate::{
-    domain::{
-        Revision,
-        audit::{Event, Head},
-        digest::{PepperCheck, PepperVersion},
-        filter::Filter,
-        id::{KeyId, ProjectId, ServiceAccountId},
-        key::Key,
-        listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
-        name::Scope,
-        page::{Cursor, Order, Page},
-        project::Project,
-        removal::Removal,
-        service_account::ServiceAccount,
-        time::Timestamp,
-    },
-    ports::{
-        Store, StoreError,
-        recorder::{Rehash, Use},
-        store::{
-            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
-            RemovalPlace, RequestDigest, Step, ToGo,
-        },
+use crate::ports::{
+    Store, StoreError,
+    recorder::{Rehash, Use},
+    store::{
+        Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
+        RemovalPlace, RequestDigest, Step, ToGo,
     },
 };
 
 pub use claim::{Claim, ClaimError};
+use domain::{
+    Revision,
+    audit::{Event, Head},
+    digest::{PepperCheck, PepperVersion},
+    filter::Filter,
+    id::{KeyId, ProjectId, ServiceAccountId},
+    key::Key,
+    listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
+    name::Scope,
+    page::{Cursor, Order, Page},
+    project::Project,
+    removal::Removal,
+    service_account::ServiceAccount,
+    time::Timestamp,
+};
 pub use migrate::MigrateError;
 pub use open::{Location, Options};
 use reads::Reads;

@@ -2,21 +2,19 @@
 
 use std::collections::HashMap;
 
+use domain::{
+    filter::Filter,
+    id::{ProjectId, ServiceAccountId},
+    listing::{AccountOrder, AccountTest},
+    page::Page,
+    project::Project,
+    service_account::ServiceAccount,
+    text::DisplayName,
+    time::Timestamp,
+};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::{
-    domain::{
-        filter::Filter,
-        id::{ProjectId, ServiceAccountId},
-        listing::{AccountOrder, AccountTest},
-        page::Page,
-        project::Project,
-        service_account::ServiceAccount,
-        text::DisplayName,
-        time::Timestamp,
-    },
-    ports::{StoreError, store::Called},
-};
+use crate::ports::{StoreError, store::Called};
 
 use super::{
     error::failed,

@@ -1,5 +1,6 @@
 //! Pages by keyset: each begins right behind the last row of the one before, found by an index.
 
+use domain::page::{Cursor, Id, Page, SortValue};
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     Value,
@@ -8,8 +9,6 @@ use sea_orm::{
         extension::mysql::{IndexHintScope, MySqlSelectStatementExt},
     },
 };
-
-use crate::domain::page::{Cursor, Id, Page, SortValue};
 
 use super::filter::nothing;
 

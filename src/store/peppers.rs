@@ -1,13 +1,11 @@
 //! By what a pepper is known again.
 
+use domain::digest::{PepperCheck, PepperVersion};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict,
 };
 
-use crate::{
-    domain::digest::{PepperCheck, PepperVersion},
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::{SqlStore, error::failed, rows::peppers, session::Attempts, turns::Turn};
 

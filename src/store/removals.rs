@@ -1,21 +1,19 @@
 //! What is left to do after a deletion, and the accounts that go with their last key.
 
+use domain::{
+    key::Key,
+    removal::{Removal, Removed},
+    service_account::ServiceAccount,
+};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 
-use crate::{
-    domain::{
-        key::Key,
-        removal::{Removal, Removed},
-        service_account::ServiceAccount,
-    },
-    ports::{
-        StoreError,
-        store::{PlacedRemoval, RemovalPlace},
-    },
+use crate::ports::{
+    StoreError,
+    store::{PlacedRemoval, RemovalPlace},
 };
 
 use super::{

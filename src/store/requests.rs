@@ -1,13 +1,11 @@
 //! Requests that may be repeated.
 
+use domain::time::Timestamp;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::{
-    domain::time::Timestamp,
-    ports::{
-        StoreError,
-        store::{Remembered, RequestDigest},
-    },
+use crate::ports::{
+    StoreError,
+    store::{Remembered, RequestDigest},
 };
 
 use super::{SqlStore, error::failed, rows::requests, session::Attempts, turns::Turn};

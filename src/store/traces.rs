@@ -2,16 +2,14 @@
 //!
 //! These are no changes in the sense of the log, so they do not wait for its head.
 
+use domain::digest::PepperVersion;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect,
 };
 
-use crate::{
-    domain::digest::PepperVersion,
-    ports::{
-        StoreError,
-        recorder::{Rehash, Use},
-    },
+use crate::ports::{
+    StoreError,
+    recorder::{Rehash, Use},
 };
 
 use super::{SqlStore, error::failed, rows::secrets, session::Attempts, turns::Turn, uses::Uses};

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use domain::Revision;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlxError, Statement, sqlx::postgres::PgListener};
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
-use crate::{domain::Revision, ports::store::Wakeups};
+use crate::ports::store::Wakeups;
 
 use super::{Location, SqlStore, transaction::Transaction};
 

@@ -1,11 +1,10 @@
 //! Keys by the words of their names: two subqueries, however many words there are.
 
+use domain::id::ProjectId;
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, Query, SubQueryStatement},
 };
-
-use crate::domain::id::ProjectId;
 
 use super::rows::{key_terms, keys};
 

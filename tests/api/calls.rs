@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use keystile::{
-    domain::time::Timestamp,
-    grpc::proto::{self, Key, key::Expiration},
-};
+use domain::time::Timestamp;
+use proto::{Key, key::Expiration};
 use tonic::{Code, Response, Status};
 
 use crate::support::{

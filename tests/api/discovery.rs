@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use keystile::grpc::proto::FILE_DESCRIPTOR_SET;
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use proto::FILE_DESCRIPTOR_SET;
 use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,

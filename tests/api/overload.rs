@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{
-    self, Code, CreateKeyRequest, GetProjectRequest, Key, ListProjectsRequest, VerifyRequest,
-};
+use proto::{Code, CreateKeyRequest, GetProjectRequest, Key, ListProjectsRequest, VerifyRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::{
     task::JoinSet,

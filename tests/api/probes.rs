@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{Code, Key};
+use proto::{Code, Key};
 use tokio::time::{sleep, timeout};
 use tonic_health::pb::{
     HealthCheckRequest,

@@ -1,13 +1,13 @@
 //! Every method that changes something takes a request_id, and does it once.
 
-use keystile::grpc::proto::{
-    self, DeleteKeyRequest, DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest,
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use proto::{
+    DeleteKeyRequest, DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest,
     DisableServiceAccountRequest, EnableKeyRequest, EnableServiceAccountRequest, Key, Project,
     RevokeKeyRequest, RotateKeyRequest, ServiceAccount, UndeleteKeyRequest, UpdateKeyRequest,
     UpdateProjectRequest, UpdateServiceAccountRequest,
 };
-use prost::Message;
-use prost_types::FileDescriptorSet;
 use tonic::{Code, Status};
 
 use crate::{

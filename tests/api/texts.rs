@@ -1,6 +1,6 @@
 //! What people write: nothing invisible, one normal form, and no API key, whichever method takes the text.
 
-use keystile::grpc::proto::{
+use proto::{
     Code, CreateServiceAccountRequest, Key, ListKeysRequest, ListServiceAccountsRequest, Project,
     RevokeKeyRequest, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
     VerifyRequest,

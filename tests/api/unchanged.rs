@@ -1,7 +1,7 @@
 //! Updates that leave things as they are, and fields that cannot change.
 
-use keystile::grpc::proto::{
-    self, Key, Project, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
+use proto::{
+    Key, Project, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
 };
 use tonic::Code;
 

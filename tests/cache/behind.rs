@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::decision::Code;
 use keystile::{
     cache::Follower,
-    domain::decision::Code,
     ports::{Changes, Store},
-    service::{Error, VerifyRequest},
+    verbs::{Error, VerifyRequest},
 };
 use tokio::time::{sleep, timeout};
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keystile::domain::decision::Code;
+use domain::decision::Code;
 
 use crate::{
     faulty::Mode,
@@ -46,7 +46,7 @@ impl Node {
     /// Makes the change, and answers with its revision.
     async fn change(&self, change: Change, key: &TestKey) -> i64 {
         let (service, call, name, account) = (&self.service, &call(), &key.name, &key.account);
-        let revision = |view: keystile::service::KeyView| view.key.revision;
+        let revision = |view: keystile::verbs::KeyView| view.key.revision;
         match change {
             Revoke => self.revoke(key).await,
             Rotate => {

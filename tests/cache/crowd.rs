@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use domain::decision::Code;
 use futures_util::future::join_all;
 use keystile::{
     cache::Limits,
-    domain::decision::Code,
     ports::{Store, StoreError},
-    service::Error,
+    verbs::Error,
 };
 use sea_orm::ConnectionTrait;
 use tokio::{task::JoinSet, time::timeout};

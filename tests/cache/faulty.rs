@@ -10,22 +10,22 @@ use std::{
 };
 
 use async_trait::async_trait;
+use domain::{
+    Revision,
+    audit::{Event, Head},
+    digest::{PepperCheck, PepperVersion},
+    filter::Filter,
+    id::{KeyId, ProjectId, ServiceAccountId},
+    key::Key,
+    listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
+    name::Scope,
+    page::{Cursor, Page},
+    project::Project,
+    removal::Removal,
+    service_account::ServiceAccount,
+    time::Timestamp,
+};
 use keystile::{
-    domain::{
-        Revision,
-        audit::{Event, Head},
-        digest::{PepperCheck, PepperVersion},
-        filter::Filter,
-        id::{KeyId, ProjectId, ServiceAccountId},
-        key::Key,
-        listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
-        name::Scope,
-        page::{Cursor, Page},
-        project::Project,
-        removal::Removal,
-        service_account::ServiceAccount,
-        time::Timestamp,
-    },
     ports::{
         Store, StoreError,
         recorder::{Rehash, Use},

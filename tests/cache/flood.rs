@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::decision::Code;
 use futures_util::future::join_all;
-use keystile::{cache::Limits, domain::decision::Code};
+use keystile::cache::Limits;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
 use crate::{

@@ -2,10 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use keystile::{
-    domain::audit::Head,
-    ports::{StoreError, store::CommitError},
-};
+use domain::audit::Head;
+use keystile::ports::{StoreError, store::CommitError};
 use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keystile::{
-    domain::{decision::Code, id::KeyId, time::Timestamp, token::ApiKey},
-    service::NewKey,
-};
+use domain::{decision::Code, id::KeyId, time::Timestamp, token::ApiKey};
+use keystile::verbs::NewKey;
 use tokio::task::JoinSet;
 
 use crate::{

@@ -9,27 +9,27 @@ use std::{
 };
 
 use async_trait::async_trait;
+use domain::{
+    Revision,
+    audit::Actor,
+    candidate::Candidate,
+    decision::{Code, Decision, Question},
+    digest::Peppers,
+    expiry::Expiry,
+    id::KeyId,
+    labels::Metadata,
+    name::{KeyName, ServiceAccountName},
+    project::{Environments, Retention},
+    recognition::Recognition,
+    token::ApiKey,
+};
 use keystile::{
     app::World,
     cache::{Cache, Follower, Limits},
-    domain::{
-        Revision,
-        audit::Actor,
-        candidate::Candidate,
-        decision::{Code, Decision, Question},
-        digest::Peppers,
-        expiry::Expiry,
-        id::KeyId,
-        labels::Metadata,
-        name::{KeyName, ServiceAccountName},
-        project::{Environments, Retention},
-        recognition::Recognition,
-        token::ApiKey,
-    },
     grpc,
     ports::{Clock, Recorder, Store, recorder::Rehash, store::Wakeups},
-    service::{Call, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
     store::{Options, SqlStore},
+    verbs::{Call, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 

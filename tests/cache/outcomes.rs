@@ -2,16 +2,14 @@
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
+use domain::decision::Code;
 use keystile::{
-    domain::decision::Code,
-    grpc::{
-        self, Health, Observer,
-        proto::{self, key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient},
-    },
+    grpc::{self, Health, Observer},
     ports::{Store, StoreError},
-    service::{Call, Error, Repeatable},
     telemetry::Metrics,
+    verbs::{Call, Error, Repeatable},
 };
+use proto::{key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient};
 use tokio::{net::TcpListener, time::timeout};
 use tonic::{Code as Grpc, Request, Status, transport::Channel};
 use tonic_types::StatusExt;

@@ -2,17 +2,17 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
+use domain::{
+    candidate::Candidate,
+    digest::Digest,
+    id::KeyId,
+    key::{Key, Sealed, StoredSecret},
+    labels::Metadata,
+    time::Timestamp,
+};
 use keystile::{
-    audit::{self, Queue, Unsaved},
-    domain::{
-        candidate::Candidate,
-        digest::Digest,
-        id::KeyId,
-        key::{Key, Sealed, StoredSecret},
-        labels::Metadata,
-        time::Timestamp,
-    },
     ports::{Clock, Recorder},
+    recorder::{self, Queue, Unsaved},
 };
 use tokio::{
     sync::oneshot,
@@ -42,7 +42,7 @@ impl Recording {
         store.pretend_to_write_uses(PORTION);
         pause();
         let clock = Arc::new(TokioClock::start());
-        let (queue, writer) = audit::recorder(store.clone(), clock.clone());
+        let (queue, writer) = recorder::recorder(store.clone(), clock.clone());
         for candidate in candidates {
             use_at(&queue, candidate, 1);
         }

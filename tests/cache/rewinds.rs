@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use keystile::{
-    domain::{Revision, decision::Code},
-    ports::{Changes, Store},
-};
+use domain::{Revision, decision::Code};
+use keystile::ports::{Changes, Store};
 
 use crate::{
     faulty::Mode,

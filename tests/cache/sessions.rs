@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use domain::digest::Peppers;
 use keystile::{
     app::World,
-    domain::digest::Peppers,
     ports::{Changes, Store},
-    service::Service,
+    verbs::Service,
 };
 
 use crate::{

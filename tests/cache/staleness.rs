@@ -2,12 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keystile::{
-    cache::Limits,
-    domain::decision::{Code, Decision},
-    ports::StoreError,
-    service::Error,
-};
+use domain::decision::{Code, Decision};
+use keystile::{cache::Limits, ports::StoreError, verbs::Error};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{

@@ -3,16 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use keystile::{
-    grpc::{
-        self, Health, Observer,
-        proto::{
-            BatchVerifyRequest, Code, StreamVerifyRequest, StreamVerifyResponse, VerifyRequest,
-            stream_verify_response::Result as Outcome, verify_result,
-            verify_service_client::VerifyServiceClient,
-        },
-    },
-    service::RootKey,
+    grpc::{self, Health, Observer},
     telemetry::Metrics,
+    verbs::RootKey,
+};
+use proto::{
+    BatchVerifyRequest, Code, StreamVerifyRequest, StreamVerifyResponse, VerifyRequest,
+    stream_verify_response::Result as Outcome, verify_result, verify_service_client::VerifyServiceClient,
 };
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;

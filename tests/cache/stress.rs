@@ -8,10 +8,8 @@ use std::{
     time::Duration,
 };
 
-use keystile::{
-    cache::Follower,
-    domain::{Revision, decision::Code},
-};
+use domain::{Revision, decision::Code};
+use keystile::cache::Follower;
 use tokio::task::JoinSet;
 
 use crate::{

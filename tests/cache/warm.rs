@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use keystile::{
-    domain::decision::Code,
-    ports::{Store, recorder::Use},
-};
+use domain::decision::Code;
+use keystile::ports::{Store, recorder::Use};
 
 use crate::{
     node::{LIMITS, Node, TestKey, fresh},

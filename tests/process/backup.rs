@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 use sea_orm::ConnectionTrait;
 
 use crate::home::Home;

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use keystile::{
-    grpc::proto::{
-        Code, ListAuditEventsRequest, RevokeKeyRequest, VerifyRequest, VerifyResponse,
-        WatchAuditEventsRequest, watch_audit_events_response::Content,
-    },
-    store::Location,
+use keystile::store::Location;
+use proto::{
+    Code, ListAuditEventsRequest, RevokeKeyRequest, VerifyRequest, VerifyResponse, WatchAuditEventsRequest,
+    watch_audit_events_response::Content,
 };
 use tokio::time::{sleep, timeout};
 use tonic::Status;

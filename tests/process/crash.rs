@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use keystile::grpc::proto::{Code, key::State};
+use proto::{Code, key::State};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::sync::watch;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use keystile::grpc::proto::ListProjectsRequest;
+use proto::ListProjectsRequest;
 
 use crate::home::{Home, printed_key};
 
@@ -40,9 +40,9 @@ async fn the_command_that_it_shows_creates_a_project() {
     let body: serde_json::Value = serde_json::from_str(body.split_once('\'').unwrap().0).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let project = &body["project"];
-    let request = keystile::grpc::proto::CreateProjectRequest {
+    let request = proto::CreateProjectRequest {
         project_id: text(&body["project_id"]),
-        project: Some(keystile::grpc::proto::Project {
+        project: Some(proto::Project {
             display_name: text(&project["display_name"]),
             prefix: text(&project["prefix"]),
             ..Default::default()
@@ -52,7 +52,7 @@ async fn the_command_that_it_shows_creates_a_project() {
     let caller = serving.caller(&root);
     let created = caller.projects().create_project(request).await.unwrap().into_inner();
     assert_eq!(created.project.unwrap().name, "projects/acme");
-    assert_eq!(caller.code(&created.api_key).await, keystile::grpc::proto::Code::Valid);
+    assert_eq!(caller.code(&created.api_key).await, proto::Code::Valid);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keystile::grpc::proto::{self, Code, key::State};
+use proto::{Code, key::State};
 use tonic::Status;
 
 use crate::{

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use keystile::grpc::proto::{VerifyRequest, VerifyResponse};
+use proto::{VerifyRequest, VerifyResponse};
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, spawn},

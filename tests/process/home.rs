@@ -3,14 +3,11 @@
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use keystile::{
-    grpc::proto::{
-        self, audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
-        project_service_client::ProjectServiceClient,
-        service_account_service_client::ServiceAccountServiceClient,
-        verify_service_client::VerifyServiceClient,
-    },
-    store::Location,
+use keystile::store::Location;
+use proto::{
+    audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
+    project_service_client::ProjectServiceClient,
+    service_account_service_client::ServiceAccountServiceClient, verify_service_client::VerifyServiceClient,
 };
 use tempfile::TempDir;
 use tonic::transport::Channel;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keystile::grpc::proto::{
+use proto::{
     AuditEvent, Key, ListAuditEventsRequest, ListKeysRequest, ListServiceAccountsRequest, key::State,
 };
 

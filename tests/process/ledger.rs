@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystile::grpc::proto::{CreateKeyRequest, RevokeKeyRequest, RotateKeyRequest};
+use proto::{CreateKeyRequest, RevokeKeyRequest, RotateKeyRequest};
 use tokio::sync::watch;
 use tonic::Status;
 

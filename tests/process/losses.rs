@@ -49,7 +49,7 @@ async fn told_loudly(kind: Kind) {
     // It is noticed before the new key or by it.
     let head = line["change_log.head"].as_i64().unwrap();
     assert!(head == kept || head == kept + 2, "{line}");
-    assert_eq!(caller.code(&api_key).await, keystile::grpc::proto::Code::Valid);
+    assert_eq!(caller.code(&api_key).await, proto::Code::Valid);
     caller.whole_log().await;
     let metrics = get(serving.metrics, "/metrics").await;
     assert!(metrics.contains("\nkeystile_change_log_rewinds_total 1\n"), "{metrics}");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{Code, GetProjectRequest, Key, RevokeKeyRequest, VerifyRequest, VerifyResponse};
+use proto::{Code, GetProjectRequest, Key, RevokeKeyRequest, VerifyRequest, VerifyResponse};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::time::{sleep, timeout};
 use tonic::Status;

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use keystile::grpc::proto::{Code, ListProjectsRequest};
+use proto::{Code, ListProjectsRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::time::timeout;
 

@@ -1,7 +1,7 @@
 //! Replicas on one database: what is refused at one is refused at all.
 
-use keystile::grpc::proto::{
-    self, Code, DeleteProjectRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, VerifyRequest,
+use proto::{
+    Code, DeleteProjectRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, VerifyRequest,
 };
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use keystile::grpc::proto::Code;
 use prost::Message;
+use proto::Code;
 
 use crate::{
     home::{Home, pepper},

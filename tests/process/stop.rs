@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 use tokio::sync::watch;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,

@@ -1,6 +1,6 @@
 //! What the log says of those who misbehave, and of failures by the hundred: one line, not one for each.
 
-use keystile::grpc::proto::GetProjectRequest;
+use proto::GetProjectRequest;
 use tonic::Code;
 
 use crate::{

@@ -1,8 +1,7 @@
 //! A client that makes secrets, puts them where they belong and where they do not, and keeps all that it is told.
 
-use keystile::grpc::proto::{
-    self, explain_verify_request::Subject, lookup_key_request::Query,
-    project_service_client::ProjectServiceClient,
+use proto::{
+    explain_verify_request::Subject, lookup_key_request::Query, project_service_client::ProjectServiceClient,
 };
 use tonic::{Request, Response, Status};
 

@@ -1,9 +1,7 @@
 //! Warm keys: a flood does not push them out, and a warm start has them before the first call.
 
-use keystile::{
-    domain::{digest::Secret, id::KeyId, time::Timestamp, token},
-    grpc::proto::Code,
-};
+use domain::{digest::Secret, id::KeyId, time::Timestamp, token};
+use proto::Code;
 use sea_orm::ConnectionTrait;
 use tokio::time::timeout;
 

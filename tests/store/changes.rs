@@ -1,7 +1,7 @@
 //! A change goes through whole, in its place in the order of changes, or leaves nothing.
 
+use domain::{audit::GENESIS, key::Key, project::Project, service_account::ServiceAccount};
 use keystile::{
-    domain::{audit::GENESIS, key::Key, project::Project, service_account::ServiceAccount},
     ports::{
         Store,
         store::{Commit, CommitError, CommitStep, Existing, Expect, Remembered, UsedBy, Write},

@@ -3,7 +3,6 @@
 use std::{pin::pin, task::Poll, time::Duration};
 
 use keystile::{
-    domain::audit::{GENESIS, Head},
     ports::{
         Store, StoreError,
         store::{CommitError, Write},
@@ -12,6 +11,7 @@ use keystile::{
 };
 use sea_orm::{ConnectionTrait, Statement};
 
+use domain::audit::{GENESIS, Head};
 use tokio::time::timeout;
 
 use crate::{

@@ -1,13 +1,13 @@
 //! What stands in the way of a deletion, and what goes with it.
 
+use domain::{
+    audit::Actor,
+    key::{Deletion, Key},
+    name::ServiceAccountName,
+    removal::{Removal, Removed},
+    service_account::ServiceAccount,
+};
 use keystile::{
-    domain::{
-        audit::Actor,
-        key::{Deletion, Key},
-        name::ServiceAccountName,
-        removal::{Removal, Removed},
-        service_account::ServiceAccount,
-    },
     ports::{
         Store,
         store::{Commit, CommitError, Existing, Expect, KeysOf, ToGo, UsedBy, Write},

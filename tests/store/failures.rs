@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use domain::key::Key;
 use keystile::{
-    domain::key::Key,
     ports::{
         Store, StoreError,
         store::{CommitError, Existing, Write},
@@ -83,8 +83,7 @@ pub(crate) async fn errors_tell_no_values(database: &Database, store: &SqlStore)
         Ok(_) => assert_eq!(database.kind, Kind::Sqlite),
         Err(error) => assert_silent(&error, MARK),
     }
-    let project =
-        keystile::domain::project::Project { id: MARK.parse().unwrap(), ..crate::sample::project("acme") };
+    let project = domain::project::Project { id: MARK.parse().unwrap(), ..crate::sample::project("acme") };
     crate::sample::write(store, vec![Write::InsertProject(project.clone())]).await;
     let error = refused(store, vec![Write::InsertProject(project)]).await;
     assert!(matches!(error, CommitError::Exists(Existing::Project)));

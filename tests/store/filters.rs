@@ -1,12 +1,12 @@
 //! Every filter of keys, and their states at the instant.
 
+use domain::{
+    filter::Filter,
+    key::{Deletion, Key, Revocation},
+    listing::KeyTest,
+    time::Timestamp,
+};
 use keystile::{
-    domain::{
-        filter::Filter,
-        key::{Deletion, Key, Revocation},
-        listing::KeyTest,
-        time::Timestamp,
-    },
     ports::{
         Store,
         store::{KeyCounts, KeyQuery},
@@ -156,7 +156,7 @@ pub(crate) async fn states_are_those_of_the_instant(_: &Database, store: &SqlSto
     ] {
         assert_eq!(found(store, filter).await, expected, "{filter}");
     }
-    for state in keystile::domain::key::State::ALL {
+    for state in domain::key::State::ALL {
         let filter = Filter::Test(KeyTest::State(state));
         let query = KeyQuery { show_deleted: true, ..query(&filter) };
         for key in store.keys(query, by_creation(9)).await.unwrap() {
@@ -185,7 +185,7 @@ pub(crate) async fn counts_are_those_of_the_instant(_: &Database, store: &SqlSto
     let counts = store.count_keys(a_moment_before).await.unwrap();
     assert_eq!((counts.active, counts.expired, counts.deleted), (3, 0, 3));
 
-    let some = keystile::domain::listing::key_filter("NOT state = DISABLED").unwrap();
+    let some = domain::listing::key_filter("NOT state = DISABLED").unwrap();
     let counts = store.count_keys(query(&some)).await.unwrap();
     assert_eq!(counts, KeyCounts { disabled: 0, ..expected });
 }

@@ -1,17 +1,14 @@
 //! Listing keys: every filter, every order, pages without gaps or repeats.
 
-use keystile::{
-    domain::{
-        filter::Filter,
-        id::KeyId,
-        key::Key,
-        listing::KeyOrder,
-        page::{Cursor, Id, Page, SortValue},
-        time::Timestamp,
-    },
-    ports::Store,
-    store::SqlStore,
+use domain::{
+    filter::Filter,
+    id::KeyId,
+    key::Key,
+    listing::KeyOrder,
+    page::{Cursor, Id, Page, SortValue},
+    time::Timestamp,
 };
+use keystile::{ports::Store, store::SqlStore};
 
 use crate::{
     database::Database,

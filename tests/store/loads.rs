@@ -1,7 +1,7 @@
 //! Loads: what verifications need of one key or several, from one instant.
 
+use domain::{id::KeyId, key::Key, service_account::ServiceAccount};
 use keystile::{
-    domain::{id::KeyId, key::Key, service_account::ServiceAccount},
     ports::{
         Store, StoreError,
         store::{LOADED_TOGETHER, Loaded, LoadedKey, Write},
@@ -101,6 +101,6 @@ pub(crate) async fn a_damaged_key_spoils_no_other(database: &Database, store: &S
     assert!(!format!("{error} {error:?}").contains("not a tag"), "{error:?}");
 }
 
-fn sealed_secret(n: u64, version: i32) -> keystile::domain::key::StoredSecret {
-    keystile::domain::key::StoredSecret::new(version, sealed(u8::try_from(n).unwrap(), 1), at(10))
+fn sealed_secret(n: u64, version: i32) -> domain::key::StoredSecret {
+    domain::key::StoredSecret::new(version, sealed(u8::try_from(n).unwrap(), 1), at(10))
 }

@@ -1,15 +1,12 @@
 //! The change log reads back as it was written, and is filtered.
 
-use keystile::{
-    domain::{
-        audit::{Actor, Change, Event, Head},
-        listing::{event_filter, event_order},
-        name::Scope,
-        page::{Cursor, Id, Page, SortValue},
-    },
-    ports::Store,
-    store::SqlStore,
+use domain::{
+    audit::{Actor, Change, Event, Head},
+    listing::{event_filter, event_order},
+    name::Scope,
+    page::{Cursor, Id, Page, SortValue},
 };
+use keystile::{ports::Store, store::SqlStore};
 use serde_json::json;
 
 use crate::{
@@ -19,7 +16,7 @@ use crate::{
 
 pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
     let full = Change {
-        time: keystile::domain::time::Timestamp::from_micros(1_234_567_890_123_456),
+        time: domain::time::Timestamp::from_micros(1_234_567_890_123_456),
         actor: Actor::Caller { service_account: account_id("root"), key: key_id(1) },
         request_id: "r-\u{1f680} ".into(),
         peer: "[2001:db8::1%eth0]:65535".into(),

@@ -1,11 +1,11 @@
 //! Listing service accounts and projects.
 
+use domain::{
+    listing::{AccountOrder, account_filter, account_order},
+    page::{Cursor, Id, Page, SortValue},
+    service_account::ServiceAccount,
+};
 use keystile::{
-    domain::{
-        listing::{AccountOrder, account_filter, account_order},
-        page::{Cursor, Id, Page, SortValue},
-        service_account::ServiceAccount,
-    },
     ports::{Store, store::Write},
     store::SqlStore,
 };
@@ -68,7 +68,7 @@ pub(crate) async fn accounts_page_by_keyset(_: &Database, store: &SqlStore) {
 
 pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: &SqlStore) {
     let projects = [("d", 2), ("a", 2), ("c", 1), ("b", 1), ("e", 3)].map(|(id, time)| {
-        Write::InsertProject(keystile::domain::project::Project { create_time: at(time), ..project(id) })
+        Write::InsertProject(domain::project::Project { create_time: at(time), ..project(id) })
     });
     write(store, projects.into()).await;
     for (descending, expected) in [(false, "bcade"), (true, "edacb")] {

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use domain::{
+    filter::Filter,
+    key::{Deletion, Key},
+    listing::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
+    name::{Scope, ServiceAccountName},
+    page::{Cursor, Id, Page, SortValue},
+    removal::Removed,
+};
 use keystile::{
-    domain::{
-        filter::Filter,
-        key::{Deletion, Key},
-        listing::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
-        name::{Scope, ServiceAccountName},
-        page::{Cursor, Id, Page, SortValue},
-        removal::Removed,
-    },
     ports::{
         Store,
         recorder::Use,

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use domain::audit::{GENESIS, Head};
 use keystile::{
-    domain::audit::{GENESIS, Head},
     ports::{
         Store,
         recorder::Use,

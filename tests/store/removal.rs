@@ -11,21 +11,21 @@ use std::{
     time::Duration,
 };
 
+use domain::{
+    audit::{Actor, Event, GENESIS, Head},
+    digest::Peppers,
+    key::{Deletion, Key},
+    labels::Metadata,
+    name::{KeyName, ServiceAccountName},
+    project::{Environments, Retention},
+    removal::{Removal, Removed},
+    time::{DAY, Timestamp},
+};
 use keystile::{
     app::World,
-    domain::{
-        audit::{Actor, Event, GENESIS, Head},
-        digest::Peppers,
-        key::{Deletion, Key},
-        labels::Metadata,
-        name::{KeyName, ServiceAccountName},
-        project::{Environments, Retention},
-        removal::{Removal, Removed},
-        time::{DAY, Timestamp},
-    },
     ports::{Clock, Store, store::Write},
-    service::{Call, Error, NewProject, NewServiceAccount, Round, Service},
     store::SqlStore,
+    verbs::{Call, Error, NewProject, NewServiceAccount, Round, Service},
 };
 
 use crate::{

@@ -1,16 +1,16 @@
 //! What is written reads back as it was.
 
+use domain::{
+    digest::Secret,
+    key::{Deletion, Key, Revocation, StoredSecret},
+    listing::AccountOrder,
+    page::{Cursor, Id, SortValue},
+    project::{Environment, Project},
+    service_account::ServiceAccount,
+    time::Timestamp,
+    token::issue,
+};
 use keystile::{
-    domain::{
-        digest::Secret,
-        key::{Deletion, Key, Revocation, StoredSecret},
-        listing::AccountOrder,
-        page::{Cursor, Id, SortValue},
-        project::{Environment, Project},
-        service_account::ServiceAccount,
-        time::Timestamp,
-        token::issue,
-    },
     ports::{Store, store::Write},
     store::SqlStore,
 };
@@ -149,7 +149,7 @@ pub(crate) async fn nothing_is_found_in_another_project(_: &Database, store: &Sq
     assert!(account.unwrap().is_none());
     let names = store.display_names(&other, &[account_id("ci")]).await;
     assert!(names.unwrap().is_empty());
-    let everything = keystile::domain::filter::Filter::everything();
+    let everything = domain::filter::Filter::everything();
     let page = first_page(AccountOrder::CreateTime, 10);
     let accounts = store.service_accounts(&other, &everything, page).await;
     assert!(accounts.unwrap().is_empty());

@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use keystile::{
-    domain::{
-        audit::{Actor, Change},
-        digest::Digest,
-        filter::Filter,
-        id::{KeyId, ProjectId, ServiceAccountId},
-        key::{Key, Sealed, StoredSecret},
-        labels::Metadata,
-        listing::{KeyOrder, key_filter, key_order},
-        page::{Order, Page},
-        project::{Environments, Project, Retention},
-        service_account::ServiceAccount,
-        time::Timestamp,
-    },
-    ports::{
-        Store,
-        store::{Commit, CommitError, CommitStep, KeyQuery, Write},
-    },
+use domain::{
+    audit::{Actor, Change},
+    digest::Digest,
+    filter::Filter,
+    id::{KeyId, ProjectId, ServiceAccountId},
+    key::{Key, Sealed, StoredSecret},
+    labels::Metadata,
+    listing::{KeyOrder, key_filter, key_order},
+    page::{Order, Page},
+    project::{Environments, Project, Retention},
+    service_account::ServiceAccount,
+    time::Timestamp,
+};
+use keystile::ports::{
+    Store,
+    store::{Commit, CommitError, CommitStep, KeyQuery, Write},
 };
 
 pub(crate) const NOW: Timestamp = at(1_000_000);
@@ -180,7 +178,7 @@ pub(crate) async fn listed(store: &impl Store, filter: &str, order: &str, size: 
     }
 }
 
-pub(crate) fn query(filter: &Filter<keystile::domain::listing::KeyTest>) -> KeyQuery<'_> {
+pub(crate) fn query(filter: &Filter<domain::listing::KeyTest>) -> KeyQuery<'_> {
     static PROJECT: std::sync::LazyLock<ProjectId> = std::sync::LazyLock::new(acme);
     KeyQuery { project: &PROJECT, filter, show_deleted: false, now: NOW }
 }

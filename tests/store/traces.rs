@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::key::{Key, Sealed};
 use keystile::{
-    domain::key::{Key, Sealed},
     ports::{
         Store,
         recorder::{Rehash, Use},

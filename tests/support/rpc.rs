@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut};
-use keystile::grpc::proto::FILE_DESCRIPTOR_SET;
 use prost::{
     Message,
     encoding::{WireType, encode_key, encode_varint},
 };
 use prost_types::FileDescriptorSet;
+use proto::FILE_DESCRIPTOR_SET;
 use tonic::{
     Request, Status,
     client::Grpc,

@@ -9,18 +9,17 @@ use std::{
     time::Duration,
 };
 
+use domain::time::Timestamp;
 use keystile::{
     app::{App, Listeners, World},
     config::{Config, Environment},
-    domain::time::Timestamp,
-    grpc::proto::{
-        self, audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
-        project_service_client::ProjectServiceClient,
-        service_account_service_client::ServiceAccountServiceClient,
-        verify_service_client::VerifyServiceClient,
-    },
     ports::Clock,
     store::Location,
+};
+use proto::{
+    audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
+    project_service_client::ProjectServiceClient,
+    service_account_service_client::ServiceAccountServiceClient, verify_service_client::VerifyServiceClient,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};

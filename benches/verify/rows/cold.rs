@@ -1,6 +1,6 @@
 //! What a key costs that is not at hand, with few keys in the database and with many.
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 
 use crate::{
     Fallible,

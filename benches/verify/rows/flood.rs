@@ -1,6 +1,6 @@
 //! Warm keys while somebody tries ids that no key has.
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 use tokio::sync::Notify;
 
 use crate::{

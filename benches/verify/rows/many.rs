@@ -1,6 +1,6 @@
 //! A million keys: each for the first time, what they take in memory, and then at random.
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 
 use crate::{
     Fallible,

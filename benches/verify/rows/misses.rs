@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
+use domain::token::{ApiKey, Token};
 use keystile::{
     app::World,
     cache::{Cache, Limits},
-    domain::token::{ApiKey, Token},
     grpc,
     ports::Credentials,
     store::{Location, Options, SqlStore},

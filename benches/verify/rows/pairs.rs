@@ -1,6 +1,6 @@
 //! Ours beside the bare service, in turns: calls, batches and streams.
 
-use keystile::grpc::proto::{Code, VerifyResponse};
+use proto::{Code, VerifyResponse};
 
 use crate::{
     Fallible,

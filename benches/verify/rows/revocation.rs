@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keystile::grpc::proto::Code;
+use proto::Code;
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{

@@ -1,10 +1,10 @@
 //! Who shares a query with whom, and who waits.
 
+use domain::time::Timestamp;
 use futures_util::{FutureExt, future::join_all};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::*;
-use crate::domain::time::Timestamp;
 
 /// A database that says which of its queries it answers, and answers when it is let.
 struct Database {

@@ -1,11 +1,10 @@
 //! The change log.
 
-use sea_orm::entity::prelude::*;
-
-use crate::domain::{
+use domain::{
     audit::{Event, Hash},
     time::Timestamp,
 };
+use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]

@@ -1,8 +1,9 @@
 //! The newest event's place, in one row.
 
+use domain::audit::Head;
 use sea_orm::entity::prelude::*;
 
-use crate::{domain::audit::Head, ports::StoreError};
+use crate::ports::StoreError;
 
 use super::read_hash;
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use domain::{key::Key, labels::Tag};
 use sea_orm::entity::prelude::*;
-
-use crate::domain::{key::Key, labels::Tag};
 
 #[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "key_terms")]

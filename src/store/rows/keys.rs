@@ -1,18 +1,16 @@
 //! Keys, without their secrets.
 
+use domain::{
+    Revision,
+    id::KeyId,
+    key::{Deletion, Key, Revocation, StoredSecret},
+    labels::{Customer, Metadata},
+    text::{DisplayName, Reason},
+    time::Timestamp,
+};
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::{
-        Revision,
-        id::KeyId,
-        key::{Deletion, Key, Revocation, StoredSecret},
-        labels::{Customer, Metadata},
-        text::{DisplayName, Reason},
-        time::Timestamp,
-    },
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::{
     json, json_list, or_never, or_not_yet, read, read_json, read_list, read_optional, secrets, unless_never,

@@ -13,7 +13,9 @@ pub(super) mod service_accounts;
 
 use std::{fmt, str::FromStr};
 
-use crate::{domain::time::Timestamp, ports::StoreError};
+use domain::time::Timestamp;
+
+use crate::ports::StoreError;
 
 /// Sorts after every time.
 pub(super) const NEVER: i64 = i64::MAX;

@@ -1,11 +1,9 @@
 //! What each pepper is known by.
 
+use domain::digest::{PepperCheck, PepperVersion};
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::digest::{PepperCheck, PepperVersion},
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::{read_hash, unreadable};
 

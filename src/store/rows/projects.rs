@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
+use domain::{
+    Revision,
+    id::KeyId,
+    project::{Environment, Environments, Project, Retention},
+    text::DisplayName,
+    time::Timestamp,
+};
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::{
-        Revision,
-        id::KeyId,
-        project::{Environment, Environments, Project, Retention},
-        text::DisplayName,
-        time::Timestamp,
-    },
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::{json, read, read_json, unreadable};
 

@@ -1,17 +1,15 @@
 //! Removals that are not finished.
 
+use domain::{
+    audit::Actor,
+    key::Deletion,
+    name::ServiceAccountName,
+    removal::{Removal, Removed},
+    time::Timestamp,
+};
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::{
-        audit::Actor,
-        key::Deletion,
-        name::ServiceAccountName,
-        removal::{Removal, Removed},
-        time::Timestamp,
-    },
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::read;
 

@@ -1,11 +1,9 @@
 //! Requests that may be repeated, and what they made.
 
+use domain::time::Timestamp;
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::time::Timestamp,
-    ports::{StoreError, store::Remembered},
-};
+use crate::ports::{StoreError, store::Remembered};
 
 use super::read_hash;
 

@@ -1,11 +1,9 @@
 //! The digests of keys' secrets.
 
+use domain::{digest::Digest, id::KeyId, key::StoredSecret, time::Timestamp};
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::{digest::Digest, id::KeyId, key::StoredSecret, time::Timestamp},
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::{or_never, or_not_yet, read_hash, unless_never, unless_not_yet, unreadable};
 

@@ -1,17 +1,15 @@
 //! Service accounts.
 
+use domain::{
+    Revision,
+    labels::Metadata,
+    service_account::ServiceAccount,
+    text::{DisplayName, ExternalId},
+    time::Timestamp,
+};
 use sea_orm::entity::prelude::*;
 
-use crate::{
-    domain::{
-        Revision,
-        labels::Metadata,
-        service_account::ServiceAccount,
-        text::{DisplayName, ExternalId},
-        time::Timestamp,
-    },
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 use super::{json, or_not_yet, read, read_json, read_optional, unless_not_yet};
 

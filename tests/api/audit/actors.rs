@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{
+use proto::{
     Actor, CreateServiceAccountRequest, DeleteKeyRequest, DeleteServiceAccountRequest, Key, ServiceAccount,
     UpdateServiceAccountRequest,
 };

@@ -1,9 +1,7 @@
 //! The chain of hashes, recomputed from what ListAuditEvents answers.
 
-use keystile::{
-    domain::audit::{GENESIS, Head},
-    grpc::proto::AuditEvent,
-};
+use domain::audit::{GENESIS, Head};
+use proto::AuditEvent;
 use sha2::{Digest, Sha256};
 
 use crate::support::server::Server;

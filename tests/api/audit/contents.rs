@@ -1,8 +1,8 @@
 //! What leaves no event, and what no event holds.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use keystile::grpc::proto::{
-    self, CountKeysRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
+use proto::{
+    CountKeysRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
     DeleteProjectRequest, DeleteServiceAccountRequest, ExplainVerifyRequest, GetKeyRequest,
     GetProjectRequest, GetServiceAccountRequest, Key, ListKeysRequest, ListProjectsRequest,
     ListServiceAccountsRequest, LookupKeyRequest, Project, RotateKeyRequest, ServiceAccount,

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use keystile::{
-    domain::time::Timestamp,
-    grpc::proto::{CreateServiceAccountRequest, Key, ListAuditEventsRequest},
-};
+use domain::time::Timestamp;
+use proto::{CreateServiceAccountRequest, Key, ListAuditEventsRequest};
 
 use crate::support::{
     server::{START, Server},

@@ -1,6 +1,6 @@
 //! ListAuditEvents: scope, order and pages.
 
-use keystile::grpc::proto::{ListAuditEventsRequest, ListAuditEventsResponse};
+use proto::{ListAuditEventsRequest, ListAuditEventsResponse};
 use tonic::Code;
 
 use crate::support::{

@@ -8,16 +8,18 @@ use std::{
     time::Duration,
 };
 
+use domain::{
+    audit::{Actor, Change, Event, Head},
+    digest::Peppers,
+    time::Timestamp,
+};
 use keystile::{
     app::World,
-    domain::audit::{Actor, Change, Event, Head},
-    domain::digest::Peppers,
-    domain::time::Timestamp,
-    grpc::proto::ListAuditEventsRequest,
     ports::Clock,
-    service::{ChainRequest, Service},
     store::SqlStore,
+    verbs::{ChainRequest, Service},
 };
+use proto::ListAuditEventsRequest;
 
 use crate::support::server::{START, Server};
 

@@ -32,12 +32,10 @@ mod verify_audit_chain;
 
 use std::time::Duration;
 
-use keystile::{
-    domain::{audit::Event, time::Timestamp},
-    grpc::proto::{
-        AuditEvent, Key, ListAuditEventsRequest, ListAuditEventsResponse, VerifyAuditChainRequest,
-        VerifyAuditChainResponse,
-    },
+use domain::{audit::Event, time::Timestamp};
+use proto::{
+    AuditEvent, Key, ListAuditEventsRequest, ListAuditEventsResponse, VerifyAuditChainRequest,
+    VerifyAuditChainResponse,
 };
 use tonic::{Code, Status};
 

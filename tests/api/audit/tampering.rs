@@ -1,6 +1,6 @@
 //! What the check finds when somebody has been at the log behind Keystile's back.
 
-use keystile::grpc::proto::VerifyAuditChainResponse;
+use proto::VerifyAuditChainResponse;
 
 use crate::support::{database::Kind, server::Server};
 

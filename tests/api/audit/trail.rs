@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use keystile::grpc::proto::{self, AuditEvent, FILE_DESCRIPTOR_SET};
 use prost::Message;
 use prost_types::FileDescriptorSet;
+use proto::{AuditEvent, FILE_DESCRIPTOR_SET};
 use serde_json::Value;
 
 use crate::support::server::{START, Server};

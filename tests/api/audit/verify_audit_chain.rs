@@ -1,7 +1,6 @@
 //! VerifyAuditChain: which part it checks.
 
-use keystile::grpc::proto::{VerifyAuditChainRequest, VerifyAuditChainResponse};
-
+use proto::{VerifyAuditChainRequest, VerifyAuditChainResponse};
 use tonic::Code;
 
 use crate::support::{

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{Key, RotateKeyRequest, key::Expiration};
+use proto::{Key, RotateKeyRequest, key::Expiration};
 use tonic::transport::Channel;
 
 use super::{HARMLESS, assert_same, bearer, refusal, system_key};

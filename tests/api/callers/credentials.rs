@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use keystile::{
-    domain::{
-        digest::Secret,
-        token::{ApiKey, Token, issue},
-    },
-    grpc::proto::{
-        DeleteKeyRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, RevokeKeyRequest,
-        RotateKeyRequest, key::Expiration,
-    },
+use domain::{
+    digest::Secret,
+    token::{ApiKey, Token, issue},
+};
+use proto::{
+    DeleteKeyRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, RevokeKeyRequest,
+    RotateKeyRequest, key::Expiration,
 };
 use tonic::metadata::{MetadataMap, MetadataValue};
 

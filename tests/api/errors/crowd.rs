@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Command};
 
-use keystile::grpc::proto::{VerifyRequest, verify_service_client::VerifyServiceClient};
+use proto::{VerifyRequest, verify_service_client::VerifyServiceClient};
 use tempfile::TempDir;
 use tonic::Status;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{
-    self, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest, DeleteProjectRequest,
+use proto::{
+    CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest, DeleteProjectRequest,
     DeleteServiceAccountRequest, DisableServiceAccountRequest, EnableServiceAccountRequest,
     GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
     UpdateProjectRequest, WatchAuditEventsRequest,

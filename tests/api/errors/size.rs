@@ -1,6 +1,6 @@
 //! How large an error may be: clients take 8 KiB of trailers.
 
-use keystile::grpc::proto::{CreateKeyRequest, Key, ListKeysRequest, UpdateKeyRequest};
+use proto::{CreateKeyRequest, Key, ListKeysRequest, UpdateKeyRequest};
 use tonic::{Code, Status, codegen::http::HeaderMap};
 use tonic_types::StatusExt;
 

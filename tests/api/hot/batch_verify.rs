@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{BatchVerifyRequest, Code, Key, VerifyRequest, VerifyResponse};
+use proto::{BatchVerifyRequest, Code, Key, VerifyRequest, VerifyResponse};
 use tokio::time::timeout;
 use tonic::Request;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{BatchVerifyRequest, Code, Key, VerifyRequest};
+use proto::{BatchVerifyRequest, Code, Key, VerifyRequest};
 use tokio::time::timeout;
 use tonic::Request;
 

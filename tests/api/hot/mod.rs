@@ -10,8 +10,8 @@ mod watch_audit_events;
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{
-    self, Code, StreamVerifyRequest, StreamVerifyResponse, VerifyError, VerifyRequest, VerifyResponse,
+use proto::{
+    Code, StreamVerifyRequest, StreamVerifyResponse, VerifyError, VerifyRequest, VerifyResponse,
     audit_service_client::AuditServiceClient, stream_verify_response, verify_result,
     verify_service_client::VerifyServiceClient,
 };

@@ -1,6 +1,6 @@
 //! The database loses the last changes while the server runs: who was let in by them, and who watches.
 
-use keystile::grpc::proto::{Code, Key, WatchAuditEventsRequest, watch_audit_events_response::Content};
+use proto::{Code, Key, WatchAuditEventsRequest, watch_audit_events_response::Content};
 use tokio::time::timeout;
 
 use super::PATIENCE;

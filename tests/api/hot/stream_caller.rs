@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{self, Code, Key};
+use proto::{Code, Key};
 
 use super::{Talk, assert_unauthenticated};
 use crate::{

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use keystile::grpc::proto::{
+use proto::{
     Code, Key, StreamVerifyRequest, WatchAuditEventsRequest, verify_service_client::VerifyServiceClient,
 };
 use tokio::time::timeout;

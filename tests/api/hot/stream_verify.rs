@@ -1,6 +1,6 @@
 //! StreamVerify: answers in the order of the questions, until there are no more.
 
-use keystile::grpc::proto::{Code, Key, StreamVerifyRequest};
+use proto::{Code, Key, StreamVerifyRequest};
 
 use super::{Talk, assert_fails, assert_unauthenticated, bad_questions, next};
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use keystile::grpc::proto::{
+use proto::{
     AuditEvent, Key, ListAuditEventsRequest, WatchAuditEventsRequest, WatchAuditEventsResponse,
     watch_audit_events_response::Content,
 };

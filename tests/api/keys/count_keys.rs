@@ -1,6 +1,6 @@
 //! CountKeys.
 
-use keystile::grpc::proto::{self, Key};
+use proto::Key;
 
 use crate::{
     calls::{

@@ -1,6 +1,6 @@
 //! CreateKey: what it answers and what it makes.
 
-use keystile::grpc::proto::{self, Code, Key, key::State};
+use proto::{Code, Key, key::State};
 use tonic::Code as Grpc;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! CreateKey while what the key is made for is taken away.
 
-use keystile::grpc::proto::{self, Code, Key};
+use proto::{Code, Key};
 use tonic::Code as Grpc;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{self, Key, key::Expiration};
+use proto::{Key, key::Expiration};
 
 use crate::{
     calls::{DAY, TICK, assert_invalid, assert_not_found, at, creation, ends, lives, texts},

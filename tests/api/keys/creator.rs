@@ -1,6 +1,6 @@
 //! Who created a key, and what is told of them once they are gone.
 
-use keystile::grpc::proto::{self, Key, key_service_client::KeyServiceClient};
+use proto::{Key, key_service_client::KeyServiceClient};
 use tonic::Code as Grpc;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! DeleteKey: put away for the project's retention, or purged at once.
 
-use keystile::grpc::proto::{self, Code, Key, key::State};
+use proto::{Code, Key, key::State};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{

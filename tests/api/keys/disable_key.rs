@@ -1,6 +1,6 @@
 //! DisableKey and EnableKey.
 
-use keystile::grpc::proto::{Code, Key, key::State};
+use proto::{Code, Key, key::State};
 
 use crate::{
     calls::{DAY, HOUR, at, disabling, enabling, lives},

@@ -1,6 +1,6 @@
 //! Etags: a change that was meant for another state of the key is refused.
 
-use keystile::grpc::proto::{Key, key::State};
+use proto::{Key, key::State};
 
 use crate::{
     calls::{assert_stale, deletion, disabling},

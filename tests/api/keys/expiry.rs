@@ -1,6 +1,6 @@
 //! Expiry: a state that everything agrees on from the very instant.
 
-use keystile::grpc::proto::{self, Code, Key, key::State};
+use proto::{Code, Key, key::State};
 
 use crate::{
     calls::{HOUR, TICK, lives},

@@ -1,6 +1,6 @@
 //! ExplainVerify: every check of a Verify, and how it came out.
 
-use keystile::grpc::proto::{self, Code, Key, check::Outcome, explain_verify_request::Subject};
+use proto::{Code, Key, check::Outcome, explain_verify_request::Subject};
 
 use crate::{
     calls::{

@@ -1,6 +1,6 @@
 //! GetKey.
 
-use keystile::grpc::proto::{Key, key::State};
+use proto::{Key, key::State};
 
 use crate::{
     calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found, deletion, purge, revocation},

@@ -1,6 +1,6 @@
 //! When a key and its secrets were last used: exact once the recorder wrote it down.
 
-use keystile::grpc::proto::{self, Code, Key};
+use proto::{Code, Key};
 
 use crate::{
     calls::{HOUR, at, disabling, inner, rotation, span, verify},

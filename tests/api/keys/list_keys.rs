@@ -1,6 +1,6 @@
 //! ListKeys: orders, and what is hidden.
 
-use keystile::grpc::proto::{self, Key};
+use proto::Key;
 
 use crate::{
     calls::{DAY, HOUR, assert_invalid, assert_not_found, deletion, disabling, lives, revocation, texts},

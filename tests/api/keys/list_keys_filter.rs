@@ -1,6 +1,6 @@
 //! ListKeys: its filters, which CountKeys shares.
 
-use keystile::grpc::proto::Key;
+use proto::Key;
 
 use crate::{
     calls::{HOUR, assert_invalid},

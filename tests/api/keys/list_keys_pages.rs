@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keystile::grpc::proto::{self, Key};
+use proto::Key;
 use tonic::{Code as Grpc, Status};
 
 use crate::{

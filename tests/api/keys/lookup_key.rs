@@ -1,6 +1,6 @@
 //! LookupKey: by an API key, its masked form, or the key's id.
 
-use keystile::grpc::proto::{self, Key, lookup_key_request::Query};
+use proto::{Key, lookup_key_request::Query};
 use tonic::Code as Grpc;
 
 use crate::{

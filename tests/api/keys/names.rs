@@ -1,6 +1,6 @@
 //! Names that are no key's, for every change.
 
-use keystile::grpc::proto::Key;
+use proto::Key;
 
 use crate::{
     calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found},

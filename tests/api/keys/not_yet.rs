@@ -1,6 +1,6 @@
 //! What is in the contract and not built yet: asking for it is refused, never ignored.
 
-use keystile::grpc::proto::{self, Key};
+use proto::Key;
 
 use crate::{
     calls::{assert_not_yet, creation, texts},

@@ -1,6 +1,6 @@
 //! Every change that can be made to a key by its name, to be tried one after the other.
 
-use keystile::grpc::proto::{self, Key};
+use proto::Key;
 
 use crate::{
     calls::{Answer, deletion, disabling, enabling, purge, revocation, rotation, undeletion},

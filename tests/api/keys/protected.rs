@@ -1,6 +1,6 @@
 //! The system key that every project is born with: it can be rotated and described, and no more.
 
-use keystile::grpc::proto::{self, Code, Key, key::State};
+use proto::{Code, Key, key::State};
 use tonic::Code as Grpc;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Retries: a request_id makes one change of many requests, for CreateKey and RotateKey alike.
 
-use keystile::grpc::proto::{self, Code, Key};
+use proto::{Code, Key};
 use tokio::task::JoinSet;
 use tonic::{Code as Grpc, Status};
 

@@ -1,6 +1,6 @@
 //! RevokeKey.
 
-use keystile::grpc::proto::{self, Code, Key, key::State};
+use proto::{Code, Key, key::State};
 
 use crate::{
     calls::{HOUR, assert_invalid, at, deletion, revocation, rotation, span, undeletion},

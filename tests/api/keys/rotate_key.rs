@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{self, Code, Key, Secret, key::State};
+use proto::{Code, Key, Secret, key::State};
 
 use crate::{
     calls::{DAY, HOUR, TICK, assert_invalid, at, disabling, ends, lives, rotation, span, texts},

@@ -1,6 +1,6 @@
 //! Every operation in every state: what it leads to, or that the state forbids it.
 
-use keystile::grpc::proto::{Code, Key, key::State};
+use proto::{Code, Key, key::State};
 use tonic::Code as Grpc;
 
 use crate::{

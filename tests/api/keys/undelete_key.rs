@@ -1,6 +1,6 @@
 //! UndeleteKey: back as it was, within the retention, while its owner is there.
 
-use keystile::grpc::proto::{Code, Key, key::State};
+use proto::{Code, Key, key::State};
 use tonic::Code as Grpc;
 
 use crate::{

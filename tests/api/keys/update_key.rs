@@ -1,6 +1,6 @@
 //! UpdateKey: what a mask changes, and what it leaves.
 
-use keystile::grpc::proto::{self, Code, Key, key::Expiration};
+use proto::{Code, Key, key::Expiration};
 
 use crate::{
     calls::{DAY, HOUR, at, ends, lives, revocation, texts, verify},

@@ -1,6 +1,6 @@
 //! UpdateKey: what it refuses.
 
-use keystile::grpc::proto::{self, Key, key::Expiration};
+use proto::{Key, key::Expiration};
 
 use crate::{
     calls::{DAY, HOUR, TICK, assert_invalid, ends, lives, texts},

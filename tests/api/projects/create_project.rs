@@ -1,6 +1,6 @@
 //! CreateProject: what comes of it, and of asking twice.
 
-use keystile::grpc::proto::{self, Code, CreateProjectRequest, Project, key::State};
+use proto::{Code, CreateProjectRequest, Project, key::State};
 use tokio::task::JoinSet;
 use tonic::Code as Grpc;
 

@@ -1,6 +1,6 @@
 //! CreateProject with fields that are wrong.
 
-use keystile::grpc::proto::{CreateProjectRequest, Environment, Project};
+use proto::{CreateProjectRequest, Environment, Project};
 
 use crate::support::{server::Server, status::assert_wrong};
 

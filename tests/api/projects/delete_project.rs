@@ -1,7 +1,7 @@
 //! DeleteProject.
 
-use keystile::grpc::proto::{
-    self, Code, DeleteProjectRequest, GetKeyRequest, GetServiceAccountRequest, Key, ListKeysRequest, Project,
+use proto::{
+    Code, DeleteProjectRequest, GetKeyRequest, GetServiceAccountRequest, Key, ListKeysRequest, Project,
 };
 use tonic::Status;
 

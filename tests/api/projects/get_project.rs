@@ -1,6 +1,6 @@
 //! GetProject.
 
-use keystile::grpc::proto::GetProjectRequest;
+use proto::GetProjectRequest;
 
 use crate::support::{
     server::Server,

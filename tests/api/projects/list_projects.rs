@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{ListProjectsRequest, ListProjectsResponse, ListServiceAccountsRequest};
+use proto::{ListProjectsRequest, ListProjectsResponse, ListServiceAccountsRequest};
 use tonic::{Code, Status};
 
 use crate::support::{
@@ -82,8 +82,7 @@ async fn a_page_outlives_the_project_that_it_ended_with() {
         server.project(id).await;
     }
     let first = page(&server, 2, "").await.unwrap();
-    let delete =
-        keystile::grpc::proto::DeleteProjectRequest { name: "projects/b".into(), ..Default::default() };
+    let delete = proto::DeleteProjectRequest { name: "projects/b".into(), ..Default::default() };
     server.projects().delete_project(delete).await.unwrap();
     let rest = page(&server, 2, &first.next_page_token).await.unwrap();
     assert_eq!(names(&rest), ["projects/c", "projects/system"]);

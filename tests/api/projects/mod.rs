@@ -8,7 +8,7 @@ mod list_projects;
 mod update_environments;
 mod update_project;
 
-use keystile::grpc::proto::{self, Project};
+use proto::Project;
 use tonic::Status;
 
 use crate::support::server::Server;

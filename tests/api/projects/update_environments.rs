@@ -1,6 +1,6 @@
 //! UpdateProject of environments: those that keys belong to stay.
 
-use keystile::grpc::proto::{self, Code, DeleteKeyRequest, Key, Project, UpdateProjectRequest};
+use proto::{Code, DeleteKeyRequest, Key, Project, UpdateProjectRequest};
 
 use crate::support::{
     server::Server,

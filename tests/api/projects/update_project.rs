@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{DeleteKeyRequest, Key, Project, UpdateProjectRequest};
+use proto::{DeleteKeyRequest, Key, Project, UpdateProjectRequest};
 use tokio::task::JoinSet;
 
 use crate::support::{

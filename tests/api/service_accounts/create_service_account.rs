@@ -1,6 +1,6 @@
 //! CreateServiceAccount.
 
-use keystile::grpc::proto::{CreateServiceAccountRequest, ServiceAccount, service_account::State};
+use proto::{CreateServiceAccountRequest, ServiceAccount, service_account::State};
 use tokio::task::JoinSet;
 use tonic::Code;
 
@@ -131,9 +131,9 @@ async fn repeats_that_come_together_create_once() {
 #[tokio::test]
 async fn a_request_id_serves_each_method_by_itself() {
     let server = Server::start().await;
-    let project = keystile::grpc::proto::CreateProjectRequest {
+    let project = proto::CreateProjectRequest {
         project_id: "acme".into(),
-        project: Some(keystile::grpc::proto::Project { prefix: "acme".into(), ..Default::default() }),
+        project: Some(proto::Project { prefix: "acme".into(), ..Default::default() }),
         request_id: "1".into(),
         ..Default::default()
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keystile::grpc::proto::{CreateServiceAccountRequest, ServiceAccount};
+use proto::{CreateServiceAccountRequest, ServiceAccount};
 
 use crate::support::{server::Server, status::assert_wrong};
 

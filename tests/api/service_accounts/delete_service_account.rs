@@ -1,6 +1,6 @@
 //! DeleteServiceAccount.
 
-use keystile::grpc::proto::{
+use proto::{
     Code, DeleteKeyRequest, DeleteServiceAccountRequest, GetKeyRequest, Key, UndeleteKeyRequest, key,
 };
 use tonic::Status;
@@ -153,7 +153,7 @@ async fn what_it_created_says_deleted_user() {
     let ops = "projects/system/serviceAccounts/ops";
     let key = Key { service_account: ops.into(), ..Default::default() };
     let (_, api_key) = server.key("system", key).await;
-    let made = super::proto::CreateServiceAccountRequest {
+    let made = proto::CreateServiceAccountRequest {
         parent: "projects/acme".into(),
         service_account_id: "made".into(),
         ..Default::default()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{Code, service_account::State};
+use proto::{Code, service_account::State};
 
 use crate::support::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
 

@@ -1,6 +1,6 @@
 //! EnableServiceAccount.
 
-use keystile::grpc::proto::{Code, DisableKeyRequest, service_account::State};
+use proto::{Code, DisableKeyRequest, service_account::State};
 
 use crate::support::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
 

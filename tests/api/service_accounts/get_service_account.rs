@@ -1,6 +1,6 @@
 //! GetServiceAccount.
 
-use keystile::grpc::proto::GetProjectRequest;
+use proto::GetProjectRequest;
 
 use crate::support::status::{assert_not_found, assert_wrong};
 

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use keystile::{
-    domain::time::Timestamp,
-    grpc::proto::{
-        CreateServiceAccountRequest, ListServiceAccountsRequest, ListServiceAccountsResponse, ServiceAccount,
-    },
+use domain::time::Timestamp;
+use proto::{
+    CreateServiceAccountRequest, ListServiceAccountsRequest, ListServiceAccountsResponse, ServiceAccount,
 };
 use tonic::{Code, Status};
 

@@ -9,7 +9,7 @@ mod get_service_account;
 mod list_service_accounts;
 mod update_service_account;
 
-use keystile::grpc::proto::{self, CreateServiceAccountRequest, ServiceAccount};
+use proto::{CreateServiceAccountRequest, ServiceAccount};
 use tonic::Status;
 
 use crate::support::server::Server;

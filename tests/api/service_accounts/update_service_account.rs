@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{ServiceAccount, UpdateServiceAccountRequest, service_account::State};
+use proto::{ServiceAccount, UpdateServiceAccountRequest, service_account::State};
 use tokio::task::JoinSet;
 use tonic::Status;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::poll;
-use keystile::grpc::proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest, VerifyRequest};
+use proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest, VerifyRequest};
 use tokio::time::timeout;
 use tonic::{Request, metadata::MetadataMap};
 use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client::ServerReflectionClient};

@@ -1,9 +1,7 @@
 //! Traces, as a collector gets them.
 
-use keystile::grpc::proto::{
-    GetKeyRequest, Key, StreamVerifyRequest, verify_service_client::VerifyServiceClient,
-};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use proto::{GetKeyRequest, Key, StreamVerifyRequest, verify_service_client::VerifyServiceClient};
 use tokio::net::TcpListener;
 use tonic::{Code, Request, metadata::MetadataValue};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};

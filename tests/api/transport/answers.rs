@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use keystile::grpc::proto::{
+use prost::Message;
+use proto::{
     BatchVerifyRequest, Key, ListAuditEventsRequest, ListAuditEventsResponse, ListKeysRequest, VerifyRequest,
     verify_result::Result::{Decision, Error},
 };
-use prost::Message;
 
 use crate::support::server::Server;
 

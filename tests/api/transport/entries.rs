@@ -1,6 +1,6 @@
 //! Requests of millions of entries, which are refused before anything is built from them.
 
-use keystile::grpc::proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest};
+use proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest};
 use tonic::Status;
 
 use crate::support::{

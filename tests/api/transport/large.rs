@@ -1,7 +1,7 @@
 //! Messages and headers that are too large.
 
-use keystile::grpc::proto::{Code, VerifyRequest, VerifyResponse};
 use prost::Message;
+use proto::{Code, VerifyRequest, VerifyResponse};
 use tonic::{Code as Grpc, metadata::MetadataMap};
 
 use crate::support::{

@@ -1,7 +1,7 @@
 //! Callers that take their time.
 
-use keystile::grpc::proto::{Code, VerifyRequest, VerifyResponse};
 use prost::Message;
+use proto::{Code, VerifyRequest, VerifyResponse};
 use tokio::net::TcpStream;
 use tonic::{Status, codegen::http};
 

@@ -1,6 +1,6 @@
 //! A client that is slow to read when the server stops.
 
-use keystile::grpc::proto::WatchAuditEventsRequest;
+use proto::WatchAuditEventsRequest;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::support::server::Server;

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use keystile::grpc::proto::{
-    BatchVerifyRequest, CreateKeyRequest, CreateKeyResponse, Key, ListKeysRequest, VerifyRequest,
-};
 use prost::Message;
+use proto::{BatchVerifyRequest, CreateKeyRequest, CreateKeyResponse, Key, ListKeysRequest, VerifyRequest};
 use tokio::{net::TcpStream, time::timeout};
 use tonic::codegen::http::{Request, Response};
 

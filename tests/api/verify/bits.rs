@@ -1,6 +1,6 @@
 //! Every single bit of a stored digest counts.
 
-use keystile::grpc::proto::{Code, Key};
+use proto::{Code, Key};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::{calls::verify, support::server::Server};

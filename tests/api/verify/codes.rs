@@ -1,6 +1,6 @@
 //! What a known key is denied for, and in which order.
 
-use keystile::grpc::proto::{self, Code, Key};
+use proto::{Code, Key};
 
 use crate::{
     calls::{HOUR, deletion, disabling, lives, revocation, texts, verify},

@@ -1,6 +1,6 @@
 //! API keys that prove nothing: MALFORMED or NOT_FOUND, and not a word about any key.
 
-use keystile::grpc::proto::{self, Code, Key, VerifyResponse};
+use proto::{Code, Key, VerifyResponse};
 
 use crate::{
     calls::{creation, deletion, purge, rotation, verify},

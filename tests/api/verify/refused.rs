@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile::grpc::proto::{self, Code, Key};
+use proto::{Code, Key};
 use tonic::{Code as Grpc, Request};
 use tonic_types::StatusExt;
 

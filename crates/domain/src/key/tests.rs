@@ -1,0 +1,112 @@
+//! No sequence of transitions reaches a forbidden state.
+
+use proptest::prelude::*;
+
+use super::{
+    sample::{at, key, sealed},
+    *,
+};
+use crate::time::DAY;
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Rotate(u64),
+    Disable,
+    Enable,
+    Revoke,
+    Delete,
+    Undelete,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0u64..1000).prop_map(Step::Rotate),
+        Just(Step::Disable),
+        Just(Step::Enable),
+        Just(Step::Revoke),
+        Just(Step::Delete),
+        Just(Step::Undelete),
+    ]
+}
+
+fn take(key: Key, step: Step, now: Timestamp) -> Result<Key, Forbidden> {
+    match step {
+        Step::Rotate(grace) => key.rotate(sealed(2), Duration::from_secs(grace), now),
+        Step::Disable => key.disable(now),
+        Step::Enable => key.enable(now),
+        Step::Revoke => key.revoke("leaked".parse().unwrap(), now),
+        Step::Delete => key.delete(Retention::default(), now),
+        Step::Undelete => key.undelete(now),
+    }
+}
+
+proptest! {
+    #[test]
+    fn transitions_never_reach_a_forbidden_state(
+        protected: bool,
+        expiry in prop::option::of(1i64..2000),
+        steps in prop::collection::vec((step(), 1i64..200), 0..40),
+    ) {
+        let expiry = expiry.filter(|_| !protected).map(at);
+        let mut key = key(expiry, protected);
+        let mut second = 0;
+        for (step, pause) in steps {
+            second += pause;
+            let now = at(second);
+            let before = key.clone();
+            let Ok(after) = take(key.clone(), step, now) else { continue };
+            // Revoked is for ever, whatever is deleted and brought back on top of it.
+            prop_assert!(before.revocation.is_none() || after.revocation == before.revocation);
+            // Only bringing it back changes a deleted key.
+            prop_assert!(before.state(now) != State::Deleted || matches!(step, Step::Undelete));
+            if protected {
+                prop_assert_eq!(after.state(now), State::Active);
+            }
+            // One secret, or two while a grace period runs, which never outlives the key.
+            prop_assert!((1..=2).contains(&after.secrets.len()));
+            prop_assert_eq!(after.secrets[0].expire_time, None);
+            if let Some(old) = after.secrets.get(1) {
+                prop_assert!(old.expire_time.is_some());
+                prop_assert!(old.version < after.secrets[0].version);
+                if let Some(expiry) = after.expire_time {
+                    prop_assert!(old.expire_time <= Some(expiry));
+                }
+            }
+            prop_assert!(after.newest_secret() >= before.newest_secret());
+            prop_assert_eq!(after.expire_time, expiry);
+            key = after;
+        }
+    }
+}
+
+#[test]
+fn a_key_is_expired_at_the_very_instant() {
+    let key = key(Some(at(10)), false);
+    assert_eq!(key.state(Timestamp::from_micros(9_999_999)), State::Active);
+    assert_eq!(key.state(at(10)), State::Expired);
+}
+
+#[test]
+fn rotation_without_grace_ends_every_old_secret_at_once() {
+    let key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
+    assert_eq!(key.secrets.len(), 2);
+    let key = key.rotate(sealed(3), Duration::ZERO, at(2)).unwrap();
+    assert_eq!(key.secrets.iter().map(|secret| secret.version).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn a_second_rotation_within_the_grace_keeps_only_the_newest_two() {
+    let key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
+    let key = key.rotate(sealed(3), DAY, at(2)).unwrap();
+    assert_eq!(key.secrets.iter().map(|secret| secret.version).collect::<Vec<_>>(), [3, 2]);
+}
+
+#[test]
+fn an_earlier_end_ends_the_grace_too() {
+    let mut key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
+    key.end_at(Some(at(60)));
+    assert_eq!(key.secrets[1].expire_time, Some(at(60)));
+    assert_eq!(key.secrets[0].expire_time, None);
+    key.end_at(None);
+    assert_eq!(key.secrets[1].expire_time, Some(at(60)), "what has been cut short stays so");
+}

@@ -1,0 +1,60 @@
+//! The rules of API keys: pure values and functions; time and randomness are arguments.
+
+pub mod audit;
+mod base62;
+pub mod candidate;
+pub mod changed;
+pub mod decision;
+pub mod describe;
+pub mod digest;
+pub mod expiry;
+pub mod filter;
+pub mod freshness;
+pub mod id;
+pub mod key;
+pub mod labels;
+pub mod listing;
+pub mod name;
+pub mod page;
+pub mod project;
+pub mod recognition;
+pub mod removal;
+pub mod service_account;
+mod sync;
+pub mod text;
+pub mod time;
+pub mod token;
+
+use std::{borrow::Cow, fmt};
+
+/// The position of a change in the one total order of changes; 0 is before the first.
+pub type Revision = i64;
+
+/// What a caller sends back to say which state of a resource it means; opaque to it.
+pub fn etag(revision: Revision) -> String {
+    format!("\"{revision:x}\"")
+}
+
+/// Whether `text`, which a caller sent back, means the state at `revision`. Its quotes may be missing: shells eat them.
+pub fn is_etag(text: &str, revision: Revision) -> bool {
+    let etag = etag(revision);
+    text == etag || text == etag.trim_matches('"')
+}
+
+/// Why a value was refused, in words for whoever sent it; the field's name is added where it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid(Cow<'static, str>);
+
+impl Invalid {
+    pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
+        Self(why.into())
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}

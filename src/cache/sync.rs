@@ -1,3 +1,0 @@
-//! The atomics of this floor; the model of its promise is checked with others in their place.
-
-pub(super) use std::sync::atomic::{AtomicU64, Ordering};

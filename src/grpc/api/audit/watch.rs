@@ -1,0 +1,168 @@
+//! WatchAuditEvents: the change log as a stream.
+
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+
+use domain::{Invalid, Revision, name::Scope};
+use futures_util::{Stream, stream};
+use proto::{
+    AuditEvent, Heartbeat, WatchAuditEventsRequest, WatchAuditEventsResponse,
+    watch_audit_events_response::Content,
+};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tonic::Status;
+
+use crate::{
+    grpc::{
+        transport::{authenticate::looks, closing::Closing},
+        wire::{
+            faults::Faults,
+            status::{self, unauthenticated},
+        },
+    },
+    ports::{Credentials, StoreError, changes::Rewinds},
+    verbs::{Error, FieldFault, Service, Session, Verifier},
+};
+
+pub(in crate::grpc) type Events =
+    Pin<Box<dyn Stream<Item = Result<WatchAuditEventsResponse, Status>> + Send>>;
+
+pub(in crate::grpc) struct Watch<C> {
+    pub(in crate::grpc) service: Service,
+    pub(in crate::grpc) verifier: Arc<Verifier<C>>,
+    pub(in crate::grpc) session: Arc<Session>,
+    pub(in crate::grpc) closing: Closing,
+    pub(in crate::grpc) wanted: Wanted,
+}
+
+/// What the caller asks for.
+#[derive(Debug)]
+pub(in crate::grpc) struct Wanted {
+    scope: Scope,
+    after: Revision,
+    heartbeat: Duration,
+}
+
+impl TryFrom<WatchAuditEventsRequest> for Wanted {
+    type Error = Error;
+
+    fn try_from(request: WatchAuditEventsRequest) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let scope = faults.read("parent", &request.parent);
+        let after = faults.not_negative("after_revision", request.after_revision);
+        let heartbeat = match &request.heartbeat_interval {
+            Some(span) => faults.duration("heartbeat_interval", span),
+            None => Some(Duration::from_secs(5)),
+        };
+        let wanted =
+            faults.finish((|| Some(Self { scope: scope?, after: after?, heartbeat: heartbeat? }))())?;
+        if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&wanted.heartbeat) {
+            let why = Invalid::new("must be 1 second to 1 minute");
+            return Err(Error::Invalid(vec![FieldFault::new("heartbeat_interval", &why)]));
+        }
+        Ok(wanted)
+    }
+}
+
+impl<C: Credentials> Watch<C> {
+    pub(in crate::grpc) async fn events(self) -> Result<Events, Error> {
+        // Before the log is looked at, so that none is missed.
+        let rewinds = self.service.rewinds().number;
+        self.service.check_is_reached(self.wanted.after).await?;
+        let mut ticks = interval(self.wanted.heartbeat);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let state = State { watch: self, rewinds, ticks, looks: looks(), unsent: VecDeque::new() };
+        Ok(Box::pin(stream::unfold(Some(state), |state| async {
+            let mut state = state?;
+            match state.next().await {
+                Ok(content) => Some((Ok(WatchAuditEventsResponse { content: Some(content) }), Some(state))),
+                Err(status) => Some((Err(status), None)),
+            }
+        })))
+    }
+}
+
+/// How long to wait when too many others read.
+const OVERLOADED: Duration = Duration::from_millis(500);
+
+struct State<C> {
+    watch: Watch<C>,
+    /// How often the log was known to have gone backwards.
+    rewinds: u64,
+    ticks: Interval,
+    /// When the caller and the log are looked at again though nothing changes.
+    looks: Interval,
+    unsent: VecDeque<AuditEvent>,
+}
+
+impl<C: Credentials> State<C> {
+    async fn next(&mut self) -> Result<Content, Status> {
+        let content = self.content().await?;
+        let Watch { verifier, session, .. } = &self.watch;
+        verifier.note_session(session, verifier.moment());
+        Ok(content)
+    }
+
+    async fn content(&mut self) -> Result<Content, Status> {
+        loop {
+            // What is not sent yet can be asked for again elsewhere.
+            if self.watch.closing.is_told() {
+                return Err(status::closing());
+            }
+            self.check_caller().await?;
+            self.check_log()?;
+            if let Some(event) = self.unsent.pop_front() {
+                return Ok(Content::Event(event));
+            }
+            let Watch { service, wanted, closing, .. } = &mut self.watch;
+            if service.position() > wanted.after {
+                let news = match service.news(&wanted.scope, wanted.after).await {
+                    // Whoever watches has time.
+                    Err(Error::Store(StoreError::Overloaded(_))) => {
+                        sleep(OVERLOADED).await;
+                        continue;
+                    }
+                    news => news?,
+                };
+                wanted.after = news.up_to;
+                self.unsent.extend(news.events.into_iter().map(Into::into));
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = closing.clone().told() => return Err(status::closing()),
+                () = service.change_after(wanted.after) => {}
+                _ = self.ticks.tick() => {
+                    // The node may have come further this very moment, and what it came to is not sent yet.
+                    let revision = service.position().min(wanted.after);
+                    return Ok(Content::Heartbeat(Heartbeat { revision }));
+                }
+                _ = self.looks.tick() => {}
+            }
+        }
+    }
+
+    async fn check_caller(&mut self) -> Result<(), Status> {
+        let verifier = &self.watch.verifier;
+        if !verifier.stands(&self.watch.session, verifier.moment()) {
+            let renewed = verifier.renew(&self.watch.session).await?;
+            self.watch.session = renewed.map(Arc::new).ok_or_else(unauthenticated)?;
+        }
+        Ok(())
+    }
+
+    /// Fails when the log went backwards: it may have lost what was sent already, even if it has grown beyond that since, and
+    /// what came in its place would never be sent. Only whoever has nothing misses nothing.
+    fn check_log(&mut self) -> Result<(), Error> {
+        let (Rewinds { number, to }, after) = (self.watch.service.rewinds(), self.watch.wanted.after);
+        if std::mem::replace(&mut self.rewinds, number) == number || after == 0 {
+            return Ok(());
+        }
+        let ahead = after > to;
+        let (revision, head) = (after, to);
+        Err(if ahead {
+            Error::RevisionAhead { revision, head }
+        } else {
+            Error::LogReplaced { revision, head }
+        })
+    }
+}

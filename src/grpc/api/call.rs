@@ -1,0 +1,103 @@
+//! Who calls, and how the request is to be taken.
+
+use std::sync::Arc;
+
+use domain::{Invalid, audit::Actor};
+use prost::Message;
+use proto::{
+    CreateKeyRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
+    DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest, DisableServiceAccountRequest,
+    EnableKeyRequest, EnableServiceAccountRequest, RevokeKeyRequest, RotateKeyRequest, UndeleteKeyRequest,
+    UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
+};
+use sha2::{Digest, Sha256};
+use tonic::Request;
+
+use crate::{
+    grpc::transport::connection::Peer,
+    verbs::{Call, Error, FieldFault, Repeatable, Session},
+};
+
+/// A request that changes something; it may be sent again safely when it has a request id.
+pub(in crate::grpc) trait Change: Message + Clone {
+    fn request_id(&self) -> &str;
+
+    /// Whether it is only to be tried.
+    fn validate_only(&self) -> bool;
+
+    /// The same, to be done.
+    fn in_earnest(&self) -> Self;
+}
+
+macro_rules! changes {
+    ($($request:ident)*) => {$(
+        impl Change for $request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn validate_only(&self) -> bool {
+                self.validate_only
+            }
+
+            fn in_earnest(&self) -> Self {
+                Self { validate_only: false, ..self.clone() }
+            }
+        }
+    )*};
+    (untried: $($request:ident)*) => {$(
+        impl Change for $request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn validate_only(&self) -> bool {
+                false
+            }
+
+            fn in_earnest(&self) -> Self {
+                self.clone()
+            }
+        }
+    )*};
+}
+changes!(CreateKeyRequest UpdateKeyRequest DeleteKeyRequest RotateKeyRequest);
+changes!(CreateProjectRequest UpdateProjectRequest DeleteProjectRequest);
+changes!(CreateServiceAccountRequest UpdateServiceAccountRequest DeleteServiceAccountRequest);
+changes!(untried: UndeleteKeyRequest RevokeKeyRequest DisableKeyRequest EnableKeyRequest);
+changes!(untried: DisableServiceAccountRequest EnableServiceAccountRequest);
+
+pub(in crate::grpc) fn call<T: Change>(request: &Request<T>) -> Result<Call, Error> {
+    let session = request
+        .extensions()
+        .get::<Arc<Session>>()
+        .expect("every call but health and reflection is authenticated");
+    let body = request.get_ref();
+    Ok(Call {
+        actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
+        peer: peer(request),
+        repeatable: repeatable(body)?,
+        validate_only: body.validate_only(),
+    })
+}
+
+fn peer<T>(request: &Request<T>) -> String {
+    let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
+    address.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default()
+}
+
+/// A trial has the fingerprint of what it tries, so that it is told what a repeat would be told.
+fn repeatable(body: &impl Change) -> Result<Option<Repeatable>, Error> {
+    let request_id = body.request_id();
+    if request_id.is_empty() {
+        return Ok(None);
+    }
+    if request_id.len() > 64 || !request_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let why = Invalid::new("must be at most 64 printable ASCII characters without spaces");
+        return Err(Error::Invalid(vec![FieldFault::new("request_id", &why)]));
+    }
+    Ok(Some(Repeatable {
+        request_id: request_id.to_owned(),
+        fingerprint: Sha256::digest(body.in_earnest().encode_to_vec()).into(),
+    }))
+}

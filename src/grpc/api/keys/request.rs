@@ -1,0 +1,139 @@
+//! KeyService's requests, read field by field.
+
+use std::time::Duration;
+
+use domain::{
+    Invalid,
+    expiry::Expiry,
+    listing::{key_filter, key_order},
+    name::{KeyName, ProjectName, ServiceAccountName},
+    text::Reason,
+    time::DAY,
+    token::ApiKey,
+};
+
+use crate::{
+    grpc::{
+        api::verify::question,
+        wire::{
+            faults::{Faults, not_yet},
+            listing::Place,
+        },
+    },
+    verbs::{Error, ExplainVerify, ListKeys, Lookup, LookupKey, NewKey, Subject},
+};
+
+use super::update;
+
+pub(super) fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error> {
+    let unset = proto::Key::default();
+    let key = request.key.as_ref().unwrap_or(&unset);
+    not_yet("key.", &update::not_yet_on(key))?;
+    let mut faults = Faults::default();
+    let parent = faults.read::<ProjectName>("parent", &request.parent);
+    let id = faults.read_optional("key_id", &request.key_id);
+    let owner = faults.read_optional::<ServiceAccountName>("key.service_account", &key.service_account);
+    if let (Some(parent), Some(Some(owner))) = (&parent, &owner)
+        && owner.project != parent.0
+    {
+        faults.take::<()>("key.service_account", Err(Invalid::new("must belong to the same project")));
+    }
+    let environment = faults.read("key.environment", &key.environment);
+    let display_name = faults.read("key.display_name", &key.display_name);
+    let customers = faults.list("key.customers", &key.customers, 100);
+    let allowed_cidrs = faults.cidrs("key.allowed_cidrs", &key.allowed_cidrs);
+    let metadata = faults.metadata("key.metadata", &key.metadata);
+    let tags = faults.list("key.tags", &key.tags, 32);
+    let expiry = match &key.expiration {
+        Some(expiration) => update::expiry(&mut faults, expiration),
+        None => Some(Expiry::Never),
+    };
+    faults.finish((|| {
+        Some(NewKey {
+            project: parent?.0,
+            id: id?,
+            service_account: owner?.map(|owner| owner.service_account),
+            environment: environment?,
+            display_name: display_name?,
+            customers: customers?,
+            allowed_cidrs: allowed_cidrs?,
+            metadata: metadata?,
+            tags: tags?,
+            expiry: expiry?,
+        })
+    })())
+}
+
+pub(super) fn listing(request: &proto::ListKeysRequest, place: &Place<'_>) -> Result<ListKeys, Error> {
+    let mut faults = Faults::default();
+    let parent = faults.read::<ProjectName>("parent", &request.parent);
+    let filter = faults.filter("filter", &request.filter, key_filter);
+    let order = faults.take("order_by", key_order(&request.order_by));
+    let page = place.page(&mut faults, order)?;
+    faults.finish((|| {
+        Some(ListKeys {
+            project: parent?.0,
+            filter: filter?,
+            show_deleted: request.show_deleted,
+            page: page?,
+        })
+    })())
+}
+
+pub(super) fn rotation(request: &proto::RotateKeyRequest) -> Result<(KeyName, Duration), Error> {
+    let mut faults = Faults::default();
+    let name = faults.read("name", &request.name);
+    let grace = match &request.grace_period {
+        Some(span) => faults.duration("grace_period", span),
+        None => Some(Duration::ZERO),
+    };
+    let grace = grace.and_then(|grace| {
+        let longest = 90 * DAY;
+        let checked = if grace > longest { Err(Invalid::new("must be at most 90 days")) } else { Ok(grace) };
+        faults.take("grace_period", checked)
+    });
+    faults.finish(name.zip(grace))
+}
+
+pub(super) fn revocation(request: &proto::RevokeKeyRequest) -> Result<(KeyName, Reason), Error> {
+    let mut faults = Faults::default();
+    let name = faults.read("name", &request.name);
+    let reason = faults.read("reason", &request.reason);
+    faults.finish(name.zip(reason))
+}
+
+pub(super) fn lookup(request: proto::LookupKeyRequest) -> Result<LookupKey, Error> {
+    use proto::lookup_key_request::Query;
+    let mut faults = Faults::default();
+    let scope = faults.read("parent", &request.parent);
+    // People paste blanks and line ends along.
+    let lookup = match request.query {
+        Some(Query::ApiKey(text)) => Some(Lookup::ApiKey(ApiKey::new(text).trimmed())),
+        Some(Query::MaskedApiKey(text)) => Some(Lookup::Masked(text.trim().to_owned())),
+        Some(Query::KeyId(text)) => faults.read("key_id", text.trim()).map(Lookup::Id),
+        None => faults.take("query", Err(Invalid::new("must be one of api_key, masked_api_key and key_id"))),
+    };
+    faults.finish((|| Some(LookupKey { scope: scope?, lookup: lookup? }))())
+}
+
+pub(super) fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVerify, Error> {
+    use proto::explain_verify_request::Subject as Asked;
+    let verify = request.request.unwrap_or_default();
+    let mut faults = Faults::default();
+    let parent = faults.read::<ProjectName>("parent", &request.parent);
+    let subject = match request.subject {
+        Some(Asked::ApiKey(text)) => Some(Subject::ApiKey(ApiKey::new(text))),
+        Some(Asked::Name(text)) => faults.read::<KeyName>("name", &text).map(Subject::Key),
+        None => faults.take("subject", Err(Invalid::new("must be one of api_key and name"))),
+    };
+    if let (Some(parent), Some(Subject::Key(name))) = (&parent, &subject)
+        && name.project != parent.0
+    {
+        faults.take::<()>("name", Err(Invalid::new("must belong to the same project")));
+    }
+    if !verify.api_key.is_empty() {
+        faults.take::<()>("request.api_key", Err(Invalid::new("must be empty: it is the subject's")));
+    }
+    let (parent, subject) = faults.finish(parent.zip(subject))?;
+    Ok(ExplainVerify { project: parent.0, subject, question: question(&verify, "request.")? })
+}

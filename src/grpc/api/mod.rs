@@ -1,0 +1,8 @@
+//! The services: each RPC from its request to the verb that does it, and back.
+
+pub(super) mod audit;
+mod call;
+pub(super) mod keys;
+pub(super) mod projects;
+pub(super) mod service_accounts;
+pub(super) mod verify;

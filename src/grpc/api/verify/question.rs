@@ -1,0 +1,63 @@
+//! What a verification asks, read from the wire.
+
+use std::{net::IpAddr, time::Duration};
+
+use domain::{Invalid, decision::Question, token::ApiKey};
+use tonic::metadata::MetadataMap;
+
+use crate::{
+    grpc::{
+        transport::limits::timeout,
+        wire::faults::{Faults, not_yet},
+    },
+    verbs::{Error, VerifyRequest},
+};
+
+pub(super) fn read(mut request: proto::VerifyRequest, patience: Duration) -> Result<VerifyRequest, Error> {
+    let api_key = ApiKey::new(std::mem::take(&mut request.api_key));
+    let question = question(&request, "")?;
+    Ok(VerifyRequest { api_key, question, min_revision: request.min_revision, patience })
+}
+
+/// What `request` asks of the API key; `path` is where the request stands in a larger one.
+pub(in crate::grpc) fn question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
+    let asked = [
+        ("permission", !request.permission.is_empty()),
+        ("endpoint", request.endpoint.is_some()),
+        ("costs", !request.costs.is_empty()),
+        ("credits", request.credits.is_some()),
+        ("tags", !request.tags.is_empty()),
+    ];
+    not_yet(path, &asked)?;
+    let plain = request.environment.is_empty()
+        && request.customer.is_empty()
+        && request.client_ip.is_empty()
+        && request.min_revision >= 0;
+    if plain { Ok(Question::default()) } else { read_question(request, path) }
+}
+
+fn read_question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
+    let mut faults = Faults::default();
+    let environment = faults.read_optional(&format!("{path}environment"), &request.environment);
+    let customer = faults.read_optional(&format!("{path}customer"), &request.customer);
+    let client_ip = match request.client_ip.as_str() {
+        "" => Some(None),
+        text => {
+            let address = text.parse::<IpAddr>();
+            let address = address.map_err(|_| Invalid::new("must be an IPv4 or IPv6 address"));
+            faults.take(&format!("{path}client_ip"), address).map(Some)
+        }
+    };
+    faults.not_negative(&format!("{path}min_revision"), request.min_revision);
+    faults.finish((|| {
+        Some(Question { environment: environment?, client_ip: client_ip?, customer: customer? })
+    })())
+}
+
+/// How long a call may wait for a revision: a little less than its own deadline, to answer within it.
+pub(super) fn patience(metadata: &MetadataMap) -> Duration {
+    const DEFAULT: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(20);
+    let deadline = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
+    deadline.map_or(DEFAULT, |deadline| (deadline * 4 / 5).min(LONGEST))
+}

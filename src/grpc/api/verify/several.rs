@@ -1,0 +1,106 @@
+//! Several verifications in one call: each stands for itself, and answers keep the order of the questions.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::Invalid;
+use futures_util::{StreamExt, stream};
+use prost::Message;
+use proto::{BatchVerifyRequest, VerifyError, VerifyRequest};
+
+use crate::{
+    grpc::wire::status,
+    ports::{Credentials, Moment},
+    verbs::{Error, FieldFault, Verifier},
+};
+
+use super::{Answer, ItemAnswer, question};
+
+const MOST: usize = 1000;
+
+/// Bytes of the decisions in one answer, well below the 4 MiB that clients take; as many errors as there can be fit in
+/// beside them.
+const LARGEST_DECISIONS: usize = 3 * 1024 * 1024;
+
+/// How many reads of keys that are not at hand one call has under way.
+pub(super) const TOGETHER: usize = 64;
+
+pub(super) type Verified = Result<Answer, VerifyError>;
+
+pub(super) fn read(request: BatchVerifyRequest) -> Result<Vec<VerifyRequest>, Error> {
+    if (1..=MOST).contains(&request.requests.len()) {
+        return Ok(request.requests);
+    }
+    let why = Invalid::new(format!("must be 1 to {MOST}"));
+    Err(Error::Invalid(vec![FieldFault::new("requests", &why)]))
+}
+
+pub(super) async fn verify<C: Credentials>(
+    verifier: &Arc<Verifier<C>>,
+    requests: Vec<VerifyRequest>,
+    patience: Duration,
+) -> Vec<ItemAnswer> {
+    let mut results: Vec<_> = Vec::with_capacity(requests.len());
+    let (mut reads, mut behind) = (Vec::new(), Vec::new());
+    let mut highest = 0;
+    let moment = verifier.moment();
+    for (at, request) in requests.into_iter().enumerate() {
+        let min_revision = request.min_revision;
+        // They all wait for their revisions together.
+        match start(verifier, request, Duration::ZERO, moment) {
+            Started::Done(verified) => results.push(verified),
+            Started::Read(read) => {
+                // Until the read is done.
+                results.push(Ok(Answer::default()));
+                highest = highest.max(min_revision);
+                let list = if min_revision > 0 { &mut behind } else { &mut reads };
+                list.push(async move { (at, read.await) });
+            }
+        }
+    }
+    if behind.is_empty() {
+        settle(reads, &mut results).await;
+    } else {
+        tokio::join!(verifier.catch_up(highest, patience), settle(reads, &mut results));
+        settle(behind, &mut results).await;
+    }
+    let mut bytes = 0;
+    let result = |verified: Verified| {
+        let verified = verified.and_then(|answer| {
+            bytes += answer.encoded_len();
+            if bytes <= LARGEST_DECISIONS { Ok(answer) } else { Err(status::too_many_bytes()) }
+        });
+        ItemAnswer::from(verified)
+    };
+    results.into_iter().map(result).collect()
+}
+
+/// Puts what the reads bring in its place.
+async fn settle(reads: Vec<impl Future<Output = (usize, Verified)>>, results: &mut [Verified]) {
+    let mut reads = stream::iter(reads).buffer_unordered(TOGETHER);
+    while let Some((at, verified)) = reads.next().await {
+        results[at] = verified;
+    }
+}
+
+/// A verification, done if the key is at hand.
+pub(super) enum Started<F> {
+    Done(Verified),
+    Read(F),
+}
+
+pub(super) fn start<C: Credentials>(
+    verifier: &Arc<Verifier<C>>,
+    request: VerifyRequest,
+    patience: Duration,
+    moment: Moment,
+) -> Started<impl Future<Output = Verified> + Send + use<C>> {
+    let request = match question::read(request, patience) {
+        Ok(request) => request,
+        Err(error) => return Started::Done(Err(status::item(error))),
+    };
+    if let Some(decision) = verifier.verify_at_hand(&request, moment) {
+        return Started::Done(Ok(decision.into()));
+    }
+    let verifier = verifier.clone();
+    Started::Read(async move { Ok(verifier.verify(&request).await.map_err(status::item)?.into()) })
+}

@@ -1,0 +1,298 @@
+//! Connections and clients, by ticks.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body as _, Frame};
+use tokio::{sync::mpsc, time::sleep};
+use tonic::{Status, body::Body};
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::grpc::transport::{
+    activity::{Full, Open, OpenPublic, Waiting},
+    backlog::{Streamed, whole},
+};
+
+fn of(most: usize) -> Connections {
+    let [connections, _] = Connections::of_two([most, 0]);
+    connections
+}
+
+/// `connections` that are watched, and the word that the listener closes.
+fn watched(most: usize) -> (Connections, tokio::sync::oneshot::Sender<()>) {
+    let connections = of(most);
+    let (closer, closing) = Closing::new();
+    let (close, closed) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move { closer.after(async { drop(closed.await) }).await });
+    let watching = connections.clone();
+    tokio::spawn(async move { watching.watch::<()>(closing).await });
+    (connections, close)
+}
+
+fn let_in(connections: &Connections) -> Admitted {
+    let admitted = connections.admit().unwrap();
+    admitted.activity.let_in();
+    admitted
+}
+
+fn is_cut(admitted: &Admitted) -> bool {
+    admitted.activity.is_cut_off(&Context::from_waker(Waker::noop()))
+}
+
+/// An open stream's answers, and what they are sent by.
+fn stream(admitted: &Admitted) -> (Streamed, mpsc::UnboundedSender<Bytes>) {
+    let (sender, answers) = mpsc::unbounded_channel();
+    (Streamed::new(Body::new(Answers(answers)), Open::new(admitted.activity.clone())), sender)
+}
+
+struct Answers(mpsc::UnboundedReceiver<Bytes>);
+
+impl http_body::Body for Answers {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.0.poll_recv(context).map(|answer| answer.map(|data| Ok(Frame::data(data))))
+    }
+}
+
+/// The next answer, if there is one, as the connection asks for it.
+fn next(stream: &mut Streamed) -> Option<Bytes> {
+    match Pin::new(stream).poll_frame(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(frame) => frame.unwrap().unwrap().into_data().ok(),
+        Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_stranger_makes_room_and_callers_stay() {
+    let connections = of(3);
+    let caller = let_in(&connections);
+    let strangers = [connections.admit().unwrap(), connections.admit().unwrap()];
+    let newcomer = connections.admit().unwrap();
+    assert!(!newcomer.activity.is_spare());
+    assert_eq!([is_cut(&caller), is_cut(&strangers[0]), is_cut(&strangers[1])], [false, true, false]);
+}
+
+#[tokio::test]
+async fn beyond_the_cap_there_is_room_for_health_checks_alone() {
+    let connections = of(2);
+    let callers = [let_in(&connections), let_in(&connections)];
+    let spare: Vec<_> = (0..SPARE * 2).map(|_| connections.admit().unwrap()).collect();
+    let (first, last) = spare.split_at(SPARE);
+    assert!(last.iter().all(|it| it.activity.is_spare() && !connections.has_room_for(&it.activity)));
+    assert!(first.iter().all(is_cut) && !last.iter().any(is_cut), "the oldest gives way, once all are taken");
+    assert!(!callers.iter().any(is_cut));
+    drop(callers);
+    let last = spare.last().unwrap();
+    assert!(connections.has_room_for(&last.activity) && !last.activity.is_spare());
+}
+
+#[tokio::test]
+async fn a_stranger_among_the_others_makes_room_before_a_spare_one() {
+    let connections = of(3);
+    let caller = let_in(&connections);
+    let busy = [let_in(&connections), let_in(&connections)];
+    let spare = connections.admit().unwrap();
+    drop(busy);
+    // Two places are free: for strangers, which make room for each other.
+    let strangers: Vec<_> = (0..4).map(|_| connections.admit().unwrap()).collect();
+    assert!(!strangers.iter().any(|it| it.activity.is_spare()));
+    assert_eq!(strangers.iter().map(is_cut).collect::<Vec<_>>(), [true, true, false, false]);
+    assert_eq!([is_cut(&caller), is_cut(&spare), spare.activity.is_spare()], [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_first_call_that_is_under_way_is_not_cut_while_there_are_others() {
+    let connections = of(2);
+    let [calling, silent] = [connections.admit().unwrap(), connections.admit().unwrap()];
+    let _open = Open::new(calling.activity.clone());
+    connections.admit().unwrap();
+    assert_eq!([is_cut(&calling), is_cut(&silent)], [false, true]);
+}
+
+#[tokio::test]
+async fn there_is_an_end_of_it() {
+    let connections = of(1);
+    let _callers: Vec<_> = (0..=SPARE).map(|_| let_in(&connections)).collect();
+    assert!(connections.admit().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_idle_for_long_makes_room_too() {
+    let (connections, _close) = watched(2);
+    let [idle, busy] = [let_in(&connections), let_in(&connections)];
+    let _open = Open::new(busy.activity.clone());
+    sleep(TICK * (IDLE + 2)).await;
+    assert!(!is_cut(&idle), "as long as there is room");
+    connections.admit().unwrap();
+    assert_eq!([is_cut(&idle), is_cut(&busy)], [true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
+    let (connections, _close) = watched(10);
+    let [deaf, slow, quiet] = [let_in(&connections), let_in(&connections), let_in(&connections)];
+    let mut waiting = [&deaf, &slow].map(|it| Waiting::new(&it.activity, 100_000));
+    for _ in 0..10 {
+        sleep(TICK * (STALLED - 2)).await;
+        waiting[1].split(1000).note_taken();
+        // Pings are answered all the same.
+        deaf.activity.wrote(1000);
+    }
+    assert_eq!([is_cut(&deaf), is_cut(&slow), is_cut(&quiet)], [true, false, false]);
+    drop(waiting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_handed_on_was_not_taken() {
+    let (connections, _close) = watched(10);
+    let deaf = let_in(&connections);
+    let unread = Waiting::new(&deaf.activity, 100_000);
+    let (mut idle, answers) = stream(&deaf);
+    answers.send(Bytes::from(vec![0; 20_000])).unwrap();
+    assert!(next(&mut idle).is_some());
+    for _ in 0..STALLED + 2 {
+        sleep(TICK).await;
+        // As when its caller is looked at again.
+        assert!(next(&mut idle).is_none());
+        drop(Waiting::new(&deaf.activity, 20_000));
+    }
+    assert!(is_cut(&deaf));
+    drop(unread);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_stream_whose_answers_were_read_lives_on() {
+    let (connections, _close) = watched(10);
+    let caller = let_in(&connections);
+    let (mut idle, answers) = stream(&caller);
+    for _ in 0..2 {
+        answers.send(Bytes::from(vec![0; 20_000])).unwrap();
+        drop(next(&mut idle).unwrap());
+    }
+    for _ in 0..STALLED + 2 {
+        sleep(TICK).await;
+        assert!(next(&mut idle).is_none());
+    }
+    assert!(!is_cut(&caller));
+    assert_eq!(caller.activity.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_small_answers_keeps_a_paused_one_beside_it() {
+    let (connections, _close) = watched(10);
+    let caller = let_in(&connections);
+    let unread = Waiting::new(&caller.activity, 100_000);
+    let (mut living, answers) = stream(&caller);
+    for _ in 0..STALLED * 2 {
+        sleep(TICK).await;
+        answers.send(Bytes::from_static(b"small")).unwrap();
+        assert!(next(&mut living).is_some());
+    }
+    assert!(!is_cut(&caller));
+    sleep(TICK * (STALLED + 2)).await;
+    assert!(is_cut(&caller), "once it asks for no more either");
+    drop(unread);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_stop_only_calls_hold() {
+    let (connections, close) = watched(10);
+    let [idle, busy, unread] = [let_in(&connections), let_in(&connections), let_in(&connections)];
+    let stranger = connections.admit().unwrap();
+    let open = Open::new(busy.activity.clone());
+    let waiting = Waiting::new(&unread.activity, 100_000);
+    sleep(TICK * 10).await;
+    assert!(![&idle, &busy, &unread, &stranger].into_iter().any(is_cut), "not before");
+    close.send(()).unwrap();
+    // What is too small to be counted may still be read.
+    sleep(TICK * 4).await;
+    assert!(![&idle, &stranger].into_iter().any(is_cut), "at once");
+    sleep(TICK * 4).await;
+    assert_eq!([&idle, &stranger, &busy, &unread].map(is_cut), [true, true, false, false]);
+    drop((open, waiting));
+    sleep(TICK * 8).await;
+    assert_eq!([&busy, &unread].map(is_cut), [true, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_stop_noise_does_not_hold() {
+    let (connections, close) = watched(10);
+    let noisy = connections.admit().unwrap();
+    close.send(()).unwrap();
+    for _ in 0..PARTING + 2 {
+        sleep(TICK).await;
+        noisy.activity.wrote(1000);
+        drop(Open::new(noisy.activity.clone()));
+    }
+    assert!(is_cut(&noisy));
+}
+
+#[test]
+fn what_waits_is_bounded_for_one_and_for_all() {
+    let mebibyte = 1 << 20;
+    let connections = of(100);
+    let fill = |connection: &Admitted| {
+        let room = || connection.activity.room_for(mebibyte).is_ok();
+        std::iter::from_fn(|| room().then(|| Waiting::new(&connection.activity, mebibyte)))
+            .collect::<Vec<_>>()
+    };
+    let all: Vec<_> = (0..20).map(|_| connections.admit().unwrap()).collect();
+    let waiting: Vec<_> = all.iter().map(fill).collect();
+    assert_eq!(waiting[0].len(), 16);
+    assert_eq!(waiting.iter().map(Vec::len).sum::<usize>(), 256);
+    assert_eq!(all[0].activity.room_for(1), Err(Full::OfClient));
+    assert_eq!(all[19].activity.room_for(1), Err(Full::OfAll));
+    drop(waiting);
+    let mut first = Waiting::new(&all[0].activity, mebibyte);
+    let part = first.split(1000);
+    drop(first);
+    assert_eq!(all[0].activity.waiting(), 1000);
+    drop(part);
+    assert_eq!(all[0].activity.waiting(), 0);
+}
+
+#[test]
+fn for_want_of_room_lists_are_refused_and_changes_answered() {
+    let connections = of(100);
+    let all: Vec<_> = (0..17).map(|_| connections.admit().unwrap()).collect();
+    let waiting: Vec<_> = all[..16].iter().map(|it| Waiting::new(&it.activity, 16 << 20)).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut answer = |admitted: &Admitted, may_repeat| {
+        let (sender, answers) = mpsc::unbounded_channel();
+        sender.send(Bytes::from(vec![0; 20_000])).unwrap();
+        let answer =
+            whole(Response::new(Body::new(Answers(answers))), &admitted.activity, may_repeat, &mut context);
+        (Status::from_header_map(answer.headers()), answer)
+    };
+    for (admitted, reason, retried) in [(&all[0], "TOO_LARGE", false), (&all[16], "OVERLOADED", true)] {
+        let (refused, _) = answer(admitted, true);
+        let details = refused.unwrap().get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, reason);
+        assert_eq!(details.retry_info().is_some(), retried);
+        let before = admitted.activity.waiting();
+        let (refused, answer) = answer(admitted, false);
+        assert!(refused.is_none(), "a new API key is nowhere else");
+        assert_eq!(admitted.activity.waiting(), before + 20_000, "it counts all the same");
+        drop(answer);
+    }
+    drop(waiting);
+}
+
+#[test]
+fn few_calls_of_strangers_are_open_at_once() {
+    let admitted = of(1).admit().unwrap();
+    let mut open: Vec<_> = std::iter::from_fn(|| OpenPublic::new(admitted.activity.clone())).collect();
+    assert_eq!(open.len(), 32);
+    open.pop();
+    assert!(OpenPublic::new(admitted.activity.clone()).is_some());
+}

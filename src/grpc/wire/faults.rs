@@ -1,0 +1,246 @@
+//! Reading a request field by field, so that every wrong one is told at once.
+
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
+
+use domain::{
+    Invalid,
+    filter::{Filter, FilterError},
+    labels::Metadata,
+    time::Timestamp,
+};
+use ipnet::IpNet;
+
+use crate::verbs::{Error, FieldFault};
+
+use super::status::REPORTED;
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(in crate::grpc) struct Faults(Vec<FieldFault>);
+
+impl Faults {
+    /// The value, or `None` with the fault noted.
+    pub(in crate::grpc) fn take<T>(&mut self, field: &str, value: Result<T, Invalid>) -> Option<T> {
+        value.map_err(|why| self.wrong(field, || why)).ok()
+    }
+
+    /// The first are reported; of a long list of wrong entries the others are only counted, and so cost little.
+    pub(in crate::grpc) fn wrong(&mut self, field: &str, why: impl FnOnce() -> Invalid) {
+        let reported = self.0.len() < REPORTED;
+        self.0.push(if reported { FieldFault::new(field, &why()) } else { FieldFault::default() });
+    }
+
+    pub(in crate::grpc) fn read<T: FromStr<Err = Invalid>>(&mut self, field: &str, text: &str) -> Option<T> {
+        let value = text.parse().map_err(|why| match text {
+            "" => Invalid::new(format!("is required: it {why}")),
+            _ => why,
+        });
+        self.take(field, value)
+    }
+
+    /// `Some(None)` for an empty text.
+    pub(in crate::grpc) fn read_optional<T: FromStr<Err = Invalid>>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> Option<Option<T>> {
+        if text.is_empty() { Some(None) } else { self.read(field, text).map(Some) }
+    }
+
+    /// A list without repetitions, of at most `most`.
+    pub(in crate::grpc) fn list<T: FromStr<Err = Invalid> + PartialEq>(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        most: usize,
+    ) -> Option<Vec<T>> {
+        if texts.len() > most {
+            return self.take(field, Err(Invalid::new(format!("must have at most {most} entries"))));
+        }
+        let mut list = Vec::with_capacity(texts.len());
+        let mut all_read = true;
+        for (at, text) in texts.iter().enumerate() {
+            match self.take(&format!("{field}[{at}]"), text.parse()) {
+                Some(value) if !list.contains(&value) => list.push(value),
+                Some(_) => {}
+                None => all_read = false,
+            }
+        }
+        all_read.then_some(list)
+    }
+
+    pub(in crate::grpc) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
+        let list: Vec<Network> = self.list(field, texts, 100)?;
+        Some(list.into_iter().map(|network| network.0).collect())
+    }
+
+    pub(in crate::grpc) fn metadata(
+        &mut self,
+        field: &str,
+        entries: &BTreeMap<String, String>,
+    ) -> Option<Metadata> {
+        self.take(field, Metadata::try_from(entries.clone()))
+    }
+
+    pub(in crate::grpc) fn time(&mut self, field: &str, time: &prost_types::Timestamp) -> Option<Timestamp> {
+        let micros = || {
+            let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+            time.seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))
+        };
+        let year_1 = -62_135_596_800_000_000;
+        let time = micros()
+            .filter(|micros| (year_1..=Timestamp::MAX.as_micros()).contains(micros))
+            .map(Timestamp::from_micros);
+        self.take(field, time.ok_or_else(|| Invalid::new("must be a time of the years 1 to 9999")))
+    }
+
+    pub(in crate::grpc) fn duration(
+        &mut self,
+        field: &str,
+        span: &prost_types::Duration,
+    ) -> Option<Duration> {
+        // prost's own conversion overflows, and so panics, at the lowest number of seconds.
+        let seconds = u64::try_from(span.seconds).ok();
+        let nanos = u32::try_from(span.nanos).ok().filter(|it| *it < 1_000_000_000);
+        let read = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
+        self.take(field, read.ok_or_else(|| Invalid::new("must be a duration that is not negative")))
+    }
+
+    pub(in crate::grpc) fn not_negative(&mut self, field: &str, number: i64) -> Option<i64> {
+        let checked = if number < 0 { Err(Invalid::new("must not be negative")) } else { Ok(number) };
+        self.take(field, checked)
+    }
+
+    pub(in crate::grpc) fn filter<T>(
+        &mut self,
+        field: &str,
+        text: &str,
+        read: fn(&str) -> Result<Filter<T>, FilterError>,
+    ) -> Option<Filter<T>> {
+        let note = |error: FilterError| {
+            self.0.push(FieldFault {
+                field: field.to_owned(),
+                description: error.to_string(),
+                position: Some(error.position),
+            });
+        };
+        read(text).map_err(note).ok()
+    }
+
+    /// `value`, which is there when nothing was wrong; else everything that was.
+    pub(in crate::grpc) fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Error::Invalid(self.0)),
+        }
+    }
+}
+
+/// Both readings of one request, or everything that is wrong with either.
+pub(in crate::grpc) fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>) -> Result<(A, B), Error> {
+    match (one, other) {
+        (Err(Error::Invalid(mut faults)), Err(Error::Invalid(more))) => {
+            faults.extend(more);
+            Err(Error::Invalid(faults))
+        }
+        (one, other) => Ok((one?, other?)),
+    }
+}
+
+/// A field that is present but whose capability is still to come; `path` is what it stands in.
+pub(in crate::grpc) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((field, _)) => Err(Error::NotYetAvailable { field: format!("{path}{field}") }),
+        None => Ok(()),
+    }
+}
+
+/// A network; a single address counts as one of its own.
+#[derive(PartialEq)]
+struct Network(IpNet);
+
+impl FromStr for Network {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let network = match text.split_once('/') {
+            // The address is read by itself first: leading zeros, which may mean octal, are refused in it.
+            Some((address, _)) => address.parse::<IpAddr>().ok().and_then(|_| text.parse().ok()),
+            None => text.parse::<IpAddr>().ok().map(IpNet::from),
+        };
+        let Some(network) = network else {
+            return Err(Invalid::new("must be a network such as 10.0.0.0/8, or a single address"));
+        };
+        let network = unmapped(network);
+        if network != network.trunc() {
+            return Err(Invalid::new(format!(
+                "is not a network address: write {} for the network, or {} for the one address",
+                network.trunc(),
+                network.addr()
+            )));
+        }
+        Ok(Self(network))
+    }
+}
+
+/// IPv4 networks that are written as mapped into IPv6 count as what they are.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else {
+        return network;
+    };
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, length)| IpNet::new(address.into(), length).ok()).unwrap_or(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.7/32", "192.0.2.7/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+        ] {
+            assert_eq!(text.parse::<Network>().unwrap().0.to_string(), expected);
+        }
+        for text in
+            ["", "10.0.0.0/33", "example.com", "10.0.0", "010.0.0.0/8", "192.168.010.0/24", "010.0.0.1"]
+        {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_within_a_network_is_not_taken_for_the_network() {
+        for (text, network, address) in [
+            ("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1"),
+            ("192.0.2.7/0", "0.0.0.0/0", "192.0.2.7"),
+            ("2001:db8::1/32", "2001:db8::/32", "2001:db8::1"),
+            ("::ffff:10.0.0.1/104", "10.0.0.0/8", "10.0.0.1"),
+        ] {
+            let why = text.parse::<Network>().map(|network| network.0).unwrap_err();
+            let expected = format!(
+                "is not a network address: write {network} for the network, or {address} for the one address"
+            );
+            assert_eq!(why.to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let mut faults = Faults::default();
+        let time = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
+        assert!(faults.time("key.expire_time", &time).is_none());
+        assert!(faults.read::<domain::id::ProjectId>("parent", "A B").is_none());
+        let Err(Error::Invalid(faults)) = faults.finish(None::<()>) else { panic!() };
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["key.expire_time", "parent"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! Messages: bytes to domain values and back, and what errors look like.
+
+pub(super) mod codec;
+pub(super) mod convert;
+pub(super) mod entries;
+pub(super) mod faults;
+pub(super) mod listing;
+pub(super) mod mask;
+pub(super) mod services;
+pub(super) mod status;
+pub(super) mod transport_status;
+
+pub use convert::code_name;

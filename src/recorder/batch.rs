@@ -1,0 +1,209 @@
+//! Notes on their way to the store: one a secret, the latest.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::Bound::{Excluded, Included, Unbounded},
+};
+
+use domain::{id::KeyId, time::Timestamp};
+
+use crate::ports::recorder::{Rehash, Use};
+
+/// The most secrets whose uses wait, at about fifty bytes each.
+pub(super) const MOST_USES: usize = 100_000;
+
+/// The most digests that wait. One too many comes again with a later use of its secret.
+const MOST_REHASHES: usize = 10_000;
+
+/// Bounded: a secret too many is dropped and counted.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    uses: BTreeMap<Secret, Timestamp>,
+    rehashes: BTreeMap<Secret, Rehash>,
+    /// Where the last portion of uses ended.
+    place: Option<Secret>,
+    dropped: u64,
+}
+
+/// A key, and the version of one of its secrets.
+type Secret = (KeyId, i32);
+
+impl Batch {
+    pub(super) fn add_use(&mut self, new: Use) {
+        let room = self.uses.len() < MOST_USES;
+        match self.uses.entry((new.key, new.secret_version)) {
+            Entry::Occupied(mut old) => {
+                let latest = new.time.max(*old.get());
+                old.insert(latest);
+            }
+            Entry::Vacant(place) if room => {
+                place.insert(new.time);
+            }
+            Entry::Vacant(_) => self.dropped += 1,
+        }
+    }
+
+    pub(super) fn add_rehash(&mut self, new: Rehash) {
+        let secret = (new.key, new.secret_version);
+        if self.rehashes.len() < MOST_REHASHES || self.rehashes.contains_key(&secret) {
+            self.rehashes.insert(secret, new);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.uses.len() + self.rehashes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Of how many secrets there are uses.
+    pub(super) fn used(&self) -> usize {
+        self.uses.len()
+    }
+
+    /// How many notes were dropped since this was last asked.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Some of the uses, those of neighbours in the database; they stay until they are [forgotten](Self::forget_uses).
+    ///
+    /// Portions go through the keys in order, round and round, so that each use has its turn, and a page of the database that
+    /// holds several is written once.
+    pub(super) fn uses(&self, most: usize) -> Vec<Use> {
+        let (behind, before) = match self.place {
+            Some(place) => ((Excluded(place), Unbounded), (Unbounded, Included(place))),
+            None => ((Unbounded, Unbounded), (Unbounded, Unbounded)),
+        };
+        let most = most.min(self.uses.len());
+        let uses = self.uses.range(behind).chain(self.uses.range(before)).take(most);
+        uses.map(|(&(key, secret_version), &time)| Use { key, secret_version, time }).collect()
+    }
+
+    /// Those that were used again in the meantime stay.
+    pub(super) fn forget_uses(&mut self, written: &[Use]) {
+        for it in written {
+            let secret = (it.key, it.secret_version);
+            if self.uses.get(&secret) == Some(&it.time) {
+                self.uses.remove(&secret);
+            }
+            self.place = Some(secret);
+        }
+    }
+
+    /// Some of the rehashes; they stay until they are [forgotten](Self::forget_rehashes).
+    pub(super) fn rehashes(&self, most: usize) -> Vec<Rehash> {
+        self.rehashes.values().take(most).copied().collect()
+    }
+
+    pub(super) fn forget_rehashes(&mut self, written: &[Rehash]) {
+        for it in written {
+            self.rehashes.remove(&(it.key, it.secret_version));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{digest::Digest, key::Sealed};
+
+    use super::*;
+
+    fn key(seed: u32) -> KeyId {
+        let [a, b, c, d] = seed.to_be_bytes();
+        KeyId::new(Timestamp::from_micros(0), [0, 0, 0, 0, 0, 0, a, b, c, d])
+    }
+
+    fn used(seed: u32, secret_version: i32, micros: i64) -> Use {
+        Use { key: key(seed), secret_version, time: Timestamp::from_micros(micros) }
+    }
+
+    fn rehashed(seed: u32, pepper: u16) -> Rehash {
+        Rehash {
+            key: key(seed),
+            secret_version: 1,
+            replaces: 1,
+            sealed: Sealed { digest: Digest::from_bytes([0; 32]), pepper },
+        }
+    }
+
+    #[test]
+    fn keeps_the_latest_use_of_each_secret() {
+        let mut batch = Batch::default();
+        for it in [used(1, 1, 20), used(1, 1, 30), used(1, 1, 10), used(1, 2, 5)] {
+            batch.add_use(it);
+        }
+        assert_eq!(batch.uses(10), [used(1, 1, 30), used(1, 2, 5)]);
+    }
+
+    #[test]
+    fn keeps_one_rehash_of_each_secret() {
+        let mut batch = Batch::default();
+        batch.add_rehash(rehashed(1, 2));
+        batch.add_rehash(rehashed(1, 3));
+        let peppers: Vec<_> = batch.rehashes(10).iter().map(|it| it.sealed.pepper).collect();
+        assert_eq!(peppers, [3]);
+    }
+
+    #[test]
+    fn what_is_not_written_stays() {
+        let mut batch = Batch::default();
+        batch.add_use(used(1, 1, 1));
+        batch.add_rehash(rehashed(1, 2));
+        let uses = batch.uses(10);
+        assert_eq!((uses.len(), batch.len()), (1, 2));
+        batch.forget_uses(&uses);
+        assert_eq!((batch.uses(10).len(), batch.rehashes(10).len()), (0, 1));
+        batch.forget_rehashes(&batch.rehashes(10));
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn a_use_during_the_writing_of_one_before_stays() {
+        let mut batch = Batch::default();
+        batch.add_use(used(1, 1, 1));
+        let uses = batch.uses(10);
+        batch.add_use(used(1, 1, 2));
+        batch.forget_uses(&uses);
+        assert_eq!(batch.uses(10), [used(1, 1, 2)]);
+    }
+
+    #[test]
+    fn portions_go_round_the_keys() {
+        let mut batch = Batch::default();
+        for seed in [2, 1, 5, 3, 4] {
+            batch.add_use(used(seed, 1, 1));
+        }
+        let first = batch.uses(2);
+        assert_eq!(first, [used(1, 1, 1), used(2, 1, 1)]);
+        batch.forget_uses(&first);
+        batch.add_use(used(1, 1, 9));
+        let second = batch.uses(2);
+        assert_eq!(second, [used(3, 1, 1), used(4, 1, 1)], "the others had no turn yet");
+        batch.forget_uses(&second);
+        let third = batch.uses(2);
+        assert_eq!(third, [used(5, 1, 1), used(1, 1, 9)]);
+        assert_eq!(batch.uses(10).len(), 2, "each is there once");
+    }
+
+    #[test]
+    fn is_bounded_and_counts_what_it_drops() {
+        let mut batch = Batch::default();
+        for seed in 0..100_002 {
+            batch.add_use(used(seed, 1, 1));
+        }
+        batch.add_use(used(0, 1, 9));
+        assert_eq!(batch.used(), 100_000);
+        assert_eq!(batch.take_dropped(), 2, "one that is known is no secret more");
+        assert_eq!(batch.take_dropped(), 0);
+        for seed in 0..10_001 {
+            batch.add_rehash(rehashed(seed, 2));
+        }
+        batch.add_rehash(rehashed(0, 3));
+        assert_eq!((batch.len(), batch.take_dropped()), (110_000, 1));
+    }
+}

@@ -1,0 +1,30 @@
+//! ListAuditEvents: what changed, by whom; a project's trail outlives the project.
+
+use domain::{
+    filter::Filter,
+    listing::EventTest,
+    name::Scope,
+    page::{Cursor, Id, Page, SortValue},
+};
+
+use crate::verbs::{Error, EventView, Listing, Service};
+
+#[derive(Debug)]
+pub struct ListEvents {
+    pub scope: Scope,
+    pub filter: Filter<EventTest>,
+    pub page: Page<()>,
+}
+
+impl Service {
+    pub async fn list_audit_events(&self, request: ListEvents) -> Result<Listing<EventView>, Error> {
+        let size = request.page.size;
+        let events = self.store.events(&request.scope, &request.filter, request.page.and_one()).await?;
+        let mut listing = Listing::cut(events, size, |event| Cursor {
+            value: SortValue::Number(event.revision),
+            id: Id::None,
+        });
+        let views = self.view_events(std::mem::take(&mut listing.items)).await?;
+        Ok(listing.with(views))
+    }
+}

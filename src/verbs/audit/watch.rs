@@ -1,0 +1,63 @@
+//! WatchAuditEvents: the events after a revision, and word of the next.
+
+use domain::{
+    Revision,
+    filter::Filter,
+    listing::{EventTest, Relation},
+    name::Scope,
+    page::{Order, Page},
+};
+
+use crate::{
+    ports::changes::Rewinds,
+    verbs::{Error, EventView, Service},
+};
+
+/// How many events are read at a time.
+const PORTION: u64 = 100;
+
+#[derive(Debug)]
+pub struct News {
+    pub events: Vec<EventView>,
+    /// All events up to this one are in what was read.
+    pub up_to: Revision,
+}
+
+impl Service {
+    /// The newest revision that this node knows.
+    pub fn position(&self) -> Revision {
+        self.changes.position()
+    }
+
+    /// How often this node found that the log had gone backwards.
+    pub fn rewinds(&self) -> Rewinds {
+        self.changes.rewinds()
+    }
+
+    /// Fails when the log ends before `revision`.
+    pub async fn check_is_reached(&self, revision: Revision) -> Result<(), Error> {
+        // What this node knows of saves the question.
+        if revision <= self.position() {
+            return Ok(());
+        }
+        let head = self.store.head().await?.revision;
+        if revision > head { Err(Error::RevisionAhead { revision, head }) } else { Ok(()) }
+    }
+
+    /// Resolves once this node knows of a change after `revision`.
+    pub async fn change_after(&self, revision: Revision) {
+        self.changes.beyond(revision).await;
+    }
+
+    /// The next events of `scope` after `revision`, not all of them at once.
+    pub async fn news(&self, scope: &Scope, revision: Revision) -> Result<News, Error> {
+        let position = self.position();
+        let filter = Filter::Test(EventTest::Revision(Relation::Greater, revision));
+        let page = Page { size: PORTION, order: Order { by: (), descending: false }, after: None };
+        let events = self.store.events(scope, &filter, page).await?;
+        let last = events.last().map_or(revision, |event| event.revision);
+        let all = (events.len() as u64) < PORTION;
+        let up_to = if all { last.max(position) } else { last };
+        Ok(News { events: self.view_events(events).await?, up_to })
+    }
+}

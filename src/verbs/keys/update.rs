@@ -1,0 +1,80 @@
+//! UpdateKey: describe a key anew, or change its policy.
+
+use domain::{
+    expiry::Expiry,
+    id::EnvironmentId,
+    key::{Forbidden, Key},
+    labels::{Customer, Metadata, Tag},
+    name::{KeyName, ServiceAccountName},
+    text::DisplayName,
+};
+use ipnet::IpNet;
+
+use crate::verbs::{
+    Call, Error, KeyView, Service,
+    change::{check_immutable, immutable},
+};
+
+use super::create::expiry_field;
+
+/// What is to change; the rest stays.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPatch {
+    pub display_name: Option<DisplayName>,
+    pub customers: Option<Vec<Customer>>,
+    pub allowed_cidrs: Option<Vec<IpNet>>,
+    pub metadata: Option<Metadata>,
+    pub tags: Option<Vec<Tag>>,
+    pub expiry: Option<Expiry>,
+    /// These two cannot change: what the request says they are.
+    pub service_account: Option<ServiceAccountName>,
+    pub environment: Option<EnvironmentId>,
+}
+
+impl KeyPatch {
+    fn check_immutable(&self, key: &Key) -> Result<(), Error> {
+        let owner =
+            ServiceAccountName { project: key.project.clone(), service_account: key.service_account.clone() };
+        check_immutable([
+            immutable("key.service_account", self.service_account.as_ref(), &owner),
+            immutable("key.environment", self.environment.as_ref(), &key.environment),
+        ])
+    }
+}
+
+impl Service {
+    pub async fn update_key(
+        &self,
+        call: &Call,
+        name: &KeyName,
+        etag: &str,
+        patch: &KeyPatch,
+    ) -> Result<KeyView, Error> {
+        self.change_key(call, "keys.update", name, etag, |mut key, now| {
+            key.updatable(now).map_err(super::forbidden(name))?;
+            let patch = patch.clone();
+            patch.check_immutable(&key)?;
+            // An end that stays as it is may lie in the past.
+            if let Some(expiry) = patch.expiry.filter(|expiry| !expiry.is(key.expire_time)) {
+                if key.protected && expiry != Expiry::Never {
+                    return Err(super::forbidden(name)(Forbidden::Protected { verb: "given an expiry" }));
+                }
+                let end = expiry.resolve(now).map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
+                key.end_at(end);
+            }
+            if let Some(customers) = patch.customers {
+                if key.project.is_system() && !customers.is_empty() {
+                    return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
+                }
+                key.customers = customers;
+            }
+            key.display_name = patch.display_name.unwrap_or(key.display_name);
+            key.allowed_cidrs = patch.allowed_cidrs.unwrap_or(key.allowed_cidrs);
+            key.metadata = patch.metadata.unwrap_or(key.metadata);
+            key.tags = patch.tags.unwrap_or(key.tags);
+            key.update_time = now;
+            Ok(key.into())
+        })
+        .await
+    }
+}

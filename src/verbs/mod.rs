@@ -1,0 +1,94 @@
+//! What Keystile does: one file a verb, each from domain values to domain values.
+
+mod audit;
+mod bootstrap;
+mod call;
+mod change;
+mod commit;
+mod error;
+mod housekeeping;
+mod keys;
+mod peppers;
+mod projects;
+mod removal;
+mod service_accounts;
+mod session;
+mod tasks;
+mod verify;
+mod view;
+
+use std::sync::Arc;
+
+use crate::ports::{Changes, Clock, Random, Store};
+
+pub use audit::{ChainReport, ChainRequest, ListEvents, News};
+pub use bootstrap::RootKey;
+pub use call::{Call, Repeatable};
+pub use error::{Error, FieldFault};
+pub use housekeeping::Round;
+pub use keys::{
+    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
+};
+pub use peppers::{PepperReview, PepperUsage};
+pub use projects::{CreatedProject, NewProject, ProjectPatch};
+pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
+pub use session::Session;
+pub use verify::{Verifier, VerifyRequest};
+pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
+
+use domain::{
+    digest::{Peppers, Secret},
+    id::KeyId,
+    key::Sealed,
+    time::Timestamp,
+    token::{self, ApiKey},
+};
+use tasks::Tasks;
+use tokio::sync::Notify;
+
+/// The verbs of the admin side.
+#[derive(Debug, Clone)]
+pub struct Service {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    peppers: Arc<Peppers>,
+    changes: Arc<dyn Changes>,
+    /// Changes that are being made, whether or not their callers still wait.
+    tasks: Tasks,
+    /// Wakes housekeeping when there is work that need not wait for its next round.
+    left_over: Arc<Notify>,
+}
+
+impl Service {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        peppers: Arc<Peppers>,
+        changes: Arc<dyn Changes>,
+    ) -> Self {
+        Self { store, clock, random, peppers, changes, tasks: Tasks::default(), left_over: Arc::default() }
+    }
+
+    /// Resolves once a call has left a removal to housekeeping.
+    pub async fn left_over(&self) {
+        self.left_over.notified().await;
+    }
+
+    /// Waits for the changes that are being made, once no more are asked for.
+    pub async fn settled(&self) {
+        self.tasks.settled().await;
+    }
+
+    /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.
+    fn new_secret(&self, head: &str, id: KeyId) -> (ApiKey, Sealed) {
+        let secret = Secret::new(self.random.bytes());
+        let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
+        (token::issue(head, id, &secret), sealed)
+    }
+
+    fn new_key_id(&self, now: Timestamp) -> KeyId {
+        KeyId::new(now, self.random.bytes())
+    }
+}

@@ -1,0 +1,152 @@
+//! CreateProject: a project, the account that owns its protected system key, and that key.
+
+use domain::{
+    describe,
+    id::{ProjectId, ServiceAccountId},
+    key::{Key, StoredSecret},
+    labels::Metadata,
+    name::{KeyName, ProjectName},
+    project::{Environments, Prefix, Project, Retention},
+    service_account::{ServiceAccount, generation},
+    text::{DisplayName, ExternalId},
+    token::ApiKey,
+};
+
+use crate::{
+    ports::store::Write,
+    verbs::{
+        Call, Error, Issued, Service,
+        change::{Failed, Target},
+    },
+};
+
+#[derive(Debug, Clone)]
+pub struct NewProject {
+    pub id: ProjectId,
+    pub display_name: DisplayName,
+    pub prefix: Prefix,
+    pub environments: Environments,
+    pub retention: Retention,
+}
+
+#[derive(Debug)]
+pub struct CreatedProject {
+    pub project: Project,
+    pub system_key: Issued,
+}
+
+const ACTION: &str = "projects.create";
+
+impl Service {
+    pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
+        let name = ProjectName(new.id.clone());
+        let again = |_| self.created_before(&new.id);
+        let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
+        match created {
+            // What nobody finds, and yet is there, is on its way out.
+            Err(Error::AlreadyExists { resource }) if self.store.project(&new.id).await?.is_none() => {
+                Err(Error::DeletionUnderWay { resource })
+            }
+            created => created,
+        }
+    }
+
+    async fn try_create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Failed> {
+        let now = self.clock.now();
+        let key_id = self.new_key_id(now);
+        let mut project = Project {
+            id: new.id.clone(),
+            display_name: new.display_name.clone(),
+            prefix: new.prefix.clone(),
+            environments: new.environments.clone(),
+            retention: new.retention,
+            system_key: key_id,
+            create_time: now,
+            update_time: now,
+            revision: 0,
+        };
+        let (api_key, account, key) = self.system_key(call, &project);
+        let target = Target {
+            action: ACTION,
+            project: new.id.clone(),
+            name: ProjectName(new.id.clone()).to_string(),
+            before: None,
+            after: Some(describe::project(&project)),
+            time: now,
+        };
+        // One event tells of all three: the project's names its system key.
+        let writes = vec![
+            Write::InsertProject(project.clone()),
+            Write::InsertServiceAccount(account),
+            Write::InsertKey(key.clone()),
+        ];
+        let mut key = self.view_key(key, now).await?;
+        let revision = self.commit(call, target, Vec::new(), writes).await?;
+        project.revision = revision;
+        key.key.revision = revision;
+        let api_key = (!call.validate_only).then_some(api_key);
+        Ok(CreatedProject { project, system_key: Issued { key, api_key, repeated: false } })
+    }
+
+    async fn created_before(&self, id: &ProjectId) -> Result<CreatedProject, Error> {
+        let project = self.load_project(id).await?;
+        let name = KeyName { project: id.clone(), key: project.system_key };
+        let key = self.get_key(&name).await?;
+        Ok(CreatedProject { project, system_key: Issued { key, api_key: None, repeated: true } })
+    }
+
+    /// The key that a project is born with, and its owner.
+    fn system_key(&self, call: &Call, project: &Project) -> (ApiKey, ServiceAccount, Key) {
+        let now = project.create_time;
+        let id = project.system_key;
+        let environment = project.environments.first();
+        let head = project.head(environment);
+        let (api_key, sealed) = self.new_secret(&head, id);
+        let account = ServiceAccount {
+            project: project.id.clone(),
+            id: ServiceAccountId::of_system_key(&project.id),
+            generation: generation(self.random.bytes()),
+            display_name: system_name(&project.id),
+            external_id: ExternalId::default(),
+            metadata: Metadata::default(),
+            created_by: call.creator(),
+            create_time: now,
+            update_time: now,
+            disable_time: None,
+            last_used_time: None,
+            protected: true,
+            implicit: false,
+            revision: 0,
+        };
+        let key = Key {
+            id,
+            project: project.id.clone(),
+            service_account: account.id.clone(),
+            account_generation: account.generation,
+            environment: environment.id.clone(),
+            head,
+            display_name: system_name(&project.id),
+            customers: Vec::new(),
+            allowed_cidrs: Vec::new(),
+            metadata: Metadata::default(),
+            tags: Vec::new(),
+            created_by: call.creator(),
+            create_time: now,
+            update_time: now,
+            expire_time: None,
+            last_used_time: None,
+            disable_time: None,
+            revocation: None,
+            deletion: None,
+            protected: true,
+            secrets: vec![StoredSecret::new(1, sealed, now)],
+            revision: 0,
+        };
+        (api_key, account, key)
+    }
+}
+
+fn system_name(project: &ProjectId) -> DisplayName {
+    let name = if project.is_system() { "Root" } else { "System key" };
+    name.parse().expect("it is a valid name")
+}

@@ -1,0 +1,19 @@
+//! ListProjects: in the order of their creation, in pages.
+
+use domain::{
+    page::{Cursor, Id, Page, SortValue},
+    project::Project,
+};
+
+use crate::verbs::{Error, Listing, Service};
+
+impl Service {
+    pub async fn list_projects(&self, page: Page<()>) -> Result<Listing<Project>, Error> {
+        let size = page.size;
+        let projects = self.store.projects(page.and_one()).await?;
+        Ok(Listing::cut(projects, size, |project| Cursor {
+            value: SortValue::Number(project.create_time.as_micros()),
+            id: Id::Text(project.id.to_string()),
+        }))
+    }
+}

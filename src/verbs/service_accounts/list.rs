@@ -1,0 +1,35 @@
+//! ListServiceAccounts: filtered, ordered, in pages.
+
+use domain::{
+    filter::Filter,
+    id::ProjectId,
+    listing::{AccountOrder, AccountTest},
+    page::{Cursor, Id, Page, SortValue},
+};
+
+use crate::verbs::{AccountView, Error, Listing, Service};
+
+#[derive(Debug)]
+pub struct ListAccounts {
+    pub project: ProjectId,
+    pub filter: Filter<AccountTest>,
+    pub page: Page<AccountOrder>,
+}
+
+impl Service {
+    pub async fn list_service_accounts(&self, request: ListAccounts) -> Result<Listing<AccountView>, Error> {
+        self.load_project(&request.project).await?;
+        let (size, by) = (request.page.size, request.page.order.by);
+        let page = request.page.and_one();
+        let accounts = self.store.service_accounts(&request.project, &request.filter, page).await?;
+        let mut listing = Listing::cut(accounts, size, |account| Cursor {
+            value: match by {
+                AccountOrder::CreateTime => SortValue::Number(account.create_time.as_micros()),
+                AccountOrder::DisplayName => SortValue::Text(account.display_name.to_string()),
+            },
+            id: Id::Text(account.id.to_string()),
+        });
+        let views = self.view_accounts(std::mem::take(&mut listing.items)).await?;
+        Ok(listing.with(views))
+    }
+}

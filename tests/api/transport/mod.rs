@@ -1,0 +1,31 @@
+//! Callers that misbehave on the connection itself: whatever they do, others are served.
+
+mod answers;
+mod entries;
+mod floods;
+mod large;
+mod public;
+mod slow;
+mod stop;
+mod strangers;
+mod unread;
+mod wire;
+
+use std::time::Duration;
+
+use proto::Code;
+use tokio::time::timeout;
+
+use crate::support::server::Server;
+
+/// A path that only a credential opens.
+const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
+
+/// Long enough that only a server that hangs takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Checks that a client that behaves gets its answer, on a connection of its own.
+async fn assert_others_are_served(server: &Server) {
+    let answer = timeout(PATIENCE, server.code(&server.root)).await;
+    assert_eq!(answer.expect("the server hangs"), Code::Valid);
+}
