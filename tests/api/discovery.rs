@@ -5,15 +5,14 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use proto::FILE_DESCRIPTOR_SET;
-use tonic::Code;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
-
-use crate::support::{
+use testkit::{
     rpc::{authorization, call, every_rpc},
     server::{Server, channel},
     status::{metadata, reason},
+};
+use tonic::Code;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
 const VERIFY: [&str; 2] = ["grpc.health.v1.Health", "keystile.v1.VerifyService"];
@@ -33,14 +32,13 @@ macro_rules! reflection {
 
             use prost::Message;
             use prost_types::FileDescriptorProto;
+            use testkit::{
+                server::{Server, channel},
+                status::reason,
+            };
             use tonic_reflection::pb::$version::{
                 ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
                 server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
-            };
-
-            use crate::support::{
-                server::{Server, channel},
-                status::reason,
             };
 
             async fn ask(listener: SocketAddr, request: MessageRequest) -> MessageResponse {

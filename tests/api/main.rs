@@ -6,7 +6,6 @@ mod callers;
 mod calls;
 mod discovery;
 mod errors;
-mod forge;
 mod hot;
 mod keys;
 mod overload;
@@ -19,14 +18,3 @@ mod texts;
 mod transport;
 mod unchanged;
 mod verify;
-#[path = "../support"]
-mod support {
-    #[expect(dead_code, reason = "other suites use the rest")]
-    pub(crate) mod database;
-    #[expect(dead_code, reason = "other suites use the rest")]
-    pub(crate) mod process;
-    pub(crate) mod rpc;
-    pub(crate) mod server;
-    pub(crate) mod status;
-    pub(crate) mod telemetry;
-}

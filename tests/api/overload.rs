@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use proto::{Code, CreateKeyRequest, GetProjectRequest, Key, ListProjectsRequest, VerifyRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use testkit::{
+    database::Kind,
+    server::{Server, channel},
+    status::reason,
+};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -11,12 +16,6 @@ use tokio::{
 use tonic::Status;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
-
-use crate::support::{
-    database::Kind,
-    server::{Server, channel},
-    status::reason,
 };
 
 /// How long what happens by itself may take, on a busy machine too.

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use proto::{Code, Key};
+use testkit::{
+    database::Kind,
+    server::{Server, channel},
+};
 use tokio::time::{sleep, timeout};
 use tonic_health::pb::{
     HealthCheckRequest,
     health_check_response::ServingStatus::{self, NotServing, Serving},
     health_client::HealthClient,
-};
-
-use crate::support::{
-    database::Kind,
-    server::{Server, channel},
 };
 
 const PROCESS: &str = "";

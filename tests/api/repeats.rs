@@ -8,14 +8,14 @@ use proto::{
     RevokeKeyRequest, RotateKeyRequest, ServiceAccount, UndeleteKeyRequest, UpdateKeyRequest,
     UpdateProjectRequest, UpdateServiceAccountRequest,
 };
+use testkit::{
+    server::Server,
+    status::{assert_not_found, metadata, reason},
+};
 use tonic::{Code, Status};
 
-use crate::{
-    calls::{Answer, HOUR, assert_invalid, creation, deletion, disabling, inner, purge, rotation, span},
-    support::{
-        server::Server,
-        status::{assert_not_found, metadata, reason},
-    },
+use crate::calls::{
+    Answer, HOUR, assert_invalid, creation, deletion, disabling, inner, purge, rotation, span,
 };
 
 #[derive(Debug, Clone, PartialEq)]

@@ -5,11 +5,9 @@ use proto::{
     RevokeKeyRequest, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
     VerifyRequest,
 };
+use testkit::server::Server;
 
-use crate::{
-    calls::{Answer, assert_invalid, creation, inner, revocation, texts, verify},
-    support::server::Server,
-};
+use crate::calls::{Answer, assert_invalid, creation, inner, revocation, texts, verify};
 
 /// Fields for text, as their faults name them.
 const NAMES: [&str; 6] = [

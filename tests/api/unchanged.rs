@@ -3,15 +3,13 @@
 use proto::{
     Key, Project, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
 };
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::Code;
 
-use crate::{
-    calls::{DAY, FREE_ID, HOUR, assert_invalid, creation, ends, inner, lives, texts},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
-};
+use crate::calls::{DAY, FREE_ID, HOUR, assert_invalid, creation, ends, inner, lives, texts};
 
 const MASKS: [&[&str]; 3] = [&[], &["display_name"], &["*"]];
 

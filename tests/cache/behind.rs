@@ -8,12 +8,12 @@ use keystile::{
     ports::{Changes, Store},
     verbs::{Error, VerifyRequest},
 };
+use testkit::database::Database;
 use tokio::time::{sleep, timeout};
 
 use crate::{
     faulty::Mode,
     node::{Following, LIMITS, Node, PATIENCE, question},
-    support::database::Database,
 };
 
 /// Lets the log grow by `number` changes of something that verifies nothing.

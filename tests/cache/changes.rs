@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::decision::Code;
+use testkit::database::Kind;
 
 use crate::{
     faulty::Mode,
     node::{LIMITS, Node, TestKey, call, fresh},
-    support::database::Kind,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,13 +10,13 @@ use keystile::{
     verbs::Error,
 };
 use sea_orm::ConnectionTrait;
+use testkit::database::Kind;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     faulty::Mode,
     misses::{unknown_id, with_id},
     node::{Following, LIMITS, Node, PATIENCE, TestKey, fresh},
-    support::database::Kind,
 };
 
 /// The smallest pool that may be configured, and what the cache may take of it.

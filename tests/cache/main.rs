@@ -6,8 +6,6 @@ mod changes;
 mod crowd;
 mod faulty;
 mod flood;
-#[path = "../api/forge.rs"]
-mod forge;
 mod gate;
 mod misses;
 mod node;
@@ -19,10 +17,3 @@ mod staleness;
 mod streams;
 mod stress;
 mod warm;
-#[path = "../support"]
-mod support {
-    #[expect(dead_code, reason = "the tests of the store take more of it")]
-    pub(crate) mod database;
-    #[expect(dead_code, reason = "of a whole server these tests take the clock and the client")]
-    pub(crate) mod server;
-}

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{decision::Code, id::KeyId, time::Timestamp, token::ApiKey};
 use keystile::verbs::NewKey;
+use testkit::forge::{damaged, forged, sealed, with_wrong_secret};
 use tokio::task::JoinSet;
 
 use crate::{
     faulty::Mode,
-    forge::{damaged, forged, sealed, with_wrong_secret},
     node::{LIMITS, Node, PATIENCE, new_key},
 };
 

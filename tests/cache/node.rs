@@ -31,15 +31,13 @@ use keystile::{
     store::{Options, SqlStore},
     verbs::{Call, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
 };
+use testkit::{
+    database::{Database, Kind},
+    server::TestClock,
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{
-    faulty::Faulty,
-    support::{
-        database::{Database, Kind},
-        server::TestClock,
-    },
-};
+use crate::faulty::Faulty;
 
 pub(crate) const LIMITS: Limits = Limits {
     capacity: 16 << 20,
@@ -95,7 +93,7 @@ impl Node {
             counter.fetch_add(1, SeqCst);
         });
         let store = Arc::new(Faulty::new(store));
-        let clock = Arc::new(TestClock::new());
+        let clock = Arc::new(TestClock::default());
         let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
         let cache = Cache::new(store.clone(), clock.clone() as Arc<dyn Clock>, limits, grpc::render).await;
         let cache = Arc::new(cache.unwrap());

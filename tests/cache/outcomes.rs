@@ -10,6 +10,10 @@ use keystile::{
     verbs::{Call, Error, Repeatable},
 };
 use proto::{key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient};
+use testkit::{
+    database::{Database, Kind},
+    server::{Bearer, Client, channel},
+};
 use tokio::{net::TcpListener, time::timeout};
 use tonic::{Code as Grpc, Request, Status, transport::Channel};
 use tonic_types::StatusExt;
@@ -17,10 +21,6 @@ use tonic_types::StatusExt;
 use crate::{
     gate::Commits,
     node::{LIMITS, Node, PATIENCE, TestKey, call, fresh},
-    support::{
-        database::{Database, Kind},
-        server::{Bearer, Client, channel},
-    },
 };
 
 /// The admin side of a node on the wire.

@@ -14,16 +14,14 @@ use keystile::{
     ports::{Clock, Recorder},
     recorder::{self, Queue, Unsaved},
 };
+use testkit::database::{Database, Kind};
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
     time::{Instant, pause, sleep},
 };
 
-use crate::{
-    faulty::{Faulty, Mode},
-    support::database::{Database, Kind},
-};
+use crate::faulty::{Faulty, Mode};
 
 /// A writer on a store that only pretends, while no time passes but what somebody waits for.
 struct Recording {

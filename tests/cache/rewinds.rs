@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use domain::{Revision, decision::Code};
 use keystile::ports::{Changes, Store};
+use testkit::database::{Database, Kind};
 
 use crate::{
     faulty::Mode,
     node::{Following, LIMITS, Node, TestKey, call, fresh},
-    support::database::{Database, Kind},
 };
 
 const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::MySql];

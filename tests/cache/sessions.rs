@@ -8,11 +8,9 @@ use keystile::{
     ports::{Changes, Store},
     verbs::Service,
 };
+use testkit::database::Kind;
 
-use crate::{
-    node::{LIMITS, Node, call, fresh},
-    support::database::Kind,
-};
+use crate::node::{LIMITS, Node, call, fresh};
 
 /// The node has not followed the change that revokes the caller, and makes one of its own after it.
 #[tokio::test]

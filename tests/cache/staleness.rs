@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use domain::decision::{Code, Decision};
 use keystile::{cache::Limits, ports::StoreError, verbs::Error};
+use testkit::database::Kind;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     faulty::Mode,
     misses::{unknown_id, with_id},
     node::{Following, LIMITS, Node, PATIENCE, TestKey, fresh},
-    support::database::Kind,
 };
 
 const BOUND: Duration = LIMITS.max_staleness;

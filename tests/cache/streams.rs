@@ -11,6 +11,7 @@ use proto::{
     BatchVerifyRequest, Code, StreamVerifyRequest, StreamVerifyResponse, VerifyRequest,
     stream_verify_response::Result as Outcome, verify_result, verify_service_client::VerifyServiceClient,
 };
+use testkit::server::{Bearer, Client, channel};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -18,7 +19,6 @@ use tonic::{Status, Streaming};
 use crate::{
     faulty::Mode,
     node::{LIMITS, Node, PATIENCE, TestKey, call},
-    support::server::{Bearer, Client, channel},
 };
 
 /// A node on the wire.
@@ -26,7 +26,7 @@ struct Served {
     node: Arc<Node>,
     caller: RootKey,
     client: VerifyServiceClient<Client>,
-    _database: crate::support::database::Database,
+    _database: testkit::database::Database,
 }
 
 struct Talk {

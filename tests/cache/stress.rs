@@ -10,12 +10,10 @@ use std::{
 
 use domain::{Revision, decision::Code};
 use keystile::cache::Follower;
+use testkit::database::Kind;
 use tokio::task::JoinSet;
 
-use crate::{
-    node::{LIMITS, Node, TestKey, call, fresh},
-    support::database::Kind,
-};
+use crate::node::{LIMITS, Node, TestKey, call, fresh};
 
 const KEYS: usize = 4;
 const CHANGES: usize = 40;

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use domain::decision::Code;
 use keystile::ports::{Store, recorder::Use};
+use testkit::{database::Kind, server::START};
 
-use crate::{
-    node::{LIMITS, Node, TestKey, fresh},
-    support::{database::Kind, server::START},
-};
+use crate::node::{LIMITS, Node, TestKey, fresh};
 
 #[tokio::test]
 async fn the_keys_that_were_used_last_are_at_hand() {

@@ -7,13 +7,11 @@ use proto::{
     Code, ListAuditEventsRequest, RevokeKeyRequest, VerifyRequest, VerifyResponse, WatchAuditEventsRequest,
     watch_audit_events_response::Content,
 };
+use testkit::database::Database;
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 
-use crate::{
-    home::{Caller, Home, Serving},
-    support::database::Database,
-};
+use crate::home::{Caller, Home, Serving};
 
 /// How long a replica may take to do what it does by itself, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,13 +12,13 @@ use std::{
 
 use proto::{Code, key::State};
 use sea_orm::{ConnectionTrait, Statement};
+use testkit::database::{Database, Kind};
 use tokio::sync::watch;
 
 use crate::{
     home::{Caller, Home, Serving, printed_key},
     inventory::Inventory,
     ledger::{Known, Ledger, Pending, Random},
-    support::database::{Database, Kind},
 };
 
 const CLIENTS: usize = 4;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proto::{Code, VerifyRequest};
+use testkit::{process::Process, server::channel};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -14,7 +15,6 @@ use crate::{
     PATIENCE,
     held::Held,
     home::{Home, Serving},
-    support::{process::Process, server::channel},
 };
 
 /// So many descriptors, and more connections than that.

@@ -10,13 +10,12 @@ use proto::{
     service_account_service_client::ServiceAccountServiceClient, verify_service_client::VerifyServiceClient,
 };
 use tempfile::TempDir;
-use tonic::transport::Channel;
-
-use crate::support::{
+use testkit::{
     database::Database,
     process::{Ended, Process},
     server::{Bearer, Client, channel},
 };
+use tonic::transport::Channel;
 
 /// A pepper for tests, of this version.
 pub(crate) fn pepper(version: u16) -> String {

@@ -1,12 +1,11 @@
 //! A database that loses what it had confirmed, as a backup restored under a running server does.
 
-use crate::{
-    home::Home,
-    support::{
-        database::{Database, Kind},
-        telemetry::get,
-    },
+use testkit::{
+    database::{Database, Kind},
+    telemetry::get,
 };
+
+use crate::home::Home;
 
 const NOTICED: &str = "the change log went backwards or was replaced";
 

@@ -32,18 +32,6 @@ mod warm;
 #[path = "../api/transport/wire.rs"]
 #[expect(dead_code, reason = "the tests of the transport take more of it")]
 mod wire;
-#[path = "../support"]
-mod support {
-    #[expect(dead_code, reason = "the tests of the store take more of it")]
-    pub(crate) mod database;
-    pub(crate) mod process;
-    #[expect(dead_code, reason = "the tests of the contract take more of it")]
-    pub(crate) mod rpc;
-    #[expect(dead_code, reason = "of a whole server these tests take the client")]
-    pub(crate) mod server;
-    #[expect(dead_code, reason = "they search what is told, and do not read it")]
-    pub(crate) mod telemetry;
-}
 
 /// Long enough that only a server that hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -2,15 +2,13 @@
 
 use std::fs;
 
+use testkit::{
+    rpc::{authorization, call, endless_lists},
+    server::channel,
+};
 use tonic::Code;
 
-use crate::{
-    home::{Home, Serving},
-    support::{
-        rpc::{authorization, call, endless_lists},
-        server::channel,
-    },
-};
+use crate::home::{Home, Serving};
 
 /// The most memory that the process ever had, in KiB.
 fn peak(serving: &Serving) -> u64 {

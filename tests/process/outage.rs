@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::{Code, GetProjectRequest, Key, RevokeKeyRequest, VerifyRequest, VerifyResponse};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use testkit::database::{Database, Kind};
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 
@@ -12,7 +13,6 @@ use crate::{
     cluster::{Cluster, PATIENCE},
     home::Caller,
     private_postgres::PrivatePostgres,
-    support::database::{Database, Kind},
 };
 
 /// When a notification is lost, neither a poll nor old age makes up for it within the test.

@@ -3,11 +3,9 @@
 use std::fs;
 
 use proto::Code;
+use testkit::database::{Database, Kind};
 
-use crate::{
-    home::{Home, Serving, pepper},
-    support::database::{Database, Kind},
-};
+use crate::home::{Home, Serving, pepper};
 
 #[tokio::test]
 async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {

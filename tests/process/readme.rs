@@ -1,8 +1,9 @@
 //! The README, followed by a reader who pastes every command in order, and what it says of the API key.
 
 use std::{fs, path::Path};
+use testkit::process::Process;
 
-use crate::{home::Home, support::process::Process};
+use crate::home::Home;
 
 #[tokio::test]
 async fn every_command_does_what_it_says() {

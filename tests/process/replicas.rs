@@ -4,12 +4,12 @@ use std::{future::poll_fn, task::Poll};
 
 use proto::{Code, ListProjectsRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use testkit::database::{Database, Kind};
 use tokio::time::timeout;
 
 use crate::{
     cluster::PATIENCE,
     home::{Caller, Home, Serving, printed_key},
-    support::database::{Database, Kind},
 };
 
 #[tokio::test]

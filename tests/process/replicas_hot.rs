@@ -3,12 +3,9 @@
 use proto::{
     Code, DeleteProjectRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, VerifyRequest,
 };
+use testkit::database::{Database, Kind};
 
-use crate::{
-    cluster::Cluster,
-    home::Caller,
-    support::database::{Database, Kind},
-};
+use crate::{cluster::Cluster, home::Caller};
 
 #[tokio::test]
 async fn what_one_refuses_two_refuse_on_postgres() {

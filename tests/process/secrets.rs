@@ -4,12 +4,12 @@ use std::fs;
 
 use prost::Message;
 use proto::Code;
+use testkit::telemetry::{Collector, get};
 
 use crate::{
     home::{Home, pepper},
     inventory,
     needles::{Needles, Parts},
-    support::telemetry::{Collector, get},
     told::Told,
 };
 

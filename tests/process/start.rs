@@ -6,14 +6,12 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
-
-use crate::{
-    home::{Home, Serving, pepper},
-    support::{
-        database::{Database, Kind},
-        process::Process,
-    },
+use testkit::{
+    database::{Database, Kind},
+    process::Process,
 };
+
+use crate::home::{Home, Serving, pepper};
 
 const MISCONFIGURED: i32 = 78;
 const UNAVAILABLE: i32 = 69;

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 
 use proto::Code;
+use testkit::database::{Database, Kind};
 use tokio::sync::watch;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -13,7 +14,6 @@ use crate::{
     held::Held,
     home::{Caller, Home, Serving, new_key},
     inventory,
-    support::database::{Database, Kind},
 };
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn health_says_so_and_who_watches_it_does_not_hold_up_the_end() {
     let held = Held::verify(&caller).await;
     let mut watched = Vec::new();
     for address in [serving.admin, serving.verify] {
-        let channel = crate::support::server::channel(address);
+        let channel = testkit::server::channel(address);
         let watch = HealthClient::new(channel).watch(HealthCheckRequest::default()).await;
         let mut watch = watch.unwrap().into_inner();
         let first = watch.message().await.unwrap().unwrap();
@@ -163,7 +163,7 @@ async fn open_reflection_does_not_hold_up_the_end() {
     serving.root().await;
     let mut asked = Vec::new();
     for listener in [serving.verify, serving.admin] {
-        let mut client = ServerReflectionClient::new(crate::support::server::channel(listener));
+        let mut client = ServerReflectionClient::new(testkit::server::channel(listener));
         let questions = tokio_stream::pending();
         asked.push((client.server_reflection_info(questions).await.unwrap().into_inner(), client));
     }

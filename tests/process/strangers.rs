@@ -1,11 +1,11 @@
 //! What the log says of those who misbehave, and of failures by the hundred: one line, not one for each.
 
 use proto::GetProjectRequest;
+use testkit::database::{Database, Kind};
 use tonic::Code;
 
 use crate::{
     home::Home,
-    support::database::{Database, Kind},
     wire::{CANCEL, Connection, END_HEADERS, HEADERS, PREFACE, RST_STREAM, frame, header_block},
 };
 

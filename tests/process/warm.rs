@@ -3,13 +3,13 @@
 use domain::{digest::Secret, id::KeyId, time::Timestamp, token};
 use proto::Code;
 use sea_orm::ConnectionTrait;
+use testkit::database::{Database, Kind};
 use tokio::time::timeout;
 
 use crate::{
     cluster::{Cluster, PATIENCE},
     home::{Caller, Home},
     private_postgres::PrivatePostgres,
-    support::database::{Database, Kind},
 };
 
 /// Keys that nobody has, by the thousand, while no key can be read: those that are warm do not need it.

@@ -8,13 +8,11 @@ use keystile::{
     },
     store::SqlStore,
 };
+use testkit::database::Database;
 
-use crate::{
-    database::Database,
-    sample::{
-        account, account_id, acme, at, change, commit, insert_keys, key, key_id, populate, project, refused,
-        stored, write,
-    },
+use crate::sample::{
+    account, account_id, acme, at, change, commit, insert_keys, key, key_id, populate, project, refused,
+    stored, write,
 };
 
 pub(crate) async fn the_log_begins_at_its_genesis(_: &Database, store: &SqlStore) {

@@ -12,10 +12,10 @@ use keystile::{
 use sea_orm::{ConnectionTrait, Statement};
 
 use domain::audit::{GENESIS, Head};
+use testkit::database::{Database, Kind};
 use tokio::time::timeout;
 
 use crate::{
-    database::{Database, Kind},
     proxy::{Fault, Proxy},
     sample::{acme, change, commit, commit_of, insert_keys, key, key_id, populate, refused, stored},
 };

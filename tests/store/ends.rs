@@ -14,12 +14,10 @@ use keystile::{
     },
     store::SqlStore,
 };
+use testkit::database::Database;
 
-use crate::{
-    database::Database,
-    sample::{
-        account, account_id, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write,
-    },
+use crate::sample::{
+    account, account_id, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write,
 };
 
 pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {

@@ -10,11 +10,9 @@ use keystile::{
     },
     store::{Location, Options, SqlStore},
 };
+use testkit::database::{Database, Kind};
 
-use crate::{
-    database::{Database, Kind},
-    sample::{acme, commit, insert_keys, key, key_id, populate, refused},
-};
+use crate::sample::{acme, commit, insert_keys, key, key_id, populate, refused};
 
 /// The connection is lost while the database works on COMMIT: nobody knows how that went.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

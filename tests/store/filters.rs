@@ -13,9 +13,9 @@ use keystile::{
     },
     store::SqlStore,
 };
+use testkit::database::Database;
 
 use crate::{
-    database::Database,
     listing::numbers,
     sample::{NOW, account_id, at, by_creation, insert_keys, key, listed, populate, query},
 };

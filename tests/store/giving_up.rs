@@ -7,12 +7,10 @@ use keystile::{
     store::{Options, SqlStore},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use testkit::database::{Database, Kind};
 use tokio::time::{sleep, timeout};
 
-use crate::{
-    database::{Database, Kind},
-    sample::{first_page, populate},
-};
+use crate::sample::{first_page, populate};
 
 /// How long what happens by itself may take, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,11 +9,9 @@ use domain::{
     time::Timestamp,
 };
 use keystile::{ports::Store, store::SqlStore};
+use testkit::database::Database;
 
-use crate::{
-    database::Database,
-    sample::{at, by_creation, insert_keys, key, listed, populate, query},
-};
+use crate::sample::{at, by_creation, insert_keys, key, listed, populate, query};
 
 pub(crate) fn numbers(keys: &[Key]) -> Vec<u128> {
     let number = |key: &Key| key.id.as_uuid().as_u128() & 0xffff_ffff;

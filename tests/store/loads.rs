@@ -8,9 +8,9 @@ use keystile::{
     },
     store::SqlStore,
 };
+use testkit::database::{Database, Kind};
 
 use crate::{
-    database::{Database, Kind},
     resources::{assert_same, full_key},
     sample::{account, account_id, acme, at, insert_keys, key, key_id, populate, sealed, write},
 };

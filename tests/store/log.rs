@@ -8,11 +8,9 @@ use domain::{
 };
 use keystile::{ports::Store, store::SqlStore};
 use serde_json::json;
+use testkit::database::{Database, Kind};
 
-use crate::{
-    database::{Database, Kind},
-    sample::{account_id, acme, at, change, commit, commit_of, key_id},
-};
+use crate::sample::{account_id, acme, at, change, commit, commit_of, key_id};
 
 pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
     let full = Change {

@@ -7,11 +7,11 @@ use keystile::{
     store::{Options, SqlStore},
 };
 use sea_orm::ConnectionTrait;
+use testkit::database::{Database, Kind};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     commits::sessions,
-    database::{Database, Kind},
     giving_up::becomes,
     proxy::Proxy,
     sample::{acme, populate},

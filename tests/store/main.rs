@@ -2,10 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-#[expect(dead_code, reason = "the tests of the process take the rest")]
-#[path = "../support/database.rs"]
-mod database;
-
 mod changes;
 mod commits;
 mod ends;
@@ -48,8 +44,8 @@ macro_rules! contract {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                let kind = crate::database::Kind::$kind;
-                let (database, store) = crate::database::Database::migrated(kind).await;
+                let kind = testkit::database::Kind::$kind;
+                let (database, store) = testkit::database::Database::migrated(kind).await;
                 crate::$module::$test(&database, &store).await;
                 store.close().await;
             }
@@ -59,8 +55,8 @@ macro_rules! contract {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                let kind = crate::database::Kind::$kind;
-                let database = crate::database::Database::empty(kind).await;
+                let kind = testkit::database::Kind::$kind;
+                let database = testkit::database::Database::empty(kind).await;
                 crate::$module::$test(&database).await;
             }
         )+)+

@@ -9,11 +9,9 @@ use keystile::{
     ports::{Store, store::Write},
     store::SqlStore,
 };
+use testkit::database::Database;
 
-use crate::{
-    database::Database,
-    sample::{account, acme, at, project, write},
-};
+use crate::sample::{account, acme, at, project, write};
 
 pub(crate) async fn accounts_are_filtered(_: &Database, store: &SqlStore) {
     let accounts = [

@@ -1,8 +1,7 @@
 //! What peppers are known by: whoever is first has the say.
 
 use keystile::{ports::Store, store::SqlStore};
-
-use crate::database::Database;
+use testkit::database::Database;
 
 pub(crate) async fn a_pepper_is_known_by_what_was_first(database: &Database, store: &SqlStore) {
     assert_eq!(store.known_peppers().await.unwrap(), []);

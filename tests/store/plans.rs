@@ -19,9 +19,9 @@ use keystile::{
     store::SqlStore,
 };
 use sea_orm::{ConnectionTrait, Statement};
+use testkit::database::{Database, Kind};
 
 use crate::{
-    database::{Database, Kind},
     listing::place,
     sample::{account, acme, at, change, commit_of, insert_keys, key, key_id, populate, query, write},
 };

@@ -9,14 +9,13 @@ use std::{
 };
 
 use keystile::store::{Location, Options};
+use testkit::database::{Database, Kind};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::{JoinHandle, JoinSet},
 };
-
-use crate::database::{Database, Kind};
 
 /// What becomes of the next COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use keystile::{
     },
     store::SqlStore,
 };
+use testkit::database::Database;
 use tokio::task::JoinSet;
 
-use crate::{
-    database::Database,
-    sample::{acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, sealed, stored},
+use crate::sample::{
+    acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, sealed, stored,
 };
 
 /// Half of the changes come from another process.

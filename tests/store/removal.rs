@@ -27,9 +27,9 @@ use keystile::{
     store::SqlStore,
     verbs::{Call, Error, NewProject, NewServiceAccount, Round, Service},
 };
+use testkit::database::{Database, Kind};
 
 use crate::{
-    database::{Database, Kind},
     ends::rows,
     sample::{account_id, acme, at, insert_keys, key, key_id, write},
 };

@@ -14,13 +14,11 @@ use keystile::{
     ports::{Store, store::Write},
     store::SqlStore,
 };
+use testkit::database::{Database, Kind};
 
-use crate::{
-    database::{Database, Kind},
-    sample::{
-        account, account_id, acme, at, first_page, insert_keys, key, key_id, metadata, populate, project,
-        sealed, stored, write,
-    },
+use crate::sample::{
+    account, account_id, acme, at, first_page, insert_keys, key, key_id, metadata, populate, project, sealed,
+    stored, write,
 };
 
 pub(crate) async fn a_key_reads_back_whole(_: &Database, store: &SqlStore) {

@@ -6,12 +6,10 @@ use keystile::{
     ports::Store,
     store::{Location, MigrateError, SqlStore},
 };
+use testkit::database::{Database, Kind};
 use tokio::task::JoinSet;
 
-use crate::{
-    database::{Database, Kind},
-    sample::{insert_keys, key, populate},
-};
+use crate::sample::{insert_keys, key, populate};
 
 pub(crate) async fn many_processes_migrate_one_fresh_database(database: &Database) {
     let mut starts = JoinSet::new();

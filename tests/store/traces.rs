@@ -11,11 +11,9 @@ use keystile::{
     },
     store::SqlStore,
 };
+use testkit::database::Database;
 
-use crate::{
-    database::Database,
-    sample::{account, acme, at, insert_keys, key, key_id, populate, sealed, stored, write},
-};
+use crate::sample::{account, acme, at, insert_keys, key, key_id, populate, sealed, stored, write};
 
 pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) {
     populate(store).await;

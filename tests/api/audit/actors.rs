@@ -6,8 +6,7 @@ use proto::{
     Actor, CreateServiceAccountRequest, DeleteKeyRequest, DeleteServiceAccountRequest, Key, ServiceAccount,
     UpdateServiceAccountRequest,
 };
-
-use crate::support::server::Server;
+use testkit::server::Server;
 
 use super::{ROOT, log, newest};
 

@@ -3,8 +3,7 @@
 use domain::audit::{GENESIS, Head};
 use proto::AuditEvent;
 use sha2::{Digest, Sha256};
-
-use crate::support::server::Server;
+use testkit::server::Server;
 
 use super::{as_hashed, check, log, six_changes};
 

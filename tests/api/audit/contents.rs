@@ -10,8 +10,7 @@ use proto::{
     lookup_key_request,
 };
 use sea_orm::{ConnectionTrait, Statement};
-
-use crate::support::server::Server;
+use testkit::server::Server;
 
 use super::{check, hex, log};
 

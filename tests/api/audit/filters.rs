@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use domain::time::Timestamp;
 use proto::{CreateServiceAccountRequest, Key, ListAuditEventsRequest};
-
-use crate::support::{
+use testkit::{
     server::{START, Server},
     status::{assert_wrong, metadata},
 };

@@ -1,12 +1,11 @@
 //! ListAuditEvents: scope, order and pages.
 
 use proto::{ListAuditEventsRequest, ListAuditEventsResponse};
-use tonic::Code;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_wrong, metadata, reason},
 };
+use tonic::Code;
 
 use super::{everything, list, six_changes};
 

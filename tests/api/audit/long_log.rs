@@ -20,8 +20,7 @@ use keystile::{
     verbs::{ChainRequest, Service},
 };
 use proto::ListAuditEventsRequest;
-
-use crate::support::server::{START, Server};
+use testkit::server::{START, Server};
 
 use super::{as_hashed, check, check_range, everything, hex, list, newest};
 

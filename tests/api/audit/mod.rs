@@ -9,7 +9,7 @@ macro_rules! on_every_database {
     };
     (@on $name:ident $kind:ident $($test:ident),+) => {
         mod $name {
-            use crate::support::{database::Kind, server::Server};
+            use testkit::{database::Kind, server::Server};
             $(
                 #[tokio::test]
                 async fn $test() {
@@ -37,9 +37,8 @@ use proto::{
     AuditEvent, Key, ListAuditEventsRequest, ListAuditEventsResponse, VerifyAuditChainRequest,
     VerifyAuditChainResponse,
 };
+use testkit::server::Server;
 use tonic::{Code, Status};
-
-use crate::support::server::Server;
 
 const ROOT: &str = "projects/system/serviceAccounts/root";
 

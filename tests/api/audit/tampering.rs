@@ -1,8 +1,7 @@
 //! What the check finds when somebody has been at the log behind Keystile's back.
 
 use proto::VerifyAuditChainResponse;
-
-use crate::support::{database::Kind, server::Server};
+use testkit::{database::Kind, server::Server};
 
 use super::{as_hashed, check, hex, log, six_changes};
 

@@ -6,8 +6,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use proto::{AuditEvent, FILE_DESCRIPTOR_SET};
 use serde_json::Value;
-
-use crate::support::server::{START, Server};
+use testkit::server::{START, Server};
 
 use super::{ROOT, log, newest};
 

@@ -1,12 +1,11 @@
 //! VerifyAuditChain: which part it checks.
 
 use proto::{VerifyAuditChainRequest, VerifyAuditChainResponse};
-use tonic::Code;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_wrong, metadata, reason},
 };
+use tonic::Code;
 
 use super::{check, check_range, log, six_changes};
 

@@ -4,17 +4,16 @@
 use std::time::Duration;
 
 use proto::{Key, RotateKeyRequest, key::Expiration};
+use testkit::{
+    forge::with_wrong_secret,
+    rpc::call,
+    server::{Server, channel},
+};
 use tonic::transport::Channel;
 
 use super::{HARMLESS, assert_same, bearer, refusal, system_key};
-use crate::{
-    calls::{TICK, at, span},
-    forge::with_wrong_secret,
-    support::{
-        rpc::call,
-        server::{Server, channel},
-    },
-};
+
+use crate::calls::{TICK, at, span};
 
 /// Shorter than an answer may be old, so that nothing but its end can end a session.
 const SPAN: Duration = Duration::from_secs(10);
@@ -22,11 +21,9 @@ const SPAN: Duration = Duration::from_secs(10);
 /// How to call a listener.
 const ASKS: &str = "/keystile.v1.VerifyService/Verify";
 
-impl Server {
-    /// A connection to each listener, with something that every system key may call there.
-    fn connections(&self) -> [(Channel, &'static str); 2] {
-        [(channel(self.admin), HARMLESS), (channel(self.verify), ASKS)]
-    }
+/// A connection to each listener, with something that every system key may call there.
+fn connections(server: &Server) -> [(Channel, &'static str); 2] {
+    [(channel(server.admin), HARMLESS), (channel(server.verify), ASKS)]
 }
 
 async fn is_let_in((channel, path): &(Channel, &'static str), api_key: &str) -> bool {
@@ -51,7 +48,7 @@ async fn of_two_callers_in_turn_each_is_taken_for_itself() {
     for wrong in &wrong {
         assert_eq!(wrong.len(), server.root.len());
     }
-    for connection in server.connections() {
+    for connection in connections(&server) {
         for _ in 0..3 {
             for wrong in wrong.iter().chain([&tenant]) {
                 assert!(is_let_in(&connection, &valid).await);
@@ -88,14 +85,14 @@ async fn a_caller_in_grace_is_out_at_its_end() {
     let rotate = RotateKeyRequest { name, grace_period: Some(span(SPAN)), ..Default::default() };
     let new = server.keys().rotate_key(rotate).await.unwrap().into_inner().api_key;
     ends_with(&server, &old).await;
-    for connection in server.connections() {
+    for connection in connections(&server) {
         assert!(is_let_in(&connection, &new).await);
     }
 }
 
 /// The caller's time is over after [`SPAN`]: calls on open connections, a stream that asks and one that does not.
 async fn ends_with(server: &Server, api_key: &str) {
-    let connections = server.connections();
+    let connections = connections(server);
     let mut talks = Vec::new();
     for _ in 0..2 {
         talks.push(server.talk_on(connections[1].0.clone(), api_key, None).await.unwrap());
@@ -128,7 +125,7 @@ async fn a_tenants_key_that_is_refused_is_not_used() {
     server.project("acme").await;
     let (tenant, api_key) = server.key("acme", Key::default()).await;
     let (caller, caller_api_key) = system_key(&server, Key::default()).await;
-    let connections = server.connections();
+    let connections = connections(&server);
     for connection in &connections {
         for _ in 0..3 {
             assert!(is_let_in(connection, &caller_api_key).await);

@@ -10,9 +10,8 @@ use proto::{
     DeleteKeyRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, RevokeKeyRequest,
     RotateKeyRequest, key::Expiration,
 };
+use testkit::{rpc::authorization, server::Server};
 use tonic::metadata::{MetadataMap, MetadataValue};
-
-use crate::support::{rpc::authorization, server::Server};
 
 use super::{bearer, system_key};
 

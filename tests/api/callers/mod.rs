@@ -5,13 +5,12 @@ mod credentials;
 
 use std::time::Duration;
 
-use tonic::{Code, Status, metadata::MetadataMap};
-
-use crate::support::{
+use testkit::{
     rpc::{authorization, call, every_rpc},
     server::{Server, channel},
     status::reason,
 };
+use tonic::{Code, Status, metadata::MetadataMap};
 
 use credentials::bad_credentials;
 use proto::{DisableKeyRequest, EnableKeyRequest, Key, RotateKeyRequest};

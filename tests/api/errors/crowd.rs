@@ -4,13 +4,12 @@ use std::{net::SocketAddr, process::Command};
 
 use proto::{VerifyRequest, verify_service_client::VerifyServiceClient};
 use tempfile::TempDir;
-use tonic::Status;
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
-
-use crate::support::{
+use testkit::{
     process::Process,
     server::{Bearer, channel},
 };
+use tonic::Status;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 /// What a caller is told who comes when all connections there may be belong to callers who were let in.
 pub(super) async fn refused() -> Status {

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use keystile::store::Location;
+use testkit::database::Database;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-
-use crate::support::database::Database;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {

@@ -7,10 +7,9 @@ mod size;
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
+use testkit::{server::Server, status::reason};
 use tonic::Code;
 use tonic_types::StatusExt;
-
-use crate::support::{server::Server, status::reason};
 
 use proto::{FILE_DESCRIPTOR_SET, UpdateServiceAccountRequest};
 use provoke::provoke;

@@ -9,18 +9,16 @@ use proto::{
     UpdateProjectRequest, WatchAuditEventsRequest,
 };
 use sea_orm::{ConnectionTrait, Statement};
+use testkit::{
+    database::{Database, Kind},
+    rpc::{authorization, call},
+    server::{Server, channel},
+    status::reason,
+};
 use tokio::net::TcpStream;
 use tonic::{Code, Status, codegen::http};
 
-use crate::{
-    overload::never_ending_projects,
-    support::{
-        database::{Database, Kind},
-        rpc::{authorization, call},
-        server::{Server, channel},
-        status::reason,
-    },
-};
+use crate::overload::never_ending_projects;
 
 use super::{
     ACME, CI, crowd,

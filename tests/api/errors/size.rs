@@ -1,10 +1,9 @@
 //! How large an error may be: clients take 8 KiB of trailers.
 
 use proto::{CreateKeyRequest, Key, ListKeysRequest, UpdateKeyRequest};
+use testkit::{server::Server, status::reason};
 use tonic::{Code, Status, codegen::http::HeaderMap};
 use tonic_types::StatusExt;
-
-use crate::support::{server::Server, status::reason};
 
 /// All of its trailers, as they are on the wire.
 fn trailers(status: &Status) -> usize {

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use proto::{BatchVerifyRequest, Code, Key, VerifyRequest, VerifyResponse};
+use testkit::{
+    forge::{damaged, forged, with_wrong_secret},
+    server::{Outcome, Server, outcome},
+};
 use tokio::time::timeout;
 use tonic::Request;
 
-use super::{Outcome, PATIENCE, assert_fails, bad_questions, outcome};
-use crate::{
-    calls::{HOUR, assert_invalid, deletion, disabling, ends, inner, revocation, rotation, texts, verify},
-    forge::{damaged, forged, with_wrong_secret},
-    support::server::Server,
+use super::{PATIENCE, assert_fails, bad_questions};
+
+use crate::calls::{
+    HOUR, assert_invalid, deletion, disabling, ends, inner, revocation, rotation, texts, verify,
 };
 
 #[tokio::test]
@@ -45,7 +48,7 @@ async fn a_bad_question_fails_no_other() {
         assert_fails(failed, code, reason);
         let alone = server.ask(request).await.unwrap_err();
         assert_eq!(failed.as_ref().unwrap_err().message, alone.message());
-        assert_eq!(crate::support::status::reason(&alone, code), reason);
+        assert_eq!(testkit::status::reason(&alone, code), reason);
     }
     for good in results[..results.len() - 1].iter().step_by(2) {
         let good = good.as_ref().unwrap();

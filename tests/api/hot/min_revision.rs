@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use proto::{BatchVerifyRequest, Code, Key, VerifyRequest};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tokio::time::timeout;
 use tonic::Request;
 
 use super::{PATIENCE, assert_fails};
-use crate::{
-    calls::{disabling, enabling, inner, revocation, verify},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
-};
+
+use crate::calls::{disabling, enabling, inner, revocation, verify};
 
 /// Much less than a call that waits has for it, which is at most 20 seconds.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -67,7 +66,7 @@ async fn beyond_the_head_it_is_refused_at_once() {
     request.set_timeout(2 * PATIENCE);
     let answer = timeout(AT_ONCE, server.verifier().batch_verify(request)).await.expect("it waits");
     let results = inner(answer).unwrap().results;
-    let results: Vec<_> = results.into_iter().map(super::outcome).collect();
+    let results: Vec<_> = results.into_iter().map(testkit::server::outcome).collect();
     assert_eq!(results[0].as_ref().unwrap().code(), Code::Valid);
     assert_fails(&results[1], tonic::Code::Unavailable, "REVISION_NOT_REACHED");
     assert_eq!(results[2].as_ref().unwrap().code(), Code::Malformed);

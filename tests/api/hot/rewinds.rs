@@ -1,49 +1,46 @@
 //! The database loses the last changes while the server runs: who was let in by them, and who watches.
 
 use proto::{Code, Key, WatchAuditEventsRequest, watch_audit_events_response::Content};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+    telemetry::get,
+};
 use tokio::time::timeout;
 
 use super::PATIENCE;
-use crate::{
-    calls::{revocation, span},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-        telemetry::get,
-    },
-};
 
-impl Server {
-    async fn rewind(&self, revision: i64) {
-        // At once, as a restore does it.
-        let cut = format!(
-            "BEGIN IMMEDIATE; DELETE FROM audit_events WHERE revision > {revision}; \
-             UPDATE change_head SET revision = {revision}, \
-             hash = (SELECT hash FROM audit_events WHERE revision = {revision}); COMMIT"
-        );
-        self.database.execute(&cut).await;
-    }
+use crate::calls::{revocation, span};
 
-    /// Puts another change in the place of the last one, and one more behind it.
-    async fn replace_last(&self) {
-        self.database
-            .execute(
-                "BEGIN IMMEDIATE; \
-                 UPDATE audit_events SET hash = randomblob(32) WHERE revision = (SELECT revision FROM change_head); \
-                 CREATE TEMP TABLE one_more AS SELECT * FROM audit_events ORDER BY revision DESC LIMIT 1; \
-                 UPDATE one_more SET revision = revision + 1, previous_hash = hash, hash = randomblob(32); \
-                 INSERT INTO audit_events SELECT * FROM one_more; \
-                 UPDATE change_head SET revision = (SELECT revision FROM one_more), \
-                 hash = (SELECT hash FROM one_more); COMMIT",
-            )
-            .await;
-    }
+async fn rewind(server: &Server, revision: i64) {
+    // At once, as a restore does it.
+    let cut = format!(
+        "BEGIN IMMEDIATE; DELETE FROM audit_events WHERE revision > {revision}; \
+         UPDATE change_head SET revision = {revision}, \
+         hash = (SELECT hash FROM audit_events WHERE revision = {revision}); COMMIT"
+    );
+    server.database.execute(&cut).await;
+}
 
-    async fn rewinds(&self) -> String {
-        let page = get(self.metrics, "/metrics").await;
-        let found = page.lines().find_map(|line| line.strip_prefix("keystile_change_log_rewinds_total "));
-        found.expect("it is on the page").to_owned()
-    }
+/// Puts another change in the place of the last one, and one more behind it.
+async fn replace_last(server: &Server) {
+    server.database
+        .execute(
+            "BEGIN IMMEDIATE; \
+             UPDATE audit_events SET hash = randomblob(32) WHERE revision = (SELECT revision FROM change_head); \
+             CREATE TEMP TABLE one_more AS SELECT * FROM audit_events ORDER BY revision DESC LIMIT 1; \
+             UPDATE one_more SET revision = revision + 1, previous_hash = hash, hash = randomblob(32); \
+             INSERT INTO audit_events SELECT * FROM one_more; \
+             UPDATE change_head SET revision = (SELECT revision FROM one_more), \
+             hash = (SELECT hash FROM one_more); COMMIT",
+        )
+        .await;
+}
+
+async fn rewinds(server: &Server) -> String {
+    let page = get(server.metrics, "/metrics").await;
+    let found = page.lines().find_map(|line| line.strip_prefix("keystile_change_log_rewinds_total "));
+    found.expect("it is on the page").to_owned()
 }
 
 #[tokio::test]
@@ -66,9 +63,9 @@ async fn lost_changes_are_noticed_and_counted_and_end_the_watch_that_saw_them() 
     for watch in [&mut beyond, &mut behind] {
         while !matches!(watch.message().await.unwrap().unwrap().content, Some(Content::Heartbeat(_))) {}
     }
-    assert_eq!(server.rewinds().await, "0");
+    assert_eq!(rewinds(&server).await, "0");
 
-    server.rewind(kept).await;
+    rewind(&server, kept).await;
     let revoked = server.revoke(revocation(&key.name)).await.unwrap();
     assert_eq!(revoked.revision, kept + 1, "it was given before");
     assert_eq!(server.code(&api_key).await, Code::Revoked);
@@ -81,13 +78,13 @@ async fn lost_changes_are_noticed_and_counted_and_end_the_watch_that_saw_them() 
         let noticed: i64 = metadata(&end, "head_revision").unwrap().parse().unwrap();
         assert!((kept..=kept + 1).contains(&noticed), "{noticed}");
     }
-    assert_eq!(server.rewinds().await, "1");
+    assert_eq!(rewinds(&server).await, "1");
     let mut again = watch(kept).await.unwrap();
     let Some(Content::Event(event)) = again.message().await.unwrap().unwrap().content else {
         panic!("it is no event");
     };
     assert_eq!((event.revision, event.action.as_str()), (kept + 1, "keys.revoke"));
-    assert_eq!(server.rewinds().await, "1", "once is enough");
+    assert_eq!(rewinds(&server).await, "1", "once is enough");
 }
 
 /// By the time that it is noticed, the log has grown beyond what was sent: to go on there would leave a change out.
@@ -103,11 +100,11 @@ async fn a_log_that_is_another_ends_a_watch_however_long_it_is() {
     };
     let mut watch = server.watch_as(&server.root, request(head)).await.unwrap();
     assert!(matches!(watch.message().await.unwrap().unwrap().content, Some(Content::Heartbeat(_))));
-    server.replace_last().await;
+    replace_last(&server).await;
     let end = timeout(PATIENCE, watch.message()).await.expect("it does not end").unwrap_err();
     assert_eq!(reason(&end, tonic::Code::OutOfRange), "REVISION_AHEAD");
     assert!(end.message().starts_with("the database lost changes: the change log"), "{end:?}");
     assert_eq!(metadata(&end, "revision"), Some(head.to_string()));
     assert_eq!(metadata(&end, "head_revision"), Some((head + 1).to_string()));
-    assert_eq!(server.rewinds().await, "1");
+    assert_eq!(rewinds(&server).await, "1");
 }

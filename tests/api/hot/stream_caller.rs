@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use proto::{Code, Key};
+use testkit::server::{Server, Talk};
 
-use super::{Talk, assert_unauthenticated};
-use crate::{
-    calls::{
-        HOUR, TICK, deletion, disabling, enabling, ends as end_after, revocation, rotation, span, verify,
-    },
-    support::server::Server,
+use super::assert_unauthenticated;
+
+use crate::calls::{
+    HOUR, TICK, deletion, disabling, enabling, ends as end_after, revocation, rotation, span, verify,
 };
 
 /// A caller of its own, with a stream on which it has been answered.

@@ -12,14 +12,13 @@ use std::{
 use proto::{
     Code, Key, StreamVerifyRequest, WatchAuditEventsRequest, verify_service_client::VerifyServiceClient,
 };
+use testkit::server::{Bearer, Server, Talk, channel, next};
 use tokio::time::timeout;
 use tokio_stream::Stream;
 
-use super::{PATIENCE, Talk, assert_closing, next};
-use crate::{
-    calls::verify,
-    support::server::{Bearer, Server, channel},
-};
+use super::{PATIENCE, assert_closing};
+
+use crate::calls::verify;
 
 /// The same question as often as it is taken.
 struct Endless {

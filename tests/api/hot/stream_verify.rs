@@ -1,13 +1,14 @@
 //! StreamVerify: answers in the order of the questions, until there are no more.
 
 use proto::{Code, Key, StreamVerifyRequest};
-
-use super::{Talk, assert_fails, assert_unauthenticated, bad_questions, next};
-use crate::{
-    calls::{revocation, verify},
+use testkit::{
     forge::{damaged, with_wrong_secret},
-    support::server::Server,
+    server::{Server, Talk, next},
 };
+
+use super::{assert_fails, assert_unauthenticated, bad_questions};
+
+use crate::calls::{revocation, verify};
 
 #[tokio::test]
 async fn ten_thousand_are_answered_in_their_order() {

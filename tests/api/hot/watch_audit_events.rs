@@ -6,17 +6,16 @@ use proto::{
     AuditEvent, Key, ListAuditEventsRequest, WatchAuditEventsRequest, WatchAuditEventsResponse,
     watch_audit_events_response::Content,
 };
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::{Status, Streaming};
 
 use super::{PATIENCE, assert_unauthenticated};
-use crate::{
-    calls::{
-        HOUR, assert_invalid, creation, deletion, disabling, ends, inner, revocation, rotation, span, texts,
-    },
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
+
+use crate::calls::{
+    HOUR, assert_invalid, creation, deletion, disabling, ends, inner, revocation, rotation, span, texts,
 };
 
 type Watch = Streaming<WatchAuditEventsResponse>;
@@ -54,23 +53,21 @@ async fn up_to_heartbeat(watch: &mut Watch) -> (Vec<AuditEvent>, i64) {
     }
 }
 
-impl Server {
-    async fn watch(&self, parent: &str, revision: i64) -> Watch {
-        self.watch_as(&self.root, after(parent, revision)).await.unwrap()
-    }
+async fn watch_from(server: &Server, parent: &str, revision: i64) -> Watch {
+    server.watch_as(&server.root, after(parent, revision)).await.unwrap()
+}
 
-    /// As ListAuditEvents has them.
-    async fn listed(&self, parent: &str, revisions: RangeInclusive<i64>) -> Vec<AuditEvent> {
-        let request = ListAuditEventsRequest {
-            parent: parent.into(),
-            page_size: 1000,
-            order_by: "revision".into(),
-            ..Default::default()
-        };
-        let mut events = inner(self.audit().list_audit_events(request).await).unwrap().audit_events;
-        events.retain(|event| revisions.contains(&event.revision));
-        events
-    }
+/// As ListAuditEvents has them.
+async fn listed(server: &Server, parent: &str, revisions: RangeInclusive<i64>) -> Vec<AuditEvent> {
+    let request = ListAuditEventsRequest {
+        parent: parent.into(),
+        page_size: 1000,
+        order_by: "revision".into(),
+        ..Default::default()
+    };
+    let mut events = inner(server.audit().list_audit_events(request).await).unwrap().audit_events;
+    events.retain(|event| revisions.contains(&event.revision));
+    events
 }
 
 #[tokio::test]
@@ -82,9 +79,9 @@ async fn it_begins_after_the_revision_and_leaves_no_gap() {
     }
     let head = server.caught_up().await;
     for from in [0, 1, 100, 101, head - 1, head] {
-        let mut watch = server.watch("projects/-", from).await;
+        let mut watch = watch_from(&server, "projects/-", from).await;
         let (events, revision) = up_to_heartbeat(&mut watch).await;
-        assert_eq!(events, server.listed("projects/-", from + 1..=head).await, "after {from}");
+        assert_eq!(events, listed(&server, "projects/-", from + 1..=head).await, "after {from}");
         assert_eq!(events.len() as i64, head - from);
         assert_eq!(revision, head);
     }
@@ -95,7 +92,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
     let server = Server::start().await;
     server.project("acme").await;
     let head = server.caught_up().await;
-    let mut watch = server.watch("projects/-", head).await;
+    let mut watch = watch_from(&server, "projects/-", head).await;
     assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
     let (key, _) = server.key("acme", Key { tags: texts(&["a"]), ..Default::default() }).await;
     assert_eq!(next_event(&mut watch).await.action, "serviceAccounts.create");
@@ -128,7 +125,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
     for task in creating {
         task.await.unwrap();
     }
-    assert_eq!(events, server.listed("projects/-", head + 7..=head + 406).await);
+    assert_eq!(events, listed(&server, "projects/-", head + 7..=head + 406).await);
     let revisions: Vec<_> = events.iter().map(|event| event.revision).collect();
     assert_eq!(revisions, (head + 7..=head + 406).collect::<Vec<_>>());
 }
@@ -143,14 +140,14 @@ async fn after_a_break_it_goes_on_where_it_was() {
         for _ in 0..number {
             server.create(creation(Key::default())).await.unwrap();
         }
-        let mut watch = server.watch("projects/-", last).await;
+        let mut watch = watch_from(&server, "projects/-", last).await;
         // It may break anywhere.
         for _ in 0..(server.revision().await - last).min(number + 1) {
             seen.push(next_event(&mut watch).await);
         }
     }
     let last = seen.last().unwrap().revision;
-    assert_eq!(seen, server.listed("projects/-", 1..=last).await, "none missing, none twice");
+    assert_eq!(seen, listed(&server, "projects/-", 1..=last).await, "none missing, none twice");
 }
 
 #[tokio::test]
@@ -158,7 +155,7 @@ async fn of_a_project_it_tells_that_alone() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
-    let mut watch = server.watch("projects/acme", 0).await;
+    let mut watch = watch_from(&server, "projects/acme", 0).await;
     for _ in 0..3 {
         server.key("other", Key::default()).await;
         server.key("acme", Key::default()).await;
@@ -176,10 +173,10 @@ async fn of_a_project_it_tells_that_alone() {
         }
     }
     assert!(events.iter().all(|event| event.project == "projects/acme"));
-    assert_eq!(events, server.listed("projects/acme", 1..=head).await);
+    assert_eq!(events, listed(&server, "projects/acme", 1..=head).await);
     assert_eq!(events.len(), 7, "the project, and three keys with their accounts");
 
-    let mut nobody = server.watch("projects/nobody", 0).await;
+    let mut nobody = watch_from(&server, "projects/nobody", 0).await;
     assert_eq!(up_to_heartbeat(&mut nobody).await, (vec![], head));
 }
 
@@ -188,7 +185,7 @@ async fn of_a_project_it_tells_that_alone() {
 async fn heartbeats_say_where_the_log_stands() {
     let server = Server::start().await;
     let head = server.caught_up().await;
-    let mut watch = server.watch("projects/acme", head).await;
+    let mut watch = watch_from(&server, "projects/acme", head).await;
     assert_eq!(up_to_heartbeat(&mut watch).await, (vec![], head));
     // Of another project, so that it is not an event here.
     server.project("other").await;
@@ -216,7 +213,7 @@ async fn no_heartbeat_runs_ahead() {
     });
     let mut last = 0;
     for _ in 0..10 {
-        let mut watch = server.watch("projects/-", last).await;
+        let mut watch = watch_from(&server, "projects/-", last).await;
         let (events, revision) = up_to_heartbeat(&mut watch).await;
         last = events.last().map_or(last, |event| event.revision);
         assert!(revision <= last, "{revision} is told, {last} was sent");

@@ -1,12 +1,10 @@
 //! CountKeys.
 
 use proto::Key;
+use testkit::{server::Server, status::metadata};
 
-use crate::{
-    calls::{
-        HOUR, assert_invalid, assert_not_found, deletion, disabling, inner, lives, purge, revocation, texts,
-    },
-    support::{server::Server, status::metadata},
+use crate::calls::{
+    HOUR, assert_invalid, assert_not_found, deletion, disabling, inner, lives, purge, revocation, texts,
 };
 
 fn counts(active: i64, disabled: i64, revoked: i64, expired: i64, deleted: i64) -> proto::CountKeysResponse {

@@ -1,15 +1,13 @@
 //! CreateKey: what it answers and what it makes.
 
 use proto::{Code, Key, key::State};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{DAY, FREE_ID, HOUR, assert_not_found, at, creation, deletion, ends, lives, purge, texts},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
-};
+use crate::calls::{DAY, FREE_ID, HOUR, assert_not_found, at, creation, deletion, ends, lives, purge, texts};
 
 #[tokio::test]
 async fn answers_with_every_field() {

@@ -1,12 +1,10 @@
 //! CreateKey while what the key is made for is taken away.
 
 use proto::{Code, Key};
+use testkit::server::Server;
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{assert_not_found, creation, inner, purge},
-    support::server::Server,
-};
+use crate::calls::{assert_not_found, creation, inner, purge};
 
 fn project(environments: &[(&str, &str)]) -> proto::UpdateProjectRequest {
     let environment = |&(id, tag): &(&str, &str)| proto::Environment { id: id.into(), tag: tag.into() };

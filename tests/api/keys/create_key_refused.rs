@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use proto::{Key, key::Expiration};
+use testkit::server::Server;
 
-use crate::{
-    calls::{DAY, TICK, assert_invalid, assert_not_found, at, creation, ends, lives, texts},
-    support::server::Server,
-};
+use crate::calls::{DAY, TICK, assert_invalid, assert_not_found, at, creation, ends, lives, texts};
 
 #[tokio::test]
 async fn the_first_ten_wrong_fields_are_told_at_once() {

@@ -1,15 +1,13 @@
 //! Who created a key, and what is told of them once they are gone.
 
 use proto::{Key, key_service_client::KeyServiceClient};
+use testkit::{
+    server::{Bearer, Server, channel},
+    status::reason,
+};
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{creation, inner},
-    support::{
-        server::{Bearer, Server, channel},
-        status::reason,
-    },
-};
+use crate::calls::{creation, inner};
 
 #[tokio::test]
 async fn a_creator_that_is_gone_reads_deleted_user() {

@@ -2,10 +2,10 @@
 
 use proto::{Code, Key, key::State};
 use sea_orm::{ConnectionTrait, Statement};
+use testkit::server::Server;
 
-use crate::{
-    calls::{DAY, HOUR, TICK, assert_not_found, at, deletion, purge, revocation, rotation, span, undeletion},
-    support::server::Server,
+use crate::calls::{
+    DAY, HOUR, TICK, assert_not_found, at, deletion, purge, revocation, rotation, span, undeletion,
 };
 
 async fn listed(server: &Server, show_deleted: bool) -> Vec<String> {

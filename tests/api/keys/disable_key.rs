@@ -1,11 +1,9 @@
 //! DisableKey and EnableKey.
 
 use proto::{Code, Key, key::State};
+use testkit::server::Server;
 
-use crate::{
-    calls::{DAY, HOUR, at, disabling, enabling, lives},
-    support::server::Server,
-};
+use crate::calls::{DAY, HOUR, at, disabling, enabling, lives};
 
 #[tokio::test]
 async fn a_disabled_key_is_denied_until_it_is_enabled() {

@@ -1,11 +1,9 @@
 //! Etags: a change that was meant for another state of the key is refused.
 
 use proto::{Key, key::State};
+use testkit::server::Server;
 
-use crate::{
-    calls::{assert_stale, deletion, disabling},
-    support::server::Server,
-};
+use crate::calls::{assert_stale, deletion, disabling};
 
 use super::operation::Operation;
 

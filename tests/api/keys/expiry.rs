@@ -1,11 +1,9 @@
 //! Expiry: a state that everything agrees on from the very instant.
 
 use proto::{Code, Key, key::State};
+use testkit::server::{START, Server};
 
-use crate::{
-    calls::{HOUR, TICK, lives},
-    support::server::{START, Server},
-};
+use crate::calls::{HOUR, TICK, lives};
 
 /// The state that is read, listed, filtered and counted, and what Verify answers.
 async fn assert_everywhere(server: &Server, key: &Key, api_key: &str, state: State, code: Code) {

@@ -1,14 +1,15 @@
 //! ExplainVerify: every check of a Verify, and how it came out.
 
 use proto::{Code, Key, check::Outcome, explain_verify_request::Subject};
-
-use crate::{
-    calls::{
-        FREE_ID, HOUR, assert_invalid, assert_not_found, assert_not_yet, deletion, disabling, lives,
-        revocation, texts, verify,
-    },
+use testkit::{
     forge::{damaged, with_wrong_secret},
-    support::{server::Server, status::fields},
+    server::Server,
+    status::fields,
+};
+
+use crate::calls::{
+    FREE_ID, HOUR, assert_invalid, assert_not_found, assert_not_yet, deletion, disabling, lives, revocation,
+    texts, verify,
 };
 
 const ORDER: [Code; 9] = [

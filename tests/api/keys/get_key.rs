@@ -1,11 +1,9 @@
 //! GetKey.
 
 use proto::{Key, key::State};
+use testkit::server::Server;
 
-use crate::{
-    calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found, deletion, purge, revocation},
-    support::server::Server,
-};
+use crate::calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found, deletion, purge, revocation};
 
 #[tokio::test]
 async fn reads_a_key_in_every_state_until_it_is_purged() {

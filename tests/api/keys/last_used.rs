@@ -1,11 +1,9 @@
 //! When a key and its secrets were last used: exact once the recorder wrote it down.
 
 use proto::{Code, Key};
+use testkit::server::Server;
 
-use crate::{
-    calls::{HOUR, at, disabling, inner, rotation, span, verify},
-    support::server::Server,
-};
+use crate::calls::{HOUR, at, disabling, inner, rotation, span, verify};
 
 #[tokio::test]
 async fn each_secret_s_last_success_is_kept() {

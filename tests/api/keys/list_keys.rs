@@ -1,10 +1,10 @@
 //! ListKeys: orders, and what is hidden.
 
 use proto::Key;
+use testkit::server::Server;
 
-use crate::{
-    calls::{DAY, HOUR, assert_invalid, assert_not_found, deletion, disabling, lives, revocation, texts},
-    support::server::Server,
+use crate::calls::{
+    DAY, HOUR, assert_invalid, assert_not_found, deletion, disabling, lives, revocation, texts,
 };
 
 pub(super) fn asked(filter: &str, order_by: &str) -> proto::ListKeysRequest {

@@ -1,14 +1,12 @@
 //! ListKeys: its filters, which CountKeys shares.
 
 use proto::Key;
-
-use crate::{
-    calls::{HOUR, assert_invalid},
-    support::{
-        server::{START, Server},
-        status::metadata,
-    },
+use testkit::{
+    server::{START, Server},
+    status::metadata,
 };
+
+use crate::calls::{HOUR, assert_invalid};
 
 use super::{
     list_keys::{ALL, asked, names, populated},

@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use proto::Key;
+use testkit::{
+    server::Server,
+    status::{fields, metadata, reason},
+};
 use tonic::{Code as Grpc, Status};
 
-use crate::{
-    calls::{HOUR, deletion, inner, lives},
-    support::{
-        server::Server,
-        status::{fields, metadata, reason},
-    },
-};
+use crate::calls::{HOUR, deletion, inner, lives};
 
 fn asked(order_by: &str, page_size: i32) -> proto::ListKeysRequest {
     proto::ListKeysRequest {

@@ -1,12 +1,15 @@
 //! LookupKey: by an API key, its masked form, or the key's id.
 
 use proto::{Key, lookup_key_request::Query};
+use testkit::{
+    forge::{damaged, with_wrong_secret},
+    server::Server,
+    status::reason,
+};
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{Answer, FREE_ID, HOUR, assert_invalid, creation, deletion, purge, revocation, rotation, span},
-    forge::{damaged, with_wrong_secret},
-    support::{server::Server, status::reason},
+use crate::calls::{
+    Answer, FREE_ID, HOUR, assert_invalid, creation, deletion, purge, revocation, rotation, span,
 };
 
 async fn look(server: &Server, parent: &str, query: Query) -> Answer<proto::LookupKeyResponse> {

@@ -1,11 +1,9 @@
 //! Names that are no key's, for every change.
 
 use proto::Key;
+use testkit::server::Server;
 
-use crate::{
-    calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found},
-    support::server::Server,
-};
+use crate::calls::{FREE_ID, MALFORMED_NAMES, assert_invalid, assert_not_found};
 
 use super::operation::Operation;
 

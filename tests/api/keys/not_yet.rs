@@ -1,11 +1,9 @@
 //! What is in the contract and not built yet: asking for it is refused, never ignored.
 
 use proto::Key;
+use testkit::server::Server;
 
-use crate::{
-    calls::{assert_not_yet, creation, texts},
-    support::server::Server,
-};
+use crate::calls::{assert_not_yet, creation, texts};
 
 /// Keys that ask for a capability to come, each with the field.
 fn not_yet() -> [(Key, &'static str); 5] {

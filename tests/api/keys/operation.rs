@@ -1,11 +1,9 @@
 //! Every change that can be made to a key by its name, to be tried one after the other.
 
 use proto::Key;
+use testkit::server::Server;
 
-use crate::{
-    calls::{Answer, deletion, disabling, enabling, purge, revocation, rotation, undeletion},
-    support::server::Server,
-};
+use crate::calls::{Answer, deletion, disabling, enabling, purge, revocation, rotation, undeletion};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {

@@ -1,15 +1,13 @@
 //! The system key that every project is born with: it can be rotated and described, and no more.
 
 use proto::{Code, Key, key::State};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{HOUR, inner, lives, texts},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
-};
+use crate::calls::{HOUR, inner, lives, texts};
 
 use super::operation::Operation;
 

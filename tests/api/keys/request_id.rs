@@ -1,16 +1,14 @@
 //! Retries: a request_id makes one change of many requests, for CreateKey and RotateKey alike.
 
 use proto::{Code, Key};
+use testkit::{
+    server::{Bearer, Server, channel},
+    status::{metadata, reason},
+};
 use tokio::task::JoinSet;
 use tonic::{Code as Grpc, Status};
 
-use crate::{
-    calls::{DAY, HOUR, TICK, assert_invalid, creation, inner, purge, rotation, span},
-    support::{
-        server::{Bearer, Server, channel},
-        status::{metadata, reason},
-    },
-};
+use crate::calls::{DAY, HOUR, TICK, assert_invalid, creation, inner, purge, rotation, span};
 
 fn create(request_id: &str) -> proto::CreateKeyRequest {
     proto::CreateKeyRequest { request_id: request_id.into(), ..creation(Key::default()) }

@@ -1,11 +1,9 @@
 //! RevokeKey.
 
 use proto::{Code, Key, key::State};
+use testkit::server::Server;
 
-use crate::{
-    calls::{HOUR, assert_invalid, at, deletion, revocation, rotation, span, undeletion},
-    support::server::Server,
-};
+use crate::calls::{HOUR, assert_invalid, at, deletion, revocation, rotation, span, undeletion};
 
 use super::operation::Operation;
 

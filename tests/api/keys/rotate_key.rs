@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use proto::{Code, Key, Secret, key::State};
-
-use crate::{
-    calls::{DAY, HOUR, TICK, assert_invalid, at, disabling, ends, lives, rotation, span, texts},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
 };
+
+use crate::calls::{DAY, HOUR, TICK, assert_invalid, at, disabling, ends, lives, rotation, span, texts};
 
 fn with_grace(name: &str, grace: Duration) -> proto::RotateKeyRequest {
     proto::RotateKeyRequest { grace_period: Some(span(grace)), ..rotation(name) }

@@ -1,15 +1,13 @@
 //! Every operation in every state: what it leads to, or that the state forbids it.
 
 use proto::{Code, Key, key::State};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{HOUR, deletion, disabling, lives, revocation},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
-};
+use crate::calls::{HOUR, deletion, disabling, lives, revocation};
 
 use super::operation::Operation;
 

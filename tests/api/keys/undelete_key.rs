@@ -1,14 +1,14 @@
 //! UndeleteKey: back as it was, within the retention, while its owner is there.
 
 use proto::{Code, Key, key::State};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::Code as Grpc;
 
-use crate::{
-    calls::{DAY, HOUR, TICK, assert_not_found, at, deletion, disabling, lives, revocation, undeletion},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
+use crate::calls::{
+    DAY, HOUR, TICK, assert_not_found, at, deletion, disabling, lives, revocation, undeletion,
 };
 
 #[tokio::test]

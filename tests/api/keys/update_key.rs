@@ -1,11 +1,9 @@
 //! UpdateKey: what a mask changes, and what it leaves.
 
 use proto::{Code, Key, key::Expiration};
+use testkit::server::Server;
 
-use crate::{
-    calls::{DAY, HOUR, at, ends, lives, revocation, texts, verify},
-    support::server::Server,
-};
+use crate::calls::{DAY, HOUR, at, ends, lives, revocation, texts, verify};
 
 /// A key with every field that an update may change.
 fn full() -> Key {

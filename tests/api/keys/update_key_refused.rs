@@ -1,11 +1,9 @@
 //! UpdateKey: what it refuses.
 
 use proto::{Key, key::Expiration};
+use testkit::{server::Server, status::fields};
 
-use crate::{
-    calls::{DAY, HOUR, TICK, assert_invalid, ends, lives, texts},
-    support::{server::Server, status::fields},
-};
+use crate::calls::{DAY, HOUR, TICK, assert_invalid, ends, lives, texts};
 
 fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
     proto::UpdateKeyRequest {

@@ -1,13 +1,12 @@
 //! CreateProject: what comes of it, and of asking twice.
 
 use proto::{Code, CreateProjectRequest, Project, key::State};
-use tokio::task::JoinSet;
-use tonic::Code as Grpc;
-
-use crate::support::{
+use testkit::{
     server::{Bearer, START, Server, channel},
     status::{assert_exists, assert_not_found, metadata, reason},
 };
+use tokio::task::JoinSet;
+use tonic::Code as Grpc;
 
 use super::{create, days, environment, get};
 

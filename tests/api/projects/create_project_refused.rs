@@ -1,8 +1,7 @@
 //! CreateProject with fields that are wrong.
 
 use proto::{CreateProjectRequest, Environment, Project};
-
-use crate::support::{server::Server, status::assert_wrong};
+use testkit::{server::Server, status::assert_wrong};
 
 use super::{create, days, environment};
 

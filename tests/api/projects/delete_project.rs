@@ -3,12 +3,11 @@
 use proto::{
     Code, DeleteProjectRequest, GetKeyRequest, GetServiceAccountRequest, Key, ListKeysRequest, Project,
 };
-use tonic::Status;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata},
 };
+use tonic::Status;
 
 use super::{create, get, update};
 

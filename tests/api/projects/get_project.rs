@@ -1,8 +1,7 @@
 //! GetProject.
 
 use proto::GetProjectRequest;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_not_found, assert_wrong},
 };

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use proto::{ListProjectsRequest, ListProjectsResponse, ListServiceAccountsRequest};
-use tonic::{Code, Status};
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_wrong, metadata, reason},
 };
+use tonic::{Code, Status};
 
 async fn page(server: &Server, size: i32, token: &str) -> Result<ListProjectsResponse, Status> {
     let request = ListProjectsRequest { page_size: size, page_token: token.into() };

@@ -9,9 +9,8 @@ mod update_environments;
 mod update_project;
 
 use proto::Project;
+use testkit::server::Server;
 use tonic::Status;
-
-use crate::support::server::Server;
 
 fn environment(id: &str, tag: &str) -> proto::Environment {
     proto::Environment { id: id.into(), tag: tag.into() }

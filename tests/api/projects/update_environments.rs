@@ -1,8 +1,7 @@
 //! UpdateProject of environments: those that keys belong to stay.
 
 use proto::{Code, DeleteKeyRequest, Key, Project, UpdateProjectRequest};
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_refused, assert_wrong, metadata},
 };

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use proto::{DeleteKeyRequest, Key, Project, UpdateProjectRequest};
-use tokio::task::JoinSet;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_not_found, assert_stale, assert_wrong},
 };
+use tokio::task::JoinSet;
 
 use super::{days, environment, get, update};
 

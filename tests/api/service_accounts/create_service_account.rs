@@ -1,13 +1,12 @@
 //! CreateServiceAccount.
 
 use proto::{CreateServiceAccountRequest, ServiceAccount, service_account::State};
-use tokio::task::JoinSet;
-use tonic::Code;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_exists, assert_not_found, metadata, reason},
 };
+use tokio::task::JoinSet;
+use tonic::Code;
 
 use super::{CI, SYSTEM, create, get, new_ci};
 

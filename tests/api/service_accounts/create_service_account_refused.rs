@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use proto::{CreateServiceAccountRequest, ServiceAccount};
-
-use crate::support::{server::Server, status::assert_wrong};
+use testkit::{server::Server, status::assert_wrong};
 
 use super::{create, new_ci};
 

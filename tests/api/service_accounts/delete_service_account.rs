@@ -3,12 +3,11 @@
 use proto::{
     Code, DeleteKeyRequest, DeleteServiceAccountRequest, GetKeyRequest, Key, UndeleteKeyRequest, key,
 };
-use tonic::Status;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata},
 };
+use tonic::Status;
 
 use super::{CI, MALFORMED, SYSTEM, disable, get, key_of, with_account};
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use proto::{Code, service_account::State};
-
-use crate::support::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
+use testkit::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
 
 use super::{CI, MALFORMED, SYSTEM, disable, get, key_of, with_account};
 

@@ -1,8 +1,7 @@
 //! EnableServiceAccount.
 
 use proto::{Code, DisableKeyRequest, service_account::State};
-
-use crate::support::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
+use testkit::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
 
 use super::{CI, MALFORMED, SYSTEM, disable, enable, get, key_of, with_account};
 

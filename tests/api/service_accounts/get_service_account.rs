@@ -1,8 +1,7 @@
 //! GetServiceAccount.
 
 use proto::GetProjectRequest;
-
-use crate::support::status::{assert_not_found, assert_wrong};
+use testkit::status::{assert_not_found, assert_wrong};
 
 use super::{CI, MALFORMED, SYSTEM, get, with_account};
 

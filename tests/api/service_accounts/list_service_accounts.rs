@@ -6,12 +6,11 @@ use domain::time::Timestamp;
 use proto::{
     CreateServiceAccountRequest, ListServiceAccountsRequest, ListServiceAccountsResponse, ServiceAccount,
 };
-use tonic::{Code, Status};
-
-use crate::support::{
+use testkit::{
     server::{START, Server},
     status::{assert_not_found, assert_wrong, metadata, reason},
 };
+use tonic::{Code, Status};
 
 use super::{SYSTEM, disable};
 

@@ -10,9 +10,8 @@ mod list_service_accounts;
 mod update_service_account;
 
 use proto::{CreateServiceAccountRequest, ServiceAccount};
+use testkit::server::Server;
 use tonic::Status;
-
-use crate::support::server::Server;
 
 const CI: &str = "projects/acme/serviceAccounts/ci";
 /// The account that owns the system key of `acme`.

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use proto::{ServiceAccount, UpdateServiceAccountRequest, service_account::State};
-use tokio::task::JoinSet;
-use tonic::Status;
-
-use crate::support::{
+use testkit::{
     server::Server,
     status::{assert_not_found, assert_stale, assert_wrong},
 };
+use tokio::task::JoinSet;
+use tonic::Status;
 
 use super::{CI, MALFORMED, SYSTEM, disable, get, with_account};
 

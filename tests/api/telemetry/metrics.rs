@@ -4,19 +4,17 @@ use std::time::Duration;
 
 use futures_util::poll;
 use proto::{BatchVerifyRequest, GetKeyRequest, Key, StreamVerifyRequest, VerifyRequest};
+use testkit::{
+    forge::{damaged, with_wrong_secret},
+    rpc::{authorization, call},
+    server::{Server, channel},
+    telemetry::get,
+};
 use tokio::time::timeout;
 use tonic::{Request, metadata::MetadataMap};
 use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client::ServerReflectionClient};
 
-use crate::{
-    calls::verify,
-    forge::{damaged, with_wrong_secret},
-    support::{
-        rpc::{authorization, call},
-        server::{Server, channel},
-        telemetry::get,
-    },
-};
+use crate::calls::verify;
 
 /// The number behind the series of `server` that is written so; `None` when there is none.
 async fn value(server: &Server, series: &str) -> Option<f64> {

@@ -2,19 +2,17 @@
 
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use proto::{GetKeyRequest, Key, StreamVerifyRequest, verify_service_client::VerifyServiceClient};
+use testkit::{
+    forge::with_wrong_secret,
+    server::{Server, channel},
+    telemetry::{Collector, attribute},
+};
 use tokio::net::TcpListener;
 use tonic::{Code, Request, metadata::MetadataValue};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
-use crate::{
-    calls::verify,
-    forge::with_wrong_secret,
-    support::{
-        server::{Server, channel},
-        telemetry::{Collector, attribute},
-    },
-};
+use crate::calls::verify;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";

@@ -7,8 +7,7 @@ use proto::{
     BatchVerifyRequest, Key, ListAuditEventsRequest, ListAuditEventsResponse, ListKeysRequest, VerifyRequest,
     verify_result::Result::{Decision, Error},
 };
-
-use crate::support::server::Server;
+use testkit::server::Server;
 
 /// As much of it is answered at once.
 const MOST: usize = 3 * 1024 * 1024;

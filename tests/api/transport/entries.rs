@@ -1,13 +1,12 @@
 //! Requests of millions of entries, which are refused before anything is built from them.
 
 use proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest};
-use tonic::Status;
-
-use crate::support::{
+use testkit::{
     rpc::{authorization, call, endless_lists},
     server::{Server, channel},
     status::{assert_wrong, reason},
 };
+use tonic::Status;
 
 use super::assert_others_are_served;
 

@@ -1,8 +1,7 @@
 //! Callers that send more than they mean.
 
+use testkit::server::Server;
 use tokio::io::AsyncWriteExt;
-
-use crate::support::server::Server;
 
 use super::{
     VERIFY, assert_others_are_served,

@@ -2,13 +2,12 @@
 
 use prost::Message;
 use proto::{Code, VerifyRequest, VerifyResponse};
-use tonic::{Code as Grpc, metadata::MetadataMap};
-
-use crate::support::{
+use testkit::{
     rpc::{authorization, call},
     server::{Server, channel},
     status::reason,
 };
+use tonic::{Code as Grpc, metadata::MetadataMap};
 
 use super::{
     VERIFY, assert_others_are_served,

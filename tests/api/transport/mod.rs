@@ -14,9 +14,8 @@ mod wire;
 use std::time::Duration;
 
 use proto::Code;
+use testkit::server::Server;
 use tokio::time::timeout;
-
-use crate::support::server::Server;
 
 /// A path that only a credential opens.
 const VERIFY: &str = "/keystile.v1.VerifyService/Verify";

@@ -1,16 +1,15 @@
 //! Health and reflection, which need no credential: what a stranger may ask and leave open.
 
+use testkit::{
+    server::{Server, channel},
+    status::{metadata, reason},
+};
 use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest,
-};
-
-use crate::support::{
-    server::{Server, channel},
-    status::{metadata, reason},
 };
 
 use super::{PATIENCE, assert_others_are_served};

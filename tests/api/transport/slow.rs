@@ -2,10 +2,9 @@
 
 use prost::Message;
 use proto::{Code, VerifyRequest, VerifyResponse};
+use testkit::{server::Server, status::reason};
 use tokio::net::TcpStream;
 use tonic::{Status, codegen::http};
-
-use crate::support::{server::Server, status::reason};
 
 use super::{
     VERIFY, assert_others_are_served,

@@ -1,9 +1,8 @@
 //! A client that is slow to read when the server stops.
 
 use proto::WatchAuditEventsRequest;
+use testkit::server::Server;
 use tokio::{net::TcpStream, time::timeout};
-
-use crate::support::server::Server;
 
 use super::{
     PATIENCE,

@@ -1,6 +1,6 @@
 //! Callers that speak something else.
 
-use crate::support::server::Server;
+use testkit::server::Server;
 
 use super::{
     assert_others_are_served,

@@ -6,10 +6,9 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use prost::Message;
 use proto::{BatchVerifyRequest, CreateKeyRequest, CreateKeyResponse, Key, ListKeysRequest, VerifyRequest};
+use testkit::server::Server;
 use tokio::{net::TcpStream, time::timeout};
 use tonic::codegen::http::{Request, Response};
-
-use crate::support::server::Server;
 
 use super::{
     PATIENCE,

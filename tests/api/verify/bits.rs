@@ -2,8 +2,9 @@
 
 use proto::{Code, Key};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use testkit::server::Server;
 
-use crate::{calls::verify, support::server::Server};
+use crate::calls::verify;
 
 #[tokio::test]
 async fn a_digest_that_differs_in_one_bit_proves_nothing() {

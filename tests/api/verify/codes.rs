@@ -1,11 +1,9 @@
 //! What a known key is denied for, and in which order.
 
 use proto::{Code, Key};
+use testkit::server::Server;
 
-use crate::{
-    calls::{HOUR, deletion, disabling, lives, revocation, texts, verify},
-    support::server::Server,
-};
+use crate::calls::{HOUR, deletion, disabling, lives, revocation, texts, verify};
 
 /// The code and its HTTP status.
 async fn decided(server: &Server, question: proto::VerifyRequest) -> (Code, i32) {

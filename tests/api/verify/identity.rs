@@ -1,12 +1,12 @@
 //! API keys that prove nothing: MALFORMED or NOT_FOUND, and not a word about any key.
 
 use proto::{Code, Key, VerifyResponse};
-
-use crate::{
-    calls::{creation, deletion, purge, rotation, verify},
+use testkit::{
     forge::{damaged, forged, sealed, with_wrong_secret},
-    support::server::Server,
+    server::Server,
 };
+
+use crate::calls::{creation, deletion, purge, rotation, verify};
 
 /// The answer, when it tells nothing but the code.
 #[track_caller]

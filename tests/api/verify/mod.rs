@@ -6,11 +6,9 @@ mod identity;
 pub(crate) mod refused;
 
 use proto::{Code, Key, VerifyResponse};
+use testkit::server::Server;
 
-use crate::{
-    calls::{DAY, HOUR, at, ends, rotation, span, texts, verify},
-    support::server::Server,
-};
+use crate::calls::{DAY, HOUR, at, ends, rotation, span, texts, verify};
 
 #[tokio::test]
 async fn answers_with_every_field() {

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use proto::{Code, Key};
+use testkit::{
+    server::Server,
+    status::{metadata, reason},
+};
 use tonic::{Code as Grpc, Request};
 use tonic_types::StatusExt;
 
-use crate::{
-    calls::{assert_invalid, assert_not_yet, inner, texts, verify},
-    support::{
-        server::Server,
-        status::{metadata, reason},
-    },
-};
+use crate::calls::{assert_invalid, assert_not_yet, inner, texts, verify};
 
 #[tokio::test]
 async fn every_wrong_field_is_told_at_once() {

@@ -17,18 +17,18 @@ use tonic::{
     transport::Channel,
 };
 
-use super::server::Server;
+use crate::server::Server;
 
 /// A method of the contract, with the listener that serves it.
 #[derive(Debug, Clone)]
-pub(crate) struct Rpc {
-    pub(crate) service: String,
-    pub(crate) path: String,
-    pub(crate) listener: SocketAddr,
+pub struct Rpc {
+    pub service: String,
+    pub path: String,
+    pub listener: SocketAddr,
 }
 
 /// Every method of every service, so that a new one is there by itself.
-pub(crate) fn every_rpc(server: &Server) -> Vec<Rpc> {
+pub fn every_rpc(server: &Server) -> Vec<Rpc> {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let mut every = Vec::new();
     for file in &set.file {
@@ -46,7 +46,7 @@ pub(crate) fn every_rpc(server: &Server) -> Vec<Rpc> {
 }
 
 /// Calls whatever stands at `path` with these bytes as its message.
-pub(crate) async fn call(
+pub async fn call(
     channel: &Channel,
     path: &str,
     headers: MetadataMap,
@@ -61,7 +61,7 @@ pub(crate) async fn call(
 }
 
 /// A field of a message, by hand.
-pub(crate) fn field(number: u32, value: &[u8]) -> Vec<u8> {
+pub fn field(number: u32, value: &[u8]) -> Vec<u8> {
     let mut field = Vec::with_capacity(value.len() + 10);
     encode_key(number, WireType::LengthDelimited, &mut field);
     encode_varint(value.len() as u64, &mut field);
@@ -71,7 +71,7 @@ pub(crate) fn field(number: u32, value: &[u8]) -> Vec<u8> {
 
 /// Requests with lists of millions of empty entries, which are 4 MiB on the wire: the path, the request, and the
 /// name of the list.
-pub(crate) fn endless_lists() -> [(&'static str, Vec<u8>, &'static str); 3] {
+pub fn endless_lists() -> [(&'static str, Vec<u8>, &'static str); 3] {
     let entries = |number| field(number, &[]).repeat(1_900_000);
     [
         ("/keystile.v1.VerifyService/BatchVerify", entries(1), "requests"),
@@ -81,7 +81,7 @@ pub(crate) fn endless_lists() -> [(&'static str, Vec<u8>, &'static str); 3] {
 }
 
 /// Headers with this authorization.
-pub(crate) fn authorization(value: &str) -> MetadataMap {
+pub fn authorization(value: &str) -> MetadataMap {
     let mut headers = MetadataMap::new();
     headers.insert("authorization", value.parse().unwrap());
     headers

@@ -1,5 +1,8 @@
 //! A whole Keystile within the test, on ports of its own, with a clock that the test moves.
 
+mod calls;
+mod streams;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -30,43 +33,48 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::database::{Database, Kind};
+use crate::database::{Database, Kind};
+
+pub use calls::{Answer, inner};
+pub use streams::{Outcome, Talk, next, outcome};
 
 /// When every test begins.
-pub(crate) const START: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
+pub const START: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
 
-pub(crate) struct Server {
-    pub(crate) clock: Arc<TestClock>,
+#[derive(Debug)]
+pub struct Server {
+    pub clock: Arc<TestClock>,
     /// The root API key that the first start gave.
-    pub(crate) root: String,
-    pub(crate) admin: SocketAddr,
-    pub(crate) verify: SocketAddr,
-    pub(crate) metrics: SocketAddr,
-    pub(crate) database: Database,
+    pub root: String,
+    pub admin: SocketAddr,
+    pub verify: SocketAddr,
+    pub metrics: SocketAddr,
+    pub database: Database,
     directory: TempDir,
     running: Running,
 }
 
+#[derive(Debug)]
 struct Running {
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
 
-pub(crate) type Client = InterceptedService<Channel, Bearer>;
+pub type Client = InterceptedService<Channel, Bearer>;
 
 impl Server {
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_on(Kind::Sqlite).await
     }
 
-    pub(crate) async fn start_on(kind: Kind) -> Self {
+    pub async fn start_on(kind: Kind) -> Self {
         Self::start_over(Database::empty(kind).await).await
     }
 
     /// One that makes its first start on `database`.
-    pub(crate) async fn start_over(database: Database) -> Self {
+    pub async fn start_over(database: Database) -> Self {
         let directory = TempDir::new().unwrap();
-        let clock = Arc::new(TestClock::new());
+        let clock = Arc::new(TestClock::default());
         let app = open(&database, &directory, &clock, &[]).await;
         let root = app.first_root_key().unwrap().api_key.expose().to_owned();
         Self::of(app, clock, root, database, directory).await
@@ -97,7 +105,7 @@ impl Server {
     }
 
     /// Stops, and starts again on the same data with further settings.
-    pub(crate) async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
+    pub async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
         let Self { clock, root, database, directory, running, .. } = self;
         running.stop().await;
         let app = open(&database, &directory, &clock, settings).await;
@@ -106,33 +114,33 @@ impl Server {
     }
 
     /// Stops, so that everything is written down, and leaves the database to look into.
-    pub(crate) async fn stop(self) -> (Database, TempDir) {
+    pub async fn stop(self) -> (Database, TempDir) {
         self.running.stop().await;
         (self.database, self.directory)
     }
 
-    pub(crate) fn keys(&self) -> KeyServiceClient<Client> {
+    pub fn keys(&self) -> KeyServiceClient<Client> {
         KeyServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
-    pub(crate) fn projects(&self) -> ProjectServiceClient<Client> {
+    pub fn projects(&self) -> ProjectServiceClient<Client> {
         ProjectServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
-    pub(crate) fn accounts(&self) -> ServiceAccountServiceClient<Client> {
+    pub fn accounts(&self) -> ServiceAccountServiceClient<Client> {
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
-    pub(crate) fn audit(&self) -> AuditServiceClient<Client> {
+    pub fn audit(&self) -> AuditServiceClient<Client> {
         AuditServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
-    pub(crate) fn verifier(&self) -> VerifyServiceClient<Client> {
+    pub fn verifier(&self) -> VerifyServiceClient<Client> {
         VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
     }
 
     /// The accounts as whoever holds `api_key` sees them.
-    pub(crate) fn accounts_as(&self, api_key: &str) -> ServiceAccountServiceClient<Client> {
+    pub fn accounts_as(&self, api_key: &str) -> ServiceAccountServiceClient<Client> {
         let caller = Bearer::new(api_key);
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), caller)
     }
@@ -142,7 +150,7 @@ impl Server {
     }
 
     /// A project of this id, with the prefix `acme`.
-    pub(crate) async fn project(&self, id: &str) -> proto::Project {
+    pub async fn project(&self, id: &str) -> proto::Project {
         let project = proto::Project { prefix: "acme".into(), ..Default::default() };
         let request = proto::CreateProjectRequest {
             project_id: id.into(),
@@ -153,7 +161,7 @@ impl Server {
     }
 
     /// A key of that project as asked for, in production unless it says otherwise, and its API key.
-    pub(crate) async fn key(&self, project: &str, mut key: proto::Key) -> (proto::Key, String) {
+    pub async fn key(&self, project: &str, mut key: proto::Key) -> (proto::Key, String) {
         if key.environment.is_empty() {
             key.environment = "production".into();
         }
@@ -167,14 +175,14 @@ impl Server {
     }
 
     /// The newest revision of the change log, which nothing but a change moves.
-    pub(crate) async fn head(&self) -> i64 {
+    pub async fn head(&self) -> i64 {
         let request = proto::VerifyAuditChainRequest::default();
         let report = self.audit().verify_audit_chain(request).await.unwrap();
         report.into_inner().head_revision
     }
 
     /// An account of that project with this id.
-    pub(crate) async fn service_account(&self, project: &str, id: &str) -> proto::ServiceAccount {
+    pub async fn service_account(&self, project: &str, id: &str) -> proto::ServiceAccount {
         let request = proto::CreateServiceAccountRequest {
             parent: format!("projects/{project}"),
             service_account_id: id.into(),
@@ -185,7 +193,7 @@ impl Server {
     }
 
     /// What Verify answers to the bare API key.
-    pub(crate) async fn code(&self, api_key: &str) -> proto::Code {
+    pub async fn code(&self, api_key: &str) -> proto::Code {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         self.verifier().verify(request).await.unwrap().into_inner().code()
     }
@@ -221,16 +229,16 @@ async fn open(
     App::open(&config, world).await.unwrap()
 }
 
-pub(crate) fn channel(address: SocketAddr) -> Channel {
+pub fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 /// Sends an API key with every call.
 #[derive(Debug, Clone)]
-pub(crate) struct Bearer(MetadataValue<Ascii>);
+pub struct Bearer(MetadataValue<Ascii>);
 
 impl Bearer {
-    pub(crate) fn new(api_key: &str) -> Self {
+    pub fn new(api_key: &str) -> Self {
         Self(format!("Bearer {api_key}").parse().unwrap())
     }
 }
@@ -244,14 +252,16 @@ impl Interceptor for Bearer {
 
 /// Stands still until the test moves it.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
+pub struct TestClock(AtomicI64);
 
-impl TestClock {
-    pub(crate) fn new() -> Self {
+impl Default for TestClock {
+    fn default() -> Self {
         Self(AtomicI64::new(START.as_micros()))
     }
+}
 
-    pub(crate) fn advance(&self, span: Duration) {
+impl TestClock {
+    pub fn advance(&self, span: Duration) {
         let micros = i64::try_from(span.as_micros()).unwrap();
         self.0.fetch_add(micros, Ordering::SeqCst);
     }

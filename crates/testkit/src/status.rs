@@ -4,7 +4,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 /// The reason that the error gives, after checking its code and domain.
-pub(crate) fn reason(status: &Status, code: Code) -> String {
+pub fn reason(status: &Status, code: Code) -> String {
     assert_eq!(status.code(), code, "{status:?}");
     let info = status.get_details_error_info().expect("every error has an ErrorInfo");
     assert_eq!(info.domain, "keystile.dev");
@@ -12,19 +12,19 @@ pub(crate) fn reason(status: &Status, code: Code) -> String {
 }
 
 /// One entry of the error's metadata.
-pub(crate) fn metadata(status: &Status, name: &str) -> Option<String> {
+pub fn metadata(status: &Status, name: &str) -> Option<String> {
     status.get_details_error_info()?.metadata.get(name).cloned()
 }
 
 /// The fields that the error calls wrong, in order.
-pub(crate) fn fields(status: &Status) -> Vec<String> {
+pub fn fields(status: &Status) -> Vec<String> {
     let bad = status.get_details_bad_request().expect("it names the wrong fields");
     bad.field_violations.into_iter().map(|violation| violation.field).collect()
 }
 
 /// Checks that the call was refused for these fields, all of them at once.
 #[track_caller]
-pub(crate) fn assert_wrong(status: &Status, expected: &[&str]) {
+pub fn assert_wrong(status: &Status, expected: &[&str]) {
     assert_eq!(reason(status, Code::InvalidArgument), "INVALID_ARGUMENT");
     assert_eq!(fields(status), expected, "{}", status.message());
     assert_eq!(metadata(status, "field").as_deref(), Some(expected[0]));
@@ -32,26 +32,26 @@ pub(crate) fn assert_wrong(status: &Status, expected: &[&str]) {
 
 /// Checks that the call was refused for the state of `resource`.
 #[track_caller]
-pub(crate) fn assert_refused(status: &Status, expected: &str, resource: &str) {
+pub fn assert_refused(status: &Status, expected: &str, resource: &str) {
     assert_eq!(reason(status, Code::FailedPrecondition), expected);
     assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
 }
 
 #[track_caller]
-pub(crate) fn assert_not_found(status: &Status, resource: &str) {
+pub fn assert_not_found(status: &Status, resource: &str) {
     assert_eq!(reason(status, Code::NotFound), "NOT_FOUND");
     assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
 }
 
 #[track_caller]
-pub(crate) fn assert_exists(status: &Status, resource: &str) {
+pub fn assert_exists(status: &Status, resource: &str) {
     assert_eq!(reason(status, Code::AlreadyExists), "ALREADY_EXISTS");
     assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
 }
 
 /// Checks that the call was meant for another state of `resource`, whose etag is now `etag`.
 #[track_caller]
-pub(crate) fn assert_stale(status: &Status, resource: &str, etag: &str) {
+pub fn assert_stale(status: &Status, resource: &str, etag: &str) {
     assert_eq!(reason(status, Code::Aborted), "ETAG_MISMATCH");
     assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
     assert_eq!(metadata(status, "etag").as_deref(), Some(etag));

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Sqlite,
     Postgres,
     MySql,
@@ -22,9 +22,9 @@ pub(crate) enum Kind {
 
 /// A database of its own, empty but for what the test puts in it.
 #[derive(Debug)]
-pub(crate) struct Database {
-    pub(crate) kind: Kind,
-    pub(crate) location: Location,
+pub struct Database {
+    pub kind: Kind,
+    pub location: Location,
     name: String,
     _directory: Option<TempDir>,
     _place: Option<SemaphorePermit<'static>>,
@@ -35,7 +35,7 @@ static PLACES: Semaphore = Semaphore::const_new(8);
 
 impl Database {
     /// An empty database, without a schema.
-    pub(crate) async fn empty(kind: Kind) -> Self {
+    pub async fn empty(kind: Kind) -> Self {
         if kind == Kind::Sqlite {
             let directory = TempDir::new().expect("a temporary directory");
             return Self {
@@ -69,19 +69,19 @@ impl Database {
     }
 
     /// A database with the newest schema, and a store on it.
-    pub(crate) async fn migrated(kind: Kind) -> (Self, SqlStore) {
+    pub async fn migrated(kind: Kind) -> (Self, SqlStore) {
         let database = Self::empty(kind).await;
         let store = database.open().await;
         store.migrate().await.expect("a fresh database migrates");
         (database, store)
     }
 
-    pub(crate) async fn open(&self) -> SqlStore {
+    pub async fn open(&self) -> SqlStore {
         let options = self.options();
         SqlStore::open(options).await.expect("the database is there")
     }
 
-    pub(crate) fn options(&self) -> Options {
+    pub fn options(&self) -> Options {
         Options {
             location: self.location.clone(),
             max_connections: 4,
@@ -93,29 +93,29 @@ impl Database {
     }
 
     /// A connection past the store, to look behind it.
-    pub(crate) async fn raw(&self) -> DatabaseConnection {
+    pub async fn raw(&self) -> DatabaseConnection {
         connect(self.url()).await.expect("the database is there")
     }
 
     /// Runs one statement past the store.
-    pub(crate) async fn execute(&self, sql: &str) {
+    pub async fn execute(&self, sql: &str) {
         let raw = self.raw().await;
         raw.execute_unprepared(sql).await.expect("it runs");
         raw.close().await.expect("it closes");
     }
 
     /// Runs one statement on the server, but not in this database.
-    pub(crate) async fn on_server(&self, sql: &str) {
+    pub async fn on_server(&self, sql: &str) {
         on_server(self.kind, sql).await.expect("it runs");
     }
 
     /// What the server calls it.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The file, of a SQLite database.
-    pub(crate) fn file(&self) -> Option<&PathBuf> {
+    pub fn file(&self) -> Option<&PathBuf> {
         match &self.location {
             Location::Sqlite(file) => Some(file),
             Location::Server(_) => None,

@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::timeout};
 
 /// A child process; killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     stdout: Output,
     stderr: Output,
@@ -20,12 +20,12 @@ pub(crate) struct Process {
 
 /// How a process ended, and all that it wrote.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// The exit code; `None` when a signal ended it.
-    pub(crate) code: Option<i32>,
-    pub(crate) signal: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// What came through a pipe so far; the sender is gone once the pipe is closed.
@@ -35,7 +35,7 @@ type Output = watch::Receiver<String>;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Process {
-    pub(crate) fn spawn(command: &mut Command) -> Self {
+    pub fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,7 +48,7 @@ impl Process {
     }
 
     /// The first line on stderr, past or to come, with `text` in it.
-    pub(crate) async fn tells(&self, text: &str) -> String {
+    pub async fn tells(&self, text: &str) -> String {
         self.wait_for(&self.stderr, text, |all| {
             let mut lines = complete(all);
             lines.find(|line| line.contains(text)).map(str::to_owned)
@@ -57,34 +57,34 @@ impl Process {
     }
 
     /// All of stdout, as soon as `text` is in it.
-    pub(crate) async fn prints(&self, text: &str) -> String {
+    pub async fn prints(&self, text: &str) -> String {
         self.wait_for(&self.stdout, text, |all| all.contains(text).then(|| all.to_owned())).await
     }
 
     /// What it has written to stdout so far.
-    pub(crate) fn stdout(&self) -> String {
+    pub fn stdout(&self) -> String {
         self.stdout.borrow().clone()
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends a signal, as `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("there is a kill");
         assert!(sent.success(), "no process {pid} to send {name} to");
     }
 
     /// SIGKILL: it gets to do nothing more.
-    pub(crate) async fn kill(mut self) -> Ended {
+    pub async fn kill(mut self) -> Ended {
         self.child.kill().expect("it is ours");
         self.ended().await
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) async fn ended(mut self) -> Ended {
+    pub async fn ended(mut self) -> Ended {
         let stdout = self.rest(&self.stdout).await;
         let stderr = self.rest(&self.stderr).await;
         // Both pipes are closed, so this is a matter of moments.
@@ -136,14 +136,14 @@ impl Drop for Process {
 impl Ended {
     /// Checks the exit code.
     #[track_caller]
-    pub(crate) fn with_code(self, code: i32) -> Self {
+    pub fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
 
     /// Checks that `text` is on stderr.
     #[track_caller]
-    pub(crate) fn telling(self, text: &str) -> Self {
+    pub fn telling(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "{text:?} is missing in {self:#?}");
         self
     }

@@ -24,13 +24,13 @@ use tonic::{
 
 /// Takes traces by OTLP, and keeps them.
 #[derive(Debug, Clone)]
-pub(crate) struct Collector {
-    pub(crate) address: SocketAddr,
+pub struct Collector {
+    pub address: SocketAddr,
     taken: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
 }
 
 impl Collector {
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let collector = Self { address: listener.local_addr().unwrap(), taken: Arc::default() };
         let server = Server::builder().add_service(TraceServiceServer::new(collector.clone()));
@@ -39,17 +39,17 @@ impl Collector {
     }
 
     /// What it is called by.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Everything that was taken.
-    pub(crate) fn taken(&self) -> Vec<ExportTraceServiceRequest> {
+    pub fn taken(&self) -> Vec<ExportTraceServiceRequest> {
         self.taken.lock().unwrap().clone()
     }
 
     /// The spans of it, in the order in which they ended.
-    pub(crate) fn spans(&self) -> Vec<Span> {
+    pub fn spans(&self) -> Vec<Span> {
         let resources = self.taken().into_iter().flat_map(|request| request.resource_spans);
         resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
     }
@@ -67,7 +67,7 @@ impl TraceService for Collector {
 }
 
 /// The text of this name among `attributes`.
-pub(crate) fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
+pub fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
     let found = attributes.iter().find(|attribute| attribute.key == name)?;
     match found.value.as_ref()?.value.as_ref()? {
         Value::StringValue(text) => Some(text),
@@ -76,7 +76,7 @@ pub(crate) fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'
 }
 
 /// What the listener for metrics answers to a request for `path`, head and all.
-pub(crate) async fn get(metrics: SocketAddr, path: &str) -> String {
+pub async fn get(metrics: SocketAddr, path: &str) -> String {
     let mut connection = TcpStream::connect(metrics).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: keystile\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();

@@ -1,0 +1,126 @@
+//! Many verifications in one call or stream, and the stream of changes.
+
+use std::time::Duration;
+
+use proto::{
+    Code, StreamVerifyRequest, StreamVerifyResponse, VerifyError, VerifyRequest, VerifyResponse,
+    audit_service_client::AuditServiceClient, stream_verify_response, verify_result,
+    verify_service_client::VerifyServiceClient,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Status, Streaming, transport::Channel};
+
+use super::{Answer, Bearer, Client, Server, channel, inner};
+
+/// For whatever must not take for ever: far beyond what it takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One of several answers.
+pub type Outcome = Result<VerifyResponse, VerifyError>;
+
+impl Server {
+    pub async fn batch(&self, requests: Vec<VerifyRequest>) -> Answer<Vec<Outcome>> {
+        let answer = inner(self.verifier().batch_verify(proto::BatchVerifyRequest { requests }).await)?;
+        Ok(answer.results.into_iter().map(outcome).collect())
+    }
+
+    /// A stream of the caller with this credential.
+    pub async fn talk_as(&self, api_key: &str) -> Answer<Talk> {
+        self.talk_on(channel(self.verify), api_key, None).await
+    }
+
+    /// A stream with that deadline.
+    pub async fn talk_for(&self, deadline: Duration) -> Talk {
+        self.talk_on(channel(self.verify), &self.root, Some(deadline)).await.unwrap()
+    }
+
+    pub async fn talk_on(&self, channel: Channel, api_key: &str, deadline: Option<Duration>) -> Answer<Talk> {
+        let (questions, receiver) = mpsc::channel(64);
+        let mut client: VerifyServiceClient<Client> =
+            VerifyServiceClient::with_interceptor(channel, Bearer::new(api_key));
+        let mut request = Request::new(ReceiverStream::new(receiver));
+        if let Some(deadline) = deadline {
+            request.set_timeout(deadline);
+        }
+        let answers = inner(client.stream_verify(request).await)?;
+        Ok(Talk { questions, answers })
+    }
+
+    pub async fn talk(&self) -> Talk {
+        self.talk_as(&self.root).await.unwrap()
+    }
+
+    /// The newest revision, once this node has come to it.
+    pub async fn caught_up(&self) -> i64 {
+        let head = self.revision().await;
+        let request = VerifyRequest { api_key: self.root.clone(), min_revision: head, ..Default::default() };
+        assert_eq!(self.ask(request).await.unwrap().code(), Code::Valid);
+        head
+    }
+
+    pub async fn watch_as(
+        &self,
+        api_key: &str,
+        request: proto::WatchAuditEventsRequest,
+    ) -> Answer<Streaming<proto::WatchAuditEventsResponse>> {
+        let mut client: AuditServiceClient<Client> =
+            AuditServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key));
+        inner(client.watch_audit_events(request).await)
+    }
+}
+
+pub fn outcome(result: proto::VerifyResult) -> Outcome {
+    match result.result.expect("it is one or the other") {
+        verify_result::Result::Decision(decision) => Ok(decision),
+        verify_result::Result::Error(error) => Err(error),
+    }
+}
+
+/// A stream, both ways.
+#[derive(Debug)]
+pub struct Talk {
+    pub questions: mpsc::Sender<StreamVerifyRequest>,
+    pub answers: Streaming<StreamVerifyResponse>,
+}
+
+impl Talk {
+    /// Whether an answer comes that is a decision; else why not.
+    pub async fn goes_on(&mut self) -> Result<(), Status> {
+        self.code("junk").await.map(|code| assert_eq!(code, Code::Malformed))
+    }
+
+    /// How it ends though nothing is asked.
+    pub async fn ends_by_itself(&mut self) -> Status {
+        let end = tokio::time::timeout(PATIENCE, self.next()).await.expect("it does not end");
+        end.expect_err("it is not an answer")
+    }
+
+    pub async fn send(&self, request: VerifyRequest) {
+        self.questions.send(StreamVerifyRequest { request: Some(request) }).await.unwrap();
+    }
+
+    pub async fn next(&mut self) -> Result<Option<Outcome>, Status> {
+        next(&mut self.answers).await
+    }
+
+    /// What is answered to one question.
+    pub async fn ask(&mut self, request: VerifyRequest) -> Result<Outcome, Status> {
+        self.send(request).await;
+        Ok(self.next().await?.expect("the stream goes on"))
+    }
+
+    pub async fn code(&mut self, api_key: &str) -> Result<Code, Status> {
+        let answer = self.ask(VerifyRequest { api_key: api_key.into(), ..Default::default() }).await?;
+        Ok(answer.expect("it is decided").code())
+    }
+}
+
+/// The next answer; `None` at the end.
+pub async fn next(answers: &mut Streaming<StreamVerifyResponse>) -> Result<Option<Outcome>, Status> {
+    let answer = answers.message().await?;
+    Ok(answer.map(|it| match it.result.expect("it is one or the other") {
+        stream_verify_response::Result::Decision(decision) => Ok(decision),
+        stream_verify_response::Result::Error(error) => Err(error),
+    }))
+}
