@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::Code;
+use testkit::http2::write_message;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Requests {
@@ -46,12 +47,12 @@ impl Requests {
             field(&mut inner, api_key.as_ref().as_bytes());
             let start = bytes.len();
             match form {
-                Form::Verify => message(&mut bytes, &inner),
+                Form::Verify => write_message(&mut bytes, &inner),
                 Form::Stream | Form::Batch(_) => field(&mut batch, &inner),
             }
             waiting += 1;
             if !matches!(form, Form::Batch(size) if waiting < size) && !batch.is_empty() {
-                message(&mut bytes, &batch);
+                write_message(&mut bytes, &batch);
                 batch.clear();
                 waiting = 0;
             }
@@ -135,13 +136,5 @@ pub(crate) fn mix(number: u64) -> u64 {
 fn field(out: &mut Vec<u8>, content: &[u8]) {
     prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, out);
     prost::encoding::encode_varint(u64::try_from(content.len()).expect("it fits"), out);
-    out.extend_from_slice(content);
-}
-
-/// `content` as a gRPC message, uncompressed.
-fn message(out: &mut Vec<u8>, content: &[u8]) {
-    out.push(0);
-    let length = u32::try_from(content.len()).expect("it is small");
-    out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(content);
 }

@@ -29,9 +29,6 @@ mod stop;
 mod strangers;
 mod told;
 mod warm;
-#[path = "../api/transport/wire.rs"]
-#[expect(dead_code, reason = "the tests of the transport take more of it")]
-mod wire;
 
 /// Long enough that only a server that hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,13 +1,13 @@
 //! What the log says of those who misbehave, and of failures by the hundred: one line, not one for each.
 
 use proto::GetProjectRequest;
-use testkit::database::{Database, Kind};
+use testkit::{
+    database::{Database, Kind},
+    http2::{CANCEL, Connection, END_HEADERS, HEADERS, PREFACE, RST_STREAM, frame, header_block},
+};
 use tonic::Code;
 
-use crate::{
-    home::Home,
-    wire::{CANCEL, Connection, END_HEADERS, HEADERS, PREFACE, RST_STREAM, frame, header_block},
-};
+use crate::home::Home;
 
 #[tokio::test]
 async fn strangers_leave_nothing_in_the_log() {

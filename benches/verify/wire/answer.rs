@@ -1,5 +1,7 @@
 //! Answers, taken from the frames that bring them: put together only where a frame's end cuts one in two.
 
+use testkit::http2::{PREFIX, message_length};
+
 /// What an answer looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -22,29 +24,27 @@ pub(super) struct Messages {
     partial: Vec<u8>,
 }
 
-const PREFIX: usize = 5;
-
 impl Messages {
     /// Takes what a frame brought, and shows every message that is complete by now.
     pub(super) fn take(&mut self, mut bytes: &[u8], mut on_message: impl FnMut(&[u8])) {
         if !self.partial.is_empty() {
             for step in [PREFIX, usize::MAX] {
-                let whole = length(&self.partial).map_or(step, |length| PREFIX + length);
+                let whole = message_length(&self.partial).map_or(step, |length| PREFIX + length);
                 let missing = whole.saturating_sub(self.partial.len()).min(bytes.len());
                 self.partial.extend_from_slice(&bytes[..missing]);
                 bytes = &bytes[missing..];
-                if length(&self.partial).is_none() {
+                if message_length(&self.partial).is_none() {
                     return;
                 }
             }
-            let whole = PREFIX + length(&self.partial).unwrap_or(0);
+            let whole = PREFIX + message_length(&self.partial).unwrap_or(0);
             if self.partial.len() < whole {
                 return;
             }
             on_message(&self.partial[PREFIX..]);
             self.partial.clear();
         }
-        while let Some(message) = length(bytes).and_then(|it| bytes.get(PREFIX..PREFIX + it)) {
+        while let Some(message) = message_length(bytes).and_then(|it| bytes.get(PREFIX..PREFIX + it)) {
             on_message(message);
             bytes = &bytes[PREFIX + message.len()..];
         }
@@ -54,12 +54,6 @@ impl Messages {
     pub(super) fn clear(&mut self) {
         self.partial.clear();
     }
-}
-
-fn length(bytes: &[u8]) -> Option<usize> {
-    let prefix: &[u8; PREFIX] = bytes.first_chunk()?;
-    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
-    usize::try_from(length).ok()
 }
 
 /// Counts the decisions of a message, each of which should have the code `expected`.

@@ -3,12 +3,21 @@
 use std::{io, net::SocketAddr};
 
 use bytes::{Buf, BytesMut};
+use testkit::http2::{
+    ACK, DATA, END_STREAM, GOAWAY, HEADERS, Head, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+    write_data, write_head, write_headers, write_settings, write_window_update,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use super::frame::{self, Head};
+use super::headers::header_blocks;
+
+/// The largest window that there is: the client never makes a server wait for it.
+pub(super) const WINDOW: u32 = (1 << 31) - 1;
+/// The windows that a connection and its streams begin with.
+const INITIAL_WINDOW: u32 = 65_535;
 
 /// What is called, and as whom.
 #[derive(Debug, Clone)]
@@ -53,13 +62,13 @@ impl Connection {
             socket,
             out: Vec::with_capacity(1 << 16),
             received: BytesMut::with_capacity(1 << 18),
-            send_window: 65_535,
+            send_window: i64::from(INITIAL_WINDOW),
             stream_window: 0,
             unacknowledged: 0,
             next_stream: 1,
-            blocks: frame::header_blocks(&authority, &path, &target.api_key),
+            blocks: header_blocks(&authority, &path, &target.api_key),
         };
-        frame::hello(&mut connection.out);
+        hello(&mut connection.out);
         // The windows are known with the server's first word.
         while connection.stream_window == 0 {
             connection.flush().await?;
@@ -74,12 +83,12 @@ impl Connection {
         let stream = self.next_stream;
         self.next_stream += 2;
         let block = if stream == 1 { &self.blocks.0 } else { &self.blocks.1 };
-        frame::headers(&mut self.out, block, stream);
+        write_headers(&mut self.out, block, stream);
         stream
     }
 
     pub(super) fn send(&mut self, body: &[u8], stream: u32, ends: bool) {
-        frame::data(&mut self.out, body, stream, ends);
+        write_data(&mut self.out, body, stream, ends);
         self.send_window -= i64::try_from(body.len()).expect("it fits");
     }
 
@@ -105,13 +114,13 @@ impl Connection {
     /// Goes through the frames that came in whole.
     pub(super) fn events(&mut self, mut on_event: impl FnMut(u32, Event<'_>)) -> io::Result<()> {
         while let Some(head) = Head::read(&self.received) {
-            let whole = frame::HEAD + head.length;
-            let Some(payload) = self.received.get(frame::HEAD..whole) else {
+            let whole = Head::SIZE + head.length;
+            let Some(payload) = self.received.get(Head::SIZE..whole) else {
                 break;
             };
-            let ends = head.flags & frame::END_STREAM != 0;
+            let ends = head.flags & END_STREAM != 0;
             match head.kind {
-                frame::DATA => {
+                DATA => {
                     let length = u32::try_from(head.length).expect("a frame is small");
                     self.unacknowledged += length;
                     on_event(head.stream, Event::Data(payload));
@@ -119,41 +128,50 @@ impl Connection {
                         on_event(head.stream, Event::End);
                     }
                 }
-                frame::HEADERS if ends => on_event(head.stream, Event::End),
-                frame::RST_STREAM => on_event(head.stream, Event::End),
-                frame::SETTINGS if head.flags & frame::ACK == 0 => {
+                HEADERS if ends => on_event(head.stream, Event::End),
+                RST_STREAM => on_event(head.stream, Event::End),
+                SETTINGS if head.flags & ACK == 0 => {
                     self.stream_window = initial_window(payload);
-                    frame::head(&mut self.out, 0, frame::SETTINGS, frame::ACK, 0);
+                    write_head(&mut self.out, 0, SETTINGS, ACK, 0);
                 }
-                frame::PING if head.flags & frame::ACK == 0 => {
-                    frame::head(&mut self.out, 8, frame::PING, frame::ACK, 0);
+                PING if head.flags & ACK == 0 => {
+                    write_head(&mut self.out, 8, PING, ACK, 0);
                     self.out.extend_from_slice(payload);
                 }
-                frame::WINDOW_UPDATE => {
-                    let more = i64::from(number(payload) & frame::WINDOW);
+                WINDOW_UPDATE => {
+                    let more = i64::from(number(payload) & WINDOW);
                     match head.stream {
                         0 => self.send_window += more,
                         stream => on_event(stream, Event::Room(more)),
                     }
                 }
-                frame::GOAWAY => return Err(io::Error::other("the server said goodbye")),
+                GOAWAY => return Err(io::Error::other("the server said goodbye")),
                 _ => {}
             }
             self.received.advance(whole);
         }
-        if self.unacknowledged > frame::WINDOW / 4 {
-            frame::window_update(&mut self.out, 0, self.unacknowledged);
+        if self.unacknowledged > WINDOW / 4 {
+            write_window_update(&mut self.out, 0, self.unacknowledged);
             self.unacknowledged = 0;
         }
         Ok(())
     }
 }
 
+/// What a client says first.
+fn hello(out: &mut Vec<u8>) {
+    const ENABLE_PUSH: u16 = 2;
+    const INITIAL_WINDOW_SIZE: u16 = 4;
+    out.extend_from_slice(PREFACE);
+    write_settings(out, &[(INITIAL_WINDOW_SIZE, WINDOW), (ENABLE_PUSH, 0)]);
+    write_window_update(out, 0, WINDOW - INITIAL_WINDOW);
+}
+
 fn initial_window(settings: &[u8]) -> i64 {
     settings
         .chunks_exact(6)
         .find(|setting| setting[..2] == [0, 4])
-        .map_or(65_535, |setting| i64::from(number(&setting[2..])))
+        .map_or(i64::from(INITIAL_WINDOW), |setting| i64::from(number(&setting[2..])))
 }
 
 fn number(bytes: &[u8]) -> u32 {

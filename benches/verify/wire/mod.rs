@@ -4,7 +4,7 @@
 mod answer;
 mod call;
 mod connection;
-mod frame;
+mod headers;
 mod probe;
 mod stream;
 

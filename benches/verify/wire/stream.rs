@@ -2,12 +2,14 @@
 
 use std::{io, rc::Rc};
 
+use testkit::http2::write_window_update;
+
 use crate::{load::Meter, requests::Requests};
 
 use super::{
     Connection, Shape,
     answer::{Messages, tally},
-    connection::Event,
+    connection::{Event, WINDOW},
 };
 
 #[derive(Debug)]
@@ -89,8 +91,8 @@ impl Flow {
         if ended {
             return Err(io::Error::other("the server ended the stream"));
         }
-        if *unacknowledged > super::frame::WINDOW / 4 {
-            super::frame::window_update(&mut self.connection.out, self.stream, *unacknowledged);
+        if *unacknowledged > WINDOW / 4 {
+            write_window_update(&mut self.connection.out, self.stream, *unacknowledged);
             *unacknowledged = 0;
         }
         Ok(taken)

@@ -3,6 +3,7 @@
 
 pub mod database;
 pub mod forge;
+pub mod http2;
 pub mod process;
 pub mod rpc;
 pub mod server;

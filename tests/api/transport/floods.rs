@@ -1,15 +1,15 @@
 //! Callers that send more than they mean.
 
-use testkit::server::Server;
-use tokio::io::AsyncWriteExt;
-
-use super::{
-    VERIFY, assert_others_are_served,
-    wire::{
+use testkit::{
+    http2::{
         CANCEL, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
         frame, header_block,
     },
+    server::Server,
 };
+use tokio::io::AsyncWriteExt;
+
+use super::{VERIFY, assert_others_are_served};
 
 /// Streams are numbered by odd numbers.
 fn stream(count: u32) -> u32 {

@@ -3,19 +3,17 @@
 use prost::Message;
 use proto::{Code, VerifyRequest, VerifyResponse};
 use testkit::{
+    http2::{
+        CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame,
+        header_block, message,
+    },
     rpc::{authorization, call},
     server::{Server, channel},
     status::reason,
 };
 use tonic::{Code as Grpc, metadata::MetadataMap};
 
-use super::{
-    VERIFY, assert_others_are_served,
-    wire::{
-        CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame,
-        header_block, message,
-    },
-};
+use super::{VERIFY, assert_others_are_served};
 
 const FOUR_MEBIBYTES: usize = 4 * 1024 * 1024;
 

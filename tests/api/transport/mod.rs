@@ -9,7 +9,6 @@ mod slow;
 mod stop;
 mod strangers;
 mod unread;
-mod wire;
 
 use std::time::Duration;
 

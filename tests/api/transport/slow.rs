@@ -2,16 +2,17 @@
 
 use prost::Message;
 use proto::{Code, VerifyRequest, VerifyResponse};
-use testkit::{server::Server, status::reason};
+use testkit::{
+    http2::{
+        Connection, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, header_block, message,
+    },
+    server::Server,
+    status::reason,
+};
 use tokio::net::TcpStream;
 use tonic::{Status, codegen::http};
 
-use super::{
-    VERIFY, assert_others_are_served,
-    wire::{
-        Connection, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, header_block, message,
-    },
-};
+use super::{VERIFY, assert_others_are_served};
 
 #[tokio::test]
 async fn a_body_that_comes_drop_by_drop_keeps_nobody_else_waiting() {

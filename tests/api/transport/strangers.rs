@@ -1,11 +1,11 @@
 //! Callers that speak something else.
 
-use testkit::server::Server;
-
-use super::{
-    assert_others_are_served,
-    wire::{Connection, DATA, END_HEADERS, HEADERS, PREFACE, SETTINGS, frame},
+use testkit::{
+    http2::{Connection, DATA, END_HEADERS, HEADERS, PREFACE, SETTINGS, frame},
+    server::Server,
 };
+
+use super::assert_others_are_served;
 
 #[tokio::test]
 async fn whoever_does_not_speak_http_2_is_hung_up_on() {

@@ -6,16 +6,14 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use prost::Message;
 use proto::{BatchVerifyRequest, CreateKeyRequest, CreateKeyResponse, Key, ListKeysRequest, VerifyRequest};
-use testkit::server::Server;
+use testkit::{
+    http2::{PREFIX, message},
+    server::Server,
+};
 use tokio::{net::TcpStream, time::timeout};
 use tonic::codegen::http::{Request, Response};
 
-use super::{
-    PATIENCE,
-    answers::large,
-    assert_others_are_served,
-    wire::{PREFIX, message},
-};
+use super::{PATIENCE, answers::large, assert_others_are_served};
 
 /// A connection whose answers begin to come and are not read on, for want of room on each stream.
 pub(super) async fn connect(listener: SocketAddr) -> SendRequest<Bytes> {
