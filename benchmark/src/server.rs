@@ -7,7 +7,7 @@ use std::{
     fs::File,
     io::Read,
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
     thread,
@@ -39,6 +39,9 @@ pub(crate) struct Server {
 
 /// The pepper of all servers, so that loaders can make keys that they accept.
 pub(crate) const PEPPER: &[u8] = b"a pepper that only benchmarks ever use";
+
+/// What is measured.
+pub(crate) static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
 
 /// Further variables of ours, from the command line.
 pub(crate) static WITH: OnceLock<Vec<(String, String)>> = OnceLock::new();
@@ -162,9 +165,9 @@ fn log(directory: &Path) -> String {
     fs::read_to_string(directory.join("log")).unwrap_or_default()
 }
 
-/// The executable that is measured, as it is shipped.
 fn keystile(subcommand: &str, directory: &TempDir) -> Fallible<Command> {
-    let mut command = command(Path::new(env!("CARGO_BIN_EXE_keystile")), directory)?;
+    let executable = EXECUTABLE.get().ok_or("the server is not built")?;
+    let mut command = command(executable, directory)?;
     command.arg(subcommand);
     Ok(command)
 }

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) with: Vec<String>,
     /// Where to write the figures as JSON
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/verify.json"))]
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/verify.json"))]
     pub(crate) json: PathBuf,
     /// Be the bare service: how the benchmark starts itself again
     #[arg(long, hide = true)]
@@ -33,7 +33,4 @@ pub(crate) struct Arguments {
     pub(crate) listen: SocketAddr,
     #[arg(long, hide = true, default_value = "answer")]
     pub(crate) answer: PathBuf,
-    /// What cargo says
-    #[arg(long, hide = true)]
-    bench: bool,
 }

@@ -1,10 +1,11 @@
-//! The benchmark of a Verify: `cargo bench --bench verify`, told of in `benches/README.md`.
+//! The benchmark of a Verify: `cargo run --release -p keystile-benchmark`; its README explains it.
 
 mod admin;
 mod arguments;
 mod bare;
 mod clock;
 mod database;
+mod executable;
 mod fixture;
 mod keys;
 mod load;
@@ -42,6 +43,8 @@ fn main() -> Fallible<()> {
     });
     let with = with.collect::<Fallible<_>>()?;
     server::WITH.get_or_init(|| with);
+    let executable = executable::build()?;
+    server::EXECUTABLE.get_or_init(|| executable);
     let plan = Plan::new(&arguments);
     let mut report = Report::new(arguments.quick);
     // One thread: whatever the client does not take is the server's.

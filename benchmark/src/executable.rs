@@ -1,0 +1,31 @@
+//! The server's executable: built as it is shipped, by itself and with the release profile.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::Fallible;
+
+/// Builds it if it is not current, and answers where it is.
+pub(crate) fn build() -> Fallible<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--locked", "--package", "keystile", "--bin", "keystile"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err("the server does not build".into());
+    }
+    let messages = String::from_utf8(output.stdout)?;
+    let executable = messages.lines().rev().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    Ok(executable.ok_or("cargo does not say where the executable is")?)
+}
