@@ -79,7 +79,7 @@ async fn fails(database: &Database, fault: Fault, made: bool) -> CommitError {
     proxy.arm(fault);
     let error = refused(&store, vec![Write::InsertKey(key(2))]).await;
     insert_keys(&store, [key(3)]).await;
-    is_another(database, &before).await;
+    is_another(database, &proxy, &before).await;
     assert_eq!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), made);
     is_whole(&store, if made { 4 } else { 3 }).await;
     store.close().await;
@@ -143,7 +143,8 @@ async fn a_constraint_that_fails_at_commit_is_known_not_to_have_happened() {
     let (database, store) = Database::migrated(Kind::Postgres).await;
     populate(&store).await;
     store.close().await;
-    let store = SqlStore::open(Options { max_connections: 1, ..database.options() }).await.unwrap();
+    let proxy = Proxy::start(&database).await;
+    let store = SqlStore::open(proxy.options(&database)).await.unwrap();
     insert_keys(&store, [key(1)]).await;
     let before = sessions(&database).await;
     at_commit(&database, "RAISE EXCEPTION 'no'").await;
@@ -151,7 +152,7 @@ async fn a_constraint_that_fails_at_commit_is_known_not_to_have_happened() {
     assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
     database.execute("DROP TRIGGER at_commit ON keys").await;
     insert_keys(&store, [key(3)]).await;
-    is_another(&database, &before).await;
+    is_another(&database, &proxy, &before).await;
     assert!(store.key(&acme(), key_id(2)).await.unwrap().is_none());
     is_whole(&store, 3).await;
     store.close().await;
@@ -274,14 +275,9 @@ pub(crate) async fn sessions(database: &Database) -> Vec<i64> {
     rows.iter().map(|row| row.try_get("", "id").unwrap()).collect()
 }
 
-/// Waits until the one connection is there in place of the one before.
-async fn is_another(database: &Database, before: &[i64]) {
-    for _ in 0..1000 {
-        let now = sessions(database).await;
-        if now.len() == 1 && !before.contains(&now[0]) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{before:?} are used again");
+/// Checks that the store closed the connection of `before`, and has another one.
+async fn is_another(database: &Database, proxy: &Proxy, before: &[i64]) {
+    timeout(PATIENCE, proxy.one_is_open()).await.expect("a connection is left behind");
+    let now = sessions(database).await;
+    assert!(now.iter().any(|session| !before.contains(session)), "{before:?} are used again");
 }

@@ -13,7 +13,7 @@ use testkit::database::{Database, Kind};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -44,6 +44,8 @@ pub(crate) struct Proxy {
 struct Shared {
     fault: Mutex<Option<Fault>>,
     happened: Notify,
+    /// How many connections are open.
+    open: watch::Sender<usize>,
     /// How many servers were lost so far.
     lost: AtomicUsize,
     /// Whether an order to break off a statement is held up on its way, for ever.
@@ -64,7 +66,12 @@ impl Proxy {
                 loop {
                     let (client, _) = listener.accept().await.unwrap();
                     let server = TcpStream::connect(&server).await.unwrap();
-                    connections.spawn(pass(client, server, shared.clone()));
+                    let shared = shared.clone();
+                    shared.open.send_modify(|open| *open += 1);
+                    connections.spawn(async move {
+                        pass(client, server, &shared).await;
+                        shared.open.send_modify(|open| *open -= 1);
+                    });
                 }
             }
         });
@@ -96,6 +103,11 @@ impl Proxy {
     /// From now on no order to break off a statement arrives; one that was given counts as happened.
     pub(crate) fn hold_orders(&self) {
         self.shared.holds_orders.store(true, SeqCst);
+    }
+
+    /// Resolves once a single connection is open.
+    pub(crate) async fn one_is_open(&self) {
+        self.shared.open.subscribe().wait_for(|open| *open == 1).await.unwrap();
     }
 
     /// Resolves once the fault has happened.
@@ -141,7 +153,7 @@ fn is_order(message: &[u8]) -> bool {
     text.contains("pg_cancel_backend") || text.contains("KILL QUERY")
 }
 
-async fn pass(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) {
+async fn pass(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
     let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     let lost = shared.lost.load(SeqCst);
     loop {
