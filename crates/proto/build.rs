@@ -7,7 +7,7 @@ use protox::{prost::Message, prost_reflect::prost_types::FileDescriptorSet};
 const PROTO: &str = "../../proto";
 const PACKAGE: &str = "keystile/v1";
 
-/// Messages that carry an API key: the library gives them a `Debug` that does not show it.
+/// Messages that contain an API key: `lib.rs` implements a `Debug` for them that does not print it.
 const SECRET: [&str; 6] = [
     ".keystile.v1.CreateKeyResponse",
     ".keystile.v1.CreateProjectResponse",

@@ -1,4 +1,4 @@
-//! The column types that mean the same on every database: text is compared byte by byte, times are exact.
+//! Column types that behave the same on every database: text is compared byte by byte, times are exact.
 
 use sea_orm_migration::{
     SchemaManager,
@@ -8,7 +8,7 @@ use sea_orm_migration::{
 
 pub(crate) struct Dialect {
     backend: DbBackend,
-    /// MySQL's name for "by code point, trailing spaces included".
+    /// The collation of MySQL or MariaDB that compares by code point, trailing spaces included.
     collation: &'static str,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn uuid(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).uuid().not_null().take()
 }
 
-/// A SHA-256 hash or the like.
+/// 32 bytes, such as a SHA-256 hash.
 pub(crate) fn hash(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).binary_len(32).not_null().take()
 }
@@ -88,7 +88,7 @@ pub(crate) fn primary_key(columns: &[&'static str]) -> IndexCreateStatement {
     key
 }
 
-/// `column` names a row of `other`, and goes with it.
+/// `column` refers to a row of `other`; when that row is deleted, so is this one.
 pub(crate) fn owned_by(
     name: &'static str,
     (table, column): (&'static str, &'static str),
@@ -102,7 +102,7 @@ pub(crate) fn owned_by(
         .take()
 }
 
-/// Creates the index unless it is there.
+/// Creates the index unless it exists.
 pub(crate) async fn index(
     manager: &SchemaManager<'_>,
     table: &'static str,

@@ -1,7 +1,7 @@
 //! The database schema, as ordered migrations.
 //!
-//! A migration may be cut off half-way where a database commits every statement that changes the schema
-//! (MySQL does), so each step is one that can be repeated.
+//! MySQL commits every statement that changes the schema, so a migration may be interrupted halfway. Each step can
+//! therefore be repeated.
 
 mod dialect;
 mod m0001_foundation;
@@ -17,7 +17,7 @@ pub use sea_orm_migration::{MigratorTrait as Migrate, SchemaManager};
 pub struct Migrator;
 
 impl Migrator {
-    /// Where applied migrations are written down.
+    /// The table of applied migrations.
     pub const TABLE: &'static str = "seaql_migrations";
 
     /// The names of the migrations that this binary knows, oldest first.

@@ -1,6 +1,6 @@
-//! Drops an index that every use of a key had to move in, and that nothing but a warm start reads.
+//! Drops an index that every use of a key updated, although only the preload of the cache read it.
 //!
-//! A warm start finds the keys used last in the index that lists them by project, from end to end but once.
+//! The preload scans the index by project and last use instead, once per start.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,6 +1,6 @@
-//! Accounts are told apart from later ones of the same id, and deletions go on after their answer.
+//! Adds generations, which distinguish accounts of the same id, and removals, which continue after their response.
 //!
-//! Rows from before have the generation 0. Deleted keys that are older than their account belonged to an earlier one.
+//! Existing rows get generation 0. A deleted key that is older than its account belonged to an earlier account.
 
 use sea_orm_migration::prelude::*;
 
@@ -41,7 +41,7 @@ async fn column(
     manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await
 }
 
-/// Keys that an account left behind when it was deleted do not pass to one that came later.
+/// Deleted keys of an earlier account must not belong to a later account of the same id.
 async fn orphan(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let of_key = |column: &'static str| Expr::col(("keys", column));
     let of_account = |column: &'static str| Expr::col(("service_accounts", column));
@@ -62,7 +62,7 @@ async fn orphan(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.execute(update).await
 }
 
-/// Deleted projects and accounts whose keys are still to follow; one of a project names no account.
+/// Deleted projects and accounts whose keys are still to be removed. The removal of a project names no account.
 async fn removals(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let dialect = Dialect::of(manager).await?;
     let table = dialect
@@ -81,7 +81,7 @@ async fn removals(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_table(table).await
 }
 
-/// The index that counts are read from has the purge time as well: a key is gone from then on.
+/// Adds the purge time to the index of counts: a key no longer counts from its purge time on.
 async fn states(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = ["project_id", "lifecycle", "expire_time", "purge_time", "id"];
     index(manager, "keys", "keys_by_state", &columns).await?;

@@ -1,4 +1,4 @@
-//! What each pepper is known by, so that another one under its version is noticed.
+//! Adds a check value for each pepper, so that another pepper under the same version is detected.
 
 use sea_orm_migration::prelude::*;
 

@@ -88,9 +88,9 @@ pub(super) fn sqlx_tell(error: &SqlxError) -> String {
     };
     let code = answer.code().unwrap_or_default();
     match answer_kind(answer.as_ref()) {
-        Kind::Duplicate => format!("a row of this key is there already ({code})"),
+        Kind::Duplicate => format!("a row with this key already exists ({code})"),
         Kind::Broken if quotes_values(answer.as_ref(), &code) => {
-            format!("a value was refused ({code})")
+            format!("the database rejected a value ({code})")
         }
         _ => format!("{} ({code})", answer.message()),
     }

@@ -106,7 +106,7 @@ pub(super) async fn lately_used(db: &DatabaseConnection, most: u64) -> Result<Ve
         .all(db)
         .await
         .map_err(failed)?;
-    let broken = |_| StoreError::Broken("a key has an id that is none".into());
+    let broken = |_| StoreError::Broken("the id of a key is invalid".into());
     ids.into_iter().map(|id| KeyId::from_uuid(id).map_err(broken)).collect()
 }
 

@@ -65,7 +65,7 @@ impl Queue {
         match entered {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) => Err(StoreError::Unavailable("it is closed".into())),
-            Err(_) => Err(self.refusal(format!("none of them ended within {:?}", self.patience))),
+            Err(_) => Err(self.refusal(format!("none ended within {:?}", self.patience))),
         }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Waiting<'a> {
         let before = queue.waiting.fetch_add(1, Relaxed);
         let waiting = Self(queue);
         if before >= queue.most {
-            return Err(queue.refusal(format!("{} wait already", queue.most)));
+            return Err(queue.refusal(format!("{} are waiting already", queue.most)));
         }
         Ok(waiting)
     }
@@ -127,7 +127,9 @@ mod tests {
         for one in &mut waiting {
             assert!(futures_util::poll!(one).is_pending());
         }
-        assert!(matches!(queue.enter().await, Err(StoreError::Overloaded(why)) if why.contains("2 wait")));
+        assert!(
+            matches!(queue.enter().await, Err(StoreError::Overloaded(why)) if why.contains("2 are waiting"))
+        );
         let [first, second] = waiting;
         drop(second);
         let mut third = Box::pin(queue.enter());

@@ -8,30 +8,30 @@ use crate::ports::StoreError;
 pub enum Error {
     #[error("the request has invalid fields")]
     Invalid(Vec<FieldFault>),
-    #[error("the page token belongs to another listing, or was changed")]
+    #[error("page_token was issued for another request, or was changed")]
     InvalidPageToken,
     #[error("{field} is not available yet")]
     NotYetAvailable { field: String },
     #[error("{resource} does not exist")]
     NotFound { resource: String },
-    #[error("{resource} exists already")]
+    #[error("{resource} already exists")]
     AlreadyExists { resource: String },
-    #[error("the request id {request_id:?} was used for another request")]
+    #[error("request_id {request_id:?} was used for a request with other content")]
     RequestIdReused { request_id: String },
     #[error("{resource} has changed: its etag is now {etag}")]
     EtagMismatch { resource: String, etag: String },
-    #[error("{resource} keeps changing; try again")]
+    #[error("{resource} was changed at the same time; try again")]
     Conflict { resource: String },
     #[error("{resource}: {why}")]
     Forbidden { resource: String, why: Forbidden },
     #[error("{resource} is in use by {used_by}")]
     InUse { resource: String, used_by: &'static str },
-    #[error("{resource}, which owns the key, is gone")]
+    #[error("the key's service account {resource} was deleted")]
     OwnerGone { resource: String },
-    #[error("{resource} is being deleted with all that it owned; its id is free when that is done")]
+    #[error("{resource} is still being deleted; its id is available when that is done")]
     DeletionUnderWay { resource: String },
     #[error(
-        "whether {resource} was changed is not known: read it, or send the request again with the request_id that it had"
+        "the outcome of the change of {resource} is unknown: read it, or repeat the request with the same request_id"
     )]
     OutcomeUnknown {
         resource: String,
@@ -40,12 +40,12 @@ pub enum Error {
         /// For the log.
         why: String,
     },
-    #[error("this node is at revision {revision}, before {min_revision}")]
+    #[error("this node is at revision {revision} and did not reach {min_revision} in time")]
     RevisionNotReached { min_revision: Revision, revision: Revision },
-    #[error("revision {revision} is ahead of the change log, which ends with {head}")]
+    #[error("revision {revision} is beyond the end of the change log ({head})")]
     RevisionAhead { revision: Revision, head: Revision },
     #[error(
-        "the database lost changes: the change log, which ends with {head}, is not the one that was followed to {revision}"
+        "the database lost changes: the change log, which now ends with {head}, is not the one that was followed to {revision}"
     )]
     LogReplaced { revision: Revision, head: Revision },
     #[error(transparent)]

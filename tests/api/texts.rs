@@ -94,11 +94,11 @@ async fn what_cannot_be_seen_is_refused_by_code_and_place() {
     let server = server().await;
     for field in NAMES {
         for (text, told) in [
-            ("ab\u{202e}c", "must have no invisible characters: U+202E is at character 3"),
-            ("\u{200b}", "must have no invisible characters: U+200B is at character 1"),
-            ("ü\u{200d}", "must have no invisible characters: U+200D is at character 2"),
-            ("a\u{2066}b\u{2069}", "must have no invisible characters: U+2066 is at character 2"),
-            ("a\u{7}", "must have no control characters: U+0007 is at character 2"),
+            ("ab\u{202e}c", "must not contain invisible characters: character 3 is U+202E"),
+            ("\u{200b}", "must not contain invisible characters: character 1 is U+200B"),
+            ("ü\u{200d}", "must not contain invisible characters: character 2 is U+200D"),
+            ("a\u{2066}b\u{2069}", "must not contain invisible characters: character 2 is U+2066"),
+            ("a\u{7}", "must not contain control characters: character 2 is U+0007"),
         ] {
             let status = write(&server, field, text).await.unwrap_err();
             assert_invalid(&status, &[field]);
@@ -170,7 +170,7 @@ async fn an_api_key_is_refused_wherever_it_is_pasted_and_not_repeated() {
         for text in [api_key.clone(), format!("the:{api_key}:one"), api_key[..api_key.len() - 6].to_owned()] {
             let status = write(&server, field, &text).await.unwrap_err();
             assert_invalid(&status, &[field]);
-            assert!(status.message().contains("holds an API key"), "{}", status.message());
+            assert!(status.message().contains("must not contain an API key"), "{}", status.message());
             assert!(!format!("{status:?}").contains(secret), "{field}");
         }
         if field != "key.tags[0]" {
@@ -180,7 +180,7 @@ async fn an_api_key_is_refused_wherever_it_is_pasted_and_not_repeated() {
     let name = Key { metadata: [(api_key.clone(), String::new())].into(), ..Default::default() };
     let status = server.refused(server.create(creation(name))).await;
     assert_invalid(&status, &["key.metadata"]);
-    assert!(status.message().contains("holds an API key"), "{}", status.message());
+    assert!(status.message().contains("must not contain an API key"), "{}", status.message());
     assert!(!format!("{status:?}").contains(secret));
     let question = VerifyRequest { customer: api_key.clone(), ..verify(&api_key) };
     let status = server.ask(question).await.unwrap_err();

@@ -11,7 +11,7 @@ use super::{
 
 pub type Hash = [u8; 32];
 
-/// What comes before the first event.
+/// The previous hash of the first event.
 pub const GENESIS: Hash = [0; 32];
 
 /// Who made a change.
@@ -19,7 +19,7 @@ pub const GENESIS: Hash = [0; 32];
 pub enum Actor {
     /// A caller, by the account and key of the system project that it authenticated with.
     Caller { service_account: ServiceAccountId, key: KeyId },
-    /// Keystile itself: at first start, from its command line, or in housekeeping.
+    /// Keystile itself: at the first start, by a command, or in housekeeping.
     Keystile,
 }
 
@@ -32,7 +32,7 @@ impl Actor {
     }
 }
 
-/// A change that is about to be made; its revision is given when it is.
+/// A change that is about to be made. Its commit gives it a revision.
 #[derive(Debug, Clone)]
 pub struct Change {
     pub time: Timestamp,
@@ -40,7 +40,7 @@ pub struct Change {
     pub actor: Actor,
     /// Collection and verb, as in `keys.create`.
     pub action: &'static str,
-    /// The name of what changed.
+    /// The name of the changed resource.
     pub target: String,
     pub request_id: String,
     /// The address that the caller connected from; empty for Keystile itself.
@@ -49,7 +49,7 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-/// A change in its place in the log, with everything as text, exactly as it is hashed.
+/// A change with its position in the log, in the form in which it is hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub revision: Revision,
@@ -62,14 +62,14 @@ pub struct Event {
     pub target: String,
     pub request_id: String,
     pub peer: String,
-    /// JSON; empty when there was nothing before.
+    /// JSON; empty if the resource did not exist.
     pub before: String,
     pub after: String,
     pub previous_hash: Hash,
     pub hash: Hash,
 }
 
-/// The newest event's place and hash.
+/// The revision and hash of the newest event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     pub revision: Revision,
@@ -138,9 +138,9 @@ impl Event {
         if self.revision != previous.revision + 1 {
             Some(Fault { revision: previous.revision + 1, problem: "the event is missing" })
         } else if self.previous_hash != previous.hash {
-            Some(Fault { revision: self.revision, problem: "it does not follow from the event before it" })
+            Some(Fault { revision: self.revision, problem: "it does not follow from the previous event" })
         } else if self.hash != self.hash_of_content() {
-            Some(Fault { revision: self.revision, problem: "its content is not what was hashed" })
+            Some(Fault { revision: self.revision, problem: "its hash does not match its content" })
         } else {
             None
         }

@@ -52,15 +52,15 @@ impl Code {
     pub fn message(self) -> &'static str {
         match self {
             Self::Valid => "the API key is valid",
-            Self::Malformed => "the text is no API key: it is damaged, cut off or mistyped",
+            Self::Malformed => "the text is not an API key: it is mistyped, truncated or damaged",
             Self::NotFound => "no such API key",
             Self::Revoked => "the key is revoked",
             Self::Disabled => "the key is disabled",
             Self::Expired => "the key is expired",
             Self::OwnerDisabled => "the key's service account is disabled",
             Self::WrongEnvironment => "the key belongs to another environment",
-            Self::IpNotAllowed => "the key may not be used from this address",
-            Self::WrongCustomer => "the key does not work for this customer",
+            Self::IpNotAllowed => "the key is not valid from this address",
+            Self::WrongCustomer => "the key is not valid for this customer",
         }
     }
 }

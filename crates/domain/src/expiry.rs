@@ -1,4 +1,4 @@
-//! When a key ends, as whoever makes it says so.
+//! When a key expires, as a request says it.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub enum Expiry {
 impl Expiry {
     const FARTHEST: Duration = Duration::from_secs(3653 * DAY.as_secs());
 
-    /// Whether it names the end that a key has, `None` for never; a span of time names none.
+    /// Whether it names `end`, which is `None` for never. A duration names none, because it depends on the time.
     pub fn is(self, end: Option<Timestamp>) -> bool {
         match self {
             Self::Never => end.is_none(),
@@ -26,7 +26,7 @@ impl Expiry {
         }
     }
 
-    /// The instant, which must lie ahead, and at most ten years.
+    /// The instant, which must be in the future, and at most ten years ahead.
     pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
         let end = match self {
             Self::Never => return Ok(None),
@@ -34,10 +34,10 @@ impl Expiry {
             Self::In(span) => now.after(span),
         };
         if end <= now {
-            return Err(Invalid::new("must lie in the future"));
+            return Err(Invalid::new("must be in the future"));
         }
         if end > now.after(Self::FARTHEST) {
-            return Err(Invalid::new("must lie at most ten years ahead"));
+            return Err(Invalid::new("must be at most ten years ahead"));
         }
         Ok(Some(end))
     }

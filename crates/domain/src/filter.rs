@@ -1,6 +1,6 @@
 //! The filter language of listings, after AIP-160: comparisons under AND, OR, NOT and parentheses.
 //!
-//! Names and values are words or quoted strings; OR binds tighter than AND, as AIP-160 has it.
+//! Names and values are words or quoted strings. OR binds tighter than AND, as in AIP-160.
 
 use std::fmt;
 
@@ -52,13 +52,13 @@ impl fmt::Display for FilterError {
     }
 }
 
-/// What ends a word as white space and parentheses do.
+/// Characters that end a word, in addition to whitespace and parentheses.
 const SIGNS: &str = "\"'=!<>:,";
 
 pub const LONGEST: usize = 2000;
 const DEEPEST: usize = 20;
 
-/// How many tests a filter may have. A database plans longer for each, and more than linearly so.
+/// How many tests a filter may have: a database's planning time grows faster than their number.
 pub const MOST_TESTS: usize = 50;
 
 /// What a test costs.
@@ -69,7 +69,7 @@ pub trait Weighed {
     }
 }
 
-/// Reads `text`; `test` gives each comparison its meaning, or says what is wrong with it.
+/// Parses `text`. `test` turns each comparison into a filter, or says what is wrong with it.
 pub fn parse<T: Weighed>(
     text: &str,
     test: impl Fn(Comparison<'_>) -> Result<Filter<T>, String>,
@@ -85,7 +85,7 @@ pub fn parse<T: Weighed>(
     let filter = parser.all()?;
     match parser.peek() {
         None => Ok(filter),
-        Some(_) => Err(parser.error(parser.at, "expected AND, OR or the end")),
+        Some(_) => Err(parser.error(parser.at, "expected AND, OR or the end of the filter")),
     }
 }
 
@@ -152,8 +152,9 @@ impl<'a, T: Weighed, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<
         })?;
         self.weight += weight(&filter);
         if self.weight > MOST_TESTS {
-            let message =
-                format!("the filter has more than {MOST_TESTS} comparisons, each word of a text counted");
+            let message = format!(
+                "the filter has more than {MOST_TESTS} comparisons; each word of a text counts as one"
+            );
             return Err(self.error(start, &message));
         }
         Ok(filter)
@@ -202,18 +203,18 @@ impl<'a, T: Weighed, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<
                 _ => value.push(character),
             }
         }
-        Err(self.error(start, "the quoted text does not end"))
+        Err(self.error(start, "the closing quote is missing"))
     }
 
-    /// A value that has `sign` in it, as times and many tags do, and has no quotes.
+    /// The error for a value without quotes that contains `sign`, as times and many tags do.
     fn unquoted(&self, start: usize, sign: char) -> FilterError {
         let rest = &self.text[start..];
         let end = rest.find(|next: char| next.is_whitespace() || "()".contains(next));
         let value = &rest[..end.unwrap_or(rest.len())];
-        self.error(start, &format!("a value with {sign} in it needs quotes: write {value:?}"))
+        self.error(start, &format!("a value that contains {sign} needs quotes: write {value:?}"))
     }
 
-    /// The next character that is no white space.
+    /// The next character that is not whitespace.
     fn peek(&mut self) -> Option<char> {
         let rest = &self.text[self.at..];
         let trimmed = rest.trim_start();

@@ -1,4 +1,4 @@
-//! Identifiers of keys, projects, service accounts and environments.
+//! Ids of keys, projects, service accounts and environments.
 
 use std::{fmt, str::FromStr};
 
@@ -41,14 +41,14 @@ impl KeyId {
 impl FromStr for KeyId {
     type Err = Invalid;
 
-    /// Takes base62 or the hyphenated form of a UUID.
+    /// Accepts base62, or the hyphenated form of a UUID.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text.len() {
             base62::WIDTH_128 => Self::from_base62(text.as_bytes()),
             36 => Uuid::try_parse(text).ok().and_then(|uuid| Self::from_uuid(uuid).ok()),
             _ => None,
         }
-        .ok_or_else(|| Invalid::new("must be a UUIDv7, as 22 characters of base62 or hyphenated"))
+        .ok_or_else(|| Invalid::new("must be a UUIDv7, written as 22 base62 characters or with hyphens"))
     }
 }
 
@@ -80,7 +80,7 @@ macro_rules! checked_string {
 }
 pub(super) use checked_string;
 
-/// A string type whose values are what `read`, which may fail, makes of `text`.
+/// A string type whose values are the results of `read`, which may fail, for `text`.
 macro_rules! read_string {
     ($(#[$doc:meta])* $name:ident, $text:ident => $read:expr) => {
         $(#[$doc])*
@@ -125,7 +125,7 @@ checked_string! {
 }
 
 impl ProjectId {
-    /// The built-in project, whose keys are the credentials of Keystile's own callers.
+    /// The built-in project, whose API keys are the credentials of Keystile's own callers.
     pub fn system() -> Self {
         Self("system".into())
     }

@@ -1,4 +1,4 @@
-//! What a key carries for others to use: tags, metadata, customers.
+//! What a key carries for its users: tags, metadata, customers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{
 };
 
 checked_string! {
-    /// A word to find keys by.
+    /// A word by which keys are found.
     Tag, tag
 }
 read_string! {
@@ -18,13 +18,13 @@ read_string! {
 }
 
 impl Customer {
-    /// As it was stored, however strict the rules for new ones are; in normal form C, as verifications ask for it.
+    /// As it was stored, even if the rules for new ones are stricter; in normal form C, in which verifications compare it.
     pub fn from_stored(text: &str) -> Self {
         Self(normal(text).into())
     }
 }
 
-/// Text by name, handed back with every verification of the key, byte for byte.
+/// Text by name, returned byte for byte by every verification of the key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<String, String>);
 
@@ -33,7 +33,7 @@ impl Metadata {
     const MOST_BYTES: usize = 8 * 1024;
     const MOST_VALUE_BYTES: usize = 1024;
 
-    /// As they were stored, however strict the rules for new ones are.
+    /// As they were stored, even if the rules for new ones are stricter.
     pub fn from_stored(entries: BTreeMap<String, String>) -> Self {
         Self(entries)
     }
@@ -53,23 +53,23 @@ impl TryFrom<BTreeMap<String, String>> for Metadata {
         for (key, value) in &entries {
             without_api_key(key)?;
             if !shaped(key, 64, name_byte, name_byte) {
-                return Err(Invalid::new("has a name that is not 1 to 64 of letters, digits and . _ / -"));
+                return Err(Invalid::new("must have names of 1 to 64 letters, digits and . _ / -"));
             }
             if value.len() > Self::MOST_VALUE_BYTES {
                 return Err(Invalid::new(format!(
-                    "has a value of more than {} bytes under {key:?}",
+                    "has a value of more than {} bytes for {key:?}",
                     Self::MOST_VALUE_BYTES
                 )));
             }
             if value.chars().any(char::is_control) {
-                return Err(Invalid::new(format!("has a control character under {key:?}")));
+                return Err(Invalid::new(format!("has a control character in the value of {key:?}")));
             }
-            without_api_key(value).map_err(|why| Invalid::new(format!("{why} (under {key:?})")))?;
+            without_api_key(value).map_err(|why| Invalid::new(format!("{why} (in the value of {key:?})")))?;
         }
         let bytes: usize = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > Self::MOST_BYTES {
             return Err(Invalid::new(format!(
-                "must be at most {} bytes together, and is {bytes}",
+                "must be at most {} bytes in total, but has {bytes}",
                 Self::MOST_BYTES
             )));
         }
@@ -87,13 +87,13 @@ fn tag(text: &str) -> Result<(), Invalid> {
     if shaped(text, 64, byte, byte) {
         return Ok(());
     }
-    Err(Invalid::new("must be 1 to 64 of letters, digits and . _ : / -"))
+    Err(Invalid::new("must be 1 to 64 letters, digits and . _ : / -"))
 }
 
 fn customer(text: &str) -> Result<Box<str>, Invalid> {
     let text = written(text, 128)?;
     if text.is_empty() || text.contains(char::is_whitespace) {
-        return Err(Invalid::new("must be 1 to 128 characters without white space"));
+        return Err(Invalid::new("must be 1 to 128 characters without whitespace"));
     }
     Ok(text)
 }

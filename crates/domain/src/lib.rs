@@ -30,18 +30,18 @@ use std::{borrow::Cow, fmt};
 /// The position of a change in the one total order of changes; 0 is before the first.
 pub type Revision = i64;
 
-/// What a caller sends back to say which state of a resource it means; opaque to it.
+/// The etag of a resource at `revision`. A caller sends it back to name that state; it is opaque to callers.
 pub fn etag(revision: Revision) -> String {
     format!("\"{revision:x}\"")
 }
 
-/// Whether `text`, which a caller sent back, means the state at `revision`. Its quotes may be missing: shells eat them.
+/// Whether `text` is the etag of `revision`. The quotes may be missing, because shells remove them.
 pub fn is_etag(text: &str, revision: Revision) -> bool {
     let etag = etag(revision);
     text == etag || text == etag.trim_matches('"')
 }
 
-/// Why a value was refused, in words for whoever sent it; the field's name is added where it is known.
+/// Why a value is invalid, as text that follows the name of its field, such as "must not be negative".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid(Cow<'static, str>);
 

@@ -1,4 +1,4 @@
-//! What listings can be filtered and ordered by, read from the words that a caller uses.
+//! The filters and orders of listings, parsed from a caller's text.
 
 use super::{
     Invalid, Revision,
@@ -12,7 +12,7 @@ use super::{
     time::Timestamp,
 };
 
-/// `<`, `=` or the like, between a column and a value.
+/// A comparison of a column with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
     Equal,
@@ -28,7 +28,7 @@ pub enum KeyTest {
     Environment(EnvironmentId),
     ServiceAccount(ServiceAccountName),
     DisplayName(String),
-    /// For each of these, which are in lower case, a word of the display name begins with it; there is one at least.
+    /// Each of these begins a word of the display name. They are in lower case; there is at least one.
     NameWords(Vec<String>),
     Tag(Tag),
     Time(KeyTime, Relation, Timestamp),
@@ -92,7 +92,7 @@ pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
         "display_name" if it.operator == Operator::Has => name_words(it.value),
         "display_name" => equal(it, KeyTest::DisplayName(text::normal(it.value).into())),
         "tags" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Tag(read(it.value)?))),
-        "tags" => Err("tags are compared with : alone".into()),
+        "tags" => Err("tags supports only :".into()),
         "create_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Create, by, time)),
         "update_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Update, by, time)),
         "expire_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Expire, by, time)),
@@ -110,7 +110,7 @@ pub fn account_filter(text: &str) -> Result<Filter<AccountTest>, FilterError> {
         "state" => match it.value {
             "DISABLED" => equal(it, AccountTest::Disabled),
             "ACTIVE" => Ok(Filter::Not(Box::new(equal(it, AccountTest::Disabled)?))),
-            _ => Err("the state is ACTIVE or DISABLED".into()),
+            _ => Err("state must be ACTIVE or DISABLED".into()),
         },
         "display_name" => equal(it, AccountTest::DisplayName(text::normal(it.value).into())),
         "external_id" => equal(it, AccountTest::ExternalId(text::normal(it.value).into())),
@@ -124,7 +124,7 @@ pub fn event_filter(text: &str) -> Result<Filter<EventTest>, FilterError> {
         "actor" => {
             let name: ServiceAccountName = read(it.value)?;
             if !name.project.is_system() {
-                return Err("an actor is a service account of projects/system".into());
+                return Err("actor must be a service account of projects/system".into());
             }
             equal(it, EventTest::Actor(name))
         }
@@ -152,7 +152,7 @@ pub fn account_order(text: &str) -> Result<Order<AccountOrder>, Invalid> {
     order(text, &[("create_time", AccountOrder::CreateTime), ("display_name", AccountOrder::DisplayName)])
 }
 
-/// Events are ordered by revision alone, the newest first unless asked otherwise.
+/// Events are ordered only by revision, the newest first by default.
 pub fn event_order(text: &str) -> Result<Order<()>, Invalid> {
     order(if text.is_empty() { "revision desc" } else { text }, &[("revision", ())])
 }
@@ -173,7 +173,7 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
         .map(|((_, by), descending)| Order { by: *by, descending })
         .ok_or_else(|| {
             let known: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-            Invalid::new(format!("must be one of {}, and may end in \" desc\"", known.join(", ")))
+            Invalid::new(format!("must be one of {}, optionally followed by \" desc\"", known.join(", ")))
         })
 }
 
@@ -181,7 +181,7 @@ fn order<K: Copy>(text: &str, fields: &[(&'static str, K)]) -> Result<Order<K>, 
 fn name_words(text: &str) -> Result<Filter<KeyTest>, String> {
     let words: Vec<_> = text::words(&text::normal(text)).collect();
     if words.is_empty() {
-        Err(format!("{text:?} has no letter or digit to look for"))
+        Err(format!("{text:?} contains no letter or digit"))
     } else {
         Ok(Filter::Test(KeyTest::NameWords(words)))
     }
@@ -191,7 +191,7 @@ fn equal<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
     match comparison.operator {
         Operator::Equal => Ok(Filter::Test(test)),
         Operator::NotEqual => Ok(Filter::Not(Box::new(Filter::Test(test)))),
-        _ => Err(format!("{} is compared with = or != alone", comparison.field)),
+        _ => Err(format!("{} supports only = and !=", comparison.field)),
     }
 }
 
@@ -210,7 +210,7 @@ where
         Operator::LessOrEqual => Relation::LessOrEqual,
         Operator::Greater => Relation::Greater,
         Operator::GreaterOrEqual => Relation::GreaterOrEqual,
-        Operator::Has => return Err(format!("{} cannot be compared with :", comparison.field)),
+        Operator::Has => return Err(format!("{} does not support :", comparison.field)),
     };
     Ok(Filter::Test(test(relation, value)))
 }

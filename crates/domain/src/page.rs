@@ -1,20 +1,20 @@
-//! Pages of a listing: where one ends, written as an opaque token that carries no authority.
+//! Pages of a listing. The end of a page is an opaque token that grants no authority.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// How much of a listing to read, and from where on.
+/// Which part of a listing to read.
 #[derive(Debug, Clone)]
 pub struct Page<K> {
     pub size: u64,
     pub order: Order<K>,
-    /// The last row of the page before.
+    /// The last row of the previous page.
     pub after: Option<Cursor>,
 }
 
 impl<K> Page<K> {
-    /// With one row more, which tells whether another page follows.
+    /// With one more row, which shows whether another page follows.
     #[must_use]
     pub fn and_one(mut self) -> Self {
         self.size += 1;
@@ -43,7 +43,7 @@ pub enum SortValue {
     Text(String),
 }
 
-/// What tells rows of equal sort value apart.
+/// The tie-breaker between rows of equal sort value.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Id {
     #[serde(rename = "u")]
@@ -98,7 +98,7 @@ impl Cursor {
 
 const SEAL: usize = 8;
 
-/// Finds mistakes, not forgers: whoever forges a token sees no row that a filter would not show.
+/// Detects mistakes, not forgery: a forged token shows no row that a filter would not show.
 fn seal(listing: &str, cursor: &[u8]) -> [u8; SEAL] {
     let digest: [u8; 32] =
         Sha256::new().chain_update(listing).chain_update([0]).chain_update(cursor).finalize().into();

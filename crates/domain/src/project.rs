@@ -45,9 +45,7 @@ impl Prefix {
     /// For a tenant's project: any but the system project's, which people and secret scanners know it by.
     pub fn for_tenant(self) -> Result<Self, Invalid> {
         if self == Self::system() {
-            return Err(Invalid::new(format!(
-                "must not be {self}: the API keys of projects/system begin so"
-            )));
+            return Err(Invalid::new(format!("must not be {self}, which is reserved for projects/system")));
         }
         Ok(self)
     }
@@ -94,14 +92,14 @@ impl TryFrom<Vec<Environment>> for Environments {
 
     fn try_from(list: Vec<Environment>) -> Result<Self, Invalid> {
         if list.is_empty() || list.len() > Self::MOST {
-            return Err(Invalid::new(format!("must be 1 to {} environments", Self::MOST)));
+            return Err(Invalid::new(format!("must have 1 to {} entries", Self::MOST)));
         }
         for (at, environment) in list.iter().enumerate() {
             if list[..at].iter().any(|other| other.id == environment.id) {
-                return Err(Invalid::new(format!("has the id {} twice", environment.id)));
+                return Err(Invalid::new(format!("contains the id {} twice", environment.id)));
             }
             if list[..at].iter().any(|other| other.tag == environment.tag) {
-                return Err(Invalid::new(format!("has the tag {} twice", environment.tag)));
+                return Err(Invalid::new(format!("contains the tag {} twice", environment.tag)));
             }
         }
         Ok(Self(list))

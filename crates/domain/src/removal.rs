@@ -1,4 +1,4 @@
-//! The removal of what a deleted project or service account owned, which goes on after that is gone.
+//! The removal of what a deleted project or service account owned, which continues after the deletion.
 
 use super::{
     audit::Actor,

@@ -1,5 +1,4 @@
-//! Free text that people give: in Unicode's normal form C, without what cannot be seen, never longer than what a
-//! page can show, and no API key.
+//! Free text from people: in Unicode Normalization Form C, bounded, without invisible characters and API keys.
 
 use std::borrow::Cow;
 
@@ -8,7 +7,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use super::{Invalid, id::read_string, token::holds_api_key};
 
 read_string! {
-    /// What people call a project, service account or key; may be empty.
+    /// The display name of a project, service account or key; may be empty.
     DisplayName, text => written(text, 200)?
 }
 read_string! {
@@ -16,15 +15,15 @@ read_string! {
     Reason, text => written(text, 500)?
 }
 read_string! {
-    /// The id that another system gives a service account; may be empty.
+    /// The id of a service account in another system; may be empty.
     ExternalId, text => written(text, 128)?
 }
 
-/// Texts that may be empty, and are unless given.
+/// Texts that may be empty, which is their default.
 macro_rules! may_be_empty {
     ($($name:ident),*) => {$(
         impl $name {
-            /// As it was stored, however strict the rules for new ones are.
+            /// As it was stored: stricter rules for new texts must not make a row unreadable.
             pub fn from_stored(text: &str) -> Self {
                 Self(text.into())
             }
@@ -40,25 +39,25 @@ macro_rules! may_be_empty {
 may_be_empty!(DisplayName, Reason, ExternalId);
 
 impl DisplayName {
-    /// The words by which the name is found: lower case, split at what is no letter or digit.
+    /// The words by which the name is found: in lower case, split at characters that are not letters or digits.
     pub fn words(&self) -> impl Iterator<Item = String> {
         words(self.as_str())
     }
 }
 
-/// The words of any text, as [`DisplayName::words`] has them.
+/// The words of any text, as in [`DisplayName::words`].
 pub fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
 }
 
-/// `text` as it is kept, in normal form C, if nothing is wrong with it; at most `most` characters.
+/// `text` as it is stored, in normal form C; an error if it is invalid or longer than `most` characters.
 pub(super) fn written(text: &str, most: usize) -> Result<Box<str>, Invalid> {
     let longer_than = |text: &str, most: usize| text.chars().nth(most).is_some();
     let too_long = || Invalid::new(format!("must be at most {most} characters"));
     without_api_key(text)?;
-    // The normal form has at least a quarter of the characters: do not make one that is too long in any case.
+    // Normalization leaves at least a quarter of the characters: do not normalize a text that stays too long.
     if longer_than(text, 4 * most) {
         return Err(too_long());
     }
@@ -70,23 +69,21 @@ pub(super) fn written(text: &str, most: usize) -> Result<Box<str>, Invalid> {
     Ok(text.into())
 }
 
-/// `text` in normal form C, in which texts that look the same are the same.
+/// `text` in normal form C, in which equivalent texts are equal.
 pub(super) fn normal(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
-/// Refuses an API key in a text that others will read; the refusal does not repeat it.
+/// Rejects a text that contains an API key, because others will read it; the error does not repeat the API key.
 pub(super) fn without_api_key(text: &str) -> Result<(), Invalid> {
     if holds_api_key(text) {
-        return Err(Invalid::new(
-            "holds an API key, which must not be kept where others read it: leave it out, or send its masked form",
-        ));
+        return Err(Invalid::new("must not contain an API key: remove it, or use its masked form"));
     }
     Ok(())
 }
 
-/// Refuses control characters, and those with which one text can pass for another: they have no width, or turn
-/// the direction of what follows.
+/// Rejects control characters, and characters with which one text can look like another: they have no width, or change
+/// the direction of the text.
 fn without_unseen(text: &str) -> Result<(), Invalid> {
     let mut before = ' ';
     for (at, character) in text.chars().enumerate() {
@@ -100,7 +97,7 @@ fn without_unseen(text: &str) -> Result<(), Invalid> {
         };
         let (code, at) = (u32::from(character), at + 1);
         return Err(Invalid::new(format!(
-            "must have no {kind} characters: U+{code:04X} is at character {at}"
+            "must not contain {kind} characters: character {at} is U+{code:04X}"
         )));
     }
     Ok(())
@@ -118,7 +115,7 @@ fn is_unseen(character: char) -> bool {
     )
 }
 
-/// Behind a symbol, the variation selectors 15 and 16 choose between text and emoji, which can be seen.
+/// After a symbol, variation selectors 15 and 16 choose between text and emoji, which is visible.
 fn is_style_of(character: char, before: char) -> bool {
     // ℹ Ⓜ 🅰 🅱 🅾 🅿 are emoji that count as letters.
     let letter =
@@ -142,8 +139,8 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_refused_by_code_and_place() {
         let refused = |text: &str| text.parse::<DisplayName>().unwrap_err().to_string();
-        assert_eq!(refused("a\u{7}b"), "must have no control characters: U+0007 is at character 2");
-        assert_eq!(refused("üab\u{202e}"), "must have no invisible characters: U+202E is at character 4");
+        assert_eq!(refused("a\u{7}b"), "must not contain control characters: character 2 is U+0007");
+        assert_eq!(refused("üab\u{202e}"), "must not contain invisible characters: character 4 is U+202E");
         for unseen in [
             '\u{ad}',
             '\u{34f}',

@@ -46,7 +46,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         jiff::Timestamp::from_str(text)
             .map(|instant| Self(instant.as_microsecond()))
-            .map_err(|_| Invalid::new("must be a time as in RFC 3339, in quotes: \"2030-01-31T12:00:00Z\""))
+            .map_err(|_| Invalid::new("must be an RFC 3339 time in quotes, such as \"2030-01-31T12:00:00Z\""))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The generated contract; messages that carry an API key do not print it.
+//! The generated contract: messages, clients and descriptors. A message that contains an API key does not print it.
 
 use std::fmt::{Debug, Formatter, Result};
 
@@ -11,10 +11,10 @@ mod generated {
     tonic::include_proto!("keystile.v1");
 }
 
-/// Every file of the contract, for reflection.
+/// The descriptors of all files of the contract, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keystile.v1.binpb"));
 
-/// Implements `Debug` with the named fields alone.
+/// Implements `Debug` with only the named fields.
 macro_rules! debug_without_secrets {
     ($($message:path { $($field:ident),* })*) => {$(
         impl Debug for $message {
@@ -57,7 +57,7 @@ mod tests {
         assert!(shown.iter().all(|text| !text.contains("SECRET")), "{shown:?}");
     }
 
-    /// A new message with an API key must be added above; this notices one that was not.
+    /// A new message with an API key must be added above; this test fails if it was not.
     #[test]
     fn every_field_called_api_key_is_in_a_message_that_hides_it() {
         use prost::Message;

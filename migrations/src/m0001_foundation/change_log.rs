@@ -1,4 +1,4 @@
-//! The change log with its head, and the requests that may be repeated.
+//! The change log with its head, and the request ids that make retries safe.
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +10,7 @@ pub(super) async fn up(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result
     requests(manager, dialect).await
 }
 
-/// One row, which every change locks first and moves on last: it puts changes in one order.
+/// One row, which every change locks first and updates last: it puts changes in one order.
 async fn change_head(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(), DbErr> {
     let table = dialect
         .table("change_head")

@@ -1,7 +1,6 @@
-//! Keys with their secrets and the terms that they are found by.
+//! Keys with their secrets, and the terms by which they are found.
 //!
-//! What the listings order by has no NULLs: a key that never expires does so at the end of time, one that
-//! was never used was so at the beginning.
+//! Columns that listings order by have no NULLs: "never expires" is the end of time, and "never used" its beginning.
 
 use sea_orm_migration::prelude::*;
 
@@ -80,7 +79,7 @@ async fn key_terms(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(),
     let table = dialect
         .table("key_terms")
         .col(dialect.text("project_id", 63))
-        // A letter may become two in lower case, and the kind of term stands before it.
+        // A letter may become two in lower case, and the kind of the term is its first character.
         .col(dialect.text("term", 402))
         .col(uuid("key_id"))
         .primary_key(&mut primary_key(&["project_id", "term", "key_id"]))

@@ -91,7 +91,7 @@ impl Service {
         if end == report.head.revision && previous != report.head {
             report.fault = Some(Fault {
                 revision: report.head.revision,
-                problem: "it is not the event that the log ends with",
+                problem: "the event is not the head of the log",
             });
         }
         Ok(())
@@ -101,7 +101,7 @@ impl Service {
         let first = self.store.events_from(Revision::MIN, 1).await?.pop();
         Ok(first
             .filter(|event| event.revision < 1)
-            .map(|event| Fault { revision: event.revision, problem: "the event stands before the first" }))
+            .map(|event| Fault { revision: event.revision, problem: "the event precedes revision 1" }))
     }
 
     /// What stands behind the head was put there by no change, unless the head has moved on meanwhile.
@@ -112,7 +112,7 @@ impl Service {
         let head = self.store.head().await?;
         Ok((event.revision > head.revision).then_some(Fault {
             revision: event.revision,
-            problem: "the event stands behind the end of the log",
+            problem: "the event follows the head of the change log",
         }))
     }
 

@@ -171,7 +171,7 @@ fn check_new_key(
     }
     let environment = project.environments.get(&new.environment).ok_or_else(|| {
         let known: Vec<_> = project.environments.iter().map(|it| it.id.as_str()).collect();
-        let why = Invalid::new(format!("must be one of the project's: {}", known.join(", ")));
+        let why = Invalid::new(format!("must be one of the project's environments: {}", known.join(", ")));
         FieldFault::new("key.environment", &why)
     });
     let expire_time = new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));

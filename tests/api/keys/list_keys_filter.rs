@@ -142,7 +142,7 @@ async fn a_value_that_lacks_its_quotes_is_shown_with_them() {
     for (filter, value) in [
         ("create_time > 2030-01-01T00:00:00Z AND state = ACTIVE", "\"2030-01-01T00:00:00Z\""),
         ("state = ACTIVE AND (tags:team:web)", "\"team:web\""),
-        ("create_time > yesterday", "in quotes: \"2030-01-31T12:00:00Z\""),
+        ("create_time > yesterday", "in quotes, such as \"2030-01-31T12:00:00Z\""),
     ] {
         let status = server.list(asked(filter, "")).await.unwrap_err();
         assert!(status.message().ends_with(value), "{}", status.message());

@@ -155,11 +155,11 @@ async fn what_is_cut_off_is_told_so() {
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     for (query, told) in [
-        (Query::ApiKey(api_key[..api_key.len() - 1].into()), "has 71 characters behind its last _"),
-        (Query::ApiKey(format!("{api_key}x")), "has 73 characters behind its last _"),
-        (Query::ApiKey("acme".into()), "is no API key: those are of the form prefix_environment_body"),
-        (Query::MaskedApiKey(api_key.clone()), "is no masked API key"),
-        (Query::MaskedApiKey(key.masked_api_key.replace('*', "")), "is no masked API key"),
+        (Query::ApiKey(api_key[..api_key.len() - 1].into()), "has 71 characters after its last _"),
+        (Query::ApiKey(format!("{api_key}x")), "has 73 characters after its last _"),
+        (Query::ApiKey("acme".into()), "is not an API key, which has the form prefix_environment_body"),
+        (Query::MaskedApiKey(api_key.clone()), "is not a masked API key"),
+        (Query::MaskedApiKey(key.masked_api_key.replace('*', "")), "is not a masked API key"),
     ] {
         let status = look(&server, "projects/acme", query).await.unwrap_err();
         assert!(status.message().contains(told), "{}", status.message());

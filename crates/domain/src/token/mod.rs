@@ -61,15 +61,15 @@ pub struct Token<'a> {
 /// The text is no API key: damaged, cut off, or something else altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    #[error("is no API key: those are of the form prefix_environment_body")]
+    #[error("is not an API key, which has the form prefix_environment_body")]
     Shape,
     #[error(
-        "has {0} characters behind its last _, where an API key has {BODY}: it is cut off, or something was added"
+        "has {0} characters after its last _, but an API key has {BODY}: it is truncated, or has extra characters"
     )]
     Length(usize),
-    #[error("has a wrong checksum: it is damaged, cut off or mistyped")]
+    #[error("has a wrong checksum: it is mistyped, truncated or damaged")]
     Checksum,
-    #[error("has an id or a secret that is out of range")]
+    #[error("contains an id or a secret that is out of range")]
     Number,
 }
 
@@ -138,7 +138,7 @@ pub fn masked(head: &str, id: KeyId) -> String {
 /// The text is not what [`masked`] wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is no masked API key: those are of the form prefix_environment_id{MASK}, with an id of {WIDTH_128} characters"
+    "is not a masked API key, which has the form prefix_environment_id{MASK} with an id of {WIDTH_128} characters"
 )]
 pub struct NotMasked;
 
