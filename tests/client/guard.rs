@@ -1,6 +1,6 @@
 //! An axum service behind the guard.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -10,8 +10,11 @@ use axum::{
     routing::get,
 };
 use client::{
-    ClientAddress, Denial, DenialCode, Error, ErrorKind, Guard, Identity, KeySource, Question, Verify,
+    ClientAddress, Decision, Denial, DenialCode, Error, ErrorKind, Guard, Identity, KeySource, Question,
+    Verify,
 };
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use tower::ServiceExt;
 
 use crate::{client_of, forge, named_key, new_key, relay::Relay, started};
@@ -68,6 +71,7 @@ async fn nobody_else_gets_in() {
     let (_, api_key) = new_key(&server).await;
     let (_, other) = new_key(&server).await;
     let wrong = forge::with_wrong_secret(&api_key);
+    let endless = "x".repeat(5_000);
     let bearer = format!("Bearer {api_key}");
     let routes = guarded(Guard::new(client));
     for (headers, challenge) in [
@@ -77,6 +81,7 @@ async fn nobody_else_gets_in() {
         (&[("x-api-key", &other), ("authorization", &bearer)], r#"Bearer error="invalid_request""#),
         (&[("x-api-key", &other), ("x-api-key", &api_key)], r#"Bearer error="invalid_request""#),
         (&[("x-api-key", "junk")], r#"Bearer error="invalid_token""#),
+        (&[("x-api-key", &endless)], r#"Bearer error="invalid_token""#),
         (&[("x-api-key", &wrong)], r#"Bearer error="invalid_token""#),
     ] {
         let response = send(&routes, headers).await;
@@ -150,4 +155,42 @@ async fn without_a_decision_nobody_gets_in() {
     assert_eq!(response.extensions().get::<Error>().unwrap().kind(), ErrorKind::Unavailable);
     relay.lead_to(server.verify);
     assert_eq!(send(&routes, &[("x-api-key", &api_key)]).await.status(), StatusCode::OK);
+}
+
+/// Answers in the place of Keystile.
+#[derive(Clone)]
+struct Answers(Result<Decision, Error>);
+
+impl Verify for Answers {
+    async fn verify(&self, _question: Question) -> Result<Decision, Error> {
+        self.0.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_limit_says_when_to_come_again() {
+    let mut denial = Denial::new(DenialCode::RateLimited, StatusCode::TOO_MANY_REQUESTS);
+    denial.message = "too many requests".into();
+    denial.retry_after = Some(Duration::from_millis(2_500));
+    let routes = guarded(Guard::new(Answers(Ok(Decision::Denied(denial)))));
+    let response = send(&routes, &[("x-api-key", "key")]).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(header(&response, "retry-after"), Some("3"));
+
+    let response = send(&routes, &[("x-api-key", "key"), ("content-type", "application/grpc")]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let status = Status::from_header_map(response.headers()).unwrap();
+    assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, "too many requests"));
+    let delay = status.get_details_retry_info().unwrap().retry_delay;
+    assert_eq!(delay, Some(Duration::from_millis(2_500)));
+}
+
+#[tokio::test]
+async fn a_service_is_tested_with_answers_of_its_own() {
+    let mut identity = Identity::default();
+    identity.display_name = "Test".into();
+    let routes = guarded(Guard::new(Answers(Ok(Decision::Valid(identity)))));
+    assert_eq!(text(send(&routes, &[("x-api-key", "key")]).await).await, "Test []");
+    let routes = guarded(Guard::new(Answers(Err(Error::unavailable("down")))));
+    assert_eq!(send(&routes, &[("x-api-key", "key")]).await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -21,7 +21,7 @@ pub enum Decision {
 }
 
 /// Who presents a valid API key, and what is known about the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
     /// The key's name, `projects/{project}/keys/{key}`.
@@ -73,7 +73,7 @@ pub struct Denial {
 }
 
 /// What a decision rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Basis {
     /// The position in the change log; 0 for a malformed API key, which rests on its text alone.
@@ -132,6 +132,21 @@ impl Decision {
                 secret_superseded: answer.secret_superseded,
                 basis,
             }),
+        }
+    }
+}
+
+impl Denial {
+    /// A denial with nothing but its code and status, for what answers in a client's place in a test.
+    pub fn new(code: DenialCode, http_status: StatusCode) -> Self {
+        Self {
+            code,
+            http_status,
+            message: String::new(),
+            retry_after: None,
+            key: String::new(),
+            service_account: String::new(),
+            basis: Basis::default(),
         }
     }
 }

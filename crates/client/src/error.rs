@@ -73,7 +73,7 @@ impl Error {
         self.0.retry_after
     }
 
-    /// The question may pass if it is asked again: no node, or none that was ready, has decided about it.
+    /// The question may pass if it is asked again. That is safe: a verification changes nothing.
     pub(crate) fn is_passing(&self) -> bool {
         self.kind() == ErrorKind::Unavailable
     }
@@ -93,7 +93,8 @@ impl Error {
         Self::without_status(ErrorKind::DeadlineExceeded, "no answer came within the deadline")
     }
 
-    pub(crate) fn unavailable(message: &str) -> Self {
+    /// That Keystile cannot be asked, for what answers in a client's place in a test.
+    pub fn unavailable(message: &str) -> Self {
         Self::without_status(ErrorKind::Unavailable, message)
     }
 

@@ -34,8 +34,14 @@ use crate::{client::Client, question::Question};
 ///
 /// The same layer guards an axum router (see the [crate's page](crate)) and a tonic server:
 ///
-/// ```ignore
-/// tonic::transport::Server::builder().layer(Guard::new(keystile)).add_service(service).serve(address).await?;
+/// ```no_run
+/// # use keystile_client::{Client, Guard};
+/// # async fn serve(keystile: Client, services: tonic::service::Routes) -> Result<(), tonic::transport::Error> {
+/// use tonic::transport::Server;
+///
+/// let address = ([127, 0, 0, 1], 50053).into();
+/// Server::builder().layer(Guard::new(keystile)).add_routes(services).serve(address).await
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct Guard<V = Client> {

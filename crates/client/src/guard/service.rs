@@ -1,6 +1,7 @@
 //! The service behind the guard.
 
 use std::{
+    error::Error as StdError,
     fmt::{self, Debug, Formatter},
     mem,
     pin::Pin,
@@ -114,12 +115,26 @@ impl Refused {
 
 /// What passes by itself is a warning; what someone has to mend is an error.
 fn report(error: &Error) {
+    const MESSAGE: &str = "a request was answered with 503: its API key could not be verified";
+    let causes = causes(error);
     match error.kind() {
-        ErrorKind::DeadlineExceeded | ErrorKind::Unavailable => {
-            tracing::warn!(%error, "a request was answered with 503: its API key could not be verified");
-        }
-        _ => tracing::error!(%error, "a request was answered with 503: its API key could not be verified"),
+        ErrorKind::DeadlineExceeded | ErrorKind::Unavailable => tracing::warn!(error = causes, "{MESSAGE}"),
+        _ => tracing::error!(error = causes, "{MESSAGE}"),
     }
+}
+
+/// The error and what caused it, each once: `a: b: c`.
+fn causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = StdError::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// A tonic service stays one behind the guard.
