@@ -75,7 +75,7 @@ impl Client {
 
     /// Decides about one API key.
     ///
-    /// A question that did not get through is asked a second time within the deadline.
+    /// A call that fails because Keystile is unavailable is repeated once, within the deadline.
     pub async fn verify(&self, question: Question) -> Result<Decision, Error> {
         let send = |mut stub: Stub, request| async move { stub.verify(request).await };
         Ok(Decision::read(self.call(question.into_message(), send).await?))
@@ -101,7 +101,7 @@ impl Client {
         VerifyStream::new(self.clone())
     }
 
-    /// Sends `message`, and once more if it did not get through.
+    /// Sends `message`, and once more if Keystile was unavailable.
     pub(crate) async fn call<Q, A, F>(
         &self,
         message: Q,
@@ -118,9 +118,9 @@ impl Client {
             request.set_timeout(deadline.left());
             let sent = async { Ok(send(node.stub(), request).await?.into_inner()) };
             let outcome = deadline.bound(sent).await;
-            node.went(&outcome);
+            node.record(&outcome);
             if outcome.is_ok() {
-                self.0.retries.pay_in();
+                self.0.retries.deposit();
             }
             outcome
         };
@@ -128,12 +128,12 @@ impl Client {
             Err(error) => error,
             answered => return answered,
         };
-        match self.0.retries.retry(&error) {
-            Some(wait) if wait < deadline.left() => {
+        match self.0.retries.retry(&error, deadline.left()) {
+            Some(wait) => {
                 sleep(wait).await;
                 attempt(message).await
             }
-            _ => Err(error),
+            None => Err(error),
         }
     }
 

@@ -52,6 +52,11 @@ pub struct Violation {
 }
 
 impl Error {
+    /// An error of the kind [`ErrorKind::Unavailable`], for what answers in a client's place in a test.
+    pub fn unavailable(message: &str) -> Self {
+        Self::without_status(ErrorKind::Unavailable, message)
+    }
+
     /// What kind of failure it was.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -74,12 +79,12 @@ impl Error {
     }
 
     /// The question may pass if it is asked again. That is safe: a verification changes nothing.
-    pub(crate) fn is_passing(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Unavailable
     }
 
-    /// The node did not answer at all, or sends its callers to other nodes.
-    pub(crate) fn is_of_the_node(&self) -> bool {
+    /// The node did not answer, or turned the call away: another node may answer.
+    pub(crate) fn concerns_the_node(&self) -> bool {
         match self.kind() {
             ErrorKind::DeadlineExceeded => self.reason().is_none(),
             ErrorKind::Unavailable => {
@@ -91,11 +96,6 @@ impl Error {
 
     pub(crate) fn deadline() -> Self {
         Self::without_status(ErrorKind::DeadlineExceeded, "no answer came within the deadline")
-    }
-
-    /// That Keystile cannot be asked, for what answers in a client's place in a test.
-    pub fn unavailable(message: &str) -> Self {
-        Self::without_status(ErrorKind::Unavailable, message)
     }
 
     pub(crate) fn fault(message: &str) -> Self {

@@ -18,7 +18,7 @@ pub(crate) struct Nodes {
 #[derive(Debug)]
 pub(crate) struct Node {
     stub: VerifyServiceClient<Authorized>,
-    /// The last call did not reach it, or was sent away.
+    /// The last call to it was not answered, or turned away.
     failing: AtomicBool,
 }
 
@@ -52,9 +52,9 @@ impl Node {
         self.stub.clone()
     }
 
-    /// Takes note of how a call to this node went.
-    pub(crate) fn went<T>(&self, outcome: &Result<T, Error>) {
-        let failing = outcome.as_ref().is_err_and(Error::is_of_the_node);
+    /// Records the outcome of a call to this node.
+    pub(crate) fn record<T>(&self, outcome: &Result<T, Error>) {
+        let failing = outcome.as_ref().is_err_and(Error::concerns_the_node);
         if self.failing.load(Ordering::Relaxed) != failing {
             self.failing.store(failing, Ordering::Relaxed);
         }

@@ -7,10 +7,10 @@ use std::{
 
 use crate::error::Error;
 
-/// What a success pays in, and a retry takes out: in an outage at most one call in ten is repeated.
+/// What a success adds and a retry takes: a lasting share of failures repeats at most one call in ten.
 const SUCCESS: u32 = 1;
 const RETRY: u32 = 10;
-/// For failures after a time without any.
+/// Enough for ten retries in a row.
 const MOST: u32 = 100;
 
 /// Limits retries to a share of the calls that succeed.
@@ -22,20 +22,21 @@ impl RetryBudget {
         Self(AtomicU32::new(MOST))
     }
 
-    pub(crate) fn pay_in(&self) {
+    pub(crate) fn deposit(&self) {
         // A full budget is the usual case, and costs a load.
         if self.0.load(Ordering::Relaxed) < MOST {
             self.0.fetch_add(SUCCESS, Ordering::Relaxed);
         }
     }
 
-    /// How long to wait before asking again after `error`; `None` if it is not to be asked again.
-    pub(crate) fn retry(&self, error: &Error) -> Option<Duration> {
-        if !error.is_passing() {
+    /// How long to wait before asking again after `error`; `None` if it is not to be asked again, or not within `left`.
+    pub(crate) fn retry(&self, error: &Error, left: Duration) -> Option<Duration> {
+        let wait = error.retry_after().unwrap_or_default();
+        if !error.is_transient() || wait >= left {
             return None;
         }
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(RETRY));
-        taken.ok().map(|_| error.retry_after().unwrap_or_default())
+        taken.ok().map(|_| wait)
     }
 }
 
@@ -47,18 +48,18 @@ mod tests {
     fn in_an_outage_retries_end_until_calls_succeed_again() {
         let budget = RetryBudget::new();
         let failed = Error::unavailable("down");
-        let retries = (0..1_000).filter(|_| budget.retry(&failed).is_some()).count();
+        let retries = (0..1_000).filter(|_| budget.retry(&failed, Duration::MAX).is_some()).count();
         assert_eq!(retries, 10);
-        (0..RETRY).for_each(|_| budget.pay_in());
-        assert!(budget.retry(&failed).is_some());
-        assert!(budget.retry(&failed).is_none());
+        (0..RETRY).for_each(|_| budget.deposit());
+        assert!(budget.retry(&failed, Duration::MAX).is_some());
+        assert!(budget.retry(&failed, Duration::MAX).is_none());
     }
 
     #[test]
     fn only_what_may_pass_is_asked_again() {
         let budget = RetryBudget::new();
         for error in [Error::deadline(), Error::fault("?"), tonic::Status::unauthenticated("no").into()] {
-            assert_eq!(budget.retry(&error), None, "{error}");
+            assert_eq!(budget.retry(&error, Duration::MAX), None, "{error}");
         }
     }
 }

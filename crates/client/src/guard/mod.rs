@@ -45,7 +45,7 @@ use crate::{client::Client, question::Question};
 /// ```
 #[derive(Clone)]
 pub struct Guard<V = Client> {
-    asks: V,
+    verifier: V,
     settings: Arc<Settings>,
 }
 
@@ -59,19 +59,20 @@ struct Settings {
 type Narrow = dyn Fn(&Parts, Question) -> Question + Send + Sync;
 
 /// The address of a request's client, which a service puts into the request's extensions if it knows it. [`Guard`]
-/// asks with it, so that API keys that are bound to networks work.
+/// adds it to the question, so that API keys that are bound to networks work.
 ///
 /// It is never taken from a header such as `X-Forwarded-For`: the client can write that itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
 impl<V> Guard<V> {
-    /// Asks by `asks`: a [`Client`], a [`VerifyStream`](crate::VerifyStream), or what a test puts in their place.
+    /// A guard that asks this verifier: a [`Client`], a [`VerifyStream`](crate::VerifyStream), or what a test puts in
+    /// their place.
     ///
     /// Takes the API key from `authorization: Bearer` or from `x-api-key`.
-    pub fn new(asks: V) -> Self {
+    pub fn new(verifier: V) -> Self {
         let sources = vec![KeySource::bearer(), KeySource::header("x-api-key")];
-        Self { asks, settings: Arc::new(Settings { sources, environment: None, narrow: None }) }
+        Self { verifier, settings: Arc::new(Settings { sources, environment: None, narrow: None }) }
     }
 
     /// Where to take the API key from, in place of the default.
@@ -124,7 +125,7 @@ impl<S, V: Clone> Layer<S> for Guard<V> {
     type Service = Guarded<S, V>;
 
     fn layer(&self, inner: S) -> Guarded<S, V> {
-        Guarded::new(inner, self.asks.clone(), self.settings.clone())
+        Guarded::new(inner, self.verifier.clone(), self.settings.clone())
     }
 }
 

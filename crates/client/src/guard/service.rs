@@ -29,13 +29,13 @@ use crate::{
 #[derive(Clone)]
 pub struct Guarded<S, V = Client> {
     inner: S,
-    asks: V,
+    verifier: V,
     settings: Arc<Settings>,
 }
 
 impl<S, V> Guarded<S, V> {
-    pub(super) fn new(inner: S, asks: V, settings: Arc<Settings>) -> Self {
-        Self { inner, asks, settings }
+    pub(super) fn new(inner: S, verifier: V, settings: Arc<Settings>) -> Self {
+        Self { inner, verifier, settings }
     }
 }
 
@@ -59,10 +59,10 @@ where
         // The one that is ready is used; its clone need not be.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
-        let (asks, settings) = (self.asks.clone(), self.settings.clone());
+        let (verifier, settings) = (self.verifier.clone(), self.settings.clone());
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            match let_in(&asks, &settings, &parts).await {
+            match let_in(&verifier, &settings, &parts).await {
                 Ok(identity) => {
                     key_source::remove(&mut parts.headers, &settings.sources);
                     parts.extensions.insert(identity);
@@ -81,13 +81,17 @@ enum Refused {
     Undecided(Error),
 }
 
-async fn let_in<V: Verify>(asks: &V, settings: &Settings, request: &Parts) -> Result<Arc<Identity>, Refused> {
+async fn let_in<V: Verify>(
+    verifier: &V,
+    settings: &Settings,
+    request: &Parts,
+) -> Result<Arc<Identity>, Refused> {
     let api_key = match key_source::presented(&request.headers, &settings.sources) {
         Presented::One(api_key) => api_key,
         Presented::Nothing => return Err(Refused::Unasked(Refusal::no_api_key())),
         Presented::Several => return Err(Refused::Unasked(Refusal::several_api_keys())),
     };
-    match asks.verify(settings.ask(request, api_key)).await {
+    match verifier.verify(settings.ask(request, api_key)).await {
         Ok(Decision::Valid(identity)) => Ok(Arc::new(identity)),
         Ok(Decision::Denied(denial)) => Err(Refused::Denied(denial)),
         Err(error) => Err(Refused::Undecided(error)),

@@ -29,7 +29,7 @@ pub(super) async fn run(client: Client, asked: Receiver<Asked>) {
         let node = client.nodes().next();
         let ended = match worker.open(node.stub()).await {
             Ok(open) => {
-                node.went(&Ok(()));
+                node.record(&Ok(()));
                 worker.converse(open).await
             }
             Err(error) => {
@@ -38,7 +38,7 @@ pub(super) async fn run(client: Client, asked: Receiver<Asked>) {
                 Err(error)
             }
         };
-        node.went(&ended);
+        node.record(&ended);
         match ended {
             Ok(()) => return,
             Err(error) => worker.settle(&error).await,
@@ -91,7 +91,7 @@ impl Worker<'_> {
                     let answer = answer?.ok_or_else(|| Error::unavailable("the stream has ended"))?;
                     let asked = self.waiting.pop_front();
                     let asked = asked.ok_or_else(|| Error::fault("an answer came without a question"))?;
-                    self.client.retries().pay_in();
+                    self.client.retries().deposit();
                     asked.give(read(answer));
                     silence.set(sleep(self.client.deadline()));
                 }
@@ -125,7 +125,7 @@ impl Worker<'_> {
         if self.waiting.is_empty() {
             return;
         }
-        let retry = self.client.retries().retry(error);
+        let retry = self.client.retries().retry(error, self.client.deadline());
         for mut asked in mem::take(&mut self.waiting) {
             if retry.is_some() && !asked.again {
                 asked.again = true;
@@ -135,7 +135,7 @@ impl Worker<'_> {
             }
         }
         if let Some(wait) = retry.filter(|_| !self.waiting.is_empty()) {
-            sleep(wait.min(self.client.deadline())).await;
+            sleep(wait).await;
         }
     }
 }
