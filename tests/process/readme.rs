@@ -1,6 +1,11 @@
 //! The README, followed by a reader who pastes every command in order, and what it says of the API key.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
 use testkit::process::Process;
 
 use crate::home::Home;
@@ -64,10 +69,64 @@ async fn its_regular_expression_finds_an_api_key_and_nothing_else() {
 }
 
 #[test]
-fn it_shows_the_example_as_it_is_compiled() {
-    let example =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/verify.rs")).unwrap();
-    assert!(blocks().iter().any(|block| block.info == "rust" && block.text == example));
+fn it_shows_the_examples_as_they_are_compiled() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/client/examples");
+    let blocks = blocks();
+    for name in ["verify.rs", "guard.rs"] {
+        let example = fs::read_to_string(folder.join(name)).unwrap();
+        assert!(blocks.iter().any(|block| block.info == "rust" && block.text == example), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn its_examples_do_what_it_says() {
+    let home = Home::embedded();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let caller = serving.caller(&root);
+    caller.create_project().await;
+    let (key, api_key) = caller.create_key("Mobile app").await;
+    let (endpoint, examples) = (format!("http://{}", serving.verify), examples());
+    let run = |name: &str, arguments: [&str; 2]| {
+        let program = examples.join(name);
+        let mut command = home.command(program.to_str().unwrap());
+        Process::spawn(command.env("CREDENTIAL", &root).args(arguments))
+    };
+
+    let guard = run("guard", [&endpoint, "127.0.0.1:0"]);
+    let printed = guard.prints("\n").await;
+    let guarded = format!("http://{}/", printed.trim_end().strip_prefix("listening on ").unwrap());
+    let curl = async || {
+        let header = format!("x-api-key: {api_key}");
+        let arguments = ["-s", "-w", "%{http_code}", "-H", &header, &guarded];
+        Process::spawn(home.command("curl").args(arguments)).ended().await.with_code(0).stdout
+    };
+
+    let verified = run("verify", [&endpoint, &api_key]).ended().await.with_code(0);
+    assert_eq!(verified.stdout, "welcome, Mobile app\n");
+    assert_eq!(curl().await, "welcome, Mobile app\n200");
+
+    caller.revoke(&key.name).await;
+    let verified = run("verify", [&endpoint, &api_key]).ended().await.with_code(0);
+    assert!(verified.stdout.starts_with("401 Unauthorized: "), "{verified:?}");
+    assert_eq!(curl().await, "401");
+
+    serving.stop().await;
+    assert_eq!(curl().await, "503");
+    guard.kill().await;
+}
+
+/// The folder of the compiled examples; whole runs of the tests have compiled them already.
+fn examples() -> PathBuf {
+    let profile = Path::new(env!("CARGO_BIN_EXE_keystile")).parent().unwrap();
+    let mut build = Command::new(env!("CARGO"));
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--workspace", "--examples", "--locked"]);
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    let built = build.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    profile.join("examples")
 }
 
 /// Commands to run, and lines that they print, in order but with others between.

@@ -1,0 +1,57 @@
+//! Questions from many tasks over one stream.
+
+mod worker;
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{client::Client, deadline::Deadline, decision::Decision, error::Error, question::Question};
+
+/// Questions that wait for their answer, and as many that wait to be asked.
+const IN_FLIGHT: usize = 1_024;
+
+/// Asks over one bidirectional stream, from any number of tasks: clones share it.
+///
+/// The stream is opened when it is first asked, and again after it broke or the node stopped; what was not answered by
+/// then is asked again, once. Each call ends within the client's deadline. A call that is dropped costs the others
+/// nothing. Beyond 1,024 questions in flight further ones wait.
+#[derive(Debug, Clone)]
+pub struct VerifyStream {
+    asked: mpsc::Sender<Asked>,
+    deadline: Duration,
+}
+
+/// A question with the way back to the one who asked.
+#[derive(Debug)]
+struct Asked {
+    question: proto::VerifyRequest,
+    answer: oneshot::Sender<Result<Decision, Error>>,
+    /// It was on a stream that broke.
+    again: bool,
+}
+
+impl VerifyStream {
+    pub(crate) fn new(client: Client) -> Self {
+        let (asked, questions) = mpsc::channel(IN_FLIGHT);
+        let deadline = client.deadline();
+        tokio::spawn(worker::run(client, questions));
+        Self { asked, deadline }
+    }
+
+    /// Decides about one API key.
+    pub async fn verify(&self, question: Question) -> Result<Decision, Error> {
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked { question: question.into_message(), answer, again: false };
+        let asking = async {
+            self.asked.send(asked).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
+        };
+        Deadline::after(self.deadline).bound(asking).await
+    }
+}
+
+/// Only where the runtime that the stream was made in has ended.
+fn gone() -> Error {
+    Error::unavailable("the task of the stream has ended")
+}

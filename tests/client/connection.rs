@@ -1,0 +1,108 @@
+//! Connections that are lost, refused or silent.
+
+use std::{net::SocketAddr, time::Duration};
+
+use client::{ErrorKind, Question};
+use tokio::{net::TcpListener, time::timeout};
+
+use crate::{PATIENCE, builder, client_of, is_let_in, new_key, relay::Relay, started, url};
+
+/// Where nothing listens.
+async fn nowhere() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_asked_again() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let relay = Relay::to(server.verify).await;
+    let client = client_of(&server, relay.address);
+    is_let_in(&client, &api_key).await;
+
+    relay.close();
+    let error = client.verify(Question::new(&api_key)).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Unavailable, None), "{error:?}");
+
+    let server = server.restart_with(&[]).await;
+    relay.lead_to(server.verify);
+    is_let_in(&client, &api_key).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_cut_costs_no_call() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let relay = Relay::to(server.verify).await;
+    let client = client_of(&server, relay.address);
+    for _ in 0..10 {
+        is_let_in(&client, &api_key).await;
+        relay.lead_to(server.verify);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_not_waited_for() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let ask = async |address: SocketAddr| {
+        let short = builder(&server.root).deadline(Duration::from_millis(200));
+        let client = short.endpoint(url(address)).connect().unwrap();
+        timeout(PATIENCE, client.verify(Question::new(&api_key))).await.unwrap().unwrap_err()
+    };
+    let silent = Relay::silent().await;
+    let error = ask(silent.address).await;
+    assert!(
+        matches!(error.kind(), ErrorKind::DeadlineExceeded | ErrorKind::Unavailable),
+        "no handshake: {error:?}"
+    );
+
+    // In the middle of a connection.
+    let relay = Relay::to(server.verify).await;
+    let client = builder(&server.root).endpoint(url(relay.address));
+    let client = client.deadline(Duration::from_millis(500)).connect().unwrap();
+    is_let_in(&client, &api_key).await;
+    relay.silence();
+    let asked = timeout(PATIENCE, client.verify(Question::new(&api_key)));
+    assert_eq!(asked.await.unwrap().unwrap_err().kind(), ErrorKind::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn of_several_nodes_those_that_are_there_answer() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let there = Relay::to(server.verify).await;
+    let client = builder(&server.root)
+        .endpoint(url(nowhere().await))
+        .endpoint(url(there.address))
+        .endpoint(url(nowhere().await))
+        .connect()
+        .unwrap();
+    for _ in 0..200 {
+        is_let_in(&client, &api_key).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_comes_back_is_called_again() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let one = Relay::to(server.verify).await;
+    let other = Relay::to(server.verify).await;
+    one.close();
+    let both = builder(&server.root).endpoint(url(one.address)).endpoint(url(other.address));
+    let client = both.connect().unwrap();
+    for _ in 0..10 {
+        is_let_in(&client, &api_key).await;
+    }
+    one.lead_to(server.verify);
+    for _ in 0..64 {
+        is_let_in(&client, &api_key).await;
+    }
+    // Only the one that was away is left.
+    other.close();
+    for _ in 0..10 {
+        is_let_in(&client, &api_key).await;
+    }
+}

@@ -1,0 +1,81 @@
+//! A connection that a test cuts, silences, or leads elsewhere.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    spawn,
+    sync::watch,
+};
+
+/// Forwards connections to one address as long as the test wants it.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) address: SocketAddr,
+    mode: watch::Sender<Mode>,
+}
+
+/// A change of it cuts every connection, but for one to `Silent`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mode {
+    To(SocketAddr),
+    Gone,
+    Silent,
+}
+
+impl Relay {
+    pub(crate) async fn to(target: SocketAddr) -> Self {
+        Self::start(Mode::To(target)).await
+    }
+
+    /// One that accepts connections and says nothing.
+    pub(crate) async fn silent() -> Self {
+        Self::start(Mode::Silent).await
+    }
+
+    async fn start(mode: Mode) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (mode, modes) = watch::channel(mode);
+        spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                spawn(connection(client, modes.clone()));
+            }
+        });
+        Self { address, mode }
+    }
+
+    /// Cuts every connection, and leads new ones to `target`.
+    pub(crate) fn lead_to(&self, target: SocketAddr) {
+        self.mode.send_replace(Mode::To(target));
+    }
+
+    /// Cuts every connection, and new ones at once.
+    pub(crate) fn close(&self) {
+        self.mode.send_replace(Mode::Gone);
+    }
+
+    /// Keeps every connection, and carries nothing more.
+    pub(crate) fn silence(&self) {
+        self.mode.send_replace(Mode::Silent);
+    }
+}
+
+async fn connection(mut client: TcpStream, mut modes: watch::Receiver<Mode>) {
+    let mode = *modes.borrow_and_update();
+    match mode {
+        Mode::To(target) => {
+            let Ok(mut server) = TcpStream::connect(target).await else { return };
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut server) => return,
+                _ = modes.changed() => {}
+            }
+            if *modes.borrow_and_update() == Mode::Silent {
+                drop(modes.changed().await);
+            }
+        }
+        Mode::Gone => {}
+        Mode::Silent => drop(modes.changed().await),
+    }
+}

@@ -1,0 +1,187 @@
+//! Questions from many tasks over one stream, and what breaks it.
+
+use std::time::Duration;
+
+use client::{Client, DenialCode, ErrorKind, Identity, Question, VerifyStream};
+use testkit::{forge, server::Server};
+use tokio::{spawn, task::JoinHandle, time::timeout};
+
+use crate::{
+    PATIENCE, builder, client_of, denied, is_let_in, named_key, new_key, relay::Relay, started, url, valid,
+};
+
+async fn lets_in(stream: &VerifyStream, api_key: &str) -> Identity {
+    valid(stream.verify(Question::new(api_key)).await.unwrap())
+}
+
+/// Tasks that ask all the time, each about a key of its own, until they are aborted.
+async fn busy(server: &Server, stream: &VerifyStream) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for number in 0..8 {
+        let (key, api_key) = named_key(server, &format!("key {number}")).await;
+        let stream = stream.clone();
+        tasks.push(spawn(async move {
+            loop {
+                match stream.verify(Question::new(&api_key)).await {
+                    Ok(decision) => assert_eq!(valid(decision).key, key.name),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
+                }
+                tokio::task::yield_now().await;
+            }
+        }));
+    }
+    tasks
+}
+
+/// None of the tasks has seen another's answer.
+async fn end(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[tokio::test]
+async fn every_task_gets_its_own_answer() {
+    let (server, client) = started().await;
+    let stream = client.stream();
+    let mut keys = Vec::new();
+    for number in 0..5 {
+        keys.push(named_key(&server, &format!("key {number}")).await);
+    }
+    let tasks: Vec<_> = (0..3_000)
+        .map(|number| {
+            let (key, api_key) = keys[number % keys.len()].clone();
+            let stream = stream.clone();
+            spawn(async move {
+                match number % 10 {
+                    3 => {
+                        let denial = denied(stream.verify(Question::new("junk")).await.unwrap());
+                        assert_eq!(denial.code, DenialCode::Malformed);
+                    }
+                    7 => {
+                        let question = Question::new(api_key).customer("two words");
+                        let error = stream.verify(question).await.unwrap_err();
+                        assert_eq!(error.kind(), ErrorKind::Refused);
+                    }
+                    _ => assert_eq!(lets_in(&stream, &api_key).await.key, key.name),
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn callers_that_give_up_shift_no_answers() {
+    let (server, client) = started().await;
+    let stream = client.stream();
+    let mut keys = Vec::new();
+    for number in 0..5 {
+        keys.push(named_key(&server, &format!("key {number}")).await);
+    }
+    for round in 0..200 {
+        let (key, api_key) = &keys[round % keys.len()];
+        let dropped: Vec<_> = (0..5)
+            .map(|number| {
+                let (stream, (_, api_key)) = (stream.clone(), keys[number].clone());
+                spawn(async move { stream.verify(Question::new(api_key)).await })
+            })
+            .collect();
+        // How far they get before they are dropped is up to the scheduler.
+        for _ in 0..round % 4 {
+            tokio::task::yield_now().await;
+        }
+        dropped.iter().for_each(JoinHandle::abort);
+        assert_eq!(lets_in(&stream, api_key).await.key, key.name);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_is_opened_again() {
+    let (server, _) = started().await;
+    let relay = Relay::to(server.verify).await;
+    let client = client_of(&server, relay.address);
+    let stream = client.stream();
+    let (key, api_key) = new_key(&server).await;
+    let tasks = busy(&server, &stream).await;
+    for _ in 0..8 {
+        assert_eq!(lets_in(&stream, &api_key).await.key, key.name);
+        relay.lead_to(server.verify);
+    }
+    assert_eq!(lets_in(&stream, &api_key).await.key, key.name);
+    end(tasks).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_hands_its_stream_over() {
+    let (server, _) = started().await;
+    let relay = Relay::to(server.verify).await;
+    let client = client_of(&server, relay.address);
+    let stream = client.stream();
+    let (key, api_key) = new_key(&server).await;
+    let tasks = busy(&server, &stream).await;
+    lets_in(&stream, &api_key).await;
+    let server = server.restart_with(&[]).await;
+    // While it is away, calls fail soon, and do not hang.
+    let meanwhile = timeout(PATIENCE, stream.verify(Question::new(&api_key))).await.unwrap();
+    assert!(meanwhile.is_err_and(|error| error.kind() == ErrorKind::Unavailable));
+    relay.lead_to(server.verify);
+    assert_eq!(lets_in(&stream, &api_key).await.key, key.name);
+    end(tasks).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_is_given_up_within_the_deadline() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let relay = Relay::to(server.verify).await;
+    let client = builder(&server.root).deadline(Duration::from_millis(500));
+    let stream = client.endpoint(url(relay.address)).connect().unwrap().stream();
+    lets_in(&stream, &api_key).await;
+    relay.silence();
+    let asked: Vec<_> = (0..3_000)
+        .map(|_| {
+            let (stream, question) = (stream.clone(), Question::new(&api_key));
+            spawn(async move { stream.verify(question).await })
+        })
+        .collect();
+    for asked in asked {
+        let error = timeout(PATIENCE, asked).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    }
+    relay.lead_to(server.verify);
+    lets_in(&stream, &api_key).await;
+}
+
+#[tokio::test]
+async fn a_credential_that_is_revoked_ends_the_stream() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let (own, credential) = server.key("system", proto::Key::default()).await;
+    let client: Client = builder(&credential).endpoint(url(server.verify)).connect().unwrap();
+    let stream = client.stream();
+    lets_in(&stream, &api_key).await;
+    let revoke = proto::RevokeKeyRequest { name: own.name, ..Default::default() };
+    server.keys().revoke_key(revoke).await.unwrap();
+    for _ in 0..3 {
+        let error = stream.verify(Question::new(&api_key)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CredentialRefused, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_and_single_calls_go_together() {
+    let (server, client) = started().await;
+    let (key, api_key) = new_key(&server).await;
+    let stream = client.stream();
+    lets_in(&stream, &api_key).await;
+    is_let_in(&client, &api_key).await;
+    let wrong = forge::with_wrong_secret(&api_key);
+    assert_eq!(denied(stream.verify(Question::new(wrong)).await.unwrap()).code, DenialCode::NotFound);
+    let revoke = proto::RevokeKeyRequest { name: key.name, ..Default::default() };
+    server.keys().revoke_key(revoke).await.unwrap();
+    assert_eq!(denied(stream.verify(Question::new(&api_key)).await.unwrap()).code, DenialCode::Revoked);
+}
