@@ -1,4 +1,4 @@
-//! A client for [Keystile](https://keystile.dev): asks about API keys, and guards services with them.
+//! A client for Keystile: asks about API keys, and guards services with them.
 //!
 //! # One question
 //!
