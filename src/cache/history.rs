@@ -25,7 +25,7 @@ const KEPT: Revision = 1024;
 const MOST: usize = (TOO_FAR + KEPT) as usize + 1;
 
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct LogHistory {
     end: End,
     /// Those of the revisions followed last, and of heads beyond.
     hashes: BTreeMap<Revision, Hash>,
@@ -54,11 +54,11 @@ pub(super) enum Fit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Contradiction;
 
-impl Seen {
+impl LogHistory {
     pub(super) fn new(end: End) -> Self {
-        let mut seen = Self { end, hashes: BTreeMap::new(), contradicted: false };
-        seen.remember(end.head);
-        seen
+        let mut history = Self { end, hashes: BTreeMap::new(), contradicted: false };
+        history.remember(end.head);
+        history
     }
 
     pub(super) fn end(&self) -> End {
@@ -197,32 +197,32 @@ mod tests {
         revisions.map(step).collect()
     }
 
-    fn seen_to(revision: Revision) -> Seen {
+    fn seen_to(revision: Revision) -> LogHistory {
         let head = head(revision, 0);
-        Seen::new(End { head, stored: Some(head.hash) })
+        LogHistory::new(End { head, stored: Some(head.hash) })
     }
 
     /// Reads to the end of the log.
-    fn read(seen: &mut Seen, steps: &[Step]) -> Result<Revision, Contradiction> {
-        seen.follow(steps, true, seen.newest()).map(|()| seen.end().head.revision)
+    fn read(history: &mut LogHistory, steps: &[Step]) -> Result<Revision, Contradiction> {
+        history.follow(steps, true, history.newest()).map(|()| history.end().head.revision)
     }
 
     #[test]
     fn a_log_that_grows_is_followed() {
-        let mut seen = seen_to(10);
-        assert_eq!(read(&mut seen, &steps(10..=10, 0, 0)), Ok(10));
-        assert_eq!(read(&mut seen, &steps(10..=15, 0, 0)), Ok(15));
-        assert_eq!(seen.note(head(17, 0)), Fit::Fits);
-        assert_eq!(seen.note(head(12, 0)), Fit::Fits);
-        assert_eq!(read(&mut seen, &steps(15..=20, 0, 0)), Ok(20));
+        let mut history = seen_to(10);
+        assert_eq!(read(&mut history, &steps(10..=10, 0, 0)), Ok(10));
+        assert_eq!(read(&mut history, &steps(10..=15, 0, 0)), Ok(15));
+        assert_eq!(history.note(head(17, 0)), Fit::Fits);
+        assert_eq!(history.note(head(12, 0)), Fit::Fits);
+        assert_eq!(read(&mut history, &steps(15..=20, 0, 0)), Ok(20));
     }
 
     #[test]
     fn an_empty_log_is_followed_from_its_first_event() {
         let genesis = Head { revision: 0, hash: head(0, 0).hash };
-        let mut seen = Seen::new(End { head: genesis, stored: None });
-        assert_eq!(read(&mut seen, &[]), Ok(0));
-        assert_eq!(read(&mut seen, &steps(1..=3, 0, 0)), Ok(3));
+        let mut history = LogHistory::new(End { head: genesis, stored: None });
+        assert_eq!(read(&mut history, &[]), Ok(0));
+        assert_eq!(read(&mut history, &steps(1..=3, 0, 0)), Ok(3));
     }
 
     #[test]
@@ -234,9 +234,9 @@ mod tests {
             (steps(10..=12, 1, 10)[..1].iter().cloned().chain(steps(12..=12, 0, 0)).collect(), "a gap"),
             (steps(10..=10, 0, 0).into_iter().chain(steps(11..=12, 1, 9)).collect(), "it does not follow"),
         ] {
-            let mut seen = seen_to(10);
-            assert_eq!(read(&mut seen, &log), Err(Contradiction), "{what}");
-            assert_eq!(seen.end().head, head(10, 0), "{what}");
+            let mut history = seen_to(10);
+            assert_eq!(read(&mut history, &log), Err(Contradiction), "{what}");
+            assert_eq!(history.end().head, head(10, 0), "{what}");
         }
     }
 
@@ -250,50 +250,50 @@ mod tests {
             (steps(10..=14, 0, 0), true),
             (steps(10..=20, 1, 14), true),
         ] {
-            let mut seen = seen_to(10);
-            assert_eq!(seen.note(head(14, 0)), Fit::Fits);
-            assert_eq!(read(&mut seen, &log).is_ok(), follows, "{log:?}");
+            let mut history = seen_to(10);
+            assert_eq!(history.note(head(14, 0)), Fit::Fits);
+            assert_eq!(read(&mut history, &log).is_ok(), follows, "{log:?}");
         }
     }
 
     /// What is seen while the log is read may be beyond what it brings.
     #[test]
     fn what_was_seen_since_need_not_come_yet() {
-        let mut seen = seen_to(10);
-        let newest = seen.newest();
-        seen.note(head(12, 0));
-        assert_eq!(seen.follow(&steps(10..=11, 0, 0), true, newest), Ok(()));
+        let mut history = seen_to(10);
+        let newest = history.newest();
+        history.note(head(12, 0));
+        assert_eq!(history.follow(&steps(10..=11, 0, 0), true, newest), Ok(()));
         // Nor need it if there is more to read.
-        assert_eq!(seen.follow(&steps(11..=11, 0, 0), false, seen.newest()), Ok(()));
-        assert_eq!(read(&mut seen, &steps(11..=11, 0, 0)), Err(Contradiction));
+        assert_eq!(history.follow(&steps(11..=11, 0, 0), false, history.newest()), Ok(()));
+        assert_eq!(read(&mut history, &steps(11..=11, 0, 0)), Err(Contradiction));
     }
 
     #[test]
     fn another_hash_for_a_revision_contradicts() {
-        let mut seen = seen_to(10);
-        read(&mut seen, &steps(10..=12, 0, 0)).unwrap();
-        seen.note(head(14, 0));
+        let mut history = seen_to(10);
+        read(&mut history, &steps(10..=12, 0, 0)).unwrap();
+        history.note(head(14, 0));
         for revision in [11, 12, 14] {
-            let mut seen = Seen { hashes: seen.hashes.clone(), ..seen };
-            assert_eq!(seen.note(head(revision, 0)), Fit::Fits);
-            assert_eq!(seen.note(head(revision, 1)), Fit::Contradicts, "{revision}");
-            assert_eq!(read(&mut seen, &steps(12..=14, 0, 0)), Err(Contradiction));
+            let mut history = LogHistory { hashes: history.hashes.clone(), ..history };
+            assert_eq!(history.note(head(revision, 0)), Fit::Fits);
+            assert_eq!(history.note(head(revision, 1)), Fit::Contradicts, "{revision}");
+            assert_eq!(read(&mut history, &steps(12..=14, 0, 0)), Err(Contradiction));
         }
-        assert_eq!(seen.note(head(9, 0)), Fit::Unknown);
+        assert_eq!(history.note(head(9, 0)), Fit::Unknown);
     }
 
     #[test]
     fn little_is_remembered() {
-        let mut seen = seen_to(0);
+        let mut history = seen_to(0);
         for revision in (0..20_000).step_by(1000) {
             let fresh = steps(revision.max(1)..=revision + 1000, 0, 0);
-            seen.end.stored = (revision > 0).then_some(seen.end.head.hash);
-            assert!(seen.follow(&fresh, false, 0).is_ok());
+            history.end.stored = (revision > 0).then_some(history.end.head.hash);
+            assert!(history.follow(&fresh, false, 0).is_ok());
         }
-        assert_eq!(seen.hashes.len() as Revision, KEPT + 1);
+        assert_eq!(history.hashes.len() as Revision, KEPT + 1);
         for revision in 20_001..60_000 {
-            assert_eq!(seen.note(head(revision, 0)), Fit::Fits);
+            assert_eq!(history.note(head(revision, 0)), Fit::Fits);
         }
-        assert_eq!(seen.hashes.len(), MOST);
+        assert_eq!(history.hashes.len(), MOST);
     }
 }
