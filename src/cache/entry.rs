@@ -34,3 +34,14 @@ impl Entry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cache of each thread holds thousands in place.
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<Entry>(), 40);
+    }
+}

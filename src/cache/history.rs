@@ -1,9 +1,9 @@
-//! What this node has seen of the change log, by which it notices that the log went backwards.
+//! What this node has seen of the change log, by which it detects that the log went backwards.
 //!
-//! A log that only grows has one hash for each revision. One that lost its tail, in a restore or a failover, gives
-//! the same revisions again to other changes. So the follower reads on from its own position, that one included,
-//! and what it reads must continue what was seen: by itself, by a commit here, or by a load, which both may be
-//! ahead of it.
+//! A log that only grows has one hash for each revision. A log that lost its tail, in a restore or a failover, gives
+//! the same revisions again to other changes. So the follower reads on from its own position, that one included, and
+//! what it reads must continue what was seen: by the follower, by a commit of this node, or by a read of a key, which
+//! both may be ahead of the follower.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +14,22 @@ use domain::{
 
 use crate::ports::store::Step;
 
-/// How far behind it is cheaper to forget everything than to read what changed.
+/// So far behind, it is cheaper to declare everything changed than to read what did.
 pub(super) const TOO_FAR: Revision = 10_000;
 
-/// How many revisions that were followed are remembered, for commits that are made known late.
+/// How many of the revisions that were followed are kept, for commits that are made known late.
 const KEPT: Revision = 1024;
 
-/// Beyond so many, what is seen ahead of the follower is not remembered: the log is then so far ahead of it that
-/// it forgets everything, or else shorter than it was.
+/// Of what is seen ahead of the follower, no more is kept than this: the log is then so far ahead that the follower
+/// declares everything changed, or else shorter than it was.
 const MOST: usize = (TOO_FAR + KEPT) as usize + 1;
 
 #[derive(Debug)]
 pub(super) struct LogHistory {
     end: End,
-    /// Those of the revisions followed last, and of heads beyond.
+    /// Of the revisions that were followed last, and of heads beyond.
     hashes: BTreeMap<Revision, Hash>,
-    /// Something did not fit: the log is not the one that was followed.
+    /// Something contradicted it: the log is not the one that was followed.
     contradicted: bool,
 }
 
@@ -41,11 +41,11 @@ pub(super) struct End {
     pub(super) stored: Option<Hash>,
 }
 
-/// How a head fits to what was seen before.
+/// How a head fits with what was seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
     Fits,
-    /// It is of a revision so old that its hash is forgotten.
+    /// Its revision is so old that the hash is no longer kept.
     Unknown,
     Contradicts,
 }
@@ -70,7 +70,7 @@ impl LogHistory {
         self.end.head.revision == 0 || self.end.stored == Some(self.end.head.hash)
     }
 
-    /// The newest revision that there is known to be.
+    /// The newest revision that is known to exist.
     pub(super) fn newest(&self) -> Revision {
         self.newest_head().revision
     }
@@ -84,12 +84,12 @@ impl LogHistory {
         self.contradicted
     }
 
-    /// Notes that what was read does not fit; answers whether that was known.
+    /// Notes a contradiction; returns whether one was known already.
     pub(super) fn contradict(&mut self) -> bool {
         std::mem::replace(&mut self.contradicted, true)
     }
 
-    /// Takes note of a head of the log that a commit made or a load found.
+    /// Notes a head of the log that a commit made or a read found.
     pub(super) fn note(&mut self, head: Head) -> Fit {
         if self.contradicted {
             return Fit::Fits;
@@ -129,7 +129,7 @@ impl LogHistory {
         Ok(())
     }
 
-    /// Goes on at `head`, as when everything up to it were followed.
+    /// Continues at `head`, as if everything up to it had been followed.
     pub(super) fn skip_to(&mut self, head: Head) -> Result<(), Contradiction> {
         if self.contradicted || self.hashes.get(&head.revision).is_some_and(|hash| *hash != head.hash) {
             return Err(Contradiction);

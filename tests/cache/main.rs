@@ -9,6 +9,7 @@ mod flood;
 #[path = "../api/forge.rs"]
 mod forge;
 mod gate;
+mod look_ups;
 mod misses;
 mod node;
 mod outcomes;

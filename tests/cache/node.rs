@@ -222,7 +222,7 @@ pub(crate) fn new_key(project: &str) -> NewKey {
 
 /// Nobody keeps notes.
 #[derive(Debug)]
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Recorder for Nobody {
     fn decided(&self, _code: Code) {}

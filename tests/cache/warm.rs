@@ -1,4 +1,4 @@
-//! A warm start: the keys that were used last are at hand before anybody asks.
+//! A warm start: the keys that were used last are cached before they are verified.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_keys_that_were_used_last_are_at_hand() {
+async fn the_keys_that_were_used_last_are_cached() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = fresh(kind).await;
         let before = Node::on(&database, LIMITS).await;
