@@ -9,9 +9,9 @@ const PACKAGE: &str = "keystile/v1";
 
 /// Messages that the server writes from encoded parts, where `keystile-proto` has a struct with all fields.
 const ENCODED: [(&str, &str); 3] = [
-    (".keystile.v1.VerifyResponse", "crate::grpc::api::verify::Answer"),
-    (".keystile.v1.BatchVerifyResponse", "crate::grpc::api::verify::BatchAnswer"),
-    (".keystile.v1.StreamVerifyResponse", "crate::grpc::api::verify::ItemAnswer"),
+    (".keystile.v1.VerifyResponse", "crate::grpc::api::verify::EncodedDecision"),
+    (".keystile.v1.BatchVerifyResponse", "crate::grpc::api::verify::EncodedBatch"),
+    (".keystile.v1.StreamVerifyResponse", "crate::grpc::api::verify::EncodedItem"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

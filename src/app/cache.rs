@@ -26,7 +26,7 @@ pub(super) async fn open(
         max_staleness: config.max_staleness,
         fail_open: config.fail_open,
     };
-    let cache = Arc::new(Cache::new(store, clock, limits, grpc::render).await?);
+    let cache = Arc::new(Cache::new(store, clock, limits, Arc::new(grpc::KeyPartEncoder)).await?);
     if config.preload > 0 {
         let keys = cache.warm(config.preload.into()).await?;
         info!(cache.keys = keys, "loaded the keys that were used last");

@@ -30,7 +30,7 @@ use crate::{
 pub use crate::verbs::{PepperUsage, RootKey};
 pub use commands::{migrate, pepper_usage};
 pub use descriptors::raise_limit;
-use domain::{digest::Peppers, recognition::Recognition};
+use domain::{digest::Peppers, mark::MarkKey};
 pub use drain::Stopped;
 pub use error::{ServeError, StartError};
 pub use health::{Unhealthy, check_health};
@@ -53,7 +53,7 @@ pub struct App {
     service: Service,
     clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
-    recognition: Recognition,
+    mark_key: MarkKey,
     /// How long calls under way may go on once it is told to stop.
     drain_deadline: Duration,
     traces: TracesConfig,
@@ -70,7 +70,7 @@ impl App {
         database::migrate(&store).await?;
         let peppers = peppers::load(&config.peppers, &*store, &*world.random).await?;
         let World { clock, random } = world;
-        let recognition = Recognition::new(&random.bytes());
+        let mark_key = MarkKey::new(&random.bytes());
         let connections = Shares::of(config.database.max_connections).verify;
         let cache =
             cache::open(&config.cache, Arc::clone(&store) as _, connections, Arc::clone(&clock)).await?;
@@ -94,7 +94,7 @@ impl App {
             service,
             clock,
             peppers,
-            recognition,
+            mark_key,
         })
     }
 

@@ -96,7 +96,7 @@ impl App {
             Arc::clone(&self.cache),
             Arc::clone(&self.clock),
             Arc::clone(&self.peppers),
-            self.recognition,
+            self.mark_key,
             Arc::new(queue),
         ));
         let (closing, stop) = Stopper::new();

@@ -1,8 +1,8 @@
-//! The follower of the change log: what changed anywhere is known here soon after.
+//! The follower of the change log: changes that other nodes make are known here soon after.
 
 use std::{
     mem,
-    sync::{Arc, PoisonError, atomic::Ordering::SeqCst},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +18,8 @@ use crate::ports::{Store, StoreError, changes::Rewinds, store::Wakeups};
 
 use super::{
     Cache,
-    seen::{End, Seen, TOO_FAR},
+    history::{End, LogHistory, TOO_FAR},
+    position::Poll,
 };
 
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Follower {
                 biased;
                 () = &mut stop => return,
                 () = self.wakeups.next() => {}
-                () = self.cache.behind.notified() => {}
+                () = self.cache.poll_requested.notified() => {}
                 _ = ticks.tick() => {}
                 () = sleep(AGAIN), if self.failing => {}
             }
@@ -79,16 +80,16 @@ impl Follower {
 }
 
 impl Cache {
-    /// Makes every change known that the store has by now.
+    /// Polls the log: makes every change known that the store has by now.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
-        let _alone = self.looking.lock().await;
-        let look = self.looks.fetch_add(1, SeqCst) + 1;
-        if self.seen().is_contradicted() {
+        let _only = self.polling.lock().await;
+        let poll = self.position.begin_poll();
+        if self.history().is_contradicted() {
             self.start_over().await?;
         }
-        if !self.read_on(look).await? {
+        if !self.read_on(poll).await? {
             self.start_over().await?;
-            if !self.read_on(look).await? {
+            if !self.read_on(poll).await? {
                 return Err(StoreError::Unavailable("the change log is never the same twice".into()));
             }
         }
@@ -96,40 +97,39 @@ impl Cache {
     }
 
     /// Reads to the end of the log; `false` when it does not go on from where it was followed to.
-    async fn read_on(&self, look: u64) -> Result<bool, StoreError> {
+    async fn read_on(&self, poll: Poll) -> Result<bool, StoreError> {
         loop {
             let asked = self.uptime();
             let era = self.freshness.era();
             let (from, newest) = {
-                let seen = self.seen();
-                (seen.end().head.revision, seen.newest())
+                let history = self.history();
+                (history.end().head.revision, history.newest())
             };
             let steps = answer(PATIENCE, self.store.changes_after(from - 1, PORTION + 1)).await?;
             let whole = steps.len() as u64 <= PORTION;
-            if self.seen().follow(&steps, whole, newest).is_err() {
+            if self.history().follow(&steps, whole, newest).is_err() {
                 return Ok(false);
             }
-            // Without the event that it ends with, only its head tells where it ends.
-            let ends_well = self.seen().ends_well();
+            // Without its last event, only its head says where the log ends.
+            let ends_well = self.history().ends_well();
             if !ends_well && self.head().await?.revision < from {
                 return Ok(false);
             }
             for step in &steps {
                 self.freshness.made(step.revision, &Changed::by_name(&step.target));
             }
-            self.move_to(Point::new(era, self.seen().end().head.revision));
+            self.position.move_to(Point::new(era, self.history().end().head.revision));
             if whole {
-                self.confirm(asked);
-                self.looked.send_replace(look);
+                self.position.finish_poll(poll, asked);
                 return Ok(true);
             }
             let head = self.head().await?;
             if head.revision - from > TOO_FAR {
                 self.freshness.made(head.revision, &Changed::Everything);
-                if self.seen().skip_to(head).is_err() {
+                if self.history().skip_to(head).is_err() {
                     return Ok(false);
                 }
-                self.move_to(Point::new(era, head.revision));
+                self.position.move_to(Point::new(era, head.revision));
             }
         }
     }
@@ -138,26 +138,26 @@ impl Cache {
         answer(PATIENCE, self.store.head_for_verifications()).await
     }
 
-    /// Takes the log for what it is now, and believes nothing that was known before.
+    /// Starts over from the log as it is now; nothing that was known before is current.
     async fn start_over(&self) -> Result<(), StoreError> {
-        // Whoever was first to find out has begun an era.
-        if !self.seen().contradict() {
+        // The first to find out has begun an era.
+        if !self.history().contradict() {
             self.freshness.begin_era();
         }
         let end = end_of_log(&*self.store, PATIENCE).await?;
         let before = {
-            let mut seen = self.seen();
+            let mut history = self.history();
             // What was read since may be from before the end was, and is not followed from there.
             self.freshness.begin_era();
-            mem::replace(&mut *seen, Seen::new(end)).newest_head()
+            mem::replace(&mut *history, LogHistory::new(end)).newest_head()
         };
-        self.kept.clear();
-        // Before the position moves: whoever sees that it did knows why.
+        self.entries.clear();
+        // Before the position moves, so that a watcher that sees it move also sees why.
         {
             let mut rewinds = self.rewinds.lock().unwrap_or_else(PoisonError::into_inner);
             *rewinds = Rewinds { number: rewinds.number + 1, to: end.head.revision };
         }
-        self.move_to(Point::new(self.freshness.era(), end.head.revision));
+        self.position.move_to(Point::new(self.freshness.era(), end.head.revision));
         error!(
             change_log.seen = before.revision,
             change_log.seen.hash = hex(&before.hash),
@@ -177,7 +177,7 @@ pub(super) async fn end_of_log(store: &dyn Store, patience: Duration) -> Result<
     Ok(End { head, stored: last.filter(|step| step.revision == head.revision).map(|step| step.hash) })
 }
 
-/// What one query answers: a look may take many, and is well as long as each is answered in time.
+/// What one query answers. A poll may take many; it is well as long as each is answered in time.
 async fn answer<T>(
     patience: Duration,
     query: impl Future<Output = Result<T, StoreError>>,

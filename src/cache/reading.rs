@@ -1,11 +1,11 @@
-//! Reading keys that are not at hand, so that what comes back is never older than it may be.
+//! Reads of keys that are not cached, whose results are never older than they may be.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use domain::{
     audit::Head,
-    candidate::Candidate,
     changed::Changed,
+    credential::Credential,
     freshness::{Era, Point},
     id::KeyId,
     name::ServiceAccountName,
@@ -13,17 +13,18 @@ use domain::{
 
 use crate::ports::{
     Store, StoreError,
+    credentials::CachedKey,
     store::{LOADED_TOGETHER, Loaded, LoadedKey},
 };
 
 use super::{
     Cache,
-    gathering::{Gathering, Pace},
-    kept::Entry,
-    seen::Fit,
+    entry::Entry,
+    history::Fit,
+    read_batcher::{ReadBatcher, Throttle},
 };
 
-/// One may have been under way too long, and one more may be, when its waiters outlived it.
+/// One read may have begun too early, and the next one too, if it was joined by those that outlived the first.
 const LOADS: u32 = 3;
 
 /// When a query was asked.
@@ -35,7 +36,7 @@ struct Asked {
 }
 
 impl Cache {
-    /// Loads the keys that were used last, up to `most`, before anybody asks.
+    /// Loads the keys that were used last, up to `most`, before they are verified.
     pub async fn warm(&self, most: u64) -> Result<usize, StoreError> {
         let ids = self.store.lately_used(most).await?;
         for portion in ids.chunks(LOADED_TOGETHER) {
@@ -48,31 +49,31 @@ impl Cache {
         Ok(ids.len())
     }
 
-    /// Reads `id` from the store, together with whoever else asks for it now.
+    /// Reads `id` from the store; all that miss it at the same time share the read.
     pub(super) async fn load(&self, id: KeyId) -> Result<Entry, StoreError> {
-        // Whatever was made known by now must be in the answer, even when another asked for it before.
+        // All changes made known by now must be in the answer, even when the read began before.
         let floor = self.freshness.newest();
         for _ in 0..LOADS {
-            let entry = self.loading.join(id, || self.read(id)).await?;
-            if Point::of(&entry.stamp) >= floor || self.is_current(&entry) {
+            let entry = self.in_flight.join(id, || self.load_once(id)).await?;
+            if entry.stamp.point() >= floor || self.is_current(&entry) {
                 return Ok(entry);
             }
         }
-        // As it is when the log went backwards, which the follower is to find out.
-        self.behind.notify_one();
+        // This happens when the log went backwards, which the follower is to find out.
+        self.poll_requested.notify_one();
         Err(StoreError::Unavailable("it is behind its own change log".into()))
     }
 
-    async fn read(&self, id: KeyId) -> Result<Entry, StoreError> {
-        // Another's read may have ended since it was looked for.
-        if let Some(entry) = self.remembered(id, self.uptime()) {
+    async fn load_once(&self, id: KeyId) -> Result<Entry, StoreError> {
+        // Another read may have ended since the look-up.
+        if let Some(entry) = self.usable_entry(id, self.uptime()) {
             return Ok(entry);
         }
         if self.down.load(Relaxed) {
             return Err(gone());
         }
         let asked = self.asked();
-        let loaded = self.gathering.load(id).await?;
+        let loaded = self.batcher.load(id).await?;
         Ok(self.keep(id, loaded.key(id)?, loaded.head, asked))
     }
 
@@ -80,44 +81,47 @@ impl Cache {
         Asked { era: self.freshness.era(), uptime: self.uptime() }
     }
 
-    /// Remembers what a query has brought of `id`, when the log ended with `head`.
+    /// Caches what a query has found of `id`, when the log ended with `head`.
     fn keep(&self, id: KeyId, key: Option<&LoadedKey>, head: Head, asked: Asked) -> Entry {
         self.note(head, asked.era);
-        let owners = key.map(owners);
-        let candidate =
-            key.and_then(|it| Candidate::new(&it.key, it.owner_disabled, &(self.render)(&it.key)));
         let point = Point::new(asked.era, head.revision);
         let entry = Entry {
-            stamp: self.freshness.stamp(point, &Changed::Key(id), owners.as_ref().map_or(&[], |it| it)),
-            candidate: candidate.map(Arc::new),
+            key: key.and_then(|it| self.cached_key(it)).map(Arc::new),
             loaded_at: asked.uptime,
+            stamp: self.freshness.stamp(point, &depends_on(id, key)),
         };
-        self.kept.put(id, entry.clone());
+        self.entries.put(id, entry.clone());
         entry
     }
 
-    /// Takes note of the head that a query found, which may be ahead of the follower.
+    fn cached_key(&self, loaded: &LoadedKey) -> Option<CachedKey> {
+        let mut credential = Credential::new(&loaded.key, loaded.owner_disabled)?;
+        credential.policy.share_profile(|profile| self.profiles.share(profile));
+        Some(CachedKey { credential, encoded: self.encoder.encode(&loaded.key) })
+    }
+
+    /// Notes the head that a query found, which may be ahead of the follower.
     fn note(&self, head: Head, era: Era) {
-        let mut seen = self.seen();
-        if era == self.freshness.era() && seen.note(head) == Fit::Contradicts {
+        let mut history = self.history();
+        if era == self.freshness.era() && history.note(head) == Fit::Contradicts {
             self.freshness.begin_era();
-            self.behind.notify_one();
+            self.poll_requested.notify_one();
         }
     }
 
-    /// Notes whether the database answers; when it does not, nobody waits for it.
+    /// Notes whether the database answers; while it does not, no read waits for it.
     pub(super) fn set_down(&self, down: bool) {
         self.down.store(down, Relaxed);
         if down {
-            self.gathering.refuse(&gone());
+            self.batcher.refuse(&gone());
         }
     }
 }
 
-/// At most `places` queries at a time to `store`.
-pub(super) fn gathering(store: Arc<dyn Store>, places: usize) -> Gathering<Loaded> {
+/// At most `queries` at a time to `store`.
+pub(super) fn batcher(store: Arc<dyn Store>, queries: usize) -> ReadBatcher<Loaded> {
     let found = |loaded: &Loaded| !loaded.keys.is_empty();
-    Gathering::new(Pace::new(places), found, move |ids| {
+    ReadBatcher::new(Throttle::new(queries), found, move |ids| {
         let store = store.clone();
         async move { store.load(&ids).await }
     })
@@ -127,9 +131,13 @@ fn gone() -> StoreError {
     StoreError::Unavailable("it did not answer a moment ago".into())
 }
 
-fn owners(loaded: &LoadedKey) -> [Changed; 2] {
-    let project = loaded.key.project.clone();
-    let service_account = loaded.key.service_account.clone();
-    let account = ServiceAccountName { project: project.clone(), service_account };
-    [Changed::ServiceAccount(account), Changed::Project(project)]
+/// The resources whose changes may alter how `id` verifies.
+fn depends_on(id: KeyId, loaded: Option<&LoadedKey>) -> Vec<Changed> {
+    let mut resources = vec![Changed::Key(id)];
+    if let Some(LoadedKey { key, .. }) = loaded {
+        let account =
+            ServiceAccountName { project: key.project.clone(), service_account: key.service_account.clone() };
+        resources.extend([Changed::ServiceAccount(account), Changed::Project(key.project.clone())]);
+    }
+    resources
 }

@@ -2,23 +2,24 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use domain::{Revision, candidate::Candidate, freshness::Stamp, id::KeyId};
+use domain::{Revision, credential::Credential, freshness::Stamp, id::KeyId, key::Key};
 
 use super::StoreError;
 
 /// Keys as they are now, from wherever that is known soonest.
 pub trait Credentials: Debug + Send + Sync + 'static {
-    /// What is known of the key without asking anybody, at this uptime.
-    fn at_hand(&self, id: KeyId, uptime: Duration) -> Option<Known>;
+    /// What is cached of the key, if that is current and not too old at this uptime.
+    fn cached(&self, id: KeyId, uptime: Duration) -> Option<Snapshot>;
 
-    fn candidate(&self, id: KeyId) -> impl Future<Output = Result<Known, StoreError>> + Send;
+    /// What is known of the key; the database is asked if that is not cached.
+    fn read(&self, id: KeyId) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
 
-    /// Whether what was known with this stamp is still as it was: nothing that it was made of is known to have
-    /// changed, and no change may have been missed for too long.
+    /// Whether a snapshot with this stamp is still current: nothing that it depends on is known to have changed, and
+    /// the change log was followed lately enough.
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool;
 
     /// Waits until no answer is older than `revision`, but no longer than `patience`, nor longer than it takes
-    /// to find out that there is no such revision yet; the error is how far it is by then.
+    /// to find out that there is no such revision yet; the error is the revision reached by then.
     fn reach(
         &self,
         revision: Revision,
@@ -26,10 +27,11 @@ pub trait Credentials: Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Revision>> + Send;
 }
 
-/// What is known of a key.
+/// What is known of an id at one revision.
 #[derive(Debug, Clone)]
-pub struct Known {
-    pub candidate: Option<Arc<Candidate>>,
+pub struct Snapshot {
+    /// `None` when no key has the id.
+    pub key: Option<Arc<CachedKey>>,
     /// All changes up to this one are in it.
     pub revision: Revision,
     /// How long ago it was known to be the newest state.
@@ -37,4 +39,48 @@ pub struct Known {
     /// The change log could not be followed of late.
     pub degraded: bool,
     pub stamp: Stamp,
+}
+
+/// A key in memory. As small as possible: its size decides how many keys fit into the cache.
+#[derive(Debug)]
+pub struct CachedKey {
+    pub credential: Credential,
+    /// What every answer about the key says, as a [`KeyEncoder`] wrote it.
+    pub encoded: Box<[u8]>,
+}
+
+/// Encodes what every answer about a key says, once for as long as the key is cached.
+pub trait KeyEncoder: Debug + Send + Sync + 'static {
+    fn encode(&self, key: &Key) -> Box<[u8]>;
+}
+
+impl CachedKey {
+    /// The bytes that it takes in memory, without what it shares with other keys.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() - size_of::<Credential>() + self.credential.size() + self.encoded.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::key::sample::key;
+
+    use super::*;
+
+    fn cached(bytes: usize) -> CachedKey {
+        let credential = Credential::new(&key(None, false), false).unwrap();
+        CachedKey { credential, encoded: vec![0; bytes].into() }
+    }
+
+    /// With the two counters of an [`Arc`] it is one block of 128 bytes, a size that allocators have.
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<CachedKey>() <= 112, "{} bytes", size_of::<CachedKey>());
+    }
+
+    #[test]
+    fn its_size_grows_with_what_is_encoded() {
+        assert_eq!(cached(0).size(), size_of::<CachedKey>());
+        assert_eq!(cached(1000).size(), cached(0).size() + 1000);
+    }
 }

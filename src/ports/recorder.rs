@@ -2,9 +2,9 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use domain::{
-    candidate::Candidate, decision::Code, digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp,
-};
+use domain::{decision::Code, digest::PepperVersion, id::KeyId, key::Sealed, time::Timestamp};
+
+use super::credentials::CachedKey;
 
 /// Takes notes without ever making its caller wait; under pressure it drops some and counts them.
 pub trait Recorder: Debug + Send + Sync + 'static {
@@ -12,7 +12,7 @@ pub trait Recorder: Debug + Send + Sync + 'static {
     fn decided(&self, code: Code);
 
     /// A secret of `key`, whose id is `id`, is used for the first time since its uses were taken.
-    fn used(&self, id: KeyId, key: Arc<Candidate>, secret_version: i32);
+    fn used(&self, id: KeyId, key: Arc<CachedKey>, secret_version: i32);
 
     fn rehashed(&self, rehash: Rehash);
 }

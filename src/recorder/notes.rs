@@ -42,14 +42,14 @@ mod tests {
     use std::sync::Arc;
 
     use domain::{
-        candidate::Candidate,
+        credential::Credential,
         id::KeyId,
         key::{Key, sample::key},
         time::Timestamp,
     };
 
     use super::*;
-    use crate::ports::recorder::Use;
+    use crate::ports::{credentials::CachedKey, recorder::Use};
 
     const START: Timestamp = Timestamp::from_micros(0);
 
@@ -58,21 +58,22 @@ mod tests {
         KeyId::new(START, [0, 0, 0, 0, 0, 0, a, b, c, d])
     }
 
-    fn candidate(n: u32) -> (KeyId, Arc<Candidate>) {
+    fn candidate(n: u32) -> (KeyId, Arc<CachedKey>) {
         let key = Key { id: key_id(n), ..key(None, false) };
-        (key.id, Arc::new(Candidate::new(&key, false, &[]).unwrap()))
+        let credential = Credential::new(&key, false).unwrap();
+        (key.id, Arc::new(CachedKey { credential, encoded: Box::default() }))
     }
 
     /// Whether it was a first use.
-    fn use_at(notes: &mut Notes, (id, key): &(KeyId, Arc<Candidate>), second: i64) -> bool {
-        let first = key.secret(1).unwrap().note_use(at(second));
+    fn use_at(notes: &mut Notes, (id, key): &(KeyId, Arc<CachedKey>), second: i64) -> bool {
+        let first = key.credential.secret(1).unwrap().note_use(at(second));
         if first {
             notes.add(used_now(*id, key));
         }
         first
     }
 
-    fn used_now(id: KeyId, key: &Arc<Candidate>) -> Note {
+    fn used_now(id: KeyId, key: &Arc<CachedKey>) -> Note {
         Note::Used(Used { id, key: key.clone(), secret_version: 1 })
     }
 

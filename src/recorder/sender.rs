@@ -5,11 +5,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use domain::{candidate::Candidate, decision::Code, id::KeyId};
+use domain::{decision::Code, id::KeyId};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::ports::{
     Clock, Recorder, Store,
+    credentials::CachedKey,
     recorder::{Rehash, Use},
 };
 
@@ -51,13 +52,13 @@ pub(super) enum Note {
 #[derive(Debug)]
 pub(super) struct Used {
     pub(super) id: KeyId,
-    pub(super) key: Arc<Candidate>,
+    pub(super) key: Arc<CachedKey>,
     pub(super) secret_version: i32,
 }
 
 impl Used {
     pub(super) fn take(&self) -> Option<Use> {
-        let time = self.key.secret(self.secret_version)?.take_use()?;
+        let time = self.key.credential.secret(self.secret_version)?.take_use()?;
         Some(Use { key: self.id, secret_version: self.secret_version, time })
     }
 }
@@ -67,7 +68,7 @@ impl Recorder for Queue {
         self.decisions.count(code);
     }
 
-    fn used(&self, id: KeyId, key: Arc<Candidate>, secret_version: i32) {
+    fn used(&self, id: KeyId, key: Arc<CachedKey>, secret_version: i32) {
         let used = Used { id, key, secret_version };
         if let Err(TrySendError::Full(Note::Used(used)) | TrySendError::Closed(Note::Used(used))) =
             self.sender.try_send(Note::Used(used))

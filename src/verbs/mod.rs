@@ -33,7 +33,7 @@ pub use peppers::{PepperReview, PepperUsage};
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
 pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
 pub use session::Session;
-pub use verify::{Verifier, VerifyRequest};
+pub use verify::{Decision, Miss, Proof, Verifier, VerifyRequest};
 pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
 
 use domain::{

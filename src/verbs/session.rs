@@ -1,10 +1,9 @@
-//! Who calls Keystile: it knows its own callers as it knows anybody else's, by their API keys.
+//! The callers of Keystile: each is authenticated by an API key, which is verified as any other.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use domain::{
-    candidate::Candidate,
-    decision::{Code, Decision, Proof, Question},
+    decision::Question,
     freshness::Stamp,
     id::{KeyId, ServiceAccountId},
     key::is_past,
@@ -17,16 +16,16 @@ use crate::{
     verbs::{Error, Verifier},
 };
 
+use super::verify::Proof;
+
 /// A caller whose credential was proven.
 #[derive(Debug)]
 pub struct Session {
-    id: KeyId,
-    /// A key of the system project.
-    key: Arc<Candidate>,
-    secret_version: i32,
-    api_key: ApiKey,
+    presented: Presented,
+    /// Of a key of the system project.
+    proof: Proof,
     peer: Option<IpAddr>,
-    /// Of what proved it: until that changes, it still does.
+    /// Of the snapshot that proved it: while that is current, the proof is.
     stamp: Stamp,
     /// When the key or its secret ends.
     end: Option<Timestamp>,
@@ -34,11 +33,12 @@ pub struct Session {
 
 impl Session {
     pub fn key(&self) -> KeyId {
-        self.id
+        self.presented.id()
     }
 
     pub fn service_account(&self) -> &ServiceAccountId {
-        self.key.caller().expect("a session is of the system project")
+        let profile = self.proof.key.credential.policy.profile();
+        profile.caller.as_ref().expect("a session is of the system project")
     }
 }
 
@@ -50,45 +50,40 @@ impl<C: Credentials> Verifier<C> {
         api_key: ApiKey,
         peer: Option<IpAddr>,
     ) -> Result<Option<Session>, Error> {
+        let Ok(presented) = Presented::new(api_key) else { return Ok(None) };
         let moment = self.moment();
-        let session = self.prove_caller(api_key, peer, moment).await?;
-        if let Some(session) = &session
-            && let Ok(presented) = Presented::of(&session.api_key)
-            && let Some(secret) = session.key.secret(session.secret_version)
-        {
-            self.record(&presented, &session.key, secret, moment.now);
+        let session = self.prove_caller(presented, peer, moment).await?;
+        if let Some(session) = &session {
+            self.charge(&session.presented, &session.proof, moment.now);
         }
         Ok(session)
     }
 
     async fn prove_caller(
         &self,
-        api_key: ApiKey,
+        presented: Presented,
         peer: Option<IpAddr>,
         moment: Moment,
     ) -> Result<Option<Session>, Error> {
-        let Ok(presented) = Presented::of(&api_key) else { return Ok(None) };
-        let id = presented.id;
-        let Some(known) = self.known(&presented, moment).await? else { return Ok(None) };
-        let stamp = known.stamp;
+        let Some(snapshot) = self.snapshot(&presented, moment).await? else { return Ok(None) };
+        let stamp = snapshot.stamp.clone();
         let question = Question { client_ip: peer, ..Question::default() };
-        let decision = self.judge(&presented, known, &question, moment);
-        let Decision { code: Code::Valid, proof: Some(proof), .. } = decision else { return Ok(None) };
-        let Proof { candidate: key, secret_version } = proof;
-        if key.caller().is_none() {
+        let Some(proof) = self.judge(&presented, snapshot, &question, moment.now).into_valid() else {
+            return Ok(None);
+        };
+        if proof.key.credential.policy.profile().caller.is_none() {
             return Ok(None);
         }
-        let Some(secret) = key.secret(secret_version) else { return Ok(None) };
-        let end = key.end_of(secret);
-        Ok(Some(Session { id, secret_version, api_key, peer, stamp, end, key }))
+        let end = proof.end();
+        Ok(Some(Session { presented, proof, peer, stamp, end }))
     }
 
-    /// Whether `session` stands: nothing is known to have happened that could have ended it.
+    /// Whether `session` is still proven: nothing is known to have happened that could have ended it.
     pub fn stands(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
         !is_past(session.end, now) && self.credentials.is_current(&session.stamp, uptime)
     }
 
-    /// Whether `session` stands. If so, this is a use of its key.
+    /// Whether `session` is still proven. If so, this is a use of its key.
     pub fn goes_on(&self, session: &Session, moment: Moment) -> bool {
         let stands = self.stands(session, moment);
         if stands {
@@ -99,13 +94,11 @@ impl<C: Credentials> Verifier<C> {
 
     /// Notes a use of the key of `session`.
     pub fn note_session(&self, session: &Session, moment: Moment) {
-        if let Some(secret) = session.key.secret(session.secret_version) {
-            self.note_use(session.id, &session.key, secret, moment.now);
-        }
+        self.note_use(session.key(), &session.proof, moment.now);
     }
 
-    /// The session, proven anew; `None` when it is over. This is no use of its key.
+    /// The session, proven again; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        self.prove_caller(session.api_key.clone(), session.peer, self.moment()).await
+        self.prove_caller(session.presented.clone(), session.peer, self.moment()).await
     }
 }

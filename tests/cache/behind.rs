@@ -138,7 +138,7 @@ async fn asked_for_a_revision_that_is_not_there_it_says_so_at_once() {
     let head = node.cache.position();
     for min_revision in [head + 1, i64::MAX] {
         let question = VerifyRequest { patience: 4 * PATIENCE, ..question(&key.api_key, min_revision) };
-        let answer = timeout(PATIENCE, node.verifier.verify(&question)).await.expect("it waits");
+        let answer = timeout(PATIENCE, node.verifier.verify(question)).await.expect("it waits");
         let Err(Error::RevisionNotReached { min_revision: asked, revision }) = answer else {
             panic!("{answer:?}");
         };

@@ -90,7 +90,7 @@ async fn the_next_verification_sees_what_was_answered() {
             let decision = node.verify(&key.api_key).await.unwrap();
             assert_eq!(decision.code, *code, "{change:?} in {life:?}");
             assert!(decision.revision >= revision, "{change:?}: {} of {revision}", decision.revision);
-            assert_eq!(node.code(&key.api_key).await, *code, "{change:?} in {life:?}, at hand");
+            assert_eq!(node.code(&key.api_key).await, *code, "{change:?} in {life:?}, cached");
         }
         assert_eq!(node.code(&bystander.api_key).await, Code::Valid);
     }
@@ -125,7 +125,7 @@ async fn a_load_under_way_brings_nothing_back() {
             assert_eq!(task.await.unwrap(), code, "{change:?}");
         }
         assert_eq!(node.store.loads(), 1, "what came too early is read again once");
-        assert_eq!(node.code(&key.api_key).await, code, "{change:?}, at hand");
+        assert_eq!(node.code(&key.api_key).await, code, "{change:?}, cached");
     }
 }
 

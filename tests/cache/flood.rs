@@ -62,7 +62,7 @@ async fn try_all(node: &Node, unknown: &[String]) {
     }
 }
 
-/// A key is no longer at hand once it is deleted, and does not crowd out the keys from the unknown's place.
+/// A key is no longer cached once it is deleted, and does not crowd out the keys from the unknown's place.
 #[tokio::test]
 async fn without_a_place_for_unknown_ids_each_is_a_query() {
     let (_database, node) = Node::alone(Limits { unknown: 0, ..LIMITS }).await;

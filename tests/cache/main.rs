@@ -7,6 +7,7 @@ mod crowd;
 mod faulty;
 mod flood;
 mod gate;
+mod look_ups;
 mod misses;
 mod node;
 mod outcomes;

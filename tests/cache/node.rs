@@ -12,24 +12,23 @@ use async_trait::async_trait;
 use domain::{
     Revision,
     audit::Actor,
-    candidate::Candidate,
-    decision::{Code, Decision, Question},
+    decision::{Code, Question},
     digest::Peppers,
     expiry::Expiry,
     id::KeyId,
     labels::Metadata,
+    mark::MarkKey,
     name::{KeyName, ServiceAccountName},
     project::{Environments, Retention},
-    recognition::Recognition,
     token::ApiKey,
 };
 use keystile::{
     app::World,
     cache::{Cache, Follower, Limits},
     grpc,
-    ports::{Clock, Recorder, Store, recorder::Rehash, store::Wakeups},
+    ports::{Clock, Recorder, Store, credentials::CachedKey, recorder::Rehash, store::Wakeups},
     store::{Options, SqlStore},
-    verbs::{Call, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
+    verbs::{Call, Decision, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
 };
 use testkit::{
     database::{Database, Kind},
@@ -95,7 +94,13 @@ impl Node {
         let store = Arc::new(Faulty::new(store));
         let clock = Arc::new(TestClock::default());
         let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
-        let cache = Cache::new(store.clone(), clock.clone() as Arc<dyn Clock>, limits, grpc::render).await;
+        let cache = Cache::new(
+            store.clone(),
+            clock.clone() as Arc<dyn Clock>,
+            limits,
+            Arc::new(grpc::KeyPartEncoder),
+        )
+        .await;
         let cache = Arc::new(cache.unwrap());
         let service = Service::new(
             store.clone() as Arc<dyn Store>,
@@ -104,13 +109,8 @@ impl Node {
             peppers.clone(),
             cache.clone(),
         );
-        let verifier = Verifier::new(
-            cache.clone(),
-            clock.clone(),
-            peppers,
-            Recognition::new(&[9; 16]),
-            Arc::new(Nobody),
-        );
+        let verifier =
+            Verifier::new(cache.clone(), clock.clone(), peppers, MarkKey::new(&[9; 16]), Arc::new(Nobody));
         Self { store, clock, cache, service, verifier: Arc::new(verifier), statements }
     }
 
@@ -157,7 +157,7 @@ impl Node {
     }
 
     pub(crate) async fn verify_at(&self, api_key: &str, min_revision: Revision) -> Result<Decision, Error> {
-        self.verifier.verify(&question(api_key, min_revision)).await
+        self.verifier.verify(question(api_key, min_revision)).await
     }
 
     /// The session of the caller with this API key.
@@ -220,12 +220,12 @@ pub(crate) fn new_key(project: &str) -> NewKey {
 
 /// Nobody keeps notes.
 #[derive(Debug)]
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Recorder for Nobody {
     fn decided(&self, _code: Code) {}
 
-    fn used(&self, _id: KeyId, _key: Arc<Candidate>, _secret_version: i32) {}
+    fn used(&self, _id: KeyId, _key: Arc<CachedKey>, _secret_version: i32) {}
 
     fn rehashed(&self, _rehash: Rehash) {}
 }

@@ -3,7 +3,7 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use domain::{
-    candidate::Candidate,
+    credential::Credential,
     digest::Digest,
     id::KeyId,
     key::{Key, Sealed, StoredSecret},
@@ -11,7 +11,7 @@ use domain::{
     time::Timestamp,
 };
 use keystile::{
-    ports::{Clock, Recorder},
+    ports::{Clock, Recorder, credentials::CachedKey},
     recorder::{self, Queue, Unsaved},
 };
 use testkit::database::{Database, Kind};
@@ -34,15 +34,15 @@ struct Recording {
 }
 
 impl Recording {
-    async fn start(candidates: &[TestCandidate]) -> Self {
+    async fn start(keys: &[TestKey]) -> Self {
         let (database, real) = Database::migrated(Kind::Sqlite).await;
         let store = Arc::new(Faulty::new(real));
         store.pretend_to_write_uses(PORTION);
         pause();
         let clock = Arc::new(TokioClock::start());
         let (queue, writer) = recorder::recorder(store.clone(), clock.clone());
-        for candidate in candidates {
-            use_at(&queue, candidate, 1);
+        for key in keys {
+            use_at(&queue, key, 1);
         }
         let (stop, stopped) = oneshot::channel();
         let writer = tokio::spawn(writer.run(async {
@@ -96,13 +96,13 @@ impl Clock for TokioClock {
     }
 }
 
-type TestCandidate = (KeyId, Arc<Candidate>);
+type TestKey = (KeyId, Arc<CachedKey>);
 
-fn candidates(number: u64) -> Vec<TestCandidate> {
-    (0..number).map(candidate).collect()
+fn keys(number: u64) -> Vec<TestKey> {
+    (0..number).map(key).collect()
 }
 
-fn candidate(n: u64) -> TestCandidate {
+fn key(n: u64) -> TestKey {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&n.to_be_bytes());
     let start = Timestamp::from_micros(0);
@@ -131,21 +131,22 @@ fn candidate(n: u64) -> TestCandidate {
         secrets: vec![StoredSecret::new(1, sealed, start)],
         revision: 1,
     };
-    (key.id, Arc::new(Candidate::new(&key, false, &[]).unwrap()))
+    let credential = Credential::new(&key, false).unwrap();
+    (key.id, Arc::new(CachedKey { credential, encoded: Box::default() }))
 }
 
 /// As a verification does; whether it left a note.
-fn use_at(queue: &Queue, (id, candidate): &TestCandidate, millis: i64) -> bool {
-    let first = candidate.secret(1).unwrap().note_use(Timestamp::from_micros(millis * 1000));
+fn use_at(queue: &Queue, (id, key): &TestKey, millis: i64) -> bool {
+    let first = key.credential.secret(1).unwrap().note_use(Timestamp::from_micros(millis * 1000));
     if first {
-        queue.used(*id, candidate.clone(), 1);
+        queue.used(*id, key.clone(), 1);
     }
     first
 }
 
 #[tokio::test]
 async fn a_tenth_of_the_time_goes_into_writing() {
-    let recording = Recording::start(&candidates(4 * SIZE as u64)).await;
+    let recording = Recording::start(&keys(4 * SIZE as u64)).await;
     let mut ends = Vec::new();
     for number in 1..=4 {
         recording.store.portions_reach(number).await;
@@ -163,7 +164,7 @@ async fn a_tenth_of_the_time_goes_into_writing() {
 
 #[tokio::test]
 async fn a_hot_key_costs_one_note_and_one_write_until_it_is_taken() {
-    let hot = candidate(1);
+    let hot = key(1);
     let recording = Recording::start(&[]).await;
     sleep(Duration::from_millis(100)).await;
     assert!(use_at(&recording.queue, &hot, 100));
@@ -184,14 +185,14 @@ async fn a_hot_key_costs_one_note_and_one_write_until_it_is_taken() {
 #[tokio::test]
 async fn notes_are_received_while_the_store_works_and_while_it_rests() {
     const ROUND: u64 = 16_000;
-    let candidates = candidates(4 * ROUND);
-    let mut rounds = candidates.chunks(ROUND as usize);
+    let keys = keys(4 * ROUND);
+    let mut rounds = keys.chunks(ROUND as usize);
     let recording = Recording::start(rounds.next().unwrap()).await;
     recording.store.portions_reach(1).await;
     for (round, mode) in rounds.zip([Mode::Answers, Mode::Hangs, Mode::Hangs]) {
         recording.store.set(mode);
-        for candidate in round {
-            use_at(&recording.queue, candidate, 1);
+        for key in round {
+            use_at(&recording.queue, key, 1);
         }
         // Within one rest, and then within one call that does not return.
         sleep(Duration::from_millis(100)).await;
@@ -199,15 +200,15 @@ async fn notes_are_received_while_the_store_works_and_while_it_rests() {
     recording.store.set(Mode::Answers);
     let (unsaved, store, _) = recording.stop().await;
     assert_eq!(unsaved, Unsaved(0));
-    assert_eq!(store.portions().concat().len(), candidates.len(), "the queue ran over");
-    assert!(candidates.iter().all(|it| Arc::strong_count(&it.1) == 1));
+    assert_eq!(store.portions().concat().len(), keys.len(), "the queue ran over");
+    assert!(keys.iter().all(|it| Arc::strong_count(&it.1) == 1));
 }
 
 #[tokio::test]
 async fn at_the_end_all_is_written_without_a_rest() {
-    let recording = Recording::start(&candidates(10_000)).await;
+    let recording = Recording::start(&keys(10_000)).await;
     recording.store.portions_reach(1).await;
-    let late = candidate(20_000);
+    let late = key(20_000);
     use_at(&recording.queue, &late, 1);
     let (unsaved, store, took) = recording.stop().await;
     assert_eq!(unsaved, Unsaved(0));
@@ -219,7 +220,7 @@ async fn at_the_end_all_is_written_without_a_rest() {
 async fn what_the_store_does_not_take_is_kept() {
     let recording = Recording::start(&[]).await;
     recording.store.set(Mode::Fails);
-    let first = candidate(1);
+    let first = key(1);
     use_at(&recording.queue, &first, 1);
     sleep(Duration::from_secs(20)).await;
     assert!(recording.store.portions().is_empty());
@@ -243,7 +244,7 @@ async fn the_end_does_not_wait_for_a_store_that_hangs() {
 async fn the_end_comes(mode: Mode) {
     let recording = Recording::start(&[]).await;
     recording.store.set(mode);
-    use_at(&recording.queue, &candidate(1), 1);
+    use_at(&recording.queue, &key(1), 1);
     // Until it is in the middle of it.
     sleep(Duration::from_secs(4)).await;
     let (unsaved, _, took) = recording.stop().await;

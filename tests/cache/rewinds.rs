@@ -49,7 +49,7 @@ impl Node {
 struct Lossy {
     database: Database,
     node: Node,
-    /// All at hand at the node, and valid.
+    /// All cached at the node, and valid.
     keys: Vec<TestKey>,
     filler: TestKey,
     /// Where the log is cut off.

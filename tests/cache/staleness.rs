@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::decision::{Code, Decision};
-use keystile::{cache::Limits, ports::StoreError, verbs::Error};
+use domain::decision::Code;
+use keystile::{
+    cache::Limits,
+    ports::StoreError,
+    verbs::{Decision, Error},
+};
 use testkit::database::Kind;
 use tokio::{task::JoinSet, time::timeout};
 

@@ -1,4 +1,4 @@
-//! StreamVerify and BatchVerify where some keys are at hand and others are kept waiting.
+//! StreamVerify and BatchVerify where some keys are cached and others are kept waiting.
 
 use std::{sync::Arc, time::Duration};
 

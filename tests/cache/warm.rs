@@ -1,4 +1,4 @@
-//! A warm start: the keys that were used last are at hand before anybody asks.
+//! A warm start: the keys that were used last are cached before they are verified.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::{database::Kind, server::START};
 use crate::node::{LIMITS, Node, TestKey, fresh};
 
 #[tokio::test]
-async fn the_keys_that_were_used_last_are_at_hand() {
+async fn the_keys_that_were_used_last_are_cached() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = fresh(kind).await;
         let before = Node::on(&database, LIMITS).await;

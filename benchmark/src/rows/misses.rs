@@ -75,7 +75,7 @@ async fn count(options: Options, api_keys: Vec<String>) -> Fallible<Vec<u64>> {
         fail_open: false,
     };
     let clock = World::system().clock;
-    let cache = Cache::new(Arc::new(store), clock, limits, grpc::render).await?;
+    let cache = Cache::new(Arc::new(store), clock, limits, Arc::new(grpc::KeyPartEncoder)).await?;
     let cache = Arc::new(cache);
     let mut counts = Vec::new();
     for api_key in api_keys {
@@ -87,7 +87,7 @@ async fn count(options: Options, api_keys: Vec<String>) -> Fallible<Vec<u64>> {
             let (cache, barrier) = (cache.clone(), barrier.clone());
             askers.spawn(async move {
                 barrier.wait().await;
-                cache.candidate(id).await.is_ok_and(|it| it.candidate.is_some())
+                cache.read(id).await.is_ok_and(|it| it.key.is_some())
             });
         }
         if !askers.join_all().await.into_iter().all(|found| found) {

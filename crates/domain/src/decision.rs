@@ -1,10 +1,8 @@
-//! What Verify answers and why: an ordered table of checks, the first that fails decides.
+//! The codes of Verify, and the ordered table of checks that decides between them: the first that fails.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::net::IpAddr;
 
-use super::{
-    Revision, candidate::Candidate, id::EnvironmentId, key::is_past, labels::Customer, time::Timestamp,
-};
+use super::{id::EnvironmentId, key::is_past, labels::Customer, policy::Policy, time::Timestamp};
 
 /// The codes, in the order in which they are decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,48 +71,22 @@ pub struct Question {
     pub customer: Option<Customer>,
 }
 
-/// The answer.
-#[derive(Debug)]
-pub struct Decision {
-    pub code: Code,
-    /// There when the API key was proven to be the key's.
-    pub proof: Option<Proof>,
-    /// The state that it was decided on; 0 when nothing was looked up.
-    pub revision: Revision,
-    /// How long ago that state was known to be the newest.
-    pub age: Duration,
-    /// The change log could not be followed of late.
-    pub degraded: bool,
-}
-
-#[derive(Debug)]
-pub struct Proof {
-    pub candidate: Arc<Candidate>,
-    pub secret_version: i32,
-}
-
-impl Decision {
-    pub fn malformed() -> Self {
-        Self { code: Code::Malformed, proof: None, revision: 0, age: Duration::ZERO, degraded: false }
-    }
-}
-
-/// The first check that `candidate` fails, or [`Code::Valid`].
-pub fn decide(candidate: &Candidate, question: &Question, now: Timestamp) -> Code {
+/// The code of the first check that `policy` fails, or [`Code::Valid`].
+pub fn decide(policy: &Policy, question: &Question, now: Timestamp) -> Code {
     CHECKS
         .iter()
-        .find(|check| !(check.passes)(candidate, question, now))
+        .find(|check| !(check.passes)(policy, question, now))
         .map_or(Code::Valid, |check| check.denies_with)
 }
 
 /// Each check with how it came out.
-pub fn explain(candidate: &Candidate, question: &Question, now: Timestamp) -> Vec<(Code, Outcome)> {
+pub fn explain(policy: &Policy, question: &Question, now: Timestamp) -> Vec<(Code, Outcome)> {
     let mut failed = false;
     let mut outcomes = Vec::with_capacity(CHECKS.len());
     for check in CHECKS {
         let outcome = if failed {
             Outcome::NotReached
-        } else if (check.passes)(candidate, question, now) {
+        } else if (check.passes)(policy, question, now) {
             Outcome::Passed
         } else {
             failed = true;
@@ -139,28 +111,28 @@ pub enum Outcome {
 
 struct Check {
     denies_with: Code,
-    passes: fn(&Candidate, &Question, Timestamp) -> bool,
+    passes: fn(&Policy, &Question, Timestamp) -> bool,
 }
 
 /// Every check of a proven key, in the order of the codes.
 const CHECKS: &[Check] = &[
-    Check { denies_with: Code::Revoked, passes: |it, _, _| !it.revoked },
-    Check { denies_with: Code::Disabled, passes: |it, _, _| !it.disabled },
+    Check { denies_with: Code::Revoked, passes: |it, _, _| !it.restrictions().revoked },
+    Check { denies_with: Code::Disabled, passes: |it, _, _| !it.restrictions().disabled },
     Check { denies_with: Code::Expired, passes: |it, _, now| !is_past(it.expire_time(), now) },
-    Check { denies_with: Code::OwnerDisabled, passes: |it, _, _| !it.owner_disabled },
+    Check { denies_with: Code::OwnerDisabled, passes: |it, _, _| !it.restrictions().owner_disabled },
     Check { denies_with: Code::WrongEnvironment, passes: right_environment },
     Check { denies_with: Code::IpNotAllowed, passes: allowed_address },
     Check { denies_with: Code::WrongCustomer, passes: right_customer },
 ];
 
-fn right_environment(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    question.environment.as_ref().is_none_or(|asked| asked.as_str().as_bytes() == candidate.environment())
+fn right_environment(policy: &Policy, question: &Question, _now: Timestamp) -> bool {
+    question.environment.as_ref().is_none_or(|asked| *asked == policy.profile().environment)
 }
 
 /// A key with a list of networks needs an address in one of them; an IPv4 address that is mapped into
-/// IPv6 counts as what it is.
-fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let networks = candidate.allowed_cidrs();
+/// IPv6 counts as IPv4.
+fn allowed_address(policy: &Policy, question: &Question, _now: Timestamp) -> bool {
+    let networks = &policy.restrictions().allowed_cidrs;
     networks.is_empty()
         || question.client_ip.is_some_and(|address| {
             let address = address.to_canonical();
@@ -168,8 +140,8 @@ fn allowed_address(candidate: &Candidate, question: &Question, _now: Timestamp) 
         })
 }
 
-fn right_customer(candidate: &Candidate, question: &Question, _now: Timestamp) -> bool {
-    let customers = candidate.customers();
+fn right_customer(policy: &Policy, question: &Question, _now: Timestamp) -> bool {
+    let customers = &policy.restrictions().customers;
     customers.is_empty() || question.customer.as_ref().is_some_and(|customer| customers.contains(customer))
 }
 

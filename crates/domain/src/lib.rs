@@ -2,8 +2,8 @@
 
 pub mod audit;
 mod base62;
-pub mod candidate;
 pub mod changed;
+pub mod credential;
 pub mod decision;
 pub mod describe;
 pub mod digest;
@@ -11,13 +11,15 @@ pub mod expiry;
 pub mod filter;
 pub mod freshness;
 pub mod id;
+pub mod judge;
 pub mod key;
 pub mod labels;
 pub mod listing;
+pub mod mark;
 pub mod name;
 pub mod page;
+pub mod policy;
 pub mod project;
-pub mod recognition;
 pub mod removal;
 pub mod service_account;
 mod sync;

@@ -21,7 +21,7 @@ use loom::{
 };
 
 /// A key's record, with when it was read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Entry {
     revoked: bool,
     stamp: Stamp,
@@ -50,14 +50,15 @@ struct Node {
 impl Node {
     fn new() -> Self {
         let freshness = Freshness::new(2);
-        // The same slots at every run, however the hasher is seeded.
         let point = Point::new(freshness.era(), 0);
-        let slot_of = |changed: &Changed| freshness.stamp(point, changed, &[]).slots[0];
-        let in_slot = |slot| (0..).map(key).find(|key| slot_of(key) == slot).unwrap();
-        let (key, bystander) = (in_slot(0), in_slot(1));
+        let stamp = |changed: &Changed| freshness.stamp(point, std::slice::from_ref(changed));
+        // Resources in one slot have equal stamps.
+        let key = self::key(0);
+        let share_slot = |changed: &Changed| stamp(changed) == stamp(&key);
+        let bystander = (1..).map(self::key).find(|key| !share_slot(key)).unwrap();
         let owners = ["acme", "bcme", "ccme", "dcme", "ecme", "fcme", "gcme", "hcme", "icme", "jcme", "kcme"];
         let owner = owners.map(|id| Changed::Project(id.parse().unwrap()));
-        let owner = owner.into_iter().find(|owner| slot_of(owner) == 0);
+        let owner = owner.into_iter().find(|owner| share_slot(owner));
         Self {
             // Where none of them falls into the slot, the key's own will do.
             owner: owner.unwrap_or_else(|| key.clone()),
@@ -74,10 +75,10 @@ impl Node {
         let era = self.freshness.era();
         let (revoked, revision) = *self.database.lock().unwrap();
         let point = Point::new(era, revision);
-        let stamp = self.freshness.stamp(point, &self.key, std::slice::from_ref(&self.owner));
+        let stamp = self.freshness.stamp(point, &[self.key.clone(), self.owner.clone()]);
         let entry = Entry { revoked, stamp };
-        *self.joined.lock().unwrap() = Some(entry);
-        *self.remembered.lock().unwrap() = Some(entry);
+        *self.joined.lock().unwrap() = Some(entry.clone());
+        *self.remembered.lock().unwrap() = Some(entry.clone());
         entry
     }
 
@@ -98,7 +99,7 @@ impl Node {
 
     /// What a verification finds.
     fn known(&self) -> Entry {
-        let remembered = *self.remembered.lock().unwrap();
+        let remembered = self.remembered.lock().unwrap().clone();
         if let Some(entry) = remembered
             && self.freshness.is_current(&entry.stamp)
         {
@@ -106,8 +107,7 @@ impl Node {
         }
         let floor = self.freshness.newest();
         let joined = self.joined.lock().unwrap().take();
-        let enough =
-            |entry: &Entry| Point::of(&entry.stamp) >= floor || self.freshness.is_current(&entry.stamp);
+        let enough = |entry: &Entry| entry.stamp.point() >= floor || self.freshness.is_current(&entry.stamp);
         joined.filter(enough).unwrap_or_else(|| self.load())
     }
 

@@ -1,12 +1,15 @@
 //! ExplainVerify: every check of a verification, and how it comes out.
 
 use domain::{
-    candidate::Candidate,
+    credential::Credential,
     decision::{Code, Outcome, Question, checked_codes, explain},
     id::ProjectId,
+    judge::{Prover, judge, judge_unread},
     key::Key,
+    mark::MarkKey,
     name::KeyName,
-    token::{ApiKey, Token},
+    time::Timestamp,
+    token::{ApiKey, Presented},
 };
 
 use crate::verbs::{Error, Service};
@@ -34,34 +37,51 @@ pub struct Explanation {
 impl Service {
     pub async fn explain_verify(&self, request: &ExplainVerify) -> Result<Explanation, Error> {
         self.load_project(&request.project).await?;
-        let token = match &request.subject {
-            Subject::Key(_) => None,
-            Subject::ApiKey(api_key) => match Token::parse(api_key) {
-                Ok(token) => Some(token),
-                Err(_) => return Ok(Explanation::ends_at(Code::Malformed)),
-            },
-        };
-        let key = match (&request.subject, &token) {
-            (Subject::Key(name), _) => Some(self.load_key(name).await?),
-            (_, Some(token)) => self.store.key(&request.project, token.id).await?,
-            (_, None) => None,
-        };
         let now = self.clock.now();
-        let Some(candidate) = self.candidate(key).await? else {
-            return Ok(Explanation::ends_at(Code::NotFound));
-        };
-        if token.is_some_and(|token| candidate.prove(&token, &self.peppers, now).is_none()) {
-            return Ok(Explanation::ends_at(Code::NotFound));
+        match &request.subject {
+            Subject::ApiKey(api_key) => self.explain_api_key(request, api_key, now).await,
+            Subject::Key(name) => {
+                let credential = self.credential(Some(self.load_key(name).await?)).await?;
+                Ok(credential.map_or(Explanation::ends_at(Code::NotFound), |credential| {
+                    Explanation::of(&explain(&credential.policy, &request.question, now))
+                }))
+            }
         }
-        Ok(Explanation::of(&explain(&candidate, &request.question, now)))
     }
 
-    /// `key` as a Verify would see it now.
-    async fn candidate(&self, key: Option<Key>) -> Result<Option<Candidate>, Error> {
+    async fn explain_api_key(
+        &self,
+        request: &ExplainVerify,
+        api_key: &ApiKey,
+        now: Timestamp,
+    ) -> Result<Explanation, Error> {
+        let question = &request.question;
+        let Ok(presented) = Presented::new(api_key.clone()) else {
+            return Ok(Explanation::ends_at(Code::Malformed));
+        };
+        if let Some(judgement) = judge_unread(&presented) {
+            return Ok(Explanation::ends_at(judgement.code));
+        }
+        let key = self.store.key(&request.project, presented.id()).await?;
+        let credential = self.credential(key).await?;
+        // Nothing was proven here before, so any key of marks will do.
+        let mark_key = MarkKey::new(&self.random.bytes());
+        let prover = Prover { peppers: self.peppers.clone(), mark_key };
+        let judgement = judge(&prover, credential.as_ref(), &presented, question, now);
+        Ok(match &credential {
+            Some(credential) if judgement.secret.is_some() => {
+                Explanation::of(&explain(&credential.policy, question, now))
+            }
+            _ => Explanation::ends_at(judgement.code),
+        })
+    }
+
+    /// `key` as a Verify would read it now.
+    async fn credential(&self, key: Option<Key>) -> Result<Option<Credential>, Error> {
         let Some(key) = key else { return Ok(None) };
         let owner = self.store.service_account(&key.project, &key.service_account).await?;
         let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Ok(None) };
-        Ok(Candidate::new(&key, owner.disable_time.is_some(), &[]))
+        Ok(Credential::new(&key, owner.disable_time.is_some()))
     }
 }
 

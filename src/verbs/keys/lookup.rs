@@ -2,7 +2,7 @@
 
 use domain::{
     Invalid,
-    candidate::Candidate,
+    credential::Credential,
     id::KeyId,
     name::{KeyName, Scope},
     token::{ApiKey, Token, unmask},
@@ -58,8 +58,8 @@ impl Service {
             }
         };
         let secret_version = token.and_then(|token| {
-            let candidate = Candidate::new(&key, false, &[])?;
-            candidate.prove(&token, &self.peppers, now).map(|secret| secret.version)
+            let credential = Credential::new(&key, false)?;
+            credential.prove(&token, &self.peppers, now).map(|secret| secret.version)
         });
         Ok(Found { key: self.view_key(key, now).await?, secret_version })
     }

@@ -101,7 +101,7 @@ async fn keys_that_are_not_valid(server: &Server) -> Vec<(&'static str, String)>
 fn texts_that_are_no_key(root: &str) -> Vec<(&'static str, String)> {
     let root_key = ApiKey::new(root.to_owned());
     let token = Token::parse(&root_key).unwrap();
-    let wrong_secret = issue(token.head, token.id, &Secret::new([7; 32]));
+    let wrong_secret = issue(token.token_prefix, token.id, &Secret::new([7; 32]));
     let other_head = issue("keystile_dev", token.id, &token.secret);
     let last = if root.ends_with('a') { "b" } else { "a" };
     vec![

@@ -12,7 +12,7 @@ use super::{
 
 const SECRET_WIDTH: usize = 2 * WIDTH_128;
 const BODY: usize = WIDTH_128 + SECRET_WIDTH + WIDTH_32;
-const LONGEST_HEAD: usize = 16 + 1 + 10;
+const LONGEST_PREFIX: usize = 16 + 1 + 10;
 /// What stands for everything secret in [`masked`].
 const MASK: &str = "****";
 
@@ -42,18 +42,18 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// What an API key says of itself at first sight: its shape is right, nothing else was looked at.
-#[derive(Clone, Copy)]
-pub struct Presented<'a> {
-    text: &'a str,
-    pub id: KeyId,
+/// An API key that has the right length and names a key; nothing else of it was checked.
+#[derive(Clone)]
+pub struct Presented {
+    api_key: ApiKey,
+    id: KeyId,
 }
 
-/// What an API key says of itself; nothing of it is proven until its secret's digest was compared.
+/// An API key, parsed; nothing of it is proven until its secret's digest was compared.
 #[derive(Debug)]
 pub struct Token<'a> {
     /// Prefix and environment tag, as in `acme_live`.
-    pub head: &'a str,
+    pub token_prefix: &'a str,
     pub id: KeyId,
     pub secret: Secret,
 }
@@ -73,38 +73,30 @@ pub enum Malformed {
     Number,
 }
 
-impl<'a> Presented<'a> {
-    pub fn of(api_key: &'a ApiKey) -> Result<Self, Malformed> {
-        let text = api_key.0.as_str();
-        let head = text.len().checked_sub(BODY + 1).ok_or_else(|| misshapen(text))?;
-        if text.as_bytes()[head] != b'_' {
-            return Err(misshapen(text));
-        }
-        match KeyId::from_base62(&text.as_bytes()[head + 1..][..WIDTH_128]) {
-            Some(id) => Ok(Self { text, id }),
-            None => Err(check(text).err().unwrap_or(Malformed::Number)),
-        }
+impl Presented {
+    pub fn new(api_key: ApiKey) -> Result<Self, Malformed> {
+        let id = read_id(&api_key.0)?;
+        Ok(Self { api_key, id })
     }
 
-    /// Prefix and environment tag, and what stands behind them, unread.
-    pub(super) fn parts(&self) -> (&'a [u8], &'a [u8]) {
-        let (head, body) = self.text.as_bytes().split_at(self.text.len() - BODY);
-        (&head[..head.len() - 1], body)
+    pub fn id(&self) -> KeyId {
+        self.id
     }
 
-    /// Reads all of it.
-    pub fn token(&self) -> Result<Token<'a>, Malformed> {
-        let (head, _) = self.text.rsplit_once('_').ok_or(Malformed::Shape)?;
-        if self.text.len() != head.len() + 1 + BODY || !is_head(head) {
-            return Err(Malformed::Shape);
-        }
-        let content = check(self.text)?;
-        let secret = &content[content.len() - SECRET_WIDTH..];
-        Ok(Token { head, id: self.id, secret: decode_secret(secret).ok_or(Malformed::Number)? })
+    /// Parses all of it.
+    pub fn token(&self) -> Result<Token<'_>, Malformed> {
+        read_token(&self.api_key.0, self.id)
+    }
+
+    /// The token prefix, and what follows it, neither of them checked.
+    pub(super) fn parts(&self) -> (&[u8], &[u8]) {
+        let text = self.api_key.0.as_bytes();
+        let (prefix, body) = text.split_at(text.len() - BODY);
+        (&prefix[..prefix.len() - 1], body)
     }
 }
 
-impl fmt::Debug for Presented<'_> {
+impl fmt::Debug for Presented {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presented").field("id", &self.id).finish_non_exhaustive()
     }
@@ -112,14 +104,15 @@ impl fmt::Debug for Presented<'_> {
 
 impl<'a> Token<'a> {
     pub fn parse(api_key: &'a ApiKey) -> Result<Self, Malformed> {
-        Presented::of(api_key)?.token()
+        let text = api_key.0.as_str();
+        read_token(text, read_id(text)?)
     }
 }
 
 /// The API key of `secret` under the key `id`.
-pub fn issue(head: &str, id: KeyId, secret: &Secret) -> ApiKey {
-    let mut text = String::with_capacity(head.len() + 1 + BODY);
-    text.push_str(head);
+pub fn issue(token_prefix: &str, id: KeyId, secret: &Secret) -> ApiKey {
+    let mut text = String::with_capacity(token_prefix.len() + 1 + BODY);
+    text.push_str(token_prefix);
     text.push('_');
     id.encode_into(&mut text);
     let (high, low) = secret.halves();
@@ -131,8 +124,8 @@ pub fn issue(head: &str, id: KeyId, secret: &Secret) -> ApiKey {
 }
 
 /// What may be shown of every API key of the key `id`: it tells which key, and nothing of a secret.
-pub fn masked(head: &str, id: KeyId) -> String {
-    format!("{head}_{id}{MASK}")
+pub fn masked(token_prefix: &str, id: KeyId) -> String {
+    format!("{token_prefix}_{id}{MASK}")
 }
 
 /// The text is not what [`masked`] wrote.
@@ -144,15 +137,15 @@ pub struct NotMasked;
 
 /// The key's id in a text that [`masked`] wrote.
 pub fn unmask(text: &str) -> Result<KeyId, NotMasked> {
-    let (head, body) = text.rsplit_once('_').ok_or(NotMasked)?;
+    let (token_prefix, body) = text.rsplit_once('_').ok_or(NotMasked)?;
     let id = body.strip_suffix(MASK).ok_or(NotMasked)?;
-    if id.len() != WIDTH_128 || !is_head(head) {
+    if id.len() != WIDTH_128 || !is_token_prefix(token_prefix) {
         return Err(NotMasked);
     }
     KeyId::from_base62(id.as_bytes()).ok_or(NotMasked)
 }
 
-/// Whether an API key stands in `text`, or one that lacks its head or (some of) its checksum.
+/// Whether an API key stands in `text`, or one that lacks its prefix or (some of) its checksum.
 pub fn holds_api_key(text: &str) -> bool {
     const SECRET_END: usize = WIDTH_128 + SECRET_WIDTH;
     let mut runs = text.split(|it: char| !it.is_ascii_alphanumeric());
@@ -172,7 +165,7 @@ pub fn conceal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for part in text.split_inclusive(|it: char| !it.is_ascii_alphanumeric()) {
         let run = part.bytes().take_while(u8::is_ascii_alphanumeric).count();
-        // Also without its head or its checksum; an id is shorter.
+        // Also without its prefix or its checksum; an id is shorter.
         if run >= WIDTH_128 + SECRET_WIDTH {
             shown.push_str(&part[..WIDTH_128]);
             shown.push_str(MASK);
@@ -184,13 +177,38 @@ pub fn conceal(text: &str) -> String {
     shown
 }
 
-/// What is wrong with a text that is not shaped as an API key; the length of one is told apart, since people cut
-/// them off when they copy.
+/// The id in `text`, if that has the length of an API key.
+fn read_id(text: &str) -> Result<KeyId, Malformed> {
+    let prefix = text.len().checked_sub(BODY + 1).ok_or_else(|| misshapen(text))?;
+    if text.as_bytes()[prefix] != b'_' {
+        return Err(misshapen(text));
+    }
+    match KeyId::from_base62(&text.as_bytes()[prefix + 1..][..WIDTH_128]) {
+        Some(id) => Ok(id),
+        None => Err(check(text).err().unwrap_or(Malformed::Number)),
+    }
+}
+
+/// All that `text` says, whose id is `id`.
+fn read_token(text: &str, id: KeyId) -> Result<Token<'_>, Malformed> {
+    let (token_prefix, _) = text.rsplit_once('_').ok_or(Malformed::Shape)?;
+    if text.len() != token_prefix.len() + 1 + BODY || !is_token_prefix(token_prefix) {
+        return Err(Malformed::Shape);
+    }
+    let content = check(text)?;
+    let secret = &content[content.len() - SECRET_WIDTH..];
+    Ok(Token { token_prefix, id, secret: decode_secret(secret).ok_or(Malformed::Number)? })
+}
+
+/// What is wrong with a text that is not shaped as an API key. A wrong length has an error of its own, since people
+/// cut API keys off when they copy them.
 #[cold]
 fn misshapen(text: &str) -> Malformed {
     match text.rsplit_once('_') {
-        Some((head, body))
-            if is_head(head) && body.len() != BODY && body.bytes().all(|it| it.is_ascii_alphanumeric()) =>
+        Some((token_prefix, body))
+            if is_token_prefix(token_prefix)
+                && body.len() != BODY
+                && body.bytes().all(|it| it.is_ascii_alphanumeric()) =>
         {
             Malformed::Length(body.len())
         }
@@ -205,12 +223,13 @@ fn check(text: &str) -> Result<&[u8], Malformed> {
     if fits { Ok(content) } else { Err(Malformed::Checksum) }
 }
 
-fn is_head(head: &str) -> bool {
+fn is_token_prefix(token_prefix: &str) -> bool {
     let word = |word: &str| {
         word.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
             && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    head.len() <= LONGEST_HEAD && head.split_once('_').is_some_and(|(prefix, tag)| word(prefix) && word(tag))
+    token_prefix.len() <= LONGEST_PREFIX
+        && token_prefix.split_once('_').is_some_and(|(prefix, tag)| word(prefix) && word(tag))
 }
 
 fn decode_secret(digits: &[u8]) -> Option<Secret> {

@@ -22,7 +22,7 @@ proptest! {
         let secret = Secret::new(bytes);
         let api_key = issue(&head, id, &secret);
         let token = Token::parse(&api_key).unwrap();
-        prop_assert_eq!(token.head, head.as_str());
+        prop_assert_eq!(token.token_prefix, head.as_str());
         prop_assert_eq!(token.id, id);
         prop_assert!(token.secret.halves() == secret.halves());
     }
@@ -64,7 +64,7 @@ fn a_value_beyond_its_width_is_refused_even_with_a_good_checksum() {
 fn the_mask_leads_back_to_the_key_and_shows_no_secret() {
     let api_key = sample([2; 32]);
     let token = Token::parse(&api_key).unwrap();
-    let masked = masked(token.head, token.id);
+    let masked = masked(token.token_prefix, token.id);
     assert_eq!(unmask(&masked), Ok(token.id));
     assert!(!masked.contains(&api_key.expose()["acme_live_".len() + 22..][..8]));
 }

@@ -1,20 +1,20 @@
-//! The messages that hold decisions, with an encoded answer in the place of `VerifyResponse`.
+//! The messages that hold decisions, with an encoded decision in the place of `VerifyResponse`.
 
 use prost::{Message, Oneof};
 use proto::VerifyError;
 
-use super::Answer;
+use super::EncodedDecision;
 
 /// Encodes as a `keystile.v1.BatchVerifyResponse`.
 #[derive(Clone, PartialEq, Message)]
-pub(in crate::grpc) struct BatchAnswer {
+pub(in crate::grpc) struct EncodedBatch {
     #[prost(message, repeated, tag = "1")]
-    pub(in crate::grpc) results: Vec<ItemAnswer>,
+    pub(in crate::grpc) results: Vec<EncodedItem>,
 }
 
 /// Encodes as a `keystile.v1.VerifyResult` and as a `keystile.v1.StreamVerifyResponse`, which have the same fields.
 #[derive(Clone, PartialEq, Message)]
-pub(in crate::grpc) struct ItemAnswer {
+pub(in crate::grpc) struct EncodedItem {
     #[prost(oneof = "ItemResult", tags = "1, 2")]
     pub(in crate::grpc) result: Option<ItemResult>,
 }
@@ -22,15 +22,15 @@ pub(in crate::grpc) struct ItemAnswer {
 #[derive(Clone, PartialEq, Oneof)]
 pub(in crate::grpc) enum ItemResult {
     #[prost(message, tag = "1")]
-    Decision(Answer),
+    Decision(EncodedDecision),
     #[prost(message, tag = "2")]
     Error(VerifyError),
 }
 
-impl From<Result<Answer, VerifyError>> for ItemAnswer {
-    fn from(verified: Result<Answer, VerifyError>) -> Self {
+impl From<Result<EncodedDecision, VerifyError>> for EncodedItem {
+    fn from(verified: Result<EncodedDecision, VerifyError>) -> Self {
         let result = match verified {
-            Ok(answer) => ItemResult::Decision(answer),
+            Ok(decision) => ItemResult::Decision(decision),
             Err(error) => ItemResult::Error(error),
         };
         Self { result: Some(result) }
@@ -39,18 +39,18 @@ impl From<Result<Answer, VerifyError>> for ItemAnswer {
 
 #[cfg(test)]
 mod tests {
-    use domain::decision::Decision;
     use proto::{BatchVerifyResponse, StreamVerifyResponse, stream_verify_response, verify_result};
 
     use super::*;
+    use crate::verbs::Decision;
 
     #[test]
     fn items_read_as_the_messages_of_the_contract() {
         let error = VerifyError { message: "later".to_owned(), ..Default::default() };
-        let decision = ItemAnswer::from(Ok(Decision::malformed().into()));
-        let refused = ItemAnswer::from(Err(error.clone()));
+        let decision = EncodedItem::from(Ok(Decision::malformed().into()));
+        let refused = EncodedItem::from(Err(error.clone()));
 
-        let batch = BatchAnswer { results: vec![decision.clone(), refused.clone()] };
+        let batch = EncodedBatch { results: vec![decision.clone(), refused.clone()] };
         let read = BatchVerifyResponse::decode(&*batch.encode_to_vec()).unwrap();
         let [first, second] = &read.results[..] else { panic!("{read:?}") };
         let Some(verify_result::Result::Decision(answer)) = &first.result else { panic!("{first:?}") };

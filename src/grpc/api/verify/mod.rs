@@ -1,9 +1,9 @@
-//! VerifyService on the wire: the way that every call of every sibling service takes.
+//! VerifyService on the wire.
 
-mod answer;
+mod batch;
+mod encoded;
 mod item;
 mod question;
-mod several;
 mod stream;
 
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::{
     verbs::{Session, Verifier},
 };
 
-pub(in crate::grpc) use answer::Answer;
-pub use answer::render;
-pub(in crate::grpc) use item::{BatchAnswer, ItemAnswer};
+pub(in crate::grpc) use encoded::EncodedDecision;
+pub use encoded::KeyPartEncoder;
+pub(in crate::grpc) use item::{EncodedBatch, EncodedItem};
 use proto::{BatchVerifyRequest, StreamVerifyRequest, VerifyRequest};
 pub(in crate::grpc) use question::question;
 use stream::Answers;
@@ -34,20 +34,20 @@ pub(in crate::grpc) struct VerifyApi<C> {
 
 #[tonic::async_trait]
 impl<C: Credentials> VerifyService for VerifyApi<C> {
-    async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<Answer>, Status> {
+    async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<EncodedDecision>, Status> {
         let patience = question::patience(request.metadata());
         let request = question::read(request.into_inner(), patience)?;
-        Ok(Response::new(self.verifier.verify(&request).await?.into()))
+        Ok(Response::new(self.verifier.verify(request).await?.into()))
     }
 
     async fn batch_verify(
         &self,
         request: Request<BatchVerifyRequest>,
-    ) -> Result<Response<BatchAnswer>, Status> {
+    ) -> Result<Response<EncodedBatch>, Status> {
         let patience = question::patience(request.metadata());
-        let requests = several::read(request.into_inner())?;
-        let results = several::verify(&self.verifier, requests, patience).await;
-        Ok(Response::new(BatchAnswer { results }))
+        let requests = batch::read(request.into_inner())?;
+        let results = batch::verify(&self.verifier, requests, patience).await;
+        Ok(Response::new(EncodedBatch { results }))
     }
 
     type StreamVerifyStream = Answers<C>;

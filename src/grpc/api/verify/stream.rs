@@ -27,14 +27,14 @@ use crate::{
 };
 
 use super::{
-    ItemAnswer,
-    several::{Started, TOGETHER, Verified, start},
+    EncodedItem,
+    batch::{Started, TOGETHER, Verified, start},
 };
 
 pub(in crate::grpc) struct Answers<C> {
     verifier: Arc<Verifier<C>>,
     questions: Streaming<StreamVerifyRequest>,
-    /// Answers that are not taken yet, or still being read, in order; empty as long as every key is at hand.
+    /// Answers that are not taken yet, or still being read, in order; empty as long as every key is cached.
     waiting: VecDeque<Waiting>,
     /// The caller's own credential, or its examination.
     caller: Caller,
@@ -197,7 +197,7 @@ impl<C: Credentials> Answers<C> {
 }
 
 impl<C: Credentials> Stream for Answers<C> {
-    type Item = Result<ItemAnswer, Status>;
+    type Item = Result<EncodedItem, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -222,7 +222,7 @@ impl<C: Credentials> Stream for Answers<C> {
             return Poll::Ready(Some(Ok(verified.into())));
         }
         match this.poll_questions(context, moment) {
-            Poll::Ready(Some(answer)) => Poll::Ready(Some(answer.map(ItemAnswer::from))),
+            Poll::Ready(Some(answer)) => Poll::Ready(Some(answer.map(EncodedItem::from))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 if let Poll::Ready(verified) = this.poll_waiting(context) {

@@ -8,13 +8,14 @@ use super::*;
 
 /// A database that says which of its queries it answers, and answers when it is let.
 struct Database {
-    gathering: Arc<Gathering<usize>>,
+    batcher: Arc<ReadBatcher<usize>>,
     queries: Arc<Mutex<Vec<Vec<KeyId>>>>,
     gate: Arc<Semaphore>,
 }
 
-/// No turn comes back unless the test gives it.
-const STILL: Pace = Pace { places: 4, tick: Duration::from_secs(3600), patience: Duration::from_secs(3600) };
+/// No permit comes back unless the test returns it.
+const STILL: Throttle =
+    Throttle { concurrent: 4, tick: Duration::from_secs(3600), timeout: Duration::from_secs(3600) };
 
 fn id(number: usize) -> KeyId {
     let mut random = [0; 10];
@@ -23,16 +24,16 @@ fn id(number: usize) -> KeyId {
 }
 
 impl Database {
-    fn open(pace: Pace) -> Self {
-        let database = Self::closed(pace);
+    fn open(throttle: Throttle) -> Self {
+        let database = Self::closed(throttle);
         database.gate.add_permits(Semaphore::MAX_PERMITS / 2);
         database
     }
 
-    fn closed(pace: Pace) -> Self {
+    fn closed(throttle: Throttle) -> Self {
         let (queries, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
         let (log, opens) = (queries.clone(), gate.clone());
-        let gathering = Gathering::new(pace, nothing, move |ids| {
+        let batcher = ReadBatcher::new(throttle, nothing, move |ids| {
             let mut log = log.lock().unwrap();
             log.push(ids);
             let (number, opens) = (log.len(), opens.clone());
@@ -41,15 +42,15 @@ impl Database {
                 Ok(number)
             }
         });
-        Self { gathering: Arc::new(gathering), queries, gate }
+        Self { batcher: Arc::new(batcher), queries, gate }
     }
 
     /// Asks for `ids`, each in a task of its own, one behind the other.
     async fn ask(&self, ids: std::ops::Range<usize>) -> JoinSet<Answer<usize>> {
         let mut tasks = JoinSet::new();
         for number in ids {
-            let gathering = self.gathering.clone();
-            tasks.spawn(async move { gathering.load(id(number)).await });
+            let batcher = self.batcher.clone();
+            tasks.spawn(async move { batcher.load(id(number)).await });
             settle().await;
         }
         tasks
@@ -60,8 +61,8 @@ impl Database {
         self.queries.lock().unwrap().iter().map(Vec::len).collect()
     }
 
-    fn waiting(&self) -> usize {
-        self.gathering.0.lock().waiting.len()
+    fn queued(&self) -> usize {
+        self.batcher.0.lock().queued.len()
     }
 }
 
@@ -84,24 +85,24 @@ fn number(answer: Answer<usize>) -> usize {
 #[tokio::test]
 async fn few_who_ask_do_not_wait() {
     let database = Database::open(STILL);
-    for turn in 1..=TURNS as usize {
-        assert_eq!(number(database.gathering.load(id(turn)).await), turn);
+    for turn in 1..=BURST as usize {
+        assert_eq!(number(database.batcher.load(id(turn)).await), turn);
     }
-    assert_eq!(database.sizes(), [1; TURNS as usize]);
+    assert_eq!(database.sizes(), [1; BURST as usize]);
 }
 
 #[tokio::test]
 async fn who_find_something_never_wait() {
-    let gathering = Gathering::new(STILL, |_| true, |ids| async move { Ok(ids.len()) });
-    for turn in 0..10 * TURNS as usize {
-        assert_eq!(number(gathering.load(id(turn)).await), 1);
+    let batcher = ReadBatcher::new(STILL, |_| true, |ids| async move { Ok(ids.len()) });
+    for turn in 0..10 * BURST as usize {
+        assert_eq!(number(batcher.load(id(turn)).await), 1);
     }
 }
 
 #[tokio::test]
 async fn who_ask_in_one_breath_share_a_query() {
     let database = Database::open(STILL);
-    let answers = join_all((0..50).map(|it| database.gathering.load(id(it)))).await;
+    let answers = join_all((0..50).map(|it| database.batcher.load(id(it)))).await;
     assert!(answers.into_iter().all(|answer| number(answer) == 1));
     assert_eq!(*database.queries.lock().unwrap(), [(0..50).map(id).collect::<Vec<_>>()]);
 }
@@ -109,47 +110,47 @@ async fn who_ask_in_one_breath_share_a_query() {
 #[tokio::test]
 async fn when_many_ask_they_wait_for_a_turn_and_share_it() {
     let database = Database::open(STILL);
-    for turn in 0..TURNS as usize {
-        database.gathering.load(id(turn)).await.unwrap();
+    for turn in 0..BURST as usize {
+        database.batcher.load(id(turn)).await.unwrap();
     }
     let tasks = database.ask(100..120).await;
-    assert_eq!(database.sizes(), [1; TURNS as usize]);
-    database.gathering.0.give_turn();
-    assert!(tasks.join_all().await.into_iter().all(|answer| number(answer) == TURNS as usize + 1));
+    assert_eq!(database.sizes(), [1; BURST as usize]);
+    database.batcher.0.return_permit();
+    assert!(tasks.join_all().await.into_iter().all(|answer| number(answer) == BURST as usize + 1));
     assert_eq!(database.sizes().last(), Some(&20));
 }
 
 #[tokio::test]
-async fn turns_come_back_with_time_and_are_never_more() {
-    let database = Database::open(Pace { tick: Duration::from_millis(1), ..STILL });
+async fn permits_come_back_with_time_and_are_never_more() {
+    let database = Database::open(Throttle { tick: Duration::from_millis(1), ..STILL });
     // More than there are at any time, and after all came back, once more.
     for round in 0..2 {
-        for turn in 1..=TURNS as usize + 3 {
-            let before = round * (TURNS as usize + 3);
-            assert_eq!(number(database.gathering.load(id(turn)).await), before + turn);
+        for turn in 1..=BURST as usize + 3 {
+            let before = round * (BURST as usize + 3);
+            assert_eq!(number(database.batcher.load(id(turn)).await), before + turn);
         }
-        while database.gathering.0.lock().ticking {
+        while database.batcher.0.lock().ticking {
             tokio::task::yield_now().await;
         }
-        assert_eq!(database.gathering.0.lock().turns, TURNS);
+        assert_eq!(database.batcher.0.lock().permits, BURST);
     }
 }
 
 #[tokio::test]
 async fn a_full_query_waits_for_no_turn_and_none_is_fuller() {
     let database = Database::open(STILL);
-    for turn in 0..TURNS as usize {
-        database.gathering.load(id(turn)).await.unwrap();
+    for turn in 0..BURST as usize {
+        database.batcher.load(id(turn)).await.unwrap();
     }
     let mut tasks = database.ask(100..100 + 2 * LOADED_TOGETHER + 7).await;
-    assert_eq!(database.sizes()[TURNS as usize..], [LOADED_TOGETHER; 2]);
+    assert_eq!(database.sizes()[BURST as usize..], [LOADED_TOGETHER; 2]);
     for _ in 0..2 * LOADED_TOGETHER {
         number(tasks.join_next().await.unwrap().unwrap());
     }
-    assert_eq!(database.waiting(), 7);
-    database.gathering.0.give_turn();
+    assert_eq!(database.queued(), 7);
+    database.batcher.0.return_permit();
     tasks.join_all().await;
-    assert_eq!(database.sizes()[TURNS as usize + 2..], [7]);
+    assert_eq!(database.sizes()[BURST as usize + 2..], [7]);
 }
 
 #[tokio::test]
@@ -167,40 +168,40 @@ async fn no_more_queries_are_under_way_than_have_a_place() {
 
 #[tokio::test]
 async fn who_gives_up_costs_nothing_and_nobody_anything() {
-    let database = Database::closed(Pace { places: 1, ..STILL });
+    let database = Database::closed(Throttle { concurrent: 1, ..STILL });
     let mut first = database.ask(0..1).await;
     let mut others = database.ask(1..3).await;
     let mut leaving = database.ask(3..10).await;
     // One whose query is under way, and some for whom none is.
     first.shutdown().await;
     leaving.shutdown().await;
-    assert_eq!(database.waiting(), 2);
+    assert_eq!(database.queued(), 2);
     database.gate.add_permits(2);
     for _ in 0..2 {
         assert_eq!(number(others.join_next().await.unwrap().unwrap()), 2);
     }
     assert_eq!(database.sizes(), [1, 2]);
     // And when all did before it went out, there is no query.
-    assert!(database.gathering.load(id(10)).now_or_never().is_none());
+    assert!(database.batcher.load(id(10)).now_or_never().is_none());
     settle().await;
     assert_eq!(database.sizes(), [1, 2]);
-    assert_eq!(database.gathering.0.lock().under_way, 0);
+    assert_eq!(database.batcher.0.lock().under_way, 0);
 }
 
 #[tokio::test]
 async fn a_failure_is_told_to_all_who_share_it() {
-    let gathering =
-        Gathering::<usize>::new(STILL, nothing, |_| async { Err(StoreError::Broken("it is".into())) });
-    for answer in join_all((0..5).map(|it| gathering.load(id(it)))).await {
+    let batcher =
+        ReadBatcher::<usize>::new(STILL, nothing, |_| async { Err(StoreError::Broken("it is".into())) });
+    for answer in join_all((0..5).map(|it| batcher.load(id(it)))).await {
         assert!(matches!(answer, Err(StoreError::Broken(_))));
     }
 }
 
 #[tokio::test]
 async fn a_query_that_takes_too_long_gives_its_place_back() {
-    let database = Database::closed(Pace { places: 1, patience: Duration::from_millis(1), ..STILL });
+    let database = Database::closed(Throttle { concurrent: 1, timeout: Duration::from_millis(1), ..STILL });
     for turn in 1..=3 {
-        let answer = database.gathering.load(id(turn)).await;
+        let answer = database.batcher.load(id(turn)).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
         assert_eq!(database.sizes().len(), turn);
     }
@@ -208,19 +209,19 @@ async fn a_query_that_takes_too_long_gives_its_place_back() {
 
 #[tokio::test]
 async fn a_query_that_panics_gives_its_place_back() {
-    let pace = Pace { places: 1, ..STILL };
-    let gathering = Gathering::<usize>::new(pace, nothing, |_| async { panic!("as a test does") });
+    let throttle = Throttle { concurrent: 1, ..STILL };
+    let batcher = ReadBatcher::<usize>::new(throttle, nothing, |_| async { panic!("as a test does") });
     for _ in 0..3 {
-        assert!(matches!(gathering.load(id(0)).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(batcher.load(id(0)).await, Err(StoreError::Unavailable(_))));
     }
 }
 
 #[tokio::test]
 async fn those_who_wait_can_be_refused() {
-    let database = Database::closed(Pace { places: 1, ..STILL });
+    let database = Database::closed(Throttle { concurrent: 1, ..STILL });
     let mut first = database.ask(0..1).await;
     let mut others = database.ask(1..5).await;
-    database.gathering.refuse(&StoreError::Unavailable("gone".into()));
+    database.batcher.refuse(&StoreError::Unavailable("gone".into()));
     while let Some(answer) = others.join_next().await {
         assert!(matches!(answer.unwrap(), Err(StoreError::Unavailable(_))));
     }

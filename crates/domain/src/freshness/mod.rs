@@ -1,13 +1,18 @@
-//! What makes a remembered value current: nothing that it was made of changed after it was read.
+//! A remembered value is current while nothing that it depends on changed after it was read.
 //!
-//! Every resource falls into one of a fixed number of slots, which holds the newest change of a resource of
-//! it. A value knows its slots and the point that it was read at, and is believed only while that is not
-//! older than any of them. So a change costs one store, a check four loads; nobody waits, nothing is
-//! removed, and a load that was under way when the change came is found out by its point. Resources that
-//! share a slot cost a needless load now and then, never a wrong answer.
+//! Every resource hashes to one of a fixed number of slots, which holds the newest change of any resource in
+//! it. The stamp of a value has the slots that the value depends on and the point at which it was read; the value is
+//! current only while that point is not older than any of the slots. So a change costs one atomic store, and a check
+//! one load for each slot and one more. Nothing waits and nothing is removed, and a read that was under way when the
+//! change came is detected by its point. Two resources in one slot cost a needless read now and then, never a wrong
+//! answer.
 //!
-//! Revisions have an order only as long as the change log grows. When it goes backwards, a new era begins:
-//! every point of it is newer than every point of the eras before, whatever the revisions are.
+//! Revisions are ordered only as long as the change log grows. When it goes backwards, a new era begins:
+//! each of its points is newer than all points of the eras before, whatever their revisions are.
+
+mod stamp;
+#[cfg(test)]
+mod tests;
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -16,6 +21,8 @@ use crate::{
     changed::Changed,
     sync::{AtomicU64, Ordering::SeqCst},
 };
+
+pub use stamp::Stamp;
 
 #[derive(Debug)]
 pub struct Freshness {
@@ -35,25 +42,13 @@ pub struct Point(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Era(u64);
 
-/// What something known was made of, and when it was read. It means something only to the [`Freshness`]
-/// that gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    pub slots: [u16; 3],
-    pub point: u64,
-}
-
 /// The bits of a point that hold the revision: enough for ten thousand changes a second over fifty years. The
-/// bits before them count a million eras; in the last one nothing is believed any more.
+/// bits before them count a million eras; in the last one nothing is ever current.
 const REVISION: u64 = (1 << 44) - 1;
 
 impl Point {
     pub fn new(Era(era): Era, revision: Revision) -> Self {
         Self(era | u64::try_from(revision).unwrap_or(0).min(REVISION))
-    }
-
-    pub fn of(stamp: &Stamp) -> Self {
-        Self(stamp.point)
     }
 
     pub fn revision(self) -> Revision {
@@ -82,16 +77,12 @@ impl Freshness {
         }
     }
 
-    /// The stamp of a value read at `point` that is made of `key`, and of `owners`, which are at most two.
-    pub fn stamp(&self, point: Point, key: &Changed, owners: &[Changed]) -> Stamp {
-        let mut slots = [self.slot(key); 3];
-        for (slot, owner) in slots[1..].iter_mut().zip(owners) {
-            *slot = self.slot(owner);
-        }
-        Stamp { slots, point: point.0 }
+    /// The stamp of a value that was read at `point` and depends on all of `resources`.
+    pub fn stamp(&self, point: Point, resources: &[Changed]) -> Stamp {
+        Stamp::new(point, resources.iter().map(|resource| self.slot(resource)))
     }
 
-    /// From now on, nothing of what `changed` names is believed that was read before `revision`.
+    /// From now on, no value that depends on `changed` and was read before `revision` is current.
     pub fn made(&self, revision: Revision, changed: &Changed) {
         // If an era begins right after this, whatever is read in it is from after the change.
         let point = Point::new(self.era(), revision);
@@ -103,10 +94,11 @@ impl Freshness {
         self.newest.fetch_max(point.0, SeqCst);
     }
 
-    /// Whether a value with this stamp is as it would be read now.
+    /// Whether a value with this stamp is the same as one that is read now.
     pub fn is_current(&self, stamp: &Stamp) -> bool {
-        stamp.point >= self.everything.load(SeqCst)
-            && stamp.slots.iter().all(|slot| stamp.point >= self.slots[usize::from(*slot)].load(SeqCst))
+        let Point(point) = stamp.point;
+        point >= self.everything.load(SeqCst)
+            && stamp.slots().iter().all(|slot| point >= self.slots[usize::from(*slot)].load(SeqCst))
     }
 
     /// The era in which a read that begins now takes place.
@@ -114,7 +106,7 @@ impl Freshness {
         Era(self.everything.load(SeqCst) & !REVISION)
     }
 
-    /// From now on, nothing is believed whose reading began before.
+    /// From now on, no value whose read began before is current.
     pub fn begin_era(&self) {
         let next = |everything: u64| Some((everything | REVISION).saturating_add(1));
         let before = self.everything.fetch_update(SeqCst, SeqCst, next).expect("it always has a next");

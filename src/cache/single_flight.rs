@@ -1,4 +1,4 @@
-//! Joining those who miss the same key at the same time: one of them reads, all get what it read.
+//! One read at a time for each key: all that miss it meanwhile get what the first of them reads.
 
 use std::{
     collections::HashMap,
@@ -12,20 +12,20 @@ use tokio::sync::OnceCell;
 use crate::ports::StoreError;
 
 /// The reads that are under way.
-pub(super) struct Loading<T>(Mutex<HashMap<KeyId, Arc<Read<T>>>>);
+pub(super) struct SingleFlight<T>(Mutex<HashMap<KeyId, Arc<Read<T>>>>);
 
 type Read<T> = OnceCell<Result<T, StoreError>>;
 
-impl<T: Clone> Loading<T> {
-    /// What `read` brings, or what another's read under way does. When whoever reads gives up, somebody
-    /// else among the waiting reads in its place.
+impl<T: Clone> SingleFlight<T> {
+    /// What `read` brings, or what another caller's read that is under way brings. When the caller that reads gives up,
+    /// another one that waits reads in its place.
     pub(super) async fn join<F>(&self, id: KeyId, read: impl FnOnce() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         let cell = self.lock().entry(id).or_default().clone();
-        let waiting = Waiting { reads: self, id, cell };
-        waiting.cell.get_or_init(read).await.clone()
+        let waiter = Waiter { reads: self, id, cell };
+        waiter.cell.get_or_init(read).await.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<Read<T>>>> {
@@ -34,27 +34,27 @@ impl<T: Clone> Loading<T> {
     }
 }
 
-impl<T> Default for Loading<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> fmt::Debug for Loading<T> {
+impl<T> fmt::Debug for SingleFlight<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Loading")
+        f.write_str("SingleFlight")
     }
 }
 
-/// One who waits for a read.
-struct Waiting<'a, T: Clone> {
-    reads: &'a Loading<T>,
+/// A caller that waits for a read.
+struct Waiter<'a, T: Clone> {
+    reads: &'a SingleFlight<T>,
     id: KeyId,
     cell: Arc<Read<T>>,
 }
 
-impl<T: Clone> Drop for Waiting<'_, T> {
-    /// Takes the read off the list when it is done, or when nobody is left to wait for it.
+impl<T: Clone> Drop for Waiter<'_, T> {
+    /// Removes the read from the list when it is done, or when nothing is left that waits for it.
     fn drop(&mut self) {
         let mut reads = self.reads.lock();
         let alone = Arc::strong_count(&self.cell) <= 2;
@@ -81,55 +81,55 @@ mod tests {
 
     #[tokio::test]
     async fn a_thousand_who_miss_together_read_once() {
-        let loading = Arc::new(Loading::default());
+        let flight = Arc::new(SingleFlight::default());
         let reads = Arc::new(AtomicU32::new(0));
         let gate = Arc::new(Semaphore::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..1000 {
-            let (loading, reads, gate) = (loading.clone(), reads.clone(), gate.clone());
+            let (flight, reads, gate) = (flight.clone(), reads.clone(), gate.clone());
             tasks.spawn(async move {
                 let read = || async {
                     reads.fetch_add(1, SeqCst);
                     let _pass = gate.acquire().await;
                     Ok(7)
                 };
-                loading.join(id(), read).await.unwrap()
+                flight.join(id(), read).await.unwrap()
             });
         }
         tokio::task::yield_now().await;
         gate.add_permits(1);
         assert_eq!(tasks.join_all().await, vec![7; 1000]);
         assert_eq!(reads.load(SeqCst), 1);
-        assert!(loading.lock().is_empty());
+        assert!(flight.lock().is_empty());
     }
 
     #[tokio::test]
     async fn when_the_reader_gives_up_another_reads() {
-        let loading = Loading::default();
-        let mut first = Box::pin(loading.join(id(), std::future::pending));
-        let mut second = Box::pin(loading.join(id(), || async { Ok(2) }));
+        let flight = SingleFlight::default();
+        let mut first = Box::pin(flight.join(id(), std::future::pending));
+        let mut second = Box::pin(flight.join(id(), || async { Ok(2) }));
         assert!(poll_once(first.as_mut()).await.is_none());
         assert!(poll_once(second.as_mut()).await.is_none());
         drop(first);
         assert_eq!(second.await.unwrap(), 2);
-        assert!(loading.lock().is_empty());
+        assert!(flight.lock().is_empty());
     }
 
     #[tokio::test]
     async fn when_all_give_up_nothing_is_left_behind() {
-        let loading = Loading::<u32>::default();
-        let mut only = Box::pin(loading.join(id(), std::future::pending));
+        let flight = SingleFlight::<u32>::default();
+        let mut only = Box::pin(flight.join(id(), std::future::pending));
         assert!(poll_once(only.as_mut()).await.is_none());
         drop(only);
-        assert!(loading.lock().is_empty());
+        assert!(flight.lock().is_empty());
     }
 
     #[tokio::test]
     async fn a_failure_is_shared_and_not_kept() {
-        let loading = Loading::<u32>::default();
+        let flight = SingleFlight::<u32>::default();
         let failed = || async { Err(StoreError::Unavailable("gone".into())) };
-        assert!(loading.join(id(), failed).await.is_err());
-        assert_eq!(loading.join(id(), || async { Ok(1) }).await.unwrap(), 1);
+        assert!(flight.join(id(), failed).await.is_err());
+        assert_eq!(flight.join(id(), || async { Ok(1) }).await.unwrap(), 1);
     }
 
     /// Polls once.

@@ -1,4 +1,4 @@
-//! Several verifications in one call: each stands for itself, and answers keep the order of the questions.
+//! Several verifications in one call: each is decided by itself, and answers keep the order of the questions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     verbs::{Error, FieldFault, Verifier},
 };
 
-use super::{Answer, ItemAnswer, question};
+use super::{EncodedDecision, EncodedItem, question};
 
 const MOST: usize = 1000;
 
@@ -21,10 +21,10 @@ const MOST: usize = 1000;
 /// beside them.
 const LARGEST_DECISIONS: usize = 3 * 1024 * 1024;
 
-/// How many reads of keys that are not at hand one call has under way.
+/// How many reads of keys that are not cached one call has under way.
 pub(super) const TOGETHER: usize = 64;
 
-pub(super) type Verified = Result<Answer, VerifyError>;
+pub(super) type Verified = Result<EncodedDecision, VerifyError>;
 
 pub(super) fn read(request: BatchVerifyRequest) -> Result<Vec<VerifyRequest>, Error> {
     if (1..=MOST).contains(&request.requests.len()) {
@@ -38,7 +38,7 @@ pub(super) async fn verify<C: Credentials>(
     verifier: &Arc<Verifier<C>>,
     requests: Vec<VerifyRequest>,
     patience: Duration,
-) -> Vec<ItemAnswer> {
+) -> Vec<EncodedItem> {
     let mut results: Vec<_> = Vec::with_capacity(requests.len());
     let (mut reads, mut behind) = (Vec::new(), Vec::new());
     let mut highest = 0;
@@ -50,7 +50,7 @@ pub(super) async fn verify<C: Credentials>(
             Started::Done(verified) => results.push(verified),
             Started::Read(read) => {
                 // Until the read is done.
-                results.push(Ok(Answer::default()));
+                results.push(Ok(EncodedDecision::default()));
                 highest = highest.max(min_revision);
                 let list = if min_revision > 0 { &mut behind } else { &mut reads };
                 list.push(async move { (at, read.await) });
@@ -65,11 +65,11 @@ pub(super) async fn verify<C: Credentials>(
     }
     let mut bytes = 0;
     let result = |verified: Verified| {
-        let verified = verified.and_then(|answer| {
-            bytes += answer.encoded_len();
-            if bytes <= LARGEST_DECISIONS { Ok(answer) } else { Err(status::too_many_bytes()) }
+        let verified = verified.and_then(|decision| {
+            bytes += decision.encoded_len();
+            if bytes <= LARGEST_DECISIONS { Ok(decision) } else { Err(status::too_many_bytes()) }
         });
-        ItemAnswer::from(verified)
+        EncodedItem::from(verified)
     };
     results.into_iter().map(result).collect()
 }
@@ -82,7 +82,7 @@ async fn settle(reads: Vec<impl Future<Output = (usize, Verified)>>, results: &m
     }
 }
 
-/// A verification, done if the key is at hand.
+/// A verification, done if the key is cached; else what is left of it, which begins with the read.
 pub(super) enum Started<F> {
     Done(Verified),
     Read(F),
@@ -98,9 +98,11 @@ pub(super) fn start<C: Credentials>(
         Ok(request) => request,
         Err(error) => return Started::Done(Err(status::item(error))),
     };
-    if let Some(decision) = verifier.verify_at_hand(&request, moment) {
-        return Started::Done(Ok(decision.into()));
+    match verifier.verify_cached(request, moment) {
+        Ok(decision) => Started::Done(Ok(decision.into())),
+        Err(miss) => {
+            let verifier = verifier.clone();
+            Started::Read(async move { Ok(verifier.verify_miss(miss).await.map_err(status::item)?.into()) })
+        }
     }
-    let verifier = verifier.clone();
-    Started::Read(async move { Ok(verifier.verify(&request).await.map_err(status::item)?.into()) })
 }

@@ -1,19 +1,15 @@
 //! What makes a remembered value current.
 
-use domain::{
-    Revision,
-    changed::Changed,
-    freshness::{Freshness, Point, Stamp},
-    id::KeyId,
-    time::Timestamp,
-};
+use super::*;
+use crate::{id::KeyId, time::Timestamp};
 
 fn key(seed: u8) -> Changed {
     Changed::Key(KeyId::new(Timestamp::from_micros(0), [seed; 10]))
 }
 
 fn stamp(freshness: &Freshness, revision: Revision, owners: &[Changed]) -> Stamp {
-    freshness.stamp(Point::new(freshness.era(), revision), &key(1), owners)
+    let resources = [&[key(1)], owners].concat();
+    freshness.stamp(Point::new(freshness.era(), revision), &resources)
 }
 
 #[test]
@@ -26,6 +22,21 @@ fn a_value_falls_with_whatever_it_was_made_of() {
         let [before, after] = [7, 8].map(|revision| stamp(&freshness, revision, &owners));
         assert!(freshness.is_current(&before));
         freshness.made(8, &changed);
+        assert!(!freshness.is_current(&before), "{changed:?}");
+        assert!(freshness.is_current(&after), "{changed:?}");
+    }
+}
+
+/// However many things that is: more than a stamp holds in place.
+#[test]
+fn a_value_falls_with_the_last_of_many() {
+    let roles: Vec<_> = (0..40).map(key).collect();
+    for changed in &roles {
+        let freshness = Freshness::new(1 << 16);
+        let [before, after] =
+            [7, 8].map(|revision| freshness.stamp(Point::new(freshness.era(), revision), &roles));
+        assert!(freshness.is_current(&before.clone()));
+        freshness.made(8, changed);
         assert!(!freshness.is_current(&before), "{changed:?}");
         assert!(freshness.is_current(&after), "{changed:?}");
     }

@@ -1,9 +1,9 @@
-//! What this node has seen of the change log, by which it notices that the log went backwards.
+//! What this node has seen of the change log, by which it detects that the log went backwards.
 //!
-//! A log that only grows has one hash for each revision. One that lost its tail, in a restore or a failover, gives
-//! the same revisions again to other changes. So the follower reads on from its own position, that one included,
-//! and what it reads must continue what was seen: by itself, by a commit here, or by a load, which both may be
-//! ahead of it.
+//! A log that only grows has one hash for each revision. A log that lost its tail, in a restore or a failover, gives
+//! the same revisions again to other changes. So the follower reads on from its own position, that one included, and
+//! what it reads must continue what was seen: by the follower, by a commit of this node, or by a read of a key, which
+//! both may be ahead of the follower.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +14,22 @@ use domain::{
 
 use crate::ports::store::Step;
 
-/// How far behind it is cheaper to forget everything than to read what changed.
+/// So far behind, it is cheaper to declare everything changed than to read what did.
 pub(super) const TOO_FAR: Revision = 10_000;
 
-/// How many revisions that were followed are remembered, for commits that are made known late.
+/// How many of the revisions that were followed are kept, for commits that are made known late.
 const KEPT: Revision = 1024;
 
-/// Beyond so many, what is seen ahead of the follower is not remembered: the log is then so far ahead of it that
-/// it forgets everything, or else shorter than it was.
+/// Of what is seen ahead of the follower, no more is kept than this: the log is then so far ahead that the follower
+/// declares everything changed, or else shorter than it was.
 const MOST: usize = (TOO_FAR + KEPT) as usize + 1;
 
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct LogHistory {
     end: End,
-    /// Those of the revisions followed last, and of heads beyond.
+    /// Of the revisions that were followed last, and of heads beyond.
     hashes: BTreeMap<Revision, Hash>,
-    /// Something did not fit: the log is not the one that was followed.
+    /// Something contradicted it: the log is not the one that was followed.
     contradicted: bool,
 }
 
@@ -41,11 +41,11 @@ pub(super) struct End {
     pub(super) stored: Option<Hash>,
 }
 
-/// How a head fits to what was seen before.
+/// How a head fits with what was seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
     Fits,
-    /// It is of a revision so old that its hash is forgotten.
+    /// Its revision is so old that the hash is no longer kept.
     Unknown,
     Contradicts,
 }
@@ -54,11 +54,11 @@ pub(super) enum Fit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Contradiction;
 
-impl Seen {
+impl LogHistory {
     pub(super) fn new(end: End) -> Self {
-        let mut seen = Self { end, hashes: BTreeMap::new(), contradicted: false };
-        seen.remember(end.head);
-        seen
+        let mut history = Self { end, hashes: BTreeMap::new(), contradicted: false };
+        history.remember(end.head);
+        history
     }
 
     pub(super) fn end(&self) -> End {
@@ -70,7 +70,7 @@ impl Seen {
         self.end.head.revision == 0 || self.end.stored == Some(self.end.head.hash)
     }
 
-    /// The newest revision that there is known to be.
+    /// The newest revision that is known to exist.
     pub(super) fn newest(&self) -> Revision {
         self.newest_head().revision
     }
@@ -84,12 +84,12 @@ impl Seen {
         self.contradicted
     }
 
-    /// Notes that what was read does not fit; answers whether that was known.
+    /// Notes a contradiction; returns whether one was known already.
     pub(super) fn contradict(&mut self) -> bool {
         std::mem::replace(&mut self.contradicted, true)
     }
 
-    /// Takes note of a head of the log that a commit made or a load found.
+    /// Notes a head of the log that a commit made or a read found.
     pub(super) fn note(&mut self, head: Head) -> Fit {
         if self.contradicted {
             return Fit::Fits;
@@ -129,7 +129,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Goes on at `head`, as when everything up to it were followed.
+    /// Continues at `head`, as if everything up to it had been followed.
     pub(super) fn skip_to(&mut self, head: Head) -> Result<(), Contradiction> {
         if self.contradicted || self.hashes.get(&head.revision).is_some_and(|hash| *hash != head.hash) {
             return Err(Contradiction);
@@ -197,32 +197,32 @@ mod tests {
         revisions.map(step).collect()
     }
 
-    fn seen_to(revision: Revision) -> Seen {
+    fn seen_to(revision: Revision) -> LogHistory {
         let head = head(revision, 0);
-        Seen::new(End { head, stored: Some(head.hash) })
+        LogHistory::new(End { head, stored: Some(head.hash) })
     }
 
     /// Reads to the end of the log.
-    fn read(seen: &mut Seen, steps: &[Step]) -> Result<Revision, Contradiction> {
-        seen.follow(steps, true, seen.newest()).map(|()| seen.end().head.revision)
+    fn read(history: &mut LogHistory, steps: &[Step]) -> Result<Revision, Contradiction> {
+        history.follow(steps, true, history.newest()).map(|()| history.end().head.revision)
     }
 
     #[test]
     fn a_log_that_grows_is_followed() {
-        let mut seen = seen_to(10);
-        assert_eq!(read(&mut seen, &steps(10..=10, 0, 0)), Ok(10));
-        assert_eq!(read(&mut seen, &steps(10..=15, 0, 0)), Ok(15));
-        assert_eq!(seen.note(head(17, 0)), Fit::Fits);
-        assert_eq!(seen.note(head(12, 0)), Fit::Fits);
-        assert_eq!(read(&mut seen, &steps(15..=20, 0, 0)), Ok(20));
+        let mut history = seen_to(10);
+        assert_eq!(read(&mut history, &steps(10..=10, 0, 0)), Ok(10));
+        assert_eq!(read(&mut history, &steps(10..=15, 0, 0)), Ok(15));
+        assert_eq!(history.note(head(17, 0)), Fit::Fits);
+        assert_eq!(history.note(head(12, 0)), Fit::Fits);
+        assert_eq!(read(&mut history, &steps(15..=20, 0, 0)), Ok(20));
     }
 
     #[test]
     fn an_empty_log_is_followed_from_its_first_event() {
         let genesis = Head { revision: 0, hash: head(0, 0).hash };
-        let mut seen = Seen::new(End { head: genesis, stored: None });
-        assert_eq!(read(&mut seen, &[]), Ok(0));
-        assert_eq!(read(&mut seen, &steps(1..=3, 0, 0)), Ok(3));
+        let mut history = LogHistory::new(End { head: genesis, stored: None });
+        assert_eq!(read(&mut history, &[]), Ok(0));
+        assert_eq!(read(&mut history, &steps(1..=3, 0, 0)), Ok(3));
     }
 
     #[test]
@@ -234,9 +234,9 @@ mod tests {
             (steps(10..=12, 1, 10)[..1].iter().cloned().chain(steps(12..=12, 0, 0)).collect(), "a gap"),
             (steps(10..=10, 0, 0).into_iter().chain(steps(11..=12, 1, 9)).collect(), "it does not follow"),
         ] {
-            let mut seen = seen_to(10);
-            assert_eq!(read(&mut seen, &log), Err(Contradiction), "{what}");
-            assert_eq!(seen.end().head, head(10, 0), "{what}");
+            let mut history = seen_to(10);
+            assert_eq!(read(&mut history, &log), Err(Contradiction), "{what}");
+            assert_eq!(history.end().head, head(10, 0), "{what}");
         }
     }
 
@@ -250,50 +250,50 @@ mod tests {
             (steps(10..=14, 0, 0), true),
             (steps(10..=20, 1, 14), true),
         ] {
-            let mut seen = seen_to(10);
-            assert_eq!(seen.note(head(14, 0)), Fit::Fits);
-            assert_eq!(read(&mut seen, &log).is_ok(), follows, "{log:?}");
+            let mut history = seen_to(10);
+            assert_eq!(history.note(head(14, 0)), Fit::Fits);
+            assert_eq!(read(&mut history, &log).is_ok(), follows, "{log:?}");
         }
     }
 
     /// What is seen while the log is read may be beyond what it brings.
     #[test]
     fn what_was_seen_since_need_not_come_yet() {
-        let mut seen = seen_to(10);
-        let newest = seen.newest();
-        seen.note(head(12, 0));
-        assert_eq!(seen.follow(&steps(10..=11, 0, 0), true, newest), Ok(()));
+        let mut history = seen_to(10);
+        let newest = history.newest();
+        history.note(head(12, 0));
+        assert_eq!(history.follow(&steps(10..=11, 0, 0), true, newest), Ok(()));
         // Nor need it if there is more to read.
-        assert_eq!(seen.follow(&steps(11..=11, 0, 0), false, seen.newest()), Ok(()));
-        assert_eq!(read(&mut seen, &steps(11..=11, 0, 0)), Err(Contradiction));
+        assert_eq!(history.follow(&steps(11..=11, 0, 0), false, history.newest()), Ok(()));
+        assert_eq!(read(&mut history, &steps(11..=11, 0, 0)), Err(Contradiction));
     }
 
     #[test]
     fn another_hash_for_a_revision_contradicts() {
-        let mut seen = seen_to(10);
-        read(&mut seen, &steps(10..=12, 0, 0)).unwrap();
-        seen.note(head(14, 0));
+        let mut history = seen_to(10);
+        read(&mut history, &steps(10..=12, 0, 0)).unwrap();
+        history.note(head(14, 0));
         for revision in [11, 12, 14] {
-            let mut seen = Seen { hashes: seen.hashes.clone(), ..seen };
-            assert_eq!(seen.note(head(revision, 0)), Fit::Fits);
-            assert_eq!(seen.note(head(revision, 1)), Fit::Contradicts, "{revision}");
-            assert_eq!(read(&mut seen, &steps(12..=14, 0, 0)), Err(Contradiction));
+            let mut history = LogHistory { hashes: history.hashes.clone(), ..history };
+            assert_eq!(history.note(head(revision, 0)), Fit::Fits);
+            assert_eq!(history.note(head(revision, 1)), Fit::Contradicts, "{revision}");
+            assert_eq!(read(&mut history, &steps(12..=14, 0, 0)), Err(Contradiction));
         }
-        assert_eq!(seen.note(head(9, 0)), Fit::Unknown);
+        assert_eq!(history.note(head(9, 0)), Fit::Unknown);
     }
 
     #[test]
     fn little_is_remembered() {
-        let mut seen = seen_to(0);
+        let mut history = seen_to(0);
         for revision in (0..20_000).step_by(1000) {
             let fresh = steps(revision.max(1)..=revision + 1000, 0, 0);
-            seen.end.stored = (revision > 0).then_some(seen.end.head.hash);
-            assert!(seen.follow(&fresh, false, 0).is_ok());
+            history.end.stored = (revision > 0).then_some(history.end.head.hash);
+            assert!(history.follow(&fresh, false, 0).is_ok());
         }
-        assert_eq!(seen.hashes.len() as Revision, KEPT + 1);
+        assert_eq!(history.hashes.len() as Revision, KEPT + 1);
         for revision in 20_001..60_000 {
-            assert_eq!(seen.note(head(revision, 0)), Fit::Fits);
+            assert_eq!(history.note(head(revision, 0)), Fit::Fits);
         }
-        assert_eq!(seen.hashes.len(), MOST);
+        assert_eq!(history.hashes.len(), MOST);
     }
 }

@@ -1,0 +1,186 @@
+//! What a key allows: everything that the checks of a verification decide on.
+
+use std::{mem::size_of_val, sync::Arc};
+
+use ipnet::IpNet;
+
+use super::{
+    id::{EnvironmentId, ServiceAccountId},
+    key::Key,
+    labels::Customer,
+    time::Timestamp,
+};
+
+/// Millions of policies are kept in memory, so what many keys have in common is shared, and what most keys have
+/// nothing of takes no room.
+#[derive(Debug)]
+pub struct Policy {
+    profile: Arc<Profile>,
+    /// [`NEVER`] for a key that does not expire.
+    end: Timestamp,
+    restrictions: Option<Box<Restrictions>>,
+}
+
+/// What many keys have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Profile {
+    /// What the API keys begin with, as in `acme_live`.
+    pub token_prefix: Box<str>,
+    pub environment: EnvironmentId,
+    /// The service account that a key of the system project authenticates; keys of other projects authenticate nobody.
+    pub caller: Option<ServiceAccountId>,
+}
+
+/// What most keys have nothing of: reasons to deny.
+#[derive(Debug, Default)]
+pub struct Restrictions {
+    pub revoked: bool,
+    pub disabled: bool,
+    pub owner_disabled: bool,
+    /// Where the key may be used from; anywhere if empty.
+    pub allowed_cidrs: Vec<IpNet>,
+    /// For whom the key works; for all if empty.
+    pub customers: Vec<Customer>,
+}
+
+const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+
+static UNRESTRICTED: Restrictions = Restrictions {
+    revoked: false,
+    disabled: false,
+    owner_disabled: false,
+    allowed_cidrs: Vec::new(),
+    customers: Vec::new(),
+};
+
+impl Policy {
+    pub fn new(key: &Key, owner_disabled: bool) -> Self {
+        // Only the secret from before a rotation has an end of its own. If the newest has one too, the key ends
+        // with it.
+        let newest_end = key.secrets.first().and_then(|secret| secret.expire_time);
+        let end = key.expire_time.into_iter().chain(newest_end).min();
+        let restrictions = Restrictions {
+            revoked: key.revocation.is_some(),
+            disabled: key.disable_time.is_some(),
+            owner_disabled,
+            allowed_cidrs: key.allowed_cidrs.clone(),
+            customers: key.customers.clone(),
+        };
+        Self {
+            profile: Arc::new(Profile::new(key)),
+            end: end.unwrap_or(NEVER),
+            restrictions: restrictions.has_any().then(|| Box::new(restrictions)),
+        }
+    }
+
+    /// Replaces the profile by an equal one that other keys use too.
+    pub fn share_profile(&mut self, share: impl FnOnce(&Arc<Profile>) -> Arc<Profile>) {
+        self.profile = share(&self.profile);
+    }
+
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    pub fn restrictions(&self) -> &Restrictions {
+        self.restrictions.as_deref().unwrap_or(&UNRESTRICTED)
+    }
+
+    pub fn expire_time(&self) -> Option<Timestamp> {
+        (self.end != NEVER).then_some(self.end)
+    }
+
+    /// The bytes that it takes in memory in addition to itself, without its profile.
+    pub(super) fn heap_size(&self) -> usize {
+        self.restrictions.as_ref().map_or(0, |it| {
+            let customers = it.customers.iter().map(|it| size_of_val(it) + it.as_str().len());
+            size_of_val(&**it) + size_of_val(&*it.allowed_cidrs) + customers.sum::<usize>()
+        })
+    }
+}
+
+impl Profile {
+    fn new(key: &Key) -> Self {
+        Self {
+            token_prefix: key.head.as_str().into(),
+            environment: key.environment.clone(),
+            caller: key.project.is_system().then(|| key.service_account.clone()),
+        }
+    }
+
+    /// The bytes that it takes in memory.
+    pub fn size(&self) -> usize {
+        let caller = self.caller.as_ref().map_or(0, |it| it.as_str().len());
+        size_of::<Self>() + self.token_prefix.len() + self.environment.as_str().len() + caller
+    }
+}
+
+impl Restrictions {
+    fn has_any(&self) -> bool {
+        self.revoked
+            || self.disabled
+            || self.owner_disabled
+            || !self.allowed_cidrs.is_empty()
+            || !self.customers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::ProjectId,
+        key::{
+            Revocation,
+            sample::{at, key},
+        },
+        text::Reason,
+    };
+
+    #[test]
+    fn it_has_the_state_of_the_key_and_its_owner() {
+        let mut key = key(None, false);
+        let state = |key: &Key, owner_disabled| {
+            let policy = Policy::new(key, owner_disabled);
+            let it = policy.restrictions();
+            (it.revoked, it.disabled, it.owner_disabled)
+        };
+        assert_eq!(state(&key, false), (false, false, false));
+        assert_eq!(state(&key, true), (false, false, true));
+        key.disable_time = Some(at(1));
+        assert_eq!(state(&key, false), (false, true, false));
+        key.revocation = Some(Revocation { time: at(1), reason: Reason::default() });
+        assert_eq!(state(&key, false), (true, true, false));
+    }
+
+    #[test]
+    fn only_keys_of_the_system_project_authenticate_callers() {
+        let mut key = key(None, false);
+        assert_eq!(Policy::new(&key, false).profile().caller, None);
+        key.project = ProjectId::system();
+        assert_eq!(Policy::new(&key, false).profile().caller, Some(key.service_account.clone()));
+    }
+
+    #[test]
+    fn it_ends_with_the_key_or_its_newest_secret() {
+        let mut key = key(None, false);
+        let end = |key: &Key| Policy::new(key, false).expire_time();
+        assert_eq!(end(&key), None);
+        key.secrets[0].expire_time = Some(at(9));
+        assert_eq!(end(&key), Some(at(9)));
+        for (expire_time, earliest) in [(5, 5), (20, 9)] {
+            key.expire_time = Some(at(expire_time));
+            assert_eq!(end(&key), Some(at(earliest)));
+        }
+    }
+
+    #[test]
+    fn equal_profiles_are_shared() {
+        let [mut one, mut other] = [1, 2].map(|_| Policy::new(&key(None, false), false));
+        assert_eq!(one.profile(), other.profile());
+        one.share_profile(|_| other.profile().clone());
+        assert!(Arc::ptr_eq(one.profile(), other.profile()));
+        other.share_profile(Arc::clone);
+        assert_eq!(Arc::strong_count(one.profile()), 2);
+    }
+}

@@ -1,0 +1,223 @@
+//! A decision on the wire, put together from three parts by how long each stays the same: for a code, for a cached
+//! key, and for one call. Only the last is encoded for every call.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::{Buf, BufMut};
+use domain::{decision::Code, key::Key};
+use prost::{
+    DecodeError, Message,
+    encoding::{self, DecodeContext, WireType},
+};
+
+use crate::{
+    grpc::wire::convert::{self, account_name, duration, key_name, texts, time},
+    ports::credentials::{CachedKey, KeyEncoder},
+    verbs::Decision,
+};
+
+/// Encodes as a `keystile.v1.VerifyResponse`. It is only written, never read, and asked for its length more than once.
+#[derive(Clone, Default)]
+pub(in crate::grpc) struct EncodedDecision {
+    code: CodePart,
+    call: CallPart,
+    key: KeyPart,
+}
+
+/// Fields 1 to 3, which are the same for every decision with the code: encoded once for the process.
+#[derive(Clone, Copy, Default)]
+struct CodePart(&'static [u8]);
+
+/// Fields 4 to 6, 11 and 12: encoded for every call.
+#[derive(Clone, Copy)]
+struct CallPart {
+    bytes: [u8; Self::LONGEST],
+    length: u8,
+}
+
+/// The other fields from 7 on, which are the same for every decision on the key: encoded once while it is cached.
+#[derive(Clone, Default)]
+struct KeyPart(Option<Arc<CachedKey>>);
+
+const REVISION: u32 = 4;
+const DECISION_AGE: u32 = 5;
+const DEGRADED: u32 = 6;
+const SECRET_VERSION: u32 = 11;
+const SECRET_SUPERSEDED: u32 = 12;
+
+impl From<Decision> for EncodedDecision {
+    fn from(decision: Decision) -> Self {
+        Self {
+            code: CodePart::of(decision.code),
+            call: CallPart::of(&decision),
+            key: KeyPart(decision.proof.map(|proof| proof.key)),
+        }
+    }
+}
+
+impl EncodedDecision {
+    fn parts(&self) -> [&[u8]; 3] {
+        [self.code.0, self.call.bytes(), self.key.bytes()]
+    }
+}
+
+impl CodePart {
+    fn of(code: Code) -> Self {
+        static PARTS: LazyLock<Vec<Box<[u8]>>> =
+            LazyLock::new(|| Code::ALL.iter().map(|code| CodePart::encode(*code)).collect());
+        Self(&PARTS[code as usize])
+    }
+
+    fn encode(code: Code) -> Box<[u8]> {
+        let response = proto::VerifyResponse {
+            code: convert::code(code).into(),
+            http_status: code.http_status(),
+            message: code.message().to_owned(),
+            ..Default::default()
+        };
+        response.encode_to_vec().into()
+    }
+}
+
+impl CallPart {
+    /// Two numbers of ten bytes at the most and two of five, the tags of all fields, and the length of one.
+    const LONGEST: usize = 40;
+
+    fn of(decision: &Decision) -> Self {
+        let mut bytes = [0; Self::LONGEST];
+        let mut rest = bytes.as_mut_slice();
+        encoding::int64::encode(REVISION, &decision.revision, &mut rest);
+        encoding::message::encode(DECISION_AGE, &duration(decision.age), &mut rest);
+        if decision.degraded {
+            encoding::bool::encode(DEGRADED, &true, &mut rest);
+        }
+        if let Some(proof) = &decision.proof {
+            encoding::int32::encode(SECRET_VERSION, &proof.secret_version, &mut rest);
+            if proof.key.credential.supersedes(proof.secret_version) {
+                encoding::bool::encode(SECRET_SUPERSEDED, &true, &mut rest);
+            }
+        }
+        let length = Self::LONGEST - rest.len();
+        Self { bytes, length: u8::try_from(length).expect("it is short") }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl Default for CallPart {
+    fn default() -> Self {
+        Self { bytes: [0; Self::LONGEST], length: 0 }
+    }
+}
+
+impl KeyPart {
+    fn bytes(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |key| &key.encoded)
+    }
+}
+
+/// Encodes the [`KeyPart`] for the cache.
+#[derive(Debug)]
+pub struct KeyPartEncoder;
+
+impl KeyEncoder for KeyPartEncoder {
+    fn encode(&self, key: &Key) -> Box<[u8]> {
+        let response = proto::VerifyResponse {
+            key: key_name(&key.project, key.id),
+            service_account: account_name(&key.project, &key.service_account),
+            display_name: key.display_name.to_string(),
+            environment: key.environment.to_string(),
+            customers: texts(&key.customers),
+            metadata: key.metadata.entries().clone(),
+            tags: texts(&key.tags),
+            expire_time: key.expire_time.map(time),
+            ..Default::default()
+        };
+        response.encode_to_vec().into()
+    }
+}
+
+impl Message for EncodedDecision {
+    fn encode_raw(&self, buffer: &mut impl BufMut) {
+        for part in self.parts() {
+            buffer.put_slice(part);
+        }
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.parts().iter().map(|part| part.len()).sum()
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buffer: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        encoding::skip_field(wire_type, tag, buffer, context)
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl PartialEq for EncodedDecision {
+    fn eq(&self, other: &Self) -> bool {
+        self.encode_to_vec() == other.encode_to_vec()
+    }
+}
+
+impl std::fmt::Debug for EncodedDecision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EncodedDecision").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::decision::Code;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_numbers_have_room() {
+        let decision = |age| Decision { revision: i64::MAX, age, degraded: true, ..Decision::malformed() };
+        let longest = Duration::new(i64::MAX as u64, 999_999_999);
+        let encoded = EncodedDecision::from(decision(longest));
+        // And a version and its being superseded, which a test has no key for.
+        assert!(encoded.call.bytes().len() + 1 + 5 + 2 <= CallPart::LONGEST);
+        let read = proto::VerifyResponse::decode(&*encoded.encode_to_vec()).unwrap();
+        assert_eq!((read.revision, read.degraded), (i64::MAX, true));
+        assert_eq!(read.decision_age, Some(duration(longest)));
+    }
+
+    #[test]
+    fn every_code_begins_as_itself() {
+        for code in Code::ALL {
+            let decision = Decision {
+                code,
+                proof: None,
+                revision: 7,
+                age: Duration::from_micros(1_500_000),
+                degraded: true,
+            };
+            let encoded = EncodedDecision::from(decision);
+            let bytes = encoded.encode_to_vec();
+            assert_eq!(bytes.len(), encoded.encoded_len());
+            let read = proto::VerifyResponse::decode(&*bytes).unwrap();
+            assert_eq!(read.code(), convert::code(code));
+            assert_eq!(read.http_status, code.http_status());
+            assert_eq!(read.message, code.message());
+            assert_eq!(read.revision, 7);
+            assert!(read.degraded);
+            let age = prost_types::Duration { seconds: 1, nanos: 500_000_000 };
+            assert_eq!(read.decision_age, Some(age));
+        }
+    }
+}
