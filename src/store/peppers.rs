@@ -27,7 +27,7 @@ pub(super) async fn make_known(
             row => break row.map_err(failed)?,
         }
     };
-    let row = row.ok_or_else(|| StoreError::Broken("the check value of a pepper is missing".into()))?;
+    let row = row.ok_or_else(|| StoreError::Broken("a pepper's check value is gone".into()))?;
     Ok(<(PepperVersion, PepperCheck)>::try_from(row)?.1)
 }
 

@@ -255,9 +255,9 @@ mod tests {
         for (text, position, part) in [
             ("color = red", 1, "unknown field"),
             ("state = SLEEPY", 9, "one of ACTIVE"),
-            ("state < ACTIVE", 9, "= or !="),
+            ("state < ACTIVE", 9, "only = and !="),
             ("create_time > yesterday", 15, "RFC 3339"),
-            ("tags = core", 8, "with :"),
+            ("tags = core", 8, "only :"),
             ("display_name:\"%\"", 14, "no letter"),
             (&format!("tags:a AND display_name:\"{}\"", "a ".repeat(50)), 12, "more than 50"),
         ] {

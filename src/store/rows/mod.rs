@@ -69,5 +69,5 @@ fn json_list<T: fmt::Display>(values: &[T]) -> String {
 }
 
 fn unreadable(column: &'static str) -> StoreError {
-    StoreError::Broken(format!("the value stored in {column} is invalid"))
+    StoreError::Broken(format!("what is stored in {column} cannot be read"))
 }

@@ -118,7 +118,7 @@ fn it_says_what_is_wrong_with_the_shape() {
     assert_eq!(told(&format!("{whole}x")), Malformed::Length(73));
     assert_eq!(
         told(&whole[..20]).to_string(),
-        "has 10 characters behind its last _, where an API key has 72: it is cut off, or something was added"
+        "has 10 characters after its last _, but an API key has 72: it is truncated, or has extra characters"
     );
     for text in ["", "acme", "acme_live", &format!(" {whole}"), &whole[5..], &format!("{}-", &whole[..40])] {
         assert_eq!(told(text), Malformed::Shape, "{text}");
@@ -126,7 +126,7 @@ fn it_says_what_is_wrong_with_the_shape() {
     assert_eq!(unmask(whole), Err(NotMasked));
     assert_eq!(
         NotMasked.to_string(),
-        "is no masked API key: those are of the form prefix_environment_id****, with an id of 22 characters"
+        "is not a masked API key, which has the form prefix_environment_id**** with an id of 22 characters"
     );
 }
 
