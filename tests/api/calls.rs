@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use domain::time::Timestamp;
 use proto::{Key, key::Expiration};
-pub(crate) use testkit::server::{Answer, inner};
 use testkit::{
     server::START,
-    status::{fields, metadata, reason},
+    status::{metadata, reason},
+};
+pub(crate) use testkit::{
+    server::{Answer, inner},
+    status::{assert_invalid, assert_not_found},
 };
 use tonic::{Code, Status};
 
@@ -75,21 +78,6 @@ pub(crate) fn lives(span: Duration) -> Option<Expiration> {
 
 pub(crate) fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|&text| text.into()).collect()
-}
-
-/// Whether the error is INVALID_ARGUMENT for exactly these fields.
-#[track_caller]
-pub(crate) fn assert_invalid(status: &Status, expected: &[&str]) {
-    assert_eq!(reason(status, Code::InvalidArgument), "INVALID_ARGUMENT");
-    assert_eq!(fields(status), expected, "{status:?}");
-    assert_eq!(metadata(status, "field").as_deref(), Some(expected[0]));
-}
-
-/// Whether the error is NOT_FOUND for this resource.
-#[track_caller]
-pub(crate) fn assert_not_found(status: &Status, resource: &str) {
-    assert_eq!(reason(status, Code::NotFound), "NOT_FOUND");
-    assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
 }
 
 /// Whether the error is UNIMPLEMENTED for this field.

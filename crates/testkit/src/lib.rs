@@ -1,6 +1,8 @@
 //! What the test suites share: servers, databases, processes, forged API keys, and what an answer says.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 pub mod database;
 pub mod forge;
 pub mod http2;
@@ -9,3 +11,6 @@ pub mod rpc;
 pub mod server;
 pub mod status;
 pub mod telemetry;
+
+/// For whatever a test waits for: only what hangs takes longer, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(60);

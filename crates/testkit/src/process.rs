@@ -5,10 +5,11 @@ use std::{
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
 };
 
 use tokio::{sync::watch, time::timeout};
+
+use crate::PATIENCE;
 
 /// A child process; killed when dropped.
 #[derive(Debug)]
@@ -30,9 +31,6 @@ pub struct Ended {
 
 /// What came through a pipe so far; the sender is gone once the pipe is closed.
 type Output = watch::Receiver<String>;
-
-/// For whatever a process is waited for: far beyond what it takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Process {
     pub fn spawn(command: &mut Command) -> Self {

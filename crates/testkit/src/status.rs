@@ -24,7 +24,7 @@ pub fn fields(status: &Status) -> Vec<String> {
 
 /// Checks that the call was refused for these fields, all of them at once.
 #[track_caller]
-pub fn assert_wrong(status: &Status, expected: &[&str]) {
+pub fn assert_invalid(status: &Status, expected: &[&str]) {
     assert_eq!(reason(status, Code::InvalidArgument), "INVALID_ARGUMENT");
     assert_eq!(fields(status), expected, "{}", status.message());
     assert_eq!(metadata(status, "field").as_deref(), Some(expected[0]));

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use proto::{CreateServiceAccountRequest, Key, ListAuditEventsRequest};
 use testkit::{
     server::{START, Server},
-    status::{assert_wrong, metadata},
+    status::{assert_invalid, metadata},
 };
 
 use super::{ROOT, everything, list};
@@ -141,7 +141,7 @@ async fn a_filter_that_does_not_parse_says_where() {
     ] {
         let request = ListAuditEventsRequest { filter: filter.into(), ..everything() };
         let refused = list(&server, request).await.unwrap_err();
-        assert_wrong(&refused, &["filter"]);
+        assert_invalid(&refused, &["filter"]);
         assert_eq!(metadata(&refused, "position").as_deref(), Some(position), "{filter}");
         assert!(refused.message().contains(&format!("at character {position}")));
     }

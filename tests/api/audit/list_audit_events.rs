@@ -3,7 +3,7 @@
 use proto::{ListAuditEventsRequest, ListAuditEventsResponse};
 use testkit::{
     server::Server,
-    status::{assert_wrong, metadata, reason},
+    status::{assert_invalid, metadata, reason},
 };
 use tonic::Code;
 
@@ -103,9 +103,9 @@ async fn every_wrong_field_is_told_at_once() {
         ..Default::default()
     };
     let refused = list(&server, request).await.unwrap_err();
-    assert_wrong(&refused, &["parent", "filter", "order_by", "page_size"]);
+    assert_invalid(&refused, &["parent", "filter", "order_by", "page_size"]);
     for parent in ["", "projects/", "projects/*", "projects/acme/keys/-", "-"] {
         let request = ListAuditEventsRequest { parent: parent.into(), ..Default::default() };
-        assert_wrong(&list(&server, request).await.unwrap_err(), &["parent"]);
+        assert_invalid(&list(&server, request).await.unwrap_err(), &["parent"]);
     }
 }

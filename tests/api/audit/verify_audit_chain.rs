@@ -3,7 +3,7 @@
 use proto::{VerifyAuditChainRequest, VerifyAuditChainResponse};
 use testkit::{
     server::Server,
-    status::{assert_wrong, metadata, reason},
+    status::{assert_invalid, metadata, reason},
 };
 use tonic::Code;
 
@@ -88,7 +88,7 @@ async fn wrong_ranges_are_told() {
     ] {
         let request = VerifyAuditChainRequest { start_revision, end_revision };
         let refused = server.audit().verify_audit_chain(request).await;
-        assert_wrong(&refused.unwrap_err(), wrong);
+        assert_invalid(&refused.unwrap_err(), wrong);
     }
 }
 

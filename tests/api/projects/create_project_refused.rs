@@ -1,7 +1,7 @@
 //! CreateProject with fields that are wrong.
 
 use proto::{CreateProjectRequest, Environment, Project};
-use testkit::{server::Server, status::assert_wrong};
+use testkit::{server::Server, status::assert_invalid};
 
 use super::{create, days, environment};
 
@@ -30,7 +30,7 @@ async fn every_wrong_field_is_told_at_once() {
         ..Default::default()
     };
     let refused = create(&server, request).await.unwrap_err();
-    assert_wrong(
+    assert_invalid(
         &refused,
         &[
             "request_id",
@@ -49,7 +49,7 @@ async fn every_wrong_field_is_told_at_once() {
 async fn an_empty_request_lacks_what_is_required() {
     let server = Server::start().await;
     let refused = create(&server, CreateProjectRequest::default()).await;
-    assert_wrong(&refused.unwrap_err(), &["project_id", "project.prefix"]);
+    assert_invalid(&refused.unwrap_err(), &["project_id", "project.prefix"]);
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn ids_are_as_documented() {
     let too_long = "a".repeat(64);
     for id in ["", "-", "a-", "-a", "Acme", "a_b", "a/b", "a.b", "a b", "é", "a\n", "a\0", &too_long] {
         let request = CreateProjectRequest { project_id: id.into(), ..acme(plain()) };
-        assert_wrong(&create(&server, request).await.unwrap_err(), &["project_id"]);
+        assert_invalid(&create(&server, request).await.unwrap_err(), &["project_id"]);
     }
 }
 
@@ -81,7 +81,7 @@ async fn prefixes_are_as_documented() {
     }
     for prefix in ["", "a", "1a", "Acme", "a_b", "a-b", "é1", "abcdefghijklmnopq"] {
         let refused = create(&server, tried(prefix)).await.unwrap_err();
-        assert_wrong(&refused, &["project.prefix"]);
+        assert_invalid(&refused, &["project.prefix"]);
     }
 }
 
@@ -91,7 +91,7 @@ async fn the_prefix_of_the_system_project_is_no_tenants() {
     let server = Server::start().await;
     let request = acme(Project { prefix: "keystile".into(), ..Default::default() });
     let refused = create(&server, request).await.unwrap_err();
-    assert_wrong(&refused, &["project.prefix"]);
+    assert_invalid(&refused, &["project.prefix"]);
     assert!(refused.message().contains("projects/system"), "{}", refused.message());
     for prefix in ["keystil", "keystile1"] {
         let request = acme(Project { prefix: prefix.into(), ..Default::default() });
@@ -110,7 +110,7 @@ async fn display_names_are_as_documented() {
     create(&server, tried(&most)).await.unwrap();
     for name in ["a\nb", "\0", "\u{7f}", "\u{85}", &"é".repeat(201)] {
         let refused = create(&server, tried(name)).await.unwrap_err();
-        assert_wrong(&refused, &["project.display_name"]);
+        assert_invalid(&refused, &["project.display_name"]);
     }
 }
 
@@ -144,7 +144,7 @@ async fn environments_are_as_documented() {
         (vec![environment("a", &"x".repeat(11))], "project.environments[0].tag"),
     ] {
         let refused = create(&server, tried(bad)).await.unwrap_err();
-        assert_wrong(&refused, &[field]);
+        assert_invalid(&refused, &[field]);
     }
 }
 
@@ -169,7 +169,7 @@ async fn retention_is_at_most_ten_years() {
         span(3650 * 86_400, 1),
     ] {
         let refused = create(&server, tried(bad)).await.unwrap_err();
-        assert_wrong(&refused, &["project.deleted_key_retention"]);
+        assert_invalid(&refused, &["project.deleted_key_retention"]);
     }
 }
 
@@ -184,6 +184,6 @@ async fn request_ids_are_as_documented() {
     }
     for bad in [" ", "a b", "é", "a\n", "\u{7f}", &"x".repeat(65)] {
         let request = CreateProjectRequest { request_id: bad.into(), ..acme(plain()) };
-        assert_wrong(&create(&server, request).await.unwrap_err(), &["request_id"]);
+        assert_invalid(&create(&server, request).await.unwrap_err(), &["request_id"]);
     }
 }

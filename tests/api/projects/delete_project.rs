@@ -5,7 +5,7 @@ use proto::{
 };
 use testkit::{
     server::Server,
-    status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata},
+    status::{assert_invalid, assert_not_found, assert_refused, assert_stale, metadata},
 };
 use tonic::Status;
 
@@ -167,7 +167,7 @@ async fn names_are_checked_and_found() {
     let server = Server::start().await;
     for name in ["", "acme", "projects/", "projects/-", "projects/acme/keys/x"] {
         let request = DeleteProjectRequest { name: name.into(), ..Default::default() };
-        assert_wrong(&delete(&server, request).await.unwrap_err(), &["name"]);
+        assert_invalid(&delete(&server, request).await.unwrap_err(), &["name"]);
     }
     assert_not_found(&delete(&server, forced()).await.unwrap_err(), "projects/acme");
 }

@@ -3,7 +3,7 @@
 use proto::GetProjectRequest;
 use testkit::{
     server::Server,
-    status::{assert_not_found, assert_wrong},
+    status::{assert_invalid, assert_not_found},
 };
 
 use super::get;
@@ -54,6 +54,6 @@ async fn a_malformed_name_is_told() {
     ] {
         let request = GetProjectRequest { name: name.into() };
         let refused = server.projects().get_project(request).await.unwrap_err();
-        assert_wrong(&refused, &["name"]);
+        assert_invalid(&refused, &["name"]);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::{ListProjectsRequest, ListProjectsResponse, ListServiceAccountsRequest};
 use testkit::{
     server::Server,
-    status::{assert_wrong, metadata, reason},
+    status::{assert_invalid, metadata, reason},
 };
 use tonic::{Code, Status};
 
@@ -115,6 +115,6 @@ async fn a_negative_page_size_is_refused() {
     let server = Server::start().await;
     for size in [-1, i32::MIN] {
         let refused = page(&server, size, "").await.unwrap_err();
-        assert_wrong(&refused, &["page_size"]);
+        assert_invalid(&refused, &["page_size"]);
     }
 }

@@ -3,7 +3,7 @@
 use proto::{Code, DeleteKeyRequest, Key, Project, UpdateProjectRequest};
 use testkit::{
     server::Server,
-    status::{assert_refused, assert_wrong, metadata},
+    status::{assert_invalid, assert_refused, metadata},
 };
 
 use super::{create, environment, get, update};
@@ -90,7 +90,7 @@ async fn free_environments_come_and_go() {
         ..Default::default()
     };
     let refused = server.keys().create_key(gone).await.unwrap_err();
-    assert_wrong(&refused, &["key.environment"]);
+    assert_invalid(&refused, &["key.environment"]);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_key_that_comes_while_its_environment_goes_is_never_left_without() {
     let left = get(&server, "acme").await.unwrap().environments;
     match (removed, created) {
         (Ok(_), Err(refused)) => {
-            assert_wrong(&refused, &["key.environment"]);
+            assert_invalid(&refused, &["key.environment"]);
             assert_eq!(left.len(), 1);
         }
         (Err(refused), Ok(_)) => {

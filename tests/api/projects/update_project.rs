@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::{DeleteKeyRequest, Key, Project, UpdateProjectRequest};
 use testkit::{
     server::Server,
-    status::{assert_not_found, assert_stale, assert_wrong},
+    status::{assert_invalid, assert_not_found, assert_stale},
 };
 use tokio::task::JoinSet;
 
@@ -75,7 +75,7 @@ async fn a_star_changes_everything() {
     assert_eq!(updated.environments.len(), 1);
 
     let none = update(&server, acme(), &["*"]).await.unwrap_err();
-    assert_wrong(&none, &["project.environments"]);
+    assert_invalid(&none, &["project.environments"]);
 }
 
 #[tokio::test]
@@ -111,10 +111,10 @@ async fn a_mask_with_anything_else_is_refused() {
         "color",
     ] {
         let refused = update(&server, changed(), &["display_name", path]).await;
-        assert_wrong(&refused.unwrap_err(), &["update_mask"]);
+        assert_invalid(&refused.unwrap_err(), &["update_mask"]);
     }
     let refused = update(&server, changed(), &["*", "display_name"]).await;
-    assert_wrong(&refused.unwrap_err(), &["update_mask"]);
+    assert_invalid(&refused.unwrap_err(), &["update_mask"]);
     assert_eq!(get(&server, "acme").await.unwrap(), before);
 }
 
@@ -135,15 +135,15 @@ async fn every_wrong_field_is_told_at_once() {
         "project.environments[0].tag",
         "project.deleted_key_retention",
     ];
-    assert_wrong(&refused, &wrong);
+    assert_invalid(&refused, &wrong);
     let masked = ["color", "display_name", "size"];
     let refused = update(&server, project, &masked).await.unwrap_err();
     let wrong = ["update_mask", "update_mask", "project.name", "project.display_name"];
-    assert_wrong(&refused, &wrong);
+    assert_invalid(&refused, &wrong);
 
     let empty = UpdateProjectRequest::default();
     let refused = server.projects().update_project(empty).await.unwrap_err();
-    assert_wrong(&refused, &["project.name"]);
+    assert_invalid(&refused, &["project.name"]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proto::{CreateServiceAccountRequest, ServiceAccount};
-use testkit::{server::Server, status::assert_wrong};
+use testkit::{server::Server, status::assert_invalid};
 
 use super::{create, new_ci};
 
@@ -29,7 +29,7 @@ async fn every_wrong_field_is_told_at_once() {
         ..Default::default()
     };
     let refused = create(&server, request).await.unwrap_err();
-    assert_wrong(
+    assert_invalid(
         &refused,
         &[
             "request_id",
@@ -80,7 +80,7 @@ async fn metadata_is_bounded_in_every_direction() {
         entries([("k".into(), "\0".into())]),
     ] {
         let refused = create(&server, tried(bad)).await.unwrap_err();
-        assert_wrong(&refused, &["service_account.metadata"]);
+        assert_invalid(&refused, &["service_account.metadata"]);
     }
 }
 
@@ -100,10 +100,10 @@ async fn texts_are_bounded() {
     create(&server, most).await.unwrap();
     for bad in ["\n", "\0", &"é".repeat(201)] {
         let refused = create(&server, tried(bad, "")).await.unwrap_err();
-        assert_wrong(&refused, &["service_account.display_name"]);
+        assert_invalid(&refused, &["service_account.display_name"]);
     }
     for bad in ["\n", "\0", &"é".repeat(129)] {
         let refused = create(&server, tried("", bad)).await.unwrap_err();
-        assert_wrong(&refused, &["service_account.external_id"]);
+        assert_invalid(&refused, &["service_account.external_id"]);
     }
 }

@@ -5,7 +5,7 @@ use proto::{
 };
 use testkit::{
     server::Server,
-    status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata},
+    status::{assert_invalid, assert_not_found, assert_refused, assert_stale, metadata},
 };
 use tonic::Status;
 
@@ -197,6 +197,6 @@ async fn names_are_checked_and_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         let request = DeleteServiceAccountRequest { name: name.into(), ..Default::default() };
-        assert_wrong(&delete(&server, request).await.unwrap_err(), &["name"]);
+        assert_invalid(&delete(&server, request).await.unwrap_err(), &["name"]);
     }
 }

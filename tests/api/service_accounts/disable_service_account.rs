@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::{Code, service_account::State};
-use testkit::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
+use testkit::status::{assert_invalid, assert_not_found, assert_refused, assert_stale, metadata};
 
 use super::{CI, MALFORMED, SYSTEM, disable, get, key_of, with_account};
 
@@ -80,7 +80,7 @@ async fn names_are_checked_and_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         let refused = disable(&server, name, "").await.unwrap_err();
-        assert_wrong(&refused, &["name"]);
+        assert_invalid(&refused, &["name"]);
     }
     let name = "projects/acme/serviceAccounts/none";
     let refused = disable(&server, name, "").await.unwrap_err();

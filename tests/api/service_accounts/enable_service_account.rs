@@ -1,7 +1,7 @@
 //! EnableServiceAccount.
 
 use proto::{Code, DisableKeyRequest, service_account::State};
-use testkit::status::{assert_not_found, assert_refused, assert_stale, assert_wrong, metadata};
+use testkit::status::{assert_invalid, assert_not_found, assert_refused, assert_stale, metadata};
 
 use super::{CI, MALFORMED, SYSTEM, disable, enable, get, key_of, with_account};
 
@@ -61,7 +61,7 @@ async fn names_are_checked_and_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         let refused = enable(&server, name, "").await.unwrap_err();
-        assert_wrong(&refused, &["name"]);
+        assert_invalid(&refused, &["name"]);
     }
     let name = "projects/acme/serviceAccounts/none";
     assert_not_found(&enable(&server, name, "").await.unwrap_err(), name);

@@ -1,7 +1,7 @@
 //! GetServiceAccount.
 
 use proto::GetProjectRequest;
-use testkit::status::{assert_not_found, assert_wrong};
+use testkit::status::{assert_invalid, assert_not_found};
 
 use super::{CI, MALFORMED, SYSTEM, get, with_account};
 
@@ -44,6 +44,6 @@ async fn an_account_is_found_in_its_own_project_alone() {
 async fn a_malformed_name_is_told() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
-        assert_wrong(&get(&server, name).await.unwrap_err(), &["name"]);
+        assert_invalid(&get(&server, name).await.unwrap_err(), &["name"]);
     }
 }

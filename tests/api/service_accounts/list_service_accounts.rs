@@ -8,7 +8,7 @@ use proto::{
 };
 use testkit::{
     server::{START, Server},
-    status::{assert_not_found, assert_wrong, metadata, reason},
+    status::{assert_invalid, assert_not_found, metadata, reason},
 };
 use tonic::{Code, Status};
 
@@ -118,7 +118,7 @@ async fn a_filter_that_does_not_parse_says_where() {
     ] {
         let request = ListServiceAccountsRequest { filter: filter.into(), ..acme() };
         let refused = list(&server, request).await.unwrap_err();
-        assert_wrong(&refused, &["filter"]);
+        assert_invalid(&refused, &["filter"]);
         assert_eq!(metadata(&refused, "position").as_deref(), Some(position), "{filter}");
     }
 }
@@ -175,13 +175,13 @@ async fn every_wrong_field_is_told_at_once() {
         ..Default::default()
     };
     let refused = list(&server, request).await.unwrap_err();
-    assert_wrong(&refused, &["parent", "filter", "order_by", "page_size"]);
+    assert_invalid(&refused, &["parent", "filter", "order_by", "page_size"]);
     for order_by in ["create_time down", "create_time desc desc", "create_time,display_name"] {
         let request = ListServiceAccountsRequest { order_by: order_by.into(), ..acme() };
-        assert_wrong(&list(&server, request).await.unwrap_err(), &["order_by"]);
+        assert_invalid(&list(&server, request).await.unwrap_err(), &["order_by"]);
     }
     let request = ListServiceAccountsRequest { parent: "projects/-".into(), ..Default::default() };
-    assert_wrong(&list(&server, request).await.unwrap_err(), &["parent"]);
+    assert_invalid(&list(&server, request).await.unwrap_err(), &["parent"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::{ServiceAccount, UpdateServiceAccountRequest, service_account::State};
 use testkit::{
     server::Server,
-    status::{assert_not_found, assert_stale, assert_wrong},
+    status::{assert_invalid, assert_not_found, assert_stale},
 };
 use tokio::task::JoinSet;
 use tonic::Status;
@@ -94,10 +94,10 @@ async fn state_and_output_only_fields_stay() {
     assert!(!updated.protected);
     for path in ["", "state", "name", "protected", "created_by", "metadata.team", "color"] {
         let refused = update(&server, changed(), &[path]).await.unwrap_err();
-        assert_wrong(&refused, &["update_mask"]);
+        assert_invalid(&refused, &["update_mask"]);
     }
     let refused = update(&server, changed(), &["*", "metadata"]).await;
-    assert_wrong(&refused.unwrap_err(), &["update_mask"]);
+    assert_invalid(&refused.unwrap_err(), &["update_mask"]);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn every_wrong_field_is_told_at_once() {
         ..Default::default()
     };
     let refused = update(&server, wrong.clone(), &[]).await.unwrap_err();
-    assert_wrong(
+    assert_invalid(
         &refused,
         &[
             "service_account.name",
@@ -132,11 +132,14 @@ async fn every_wrong_field_is_told_at_once() {
         ],
     );
     let refused = update(&server, wrong, &["state", "metadata"]).await;
-    assert_wrong(&refused.unwrap_err(), &["update_mask", "service_account.name", "service_account.metadata"]);
+    assert_invalid(
+        &refused.unwrap_err(),
+        &["update_mask", "service_account.name", "service_account.metadata"],
+    );
     for name in MALFORMED {
         let account = ServiceAccount { name: name.into(), ..changed() };
         let refused = update(&server, account, &[]).await.unwrap_err();
-        assert_wrong(&refused, &["service_account.name"]);
+        assert_invalid(&refused, &["service_account.name"]);
     }
     assert_eq!(get(&server, CI).await.unwrap(), before);
 }

@@ -4,7 +4,7 @@ use proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyReque
 use testkit::{
     rpc::{authorization, call, endless_lists},
     server::{Server, channel},
-    status::{assert_wrong, reason},
+    status::{assert_invalid, reason},
 };
 use tonic::Status;
 
@@ -12,7 +12,7 @@ use super::assert_others_are_served;
 
 #[track_caller]
 fn assert_too_many(refused: &Status, field: &str) {
-    assert_wrong(refused, &[field]);
+    assert_invalid(refused, &[field]);
     assert!(refused.message().contains("has far more entries than the field may have"), "{refused:?}");
 }
 
@@ -63,5 +63,5 @@ async fn a_batch_of_a_thousand_full_questions_is_taken() {
     let requests = vec![VerifyRequest::default(); 1001];
     let refused = server.verifier().batch_verify(BatchVerifyRequest { requests }).await.unwrap_err();
     assert_eq!(reason(&refused, tonic::Code::InvalidArgument), "INVALID_ARGUMENT", "by the verb itself");
-    assert_wrong(&refused, &["requests"]);
+    assert_invalid(&refused, &["requests"]);
 }

@@ -1,6 +1,6 @@
 //! A connection on which a test says whatever it likes.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,10 +8,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{END_STREAM, GOAWAY, Head, PREFACE, RST_STREAM, SETTINGS, frame};
+use crate::PATIENCE;
 
-/// Long enough that only a server that hangs takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{END_STREAM, GOAWAY, Head, PREFACE, RST_STREAM, SETTINGS, frame};
 
 /// A frame that came.
 #[derive(Debug)]

@@ -1,22 +1,15 @@
 //! A whole Keystile within the test, on ports of its own, with a clock that the test moves.
 
 mod calls;
+mod client;
+mod clock;
 mod streams;
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc};
 
-use domain::time::Timestamp;
 use keystile::{
     app::{App, Listeners, World},
     config::{Config, Environment},
-    ports::Clock,
     store::Location,
 };
 use proto::{
@@ -26,20 +19,13 @@ use proto::{
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
-};
 
 use crate::database::{Database, Kind};
 
 pub use calls::{Answer, inner};
+pub use client::{Bearer, Client, channel};
+pub use clock::{START, TestClock};
 pub use streams::{Outcome, Talk, next, outcome};
-
-/// When every test begins.
-pub const START: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
 
 #[derive(Debug)]
 pub struct Server {
@@ -59,8 +45,6 @@ struct Running {
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
-
-pub type Client = InterceptedService<Channel, Bearer>;
 
 impl Server {
     pub async fn start() -> Self {
@@ -227,58 +211,4 @@ async fn open(
     let config = Config::load(&environment).unwrap();
     let world = World { clock: clock.clone(), ..World::system() };
     App::open(&config, world).await.unwrap()
-}
-
-pub fn channel(address: SocketAddr) -> Channel {
-    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
-}
-
-/// Sends an API key with every call.
-#[derive(Debug, Clone)]
-pub struct Bearer(MetadataValue<Ascii>);
-
-impl Bearer {
-    pub fn new(api_key: &str) -> Self {
-        Self(format!("Bearer {api_key}").parse().unwrap())
-    }
-}
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
-    }
-}
-
-/// Stands still until the test moves it.
-#[derive(Debug)]
-pub struct TestClock(AtomicI64);
-
-impl Default for TestClock {
-    fn default() -> Self {
-        Self(AtomicI64::new(START.as_micros()))
-    }
-}
-
-impl TestClock {
-    pub fn advance(&self, span: Duration) {
-        let micros = i64::try_from(span.as_micros()).unwrap();
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-#[async_trait::async_trait]
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
-    }
-
-    fn uptime(&self) -> Duration {
-        let start = u64::try_from(START.as_micros()).unwrap();
-        let now = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
-        Duration::from_micros(now - start)
-    }
-
-    /// Nothing is measured to take time, so nobody has to wait.
-    async fn sleep(&self, _span: Duration) {}
 }

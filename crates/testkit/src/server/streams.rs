@@ -11,10 +11,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming, transport::Channel};
 
-use super::{Answer, Bearer, Client, Server, channel, inner};
+use crate::PATIENCE;
 
-/// For whatever must not take for ever: far beyond what it takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{Answer, Bearer, Client, Server, channel, inner};
 
 /// One of several answers.
 pub type Outcome = Result<VerifyResponse, VerifyError>;
