@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use crate::ports::{
-    Changes, Clock, Credentials, Store, StoreError, changes::Rewinds, credentials::Known, store::Loaded,
+    CacheStore, Changes, Clock, Credentials, StoreError, changes::Rewinds, credentials::Known, load::Loaded,
 };
 
 use domain::{
@@ -67,7 +67,7 @@ pub struct Limits {
 pub type Render = fn(&Key) -> Vec<u8>;
 
 pub struct Cache {
-    store: Arc<dyn Store>,
+    store: Arc<dyn CacheStore>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     /// In microseconds.
@@ -112,7 +112,7 @@ const DOUBT_FOR: Duration = Duration::from_secs(1);
 impl Cache {
     /// Empty, and at the end of the change log.
     pub async fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn CacheStore>,
         clock: Arc<dyn Clock>,
         limits: Limits,
         render: Render,

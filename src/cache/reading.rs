@@ -12,8 +12,8 @@ use domain::{
 };
 
 use crate::ports::{
-    Store, StoreError,
-    store::{LOADED_TOGETHER, Loaded, LoadedKey},
+    CacheStore, StoreError,
+    load::{LOADED_TOGETHER, Loaded, LoadedKey},
 };
 
 use super::{
@@ -115,7 +115,7 @@ impl Cache {
 }
 
 /// At most `places` queries at a time to `store`.
-pub(super) fn gathering(store: Arc<dyn Store>, places: usize) -> Gathering<Loaded> {
+pub(super) fn gathering(store: Arc<dyn CacheStore>, places: usize) -> Gathering<Loaded> {
     let found = |loaded: &Loaded| !loaded.keys.is_empty();
     Gathering::new(Pace::new(places), found, move |ids| {
         let store = store.clone();

@@ -27,9 +27,9 @@ use keystile::{
     app::World,
     cache::{Cache, Follower, Limits},
     grpc,
-    ports::{Clock, Recorder, Store, recorder::Rehash, store::Wakeups},
+    ports::{AdminStore, Clock, Recorder, feed::Wakeups, recorder::Rehash},
     store::{Options, SqlStore},
-    verbs::{Call, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
+    verbs::{Call, Caller, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -100,7 +100,7 @@ impl Node {
         let cache = Cache::new(store.clone(), clock.clone() as Arc<dyn Clock>, limits, grpc::render).await;
         let cache = Arc::new(cache.unwrap());
         let service = Service::new(
-            store.clone() as Arc<dyn Store>,
+            store.clone() as Arc<dyn AdminStore>,
             clock.clone(),
             World::system().random,
             peppers.clone(),
@@ -202,7 +202,8 @@ pub(crate) fn question(api_key: &str, min_revision: Revision) -> VerifyRequest {
 }
 
 pub(crate) fn call() -> Call {
-    Call { actor: Actor::Keystile, peer: String::new(), repeatable: None, validate_only: false }
+    let caller = Caller { actor: Actor::Keystile, peer: String::new() };
+    Call { caller, repeatable: None, validate_only: false }
 }
 
 pub(crate) fn new_key(project: &str) -> NewKey {

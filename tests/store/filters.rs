@@ -8,8 +8,8 @@ use domain::{
 };
 use keystile::{
     ports::{
-        Store,
-        store::{KeyCounts, KeyQuery},
+        ReadKeys,
+        keys::{KeyCounts, KeyQuery},
     },
     store::SqlStore,
 };

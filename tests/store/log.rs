@@ -6,7 +6,10 @@ use domain::{
     name::Scope,
     page::{Cursor, Id, Page, SortValue},
 };
-use keystile::{ports::Store, store::SqlStore};
+use keystile::{
+    ports::{Commits, Feed, ReadLog},
+    store::SqlStore,
+};
 use serde_json::json;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! What peppers are known by: whoever is first has the say.
 
-use keystile::{ports::Store, store::SqlStore};
+use keystile::{ports::PepperRecords, store::SqlStore};
 
 use crate::database::Database;
 

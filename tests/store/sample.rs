@@ -16,8 +16,10 @@ use domain::{
     time::Timestamp,
 };
 use keystile::ports::{
-    Store,
-    store::{Commit, CommitError, CommitStep, KeyQuery, Write},
+    Commits, ReadKeys,
+    commits::{Commit, CommitError, CommitStep},
+    keys::KeyQuery,
+    write::Write,
 };
 
 pub(crate) const NOW: Timestamp = at(1_000_000);
@@ -138,32 +140,32 @@ pub(crate) fn commit_of(change: Change, writes: Vec<Write>) -> Commit {
 }
 
 /// Makes a change that must go through.
-pub(crate) async fn write(store: &impl Store, writes: Vec<Write>) -> i64 {
+pub(crate) async fn write(store: &impl Commits, writes: Vec<Write>) -> i64 {
     store.commit(commit(writes)).await.expect("it goes through")[0].revision
 }
 
 /// Makes a change that must not go through.
-pub(crate) async fn refused(store: &impl Store, writes: Vec<Write>) -> CommitError {
+pub(crate) async fn refused(store: &impl Commits, writes: Vec<Write>) -> CommitError {
     store.commit(commit(writes)).await.expect_err("it is refused")
 }
 
 /// The project `acme` with the account `ci`.
-pub(crate) async fn populate(store: &impl Store) {
-    let writes = vec![Write::InsertProject(project("acme")), Write::InsertServiceAccount(account("ci"))];
+pub(crate) async fn populate(store: &impl Commits) {
+    let writes = vec![Write::insert(project("acme")), Write::insert(account("ci"))];
     write(store, writes).await;
 }
 
-pub(crate) async fn insert_keys(store: &impl Store, keys: impl IntoIterator<Item = Key>) {
-    write(store, keys.into_iter().map(Write::InsertKey).collect()).await;
+pub(crate) async fn insert_keys(store: &impl Commits, keys: impl IntoIterator<Item = Key>) {
+    write(store, keys.into_iter().map(Write::insert).collect()).await;
 }
 
-pub(crate) async fn stored(store: &impl Store, id: KeyId) -> Key {
+pub(crate) async fn stored(store: &impl ReadKeys, id: KeyId) -> Key {
     let key = store.key(&acme(), id).await.unwrap();
     key.expect("the key is there")
 }
 
 /// All keys that pass `filter`, in `order`, page by page, each page of `size`.
-pub(crate) async fn listed(store: &impl Store, filter: &str, order: &str, size: u64) -> Vec<Key> {
+pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, size: u64) -> Vec<Key> {
     let mut all = Vec::new();
     let filter = key_filter(filter).unwrap();
     let mut page = Page { size, order: key_order(order).unwrap(), after: None };

@@ -53,7 +53,7 @@ impl Place<'_> {
         listing: Listing<T>,
         message: fn(T) -> M,
     ) -> (Vec<M>, String) {
-        let Listing { items, places, more } = listing;
+        let Listing { items, cursors, more } = listing;
         let (mut page, mut bytes) = (Vec::with_capacity(items.len()), 0);
         let all = items.len();
         for item in items {
@@ -64,8 +64,8 @@ impl Place<'_> {
             }
             page.push(message);
         }
-        let last = places.into_iter().take(page.len()).next_back();
+        let last = cursors.into_iter().take(page.len()).next_back();
         let last = last.filter(|_| more || page.len() < all);
-        (page, last.map(|place| place.to_token(&self.listing)).unwrap_or_default())
+        (page, last.map(|cursor| cursor.to_token(&self.listing)).unwrap_or_default())
     }
 }

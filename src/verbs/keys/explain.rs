@@ -9,7 +9,7 @@ use domain::{
     token::{ApiKey, Token},
 };
 
-use crate::verbs::{Error, Service};
+use crate::verbs::{Caller, Error, Service};
 
 #[derive(Debug)]
 pub struct ExplainVerify {
@@ -32,8 +32,12 @@ pub struct Explanation {
 }
 
 impl Service {
-    pub async fn explain_verify(&self, request: &ExplainVerify) -> Result<Explanation, Error> {
-        self.load_project(&request.project).await?;
+    pub async fn explain_verify(
+        &self,
+        caller: &Caller,
+        request: &ExplainVerify,
+    ) -> Result<Explanation, Error> {
+        self.load_project(caller, &request.project).await?;
         let token = match &request.subject {
             Subject::Key(_) => None,
             Subject::ApiKey(api_key) => match Token::parse(api_key) {
@@ -42,7 +46,7 @@ impl Service {
             },
         };
         let key = match (&request.subject, &token) {
-            (Subject::Key(name), _) => Some(self.load_key(name).await?),
+            (Subject::Key(name), _) => Some(self.load(caller, name).await?),
             (_, Some(token)) => self.store.key(&request.project, token.id).await?,
             (_, None) => None,
         };

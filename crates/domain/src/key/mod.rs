@@ -255,6 +255,7 @@ impl StoredSecret {
     }
 }
 
+mod resource;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::{
     verbs::{ChainRequest, Error, ListEvents, Service, Session, Verifier},
 };
 
+use super::call::caller;
 use watch::{Events, Watch};
 
 #[derive(Debug)]
@@ -37,13 +38,14 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         request: Request<proto::ListAuditEventsRequest>,
     ) -> Result<Response<proto::ListAuditEventsResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
         let place = Place {
             listing: format!("events\n{}\n{}\n{}", request.parent, request.filter, request.order_by),
             size: request.page_size,
             token: &request.page_token,
         };
-        let listing = self.service.list_audit_events(listing(&request, &place)?).await?;
+        let listing = self.service.list_audit_events(&caller, listing(&request, &place)?).await?;
         let (audit_events, next_page_token) = place.cut(listing, Into::into);
         Ok(Response::new(proto::ListAuditEventsResponse { audit_events, next_page_token }))
     }
@@ -53,7 +55,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         request: Request<proto::VerifyAuditChainRequest>,
     ) -> Result<Response<proto::VerifyAuditChainResponse>, Status> {
         let chain = chain(request.get_ref(), limits::patience(request.metadata()))?;
-        let report = self.service.verify_audit_chain(chain).await?;
+        let report = self.service.verify_audit_chain(&caller(&request), chain).await?;
         Ok(Response::new(proto::VerifyAuditChainResponse {
             intact: report.fault.is_none(),
             complete: report.complete,
@@ -72,11 +74,13 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         mut request: Request<proto::WatchAuditEventsRequest>,
     ) -> Result<Response<Events>, Status> {
+        let caller = caller(&request);
         let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
             verifier: self.verifier.clone(),
             session,
+            caller,
             closing: self.closing.clone(),
             wanted: request.into_inner().try_into()?,
         };

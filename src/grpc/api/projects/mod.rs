@@ -19,7 +19,7 @@ use crate::{
     verbs::{Error, NewProject, ProjectPatch, Service},
 };
 
-use super::call::call;
+use super::call::{call, caller};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ProjectApi(pub(in crate::grpc) Service);
@@ -46,7 +46,7 @@ impl ProjectService for ProjectApi {
         &self,
         request: Request<proto::GetProjectRequest>,
     ) -> Result<Response<proto::GetProjectResponse>, Status> {
-        let project = self.0.get_project(&name("name", &request.get_ref().name)?).await?;
+        let project = self.0.get_project(&caller(&request), &name("name", &request.get_ref().name)?).await?;
         Ok(Response::new(proto::GetProjectResponse { project: Some(convert::project(project)) }))
     }
 
@@ -54,10 +54,11 @@ impl ProjectService for ProjectApi {
         &self,
         request: Request<proto::ListProjectsRequest>,
     ) -> Result<Response<proto::ListProjectsResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
         let place =
             Place { listing: "projects".to_owned(), size: request.page_size, token: &request.page_token };
-        let listing = self.0.list_projects(page(&place)?).await?;
+        let listing = self.0.list_projects(&caller, page(&place)?).await?;
         let (projects, next_page_token) = place.cut(listing, convert::project);
         Ok(Response::new(proto::ListProjectsResponse { projects, next_page_token }))
     }

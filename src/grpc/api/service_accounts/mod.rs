@@ -16,7 +16,7 @@ use crate::{
     verbs::{AccountPatch, Error, ListAccounts, NewServiceAccount, Service},
 };
 
-use super::call::call;
+use super::call::{call, caller};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ServiceAccountApi(pub(in crate::grpc) Service);
@@ -39,7 +39,7 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::GetServiceAccountRequest>,
     ) -> Result<Response<proto::GetServiceAccountResponse>, Status> {
         let name = name("name", &request.get_ref().name)?;
-        let service_account = Some(self.0.get_service_account(&name).await?.into());
+        let service_account = Some(self.0.get_service_account(&caller(&request), &name).await?.into());
         Ok(Response::new(proto::GetServiceAccountResponse { service_account }))
     }
 
@@ -47,13 +47,14 @@ impl ServiceAccountService for ServiceAccountApi {
         &self,
         request: Request<proto::ListServiceAccountsRequest>,
     ) -> Result<Response<proto::ListServiceAccountsResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
         let place = Place {
             listing: format!("accounts\n{}\n{}\n{}", request.parent, request.filter, request.order_by),
             size: request.page_size,
             token: &request.page_token,
         };
-        let listing = self.0.list_service_accounts(listing(&request, &place)?).await?;
+        let listing = self.0.list_service_accounts(&caller, listing(&request, &place)?).await?;
         let (service_accounts, next_page_token) = place.cut(listing, Into::into);
         Ok(Response::new(proto::ListServiceAccountsResponse { service_accounts, next_page_token }))
     }
