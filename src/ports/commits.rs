@@ -49,7 +49,7 @@ pub struct CommitStep {
 #[derive(Debug)]
 pub enum Expect {
     /// The resource is as it was read.
-    Unchanged(AnyResource),
+    Unchanged(Box<AnyResource>),
     /// The account exists, and is the one of this generation.
     Owner(ServiceAccountName, Generation),
     /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
@@ -57,6 +57,12 @@ pub enum Expect {
     NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
+}
+
+impl Expect {
+    pub fn unchanged(resource: impl Into<AnyResource>) -> Self {
+        Self::Unchanged(Box::new(resource.into()))
+    }
 }
 
 #[derive(Debug)]

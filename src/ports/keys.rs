@@ -7,8 +7,8 @@ use domain::{
     filter::Filter,
     id::{KeyId, ProjectId},
     key::Key,
-    listing::{KeyOrder, KeyTest},
     page::Page,
+    query::{KeyOrder, KeyTest},
     time::Timestamp,
 };
 

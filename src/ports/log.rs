@@ -7,9 +7,9 @@ use domain::{
     Revision,
     audit::{Event, Head},
     filter::Filter,
-    listing::EventTest,
     name::Scope,
     page::Page,
+    query::EventTest,
 };
 
 use super::StoreError;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use domain::{
     filter::Filter,
     id::{ProjectId, ServiceAccountId},
-    listing::{AccountOrder, AccountTest},
     page::Page,
+    query::{AccountOrder, AccountTest},
     service_account::ServiceAccount,
     text::DisplayName,
     time::Timestamp,

@@ -3,7 +3,7 @@
 //! No column that is compared holds NULL, so that every test is true or false, and NOT turns one into the
 //! other.
 
-use domain::{filter::Filter, listing::Relation};
+use domain::{filter::Filter, query::Relation};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, Select,
     sea_query::{Expr, ExprTrait},

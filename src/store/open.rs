@@ -27,13 +27,14 @@ impl SqlStore {
         let patience = options.acquire_timeout;
         let longest = options.slowest_read;
         let canceller = Arc::new(Canceller(target.pool(&Use::of(1), &options)));
-        let reads = |queue: fn(u32, &'static str, Duration) -> Queue, what, places: u32, slowest| {
-            let queues = [queue(places, what, patience), queue((places - 1).max(1), what, patience)];
+        let reads = |queue: fn(u32, &'static str, Duration) -> Queue, what, connections: u32, slowest| {
+            let queues =
+                [queue(connections, what, patience), queue((connections - 1).max(1), what, patience)];
             let (target, options) = (target.clone(), options.clone());
-            let connect = move || target.place(slowest, &options);
+            let connect = move || target.read_connection(slowest, &options);
             // A connection comes first, and the database says itself that it takes too long.
             let patience = patience + longest;
-            Reads::new(queues, places, canceller.clone(), slowest, patience, connect)
+            Reads::new(queues, connections, canceller.clone(), slowest, patience, connect)
         };
         let db = target.pool(&Use::of(shares.write), &options);
         Ok(Self {

@@ -88,10 +88,10 @@ impl Service {
     }
 
     /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.
-    fn new_secret(&self, head: &str, id: KeyId) -> (ApiKey, Sealed) {
+    fn new_secret(&self, token_prefix: &str, id: KeyId) -> (ApiKey, Sealed) {
         let secret = Secret::new(self.random.bytes());
         let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
-        (token::issue(head, id, &secret), sealed)
+        (token::issue(token_prefix, id, &secret), sealed)
     }
 
     fn new_key_id(&self, now: Timestamp) -> KeyId {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use domain::{
     filter::Filter,
     key::Key,
-    listing::AccountOrder,
     page::{Cursor, Order, Page},
+    query::AccountOrder,
     removal::{Removal, Removed},
     time::Timestamp,
 };

@@ -115,7 +115,7 @@ fn candidate(n: u64) -> TestCandidate {
         service_account: "ci".parse().unwrap(),
         account_generation: 7,
         environment: "production".parse().unwrap(),
-        head: "acme_live".into(),
+        token_prefix: "acme_live".into(),
         display_name: "".parse().unwrap(),
         customers: vec![],
         allowed_cidrs: vec![],

@@ -136,7 +136,7 @@ pub(crate) async fn expectations_are_checked_in_the_change(_: &Database, store: 
         Project { revision: 1, ..project("acme") }.into(),
         ServiceAccount { revision: 1, ..account("ci") }.into(),
     ];
-    expect(unchanged.map(Expect::Unchanged).into()).await.unwrap();
+    expect(unchanged.map(Expect::unchanged).into()).await.unwrap();
     let stale: [AnyResource; 5] = [
         Project { revision: 2, ..project("acme") }.into(),
         Project { revision: 1, ..project("other") }.into(),
@@ -145,7 +145,7 @@ pub(crate) async fn expectations_are_checked_in_the_change(_: &Database, store: 
         Key { revision: 1, ..key(1) }.into(),
     ];
     for stale in stale {
-        assert!(matches!(expect(vec![Expect::Unchanged(stale)]).await, Err(CommitError::Conflict)));
+        assert!(matches!(expect(vec![Expect::unchanged(stale)]).await, Err(CommitError::Conflict)));
     }
 
     let in_use = expect(vec![Expect::NoServiceAccounts(acme())]).await;

@@ -75,7 +75,7 @@ pub(crate) async fn errors_tell_no_values(database: &Database, store: &SqlStore)
     const MARK: &str = "verysecretvalue";
 
     populate(store).await;
-    let marked = Key { display_name: MARK.parse().unwrap(), head: MARK.repeat(100), ..key(1) };
+    let marked = Key { display_name: MARK.parse().unwrap(), token_prefix: MARK.repeat(100), ..key(1) };
     let outcome = store.commit(commit(vec![Write::insert(marked)])).await;
     match outcome {
         // SQLite bounds no text.

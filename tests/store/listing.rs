@@ -4,8 +4,8 @@ use domain::{
     filter::Filter,
     id::KeyId,
     key::Key,
-    listing::KeyOrder,
     page::{Cursor, Id, Page, SortValue},
+    query::KeyOrder,
     time::Timestamp,
 };
 use keystile::{ports::ReadKeys, store::SqlStore};

@@ -2,9 +2,9 @@
 
 use domain::{
     audit::{Actor, Change, Event, Head},
-    listing::{event_filter, event_order},
     name::Scope,
     page::{Cursor, Id, Page, SortValue},
+    query::{event_filter, event_order},
 };
 use keystile::{
     ports::{Commits, Feed, ReadLog},

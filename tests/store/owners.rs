@@ -1,8 +1,8 @@
 //! Listing service accounts and projects.
 
 use domain::{
-    listing::{AccountOrder, account_filter, account_order},
     page::{Cursor, Id, Page, SortValue},
+    query::{AccountOrder, account_filter, account_order},
     service_account::ServiceAccount,
 };
 use keystile::{

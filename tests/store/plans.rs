@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use domain::{
     filter::Filter,
     key::{Deletion, Key},
-    listing::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
     name::{Scope, ServiceAccountName},
     page::{Cursor, Id, Page, SortValue},
+    query::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
     removal::Removed,
 };
 use keystile::{

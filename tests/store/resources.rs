@@ -3,9 +3,9 @@
 use domain::{
     digest::Secret,
     key::{Deletion, Key, Revocation, StoredSecret},
-    listing::AccountOrder,
     page::{Cursor, Id, SortValue},
     project::{Environment, Project},
+    query::AccountOrder,
     service_account::ServiceAccount,
     time::Timestamp,
     token::issue,

@@ -9,9 +9,9 @@ use domain::{
     id::{KeyId, ProjectId, ServiceAccountId},
     key::{Key, Sealed, StoredSecret},
     labels::Metadata,
-    listing::{KeyOrder, key_filter, key_order},
     page::{Order, Page},
     project::{Environments, Project, Retention},
+    query::{KeyOrder, key_filter, key_order},
     service_account::ServiceAccount,
     time::Timestamp,
 };
@@ -85,7 +85,7 @@ pub(crate) fn key(n: u64) -> Key {
         service_account: "ci".parse().unwrap(),
         account_generation: 7,
         environment: "production".parse().unwrap(),
-        head: "acme_live".into(),
+        token_prefix: "acme_live".into(),
         display_name: format!("Key {n}").parse().unwrap(),
         customers: vec![],
         allowed_cidrs: vec![],
@@ -180,7 +180,7 @@ pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, siz
     }
 }
 
-pub(crate) fn query(filter: &Filter<domain::listing::KeyTest>) -> KeyQuery<'_> {
+pub(crate) fn query(filter: &Filter<domain::query::KeyTest>) -> KeyQuery<'_> {
     static PROJECT: std::sync::LazyLock<ProjectId> = std::sync::LazyLock::new(acme);
     KeyQuery { project: &PROJECT, filter, show_deleted: false, now: NOW }
 }

@@ -30,7 +30,7 @@ pub struct Project {
 
 impl Project {
     /// What every API key of `environment` begins with, as in `acme_live`.
-    pub fn head(&self, environment: &Environment) -> String {
+    pub fn token_prefix(&self, environment: &Environment) -> String {
         format!("{}_{}", self.prefix, environment.tag)
     }
 }

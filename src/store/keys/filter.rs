@@ -4,8 +4,8 @@ use domain::{
     filter::Filter,
     id::ProjectId,
     key::State,
-    listing::{KeyTest, KeyTime},
     name::ServiceAccountName,
+    query::{KeyTest, KeyTime},
     time::Timestamp,
 };
 use sea_orm::{

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use domain::{
     id::{KeyId, ProjectId},
     key::Key,
-    listing::KeyOrder,
     page::Page,
+    query::KeyOrder,
 };
 
 use crate::{

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use domain::{
     id::{KeyId, ProjectId},
     key::Key,
-    listing::KeyOrder,
     page::{Cursor, Id, Page, SortValue},
+    query::KeyOrder,
     removal::Removed,
 };
 use sea_orm::{

@@ -8,9 +8,9 @@ use domain::{
     Revision,
     audit::{Event, Head},
     filter::Filter,
-    listing::EventTest,
     name::Scope,
     page::Page,
+    query::EventTest,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,

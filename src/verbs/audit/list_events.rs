@@ -2,9 +2,9 @@
 
 use domain::{
     filter::Filter,
-    listing::EventTest,
     name::Scope,
     page::{Cursor, Id, Page, SortValue},
+    query::EventTest,
 };
 
 use crate::verbs::{Caller, Error, EventView, Listing, Service};

@@ -3,9 +3,9 @@
 use domain::{
     Revision,
     filter::Filter,
-    listing::{EventTest, Relation},
     name::Scope,
     page::{Order, Page},
+    query::{EventTest, Relation},
 };
 
 use crate::{

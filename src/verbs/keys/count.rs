@@ -1,6 +1,6 @@
 //! CountKeys: how many keys are in each state now.
 
-use domain::{filter::Filter, id::ProjectId, listing::KeyTest};
+use domain::{filter::Filter, id::ProjectId, query::KeyTest};
 
 use crate::{
     ports::keys::{KeyCounts, KeyQuery},

@@ -53,9 +53,9 @@ impl Service {
     ) -> Result<Issued, AttemptError> {
         let now = self.clock.now();
         let project = self.load_project(&call.caller, &new.project).await?;
-        let (head, expire_time) = check_new_key(&project, new, now)?;
+        let (token_prefix, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = vec![Expect::Unchanged(project.into())];
+        let mut expect = vec![Expect::unchanged(project)];
         let mut steps = Vec::new();
         let (service_account, account_generation) = match &new.service_account {
             Some(id) => {
@@ -72,14 +72,14 @@ impl Service {
             }
         };
 
-        let (api_key, sealed) = self.new_secret(&head, name.key);
+        let (api_key, sealed) = self.new_secret(&token_prefix, name.key);
         let key = Key {
             id: name.key,
             project: new.project.clone(),
             service_account,
             account_generation,
             environment: new.environment.clone(),
-            head,
+            token_prefix,
             display_name: new.display_name.clone(),
             customers: new.customers.clone(),
             allowed_cidrs: new.allowed_cidrs.clone(),
@@ -161,7 +161,7 @@ fn check_new_key(
     });
     let expire_time = new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
     match (environment, expire_time) {
-        (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
+        (Ok(environment), Ok(expire_time)) => Ok((project.token_prefix(environment), expire_time)),
         (environment, expire_time) => {
             Err(Error::Invalid(environment.err().into_iter().chain(expire_time.err()).collect()))
         }

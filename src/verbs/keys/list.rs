@@ -4,8 +4,8 @@ use domain::{
     filter::Filter,
     id::ProjectId,
     key::Key,
-    listing::{KeyOrder, KeyTest},
     page::{Cursor, Id, Page, SortValue},
+    query::{KeyOrder, KeyTest},
     time::Timestamp,
 };
 

@@ -35,7 +35,7 @@ impl Service {
         grace: Duration,
     ) -> Result<Issued, AttemptError> {
         let rotate = |key: Key, now| {
-            let (api_key, sealed) = self.new_secret(&key.head, key.id);
+            let (api_key, sealed) = self.new_secret(&key.token_prefix, key.id);
             // While the keys of a deleted account follow it, no new secret is issued for them.
             let owner = Expect::Owner(key.owner(), key.account_generation);
             let after = key.rotate(sealed, grace, now).map_err(forbidden(name))?;

@@ -90,8 +90,8 @@ impl Service {
         let now = project.create_time;
         let id = project.system_key;
         let environment = project.environments.first();
-        let head = project.head(environment);
-        let (api_key, sealed) = self.new_secret(&head, id);
+        let token_prefix = project.token_prefix(environment);
+        let (api_key, sealed) = self.new_secret(&token_prefix, id);
         let account = ServiceAccount {
             project: project.id.clone(),
             id: ServiceAccountId::of_system_key(&project.id),
@@ -114,7 +114,7 @@ impl Service {
             service_account: account.id.clone(),
             account_generation: account.generation,
             environment: environment.id.clone(),
-            head,
+            token_prefix,
             display_name: system_name(&project.id),
             customers: Vec::new(),
             allowed_cidrs: Vec::new(),

@@ -63,7 +63,7 @@ impl Service {
             implicit: false,
             revision: 0,
         };
-        let expect = vec![Expect::Unchanged(project.into())];
+        let expect = vec![Expect::unchanged(project)];
         self.try_create(call, ACTION, account, expect, Vec::new(), now).await
     }
 }

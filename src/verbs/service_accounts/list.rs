@@ -3,8 +3,8 @@
 use domain::{
     filter::Filter,
     id::ProjectId,
-    listing::{AccountOrder, AccountTest},
     page::{Cursor, Id, Page, SortValue},
+    query::{AccountOrder, AccountTest},
     service_account::ServiceAccount,
 };
 

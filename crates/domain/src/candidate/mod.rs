@@ -119,7 +119,7 @@ impl Candidate {
         if key.deletion.is_some() {
             return None;
         }
-        let (layout, texts) = Layout::of(&key.head, key.environment.as_str(), answer);
+        let (layout, texts) = Layout::of(&key.token_prefix, key.environment.as_str(), answer);
         let more = More {
             caller: key.project.is_system().then(|| key.service_account.clone()),
             allowed_cidrs: key.allowed_cidrs.clone().into(),

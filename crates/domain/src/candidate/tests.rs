@@ -34,7 +34,7 @@ impl Presenter {
     }
 
     fn api_key(&self, seed: u8) -> ApiKey {
-        issue(&self.key.head, self.key.id, &Secret::new([seed; 32]))
+        issue(&self.key.token_prefix, self.key.id, &Secret::new([seed; 32]))
     }
 
     fn candidate(&self) -> Candidate {
@@ -100,7 +100,7 @@ fn another_prefix_or_tag_is_another_api_key() {
     let candidate = presenter.candidate();
     assert_eq!(presenter.proven(&candidate, 1, 1), Some(1));
     for head in ["acme_stage", "acmf_live", "acme_liv", "acme_livee"] {
-        assert_ne!(presenter.key.head, head);
+        assert_ne!(presenter.key.token_prefix, head);
         let api_key = issue(head, presenter.key.id, &Secret::new([1; 32]));
         let presented = Presented::of(&api_key).unwrap();
         assert!(candidate.recognise(&presented, &presenter.recognition, at(1)).is_none(), "{head}");

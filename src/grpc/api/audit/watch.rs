@@ -54,8 +54,10 @@ impl TryFrom<WatchAuditEventsRequest> for Wanted {
             Some(span) => faults.duration("heartbeat_interval", span),
             None => Some(Duration::from_secs(5)),
         };
-        let wanted =
-            faults.finish((|| Some(Self { scope: scope?, after: after?, heartbeat: heartbeat? }))())?;
+        let (Some(scope), Some(after), Some(heartbeat)) = (scope, after, heartbeat) else {
+            return faults.finish(None);
+        };
+        let wanted = faults.finish(Some(Self { scope, after, heartbeat }))?;
         if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&wanted.heartbeat) {
             let why = Invalid::new("must be 1 second to 1 minute");
             return Err(Error::Invalid(vec![FieldFault::new("heartbeat_interval", &why)]));

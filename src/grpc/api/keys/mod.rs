@@ -4,15 +4,15 @@ mod request;
 mod update;
 
 use domain::{
-    listing::key_filter,
     name::{KeyName, ProjectName},
+    query::key_filter,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     grpc::wire::{
         faults::{Faults, both},
-        listing::Place,
+        paging::PageRequest,
         services::key_service_server::KeyService,
     },
     verbs::{CountKeys, Error, Issued, Service},
@@ -54,13 +54,13 @@ impl KeyService for KeyApi {
         let caller = caller(&request);
         let asked = request.into_inner();
         let proto::ListKeysRequest { parent, filter, order_by, show_deleted, .. } = &asked;
-        let place = Place {
+        let wanted = PageRequest {
             listing: format!("keys\n{parent}\n{filter}\n{order_by}\n{show_deleted}"),
             size: asked.page_size,
             token: &asked.page_token,
         };
-        let listing = self.0.list_keys(&caller, request::listing(&asked, &place)?).await?;
-        let (keys, next_page_token) = place.cut(listing, Into::into);
+        let listing = self.0.list_keys(&caller, request::listing(&asked, &wanted)?).await?;
+        let (keys, next_page_token) = wanted.cut(listing, Into::into);
         Ok(Response::new(proto::ListKeysResponse { keys, next_page_token }))
     }
 

@@ -18,16 +18,16 @@ const LARGEST_PAGE: usize = 3 * 1024 * 1024;
 /// What the list adds to each of its messages: number and length.
 const IN_A_LIST: usize = 6;
 
-/// Where in which listing a request wants to read.
+/// Which page of which listing a request asks for.
 #[derive(Debug)]
-pub(in crate::grpc) struct Place<'a> {
+pub(in crate::grpc) struct PageRequest<'a> {
     /// Everything that makes the listing what it is: the method, parent, filter, order and the like.
     pub(in crate::grpc) listing: String,
     pub(in crate::grpc) size: i32,
     pub(in crate::grpc) token: &'a str,
 }
 
-impl Place<'_> {
+impl PageRequest<'_> {
     pub(in crate::grpc) fn page<K>(
         &self,
         faults: &mut Faults,
