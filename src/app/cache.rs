@@ -8,13 +8,13 @@ use crate::{
     cache::{Cache, Limits},
     config::CacheConfig,
     grpc,
-    ports::{Clock, Store, StoreError},
+    ports::{CacheStore, Clock, StoreError},
 };
 
 /// A cache in front of `store`, which has so many `connections` for verifications, with the keys in it that were used last, if so configured.
 pub(super) async fn open(
     config: &CacheConfig,
-    store: Arc<dyn Store>,
+    store: Arc<dyn CacheStore>,
     connections: u32,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<Cache>, StoreError> {

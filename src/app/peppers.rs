@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::{
     config::{Pepper, PepperSource, load_or_generate},
-    ports::{Random, Store},
+    ports::{PepperRecords, Random},
     verbs::Service,
 };
 
@@ -16,7 +16,7 @@ use super::{StartError, error::Missing};
 /// The configured peppers. A fresh one is made only for a database that holds no secret.
 pub(super) async fn load(
     source: &PepperSource,
-    store: &dyn Store,
+    store: &dyn PepperRecords,
     random: &dyn Random,
 ) -> Result<Arc<Peppers>, StartError> {
     let generated;
@@ -55,7 +55,7 @@ async fn check_missing(service: &Service) -> Result<(), StartError> {
 }
 
 /// A new pepper would bear the version of the lost one, and every API key would seem to be wrong.
-async fn refuse_to_replace(file: &Path, store: &dyn Store) -> Result<(), StartError> {
+async fn refuse_to_replace(file: &Path, store: &dyn PepperRecords) -> Result<(), StartError> {
     let usage = store.pepper_usage().await?;
     let secrets = usage.iter().map(|(_, secrets)| secrets).sum();
     // A path that cannot be looked at is told by the loader.

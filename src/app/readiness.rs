@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::{
     cache::Cache,
     grpc::{Health, Subject},
-    ports::Store,
+    ports::Readiness,
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 /// What readiness depends on.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Readiness>,
     pub(super) cache: Arc<Cache>,
     pub(super) health: Health,
 }

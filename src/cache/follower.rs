@@ -14,7 +14,7 @@ use domain::{
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::ports::{Store, StoreError, changes::Rewinds, store::Wakeups};
+use crate::ports::{Feed, StoreError, changes::Rewinds, feed::Wakeups};
 
 use super::{
     Cache,
@@ -171,7 +171,7 @@ impl Cache {
 }
 
 /// Where the log ends, with what is stored there; each query may take so long.
-pub(super) async fn end_of_log(store: &dyn Store, patience: Duration) -> Result<End, StoreError> {
+pub(super) async fn end_of_log(store: &dyn Feed, patience: Duration) -> Result<End, StoreError> {
     let head = answer(patience, store.head_for_verifications()).await?;
     let last = answer(patience, store.changes_after(head.revision - 1, 1)).await?.pop();
     Ok(End { head, stored: last.filter(|step| step.revision == head.revision).map(|step| step.hash) })

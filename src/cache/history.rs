@@ -12,7 +12,7 @@ use domain::{
     audit::{Hash, Head},
 };
 
-use crate::ports::store::Step;
+use crate::ports::feed::FeedEntry;
 
 /// So far behind, it is cheaper to declare everything changed than to read what did.
 pub(super) const TOO_FAR: Revision = 10_000;
@@ -112,7 +112,7 @@ impl LogHistory {
     /// after them. There was known to be the revision `newest` before they were read.
     pub(super) fn follow(
         &mut self,
-        steps: &[Step],
+        steps: &[FeedEntry],
         whole: bool,
         newest: Revision,
     ) -> Result<(), Contradiction> {
@@ -143,10 +143,10 @@ impl LogHistory {
     /// Those of `steps` that are new.
     fn continues<'a>(
         &self,
-        steps: &'a [Step],
+        steps: &'a [FeedEntry],
         whole: bool,
         newest: Revision,
-    ) -> Result<&'a [Step], Contradiction> {
+    ) -> Result<&'a [FeedEntry], Contradiction> {
         let (stored, fresh) = match steps {
             [first, fresh @ ..] if first.revision == self.end.head.revision => (Some(first.hash), fresh),
             fresh => (None, fresh),
@@ -186,9 +186,9 @@ mod tests {
     }
 
     /// Steps of the time line `line`; it parted from the time line 0 after `parted`.
-    fn steps(revisions: std::ops::RangeInclusive<Revision>, line: u8, parted: Revision) -> Vec<Step> {
+    fn steps(revisions: std::ops::RangeInclusive<Revision>, line: u8, parted: Revision) -> Vec<FeedEntry> {
         let at = |revision| head(revision, if revision > parted { line } else { 0 });
-        let step = |revision| Step {
+        let step = |revision| FeedEntry {
             revision,
             target: String::new(),
             previous_hash: at(revision - 1).hash,
@@ -203,7 +203,7 @@ mod tests {
     }
 
     /// Reads to the end of the log.
-    fn read(history: &mut LogHistory, steps: &[Step]) -> Result<Revision, Contradiction> {
+    fn read(history: &mut LogHistory, steps: &[FeedEntry]) -> Result<Revision, Contradiction> {
         history.follow(steps, true, history.newest()).map(|()| history.end().head.revision)
     }
 

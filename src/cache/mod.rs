@@ -21,10 +21,10 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify};
 
 use crate::ports::{
-    Clock, Credentials, Store, StoreError,
+    CacheStore, Clock, Credentials, StoreError,
     changes::Rewinds,
     credentials::{KeyEncoder, Snapshot},
-    store::Loaded,
+    load::Loaded,
 };
 
 use domain::{
@@ -59,7 +59,7 @@ pub struct Limits {
 }
 
 pub struct Cache {
-    store: Arc<dyn Store>,
+    store: Arc<dyn CacheStore>,
     clock: Arc<dyn Clock>,
     encoder: Arc<dyn KeyEncoder>,
     limits: Limits,
@@ -93,7 +93,7 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 impl Cache {
     /// Empty, and at the end of the change log.
     pub async fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn CacheStore>,
         clock: Arc<dyn Clock>,
         limits: Limits,
         encoder: Arc<dyn KeyEncoder>,

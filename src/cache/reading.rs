@@ -12,9 +12,9 @@ use domain::{
 };
 
 use crate::ports::{
-    Store, StoreError,
+    CacheStore, StoreError,
     credentials::CachedKey,
-    store::{LOADED_TOGETHER, Loaded, LoadedKey},
+    load::{LOADED_TOGETHER, Loaded, LoadedKey},
 };
 
 use super::{
@@ -119,7 +119,7 @@ impl Cache {
 }
 
 /// At most `queries` at a time to `store`.
-pub(super) fn batcher(store: Arc<dyn Store>, queries: usize) -> ReadBatcher<Loaded> {
+pub(super) fn batcher(store: Arc<dyn CacheStore>, queries: usize) -> ReadBatcher<Loaded> {
     let found = |loaded: &Loaded| !loaded.keys.is_empty();
     ReadBatcher::new(Throttle::new(queries), found, move |ids| {
         let store = store.clone();

@@ -9,7 +9,7 @@ use domain::{decision::Code, id::KeyId};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::ports::{
-    Clock, Recorder, Store,
+    Clock, Recorder, Recording,
     credentials::CachedKey,
     recorder::{Rehash, Use},
 };
@@ -17,7 +17,7 @@ use crate::ports::{
 use super::{decisions::Decisions, writer::Writer};
 
 /// A queue, and the writer that empties it into `store`.
-pub fn recorder(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Queue, Writer) {
+pub fn recorder(store: Arc<dyn Recording>, clock: Arc<dyn Clock>) -> (Queue, Writer) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
     let queue = Queue { sender, dropped: Arc::clone(&dropped), decisions: Arc::default() };

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::ports::{Clock, Store, StoreError};
+use crate::ports::{Clock, Recording, StoreError};
 
 use super::{
     drops::{self, Drops},
@@ -36,7 +36,7 @@ pub struct Writer {
     drops: Drops,
     notes: Notes,
     pace: Pace,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Recording>,
     clock: Arc<dyn Clock>,
     failing: bool,
 }
@@ -64,7 +64,7 @@ impl Writer {
     pub(super) fn new(
         receiver: mpsc::Receiver<Note>,
         dropped: Arc<AtomicU64>,
-        store: Arc<dyn Store>,
+        store: Arc<dyn Recording>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {

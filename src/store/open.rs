@@ -1,6 +1,6 @@
 //! Opening the store: how its connections are divided.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::Statement;
 
@@ -10,6 +10,7 @@ use super::{
     SqlStore,
     cancel::Canceller,
     load::Queries,
+    options::Options,
     pools::{Target, Use},
     queue::Queue,
     reads::Reads,
@@ -17,30 +18,6 @@ use super::{
     transaction::Observer,
     turns::Turns,
 };
-
-#[derive(Debug, Clone)]
-pub struct Options {
-    pub location: Location,
-    /// All together; [`Shares`] has how they are divided.
-    pub max_connections: u32,
-    /// How long a call waits for a free connection.
-    pub acquire_timeout: Duration,
-    /// How long the database may work on something that an admin reads.
-    pub slowest_read: Duration,
-    /// How long the first connection may take.
-    pub connect_timeout: Duration,
-    /// How long a transaction of a client that vanished may hold its locks on a server, and how long a database that vanished may
-    /// take to answer a statement of one. At least a second, and longer than a statement waits for a lock.
-    pub vanished_after: Duration,
-}
-
-#[derive(Clone)]
-pub enum Location {
-    /// A file, made if it is missing; its directory must be there.
-    Sqlite(PathBuf),
-    /// `postgres://…` or `mysql://…`, with the password in it.
-    Server(String),
-}
 
 impl SqlStore {
     /// Connects; fails at once when the database cannot be reached.
@@ -50,13 +27,14 @@ impl SqlStore {
         let patience = options.acquire_timeout;
         let longest = options.slowest_read;
         let canceller = Arc::new(Canceller(target.pool(&Use::of(1), &options)));
-        let reads = |queue: fn(u32, &'static str, Duration) -> Queue, what, places: u32, slowest| {
-            let queues = [queue(places, what, patience), queue((places - 1).max(1), what, patience)];
+        let reads = |queue: fn(u32, &'static str, Duration) -> Queue, what, connections: u32, slowest| {
+            let queues =
+                [queue(connections, what, patience), queue((connections - 1).max(1), what, patience)];
             let (target, options) = (target.clone(), options.clone());
-            let connect = move || target.place(slowest, &options);
+            let connect = move || target.read_connection(slowest, &options);
             // A connection comes first, and the database says itself that it takes too long.
             let patience = patience + longest;
-            Reads::new(queues, places, canceller.clone(), slowest, patience, connect)
+            Reads::new(queues, connections, canceller.clone(), slowest, patience, connect)
         };
         let db = target.pool(&Use::of(shares.write), &options);
         Ok(Self {
@@ -85,14 +63,5 @@ impl SqlStore {
         self.admin.close().await;
         // Closing a pool has no way to fail.
         let _ = self.db.close_by_ref().await;
-    }
-}
-
-impl fmt::Debug for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(file) => f.debug_tuple("Sqlite").field(file).finish(),
-            Self::Server(_) => f.write_str("Server(redacted)"),
-        }
     }
 }

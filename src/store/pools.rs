@@ -24,7 +24,7 @@ use sea_orm::{
 
 use crate::ports::StoreError;
 
-use super::{Location, Options, cancel::Session, claim::cannot_write, error, reads::Place};
+use super::{Location, Options, cancel::Session, claim::cannot_write, error, reads::ReadConnection};
 
 /// A pool of so many connections on a database that answered just now.
 pub(super) async fn connect(options: &Options, connections: u32) -> Result<DatabaseConnection, StoreError> {
@@ -67,10 +67,10 @@ impl Target {
         }
     }
 
-    pub(super) fn place(&self, slowest: Option<Duration>, options: &Options) -> Place {
+    pub(super) fn read_connection(&self, slowest: Option<Duration>, options: &Options) -> ReadConnection {
         let session = Arc::new(Session::default());
         let db = self.pool(&Use { connections: 1, slowest, session: Some(session.clone()) }, options);
-        Place { db, session }
+        ReadConnection { db, session }
     }
 
     /// Connects when a connection is needed.

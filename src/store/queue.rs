@@ -18,8 +18,8 @@ use crate::ports::StoreError;
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    places: Arc<Semaphore>,
-    /// How many may have a place at a time.
+    permits: Arc<Semaphore>,
+    /// How many may have a permit at a time.
     size: u32,
     /// What waits, for the log.
     what: &'static str,
@@ -44,7 +44,7 @@ impl Queue {
     /// For those whose number is bounded elsewhere.
     pub(super) fn unbounded(size: u32, what: &'static str, patience: Duration) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(size as usize)),
+            permits: Arc::new(Semaphore::new(size as usize)),
             size,
             what,
             most: usize::MAX,
@@ -54,26 +54,26 @@ impl Queue {
         }
     }
 
-    /// Waits for a place, in the order of arrival.
+    /// Waits for a permit, in the order of arrival.
     pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, StoreError> {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            return Ok(place);
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
         }
         let waiting = Waiting::new(self)?;
-        let entered = timeout(self.patience, self.places.clone().acquire_owned()).await;
+        let entered = timeout(self.patience, self.permits.clone().acquire_owned()).await;
         drop(waiting);
         match entered {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(StoreError::Unavailable("it is closed".into())),
             Err(_) => Err(self.refusal(format!("none ended within {:?}", self.patience))),
         }
     }
 
-    /// Waits until every place is free, and gives out none from now on.
+    /// Waits until every permit is free, and gives out none from now on.
     pub(super) async fn close(&self) {
         // An error means that it is closed already.
-        let _ = self.places.acquire_many(self.size).await;
-        self.places.close();
+        let _ = self.permits.acquire_many(self.size).await;
+        self.permits.close();
     }
 
     fn refusal(&self, why: String) -> StoreError {
@@ -122,7 +122,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_finds_the_queue_full_is_refused_at_once() {
         let queue = queue(2);
-        let place = queue.enter().await.unwrap();
+        let permit = queue.enter().await.unwrap();
         let mut waiting = [Box::pin(queue.enter()), Box::pin(queue.enter())];
         for one in &mut waiting {
             assert!(futures_util::poll!(one).is_pending());
@@ -134,7 +134,7 @@ mod tests {
         drop(second);
         let mut third = Box::pin(queue.enter());
         assert!(futures_util::poll!(&mut third).is_pending(), "there is room again");
-        drop(place);
+        drop(permit);
         drop(first.await.unwrap());
         drop(third.await.unwrap());
     }
@@ -142,7 +142,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever() {
         let queue = queue(2);
-        let _place = queue.enter().await.unwrap();
+        let _permit = queue.enter().await.unwrap();
         assert!(matches!(queue.enter().await, Err(StoreError::Overloaded(why)) if why.contains("5s")));
         assert_eq!(queue.waiting.load(Relaxed), 0);
     }

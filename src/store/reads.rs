@@ -1,6 +1,6 @@
 //! Reading: each read has a connection to itself, and one that is given up leaves nothing running in the database.
 //!
-//! Every place has a pool of one connection, so that it is known which session of the database belongs to a read.
+//! Every connection is a pool of its own, so that it is known which session of the database belongs to a read.
 
 use std::{
     collections::VecDeque,
@@ -27,7 +27,7 @@ use super::{
 
 pub(super) struct Reads {
     queue: Queue,
-    /// Of those that may take long there are fewer, so that a look at one row, such as a change begins with, finds a place.
+    /// Of those that may take long there are fewer, so that a look at one row, such as a change begins with, finds a connection.
     long: Queue,
     shared: Arc<Shared>,
     /// How long a read may take; where the database does not see to that itself, it is done here.
@@ -38,30 +38,30 @@ pub(super) struct Reads {
 
 struct Shared {
     /// Those that nobody uses, the one that rested longest first.
-    free: Mutex<VecDeque<Place>>,
+    free: Mutex<VecDeque<ReadConnection>>,
     canceller: Arc<Canceller>,
-    /// Makes a place.
-    connect: Box<dyn Fn() -> Place + Send + Sync>,
+    /// Makes a pool of one connection.
+    connect: Box<dyn Fn() -> ReadConnection + Send + Sync>,
 }
 
 /// A pool of one connection.
-pub(super) struct Place {
+pub(super) struct ReadConnection {
     pub(super) db: DatabaseConnection,
     pub(super) session: Arc<Session>,
 }
 
 impl Reads {
-    /// As many at a time as `queue` has places, and one less than that of those in `long`.
+    /// As many at a time as `queue` has connections, and one less than that of those in `long`.
     pub(super) fn new(
         [queue, long]: [Queue; 2],
-        places: u32,
+        connections: u32,
         canceller: Arc<Canceller>,
         slowest: Option<Duration>,
         patience: Duration,
-        connect: impl Fn() -> Place + Send + Sync + 'static,
+        connect: impl Fn() -> ReadConnection + Send + Sync + 'static,
     ) -> Self {
         let shared = Shared {
-            free: Mutex::new((0..places).map(|_| connect()).collect()),
+            free: Mutex::new((0..connections).map(|_| connect()).collect()),
             canceller,
             connect: Box::new(connect),
         };
@@ -80,56 +80,56 @@ impl Reads {
 
     async fn take(&self, long: Option<OwnedSemaphorePermit>) -> Result<Read, StoreError> {
         let turn = self.queue.enter().await?;
-        let place = self.shared.lock().pop_front().expect("there is a place for each who entered");
-        let number = place.session.begin();
-        let timer = self.slowest.filter(|_| place.db.get_database_backend() == DbBackend::Sqlite);
+        let connection = self.shared.lock().pop_front().expect("there is a connection for each who entered");
+        let number = connection.session.begin();
+        let timer = self.slowest.filter(|_| connection.db.get_database_backend() == DbBackend::Sqlite);
         let timer = timer.map(|slowest| {
-            let session = place.session.clone();
+            let session = connection.session.clone();
             tokio::spawn(async move {
                 sleep(slowest).await;
                 session.end(number);
             })
         });
-        let taken = Taken { place, _turns: (turn, long) };
+        let taken = Taken { connection, _turns: (turn, long) };
         let patience = self.patience;
         Ok(Read { taken: Some(taken), number, timer, patience, shared: self.shared.clone() })
     }
 
     pub(super) fn observe(&mut self, observer: &Arc<dyn Fn(&Statement) + Send + Sync>) {
-        for place in self.shared.lock().iter_mut() {
+        for connection in self.shared.lock().iter_mut() {
             let observer = observer.clone();
-            place.db.set_metric_callback(move |info| observer(info.statement));
+            connection.db.set_metric_callback(move |info| observer(info.statement));
         }
     }
 
     /// Waits for those under way, and closes every connection.
     pub(super) async fn close(&self) {
         self.queue.close().await;
-        let places: Vec<Place> = self.shared.lock().drain(..).collect();
-        for place in places {
+        let connections: Vec<ReadConnection> = self.shared.lock().drain(..).collect();
+        for connection in connections {
             // Closing a pool has no way to fail.
-            let _ = place.db.close().await;
+            let _ = connection.db.close().await;
         }
         self.shared.canceller.close().await;
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Place>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<ReadConnection>> {
         // Nothing that holds it can panic half way.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_back(&self, taken: Taken) {
-        let Taken { place, _turns } = taken;
+        let Taken { connection, _turns } = taken;
         // Before the turns end.
-        self.lock().push_back(place);
+        self.lock().push_back(connection);
     }
 }
 
-/// A place, and the right to it.
+/// A connection, and the right to it.
 struct Taken {
-    place: Place,
+    connection: ReadConnection,
     _turns: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
@@ -160,7 +160,7 @@ impl Read {
         if let Some(mut taken) = self.taken.take() {
             // The connection failed, or there is none to be had: its pool may still wait for one that died silently.
             if matches!(answer, Err(StoreError::Unavailable(_))) {
-                taken.place = (self.shared.connect)();
+                taken.connection = (self.shared.connect)();
             }
             self.shared.give_back(taken);
         }
@@ -172,7 +172,7 @@ impl Deref for Read {
     type Target = DatabaseConnection;
 
     fn deref(&self) -> &DatabaseConnection {
-        &self.taken.as_ref().expect("it is there until the end").place.db
+        &self.taken.as_ref().expect("it is there until the end").connection.db
     }
 }
 
@@ -188,12 +188,12 @@ impl Drop for Read {
     }
 }
 
-/// Ends what runs on the connection, then gives the place back; with another connection if this one does not come to itself.
+/// Ends what runs on the connection, then gives it back; or another one if this one does not come to itself.
 async fn clean(shared: Arc<Shared>, mut taken: Taken, read: u64) {
-    let Place { db, session } = &taken.place;
+    let ReadConnection { db, session } = &taken.connection;
     if !shared.canceller.cancel(db, session, read).await {
         // The pool that is dropped here closes its connection whenever that answers.
-        taken.place = (shared.connect)();
+        taken.connection = (shared.connect)();
     }
     shared.give_back(taken);
 }

@@ -2,20 +2,32 @@
 //!
 //! These are no changes in the sense of the log, so they do not wait for its head.
 
+use async_trait::async_trait;
 use domain::digest::PepperVersion;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect,
 };
 
 use crate::ports::{
-    StoreError,
+    Recording, StoreError,
     recorder::{Rehash, Use},
 };
 
-use super::{SqlStore, error::failed, rows::secrets, session::Attempts, turns::Turn, uses::Uses};
+use super::{SqlStore, error::failed, keys::secrets, turns::Turn, uses::Uses, writing::Attempts};
 
 /// Few enough that no change waits long for a row that is marked.
 const BATCH: usize = 100;
+
+#[async_trait]
+impl Recording for SqlStore {
+    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+        record_uses(self, uses).await
+    }
+
+    async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {
+        rehash(self, rehashes).await
+    }
+}
 
 pub(super) async fn pepper_usage(db: &DatabaseConnection) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
     let rows: Vec<(i32, i64)> = secrets::Entity::find()
@@ -35,7 +47,7 @@ pub(super) async fn pepper_usage(db: &DatabaseConnection) -> Result<Vec<(PepperV
     Ok(usage)
 }
 
-pub(super) async fn record_uses(store: &SqlStore, uses: &[Use]) -> Result<(), StoreError> {
+async fn record_uses(store: &SqlStore, uses: &[Use]) -> Result<(), StoreError> {
     if uses.is_empty() {
         return Ok(());
     }
@@ -48,7 +60,7 @@ pub(super) async fn record_uses(store: &SqlStore, uses: &[Use]) -> Result<(), St
     Ok(())
 }
 
-pub(super) async fn rehash(store: &SqlStore, rehashes: &[Rehash]) -> Result<(), StoreError> {
+async fn rehash(store: &SqlStore, rehashes: &[Rehash]) -> Result<(), StoreError> {
     let mut rehashes = rehashes.to_vec();
     // Every batch takes rows in the same order, so that no two stand in each other's way.
     rehashes.sort_by_key(|it| (it.key, it.secret_version));

@@ -19,7 +19,7 @@ pub(super) struct Turns {
 /// The right to begin a transaction that writes, until it has ended.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Turns {
@@ -32,11 +32,11 @@ impl Turns {
 
     /// The turn of a change.
     pub(super) async fn change(&self) -> Result<Turn, StoreError> {
-        Ok(Turn { _place: Some(self.queue.enter().await?) })
+        Ok(Turn { _permit: Some(self.queue.enter().await?) })
     }
 
     /// The turn of what is no change, and needs no head of the log.
     pub(super) async fn aside(&self) -> Result<Turn, StoreError> {
-        if self.one_writer { self.change().await } else { Ok(Turn { _place: None }) }
+        if self.one_writer { self.change().await } else { Ok(Turn { _permit: None }) }
     }
 }

@@ -15,7 +15,10 @@ use sea_orm::{
 
 use crate::ports::recorder::Use;
 
-use super::rows::{keys, secrets, service_accounts};
+use super::{
+    keys::{row as keys, secrets},
+    service_accounts::row as service_accounts,
+};
 
 /// The last use of each key and of each secret, both in the order of their ids.
 pub(super) struct Uses {

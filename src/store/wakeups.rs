@@ -7,7 +7,7 @@ use domain::Revision;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlxError, Statement, sqlx::postgres::PgListener};
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
-use crate::ports::store::Wakeups;
+use crate::ports::feed::Wakeups;
 
 use super::{Location, SqlStore, transaction::Transaction};
 

@@ -10,7 +10,7 @@ use domain::{
     token::ApiKey,
 };
 
-use crate::verbs::{Call, Error, NewKey, NewProject, Service};
+use crate::verbs::{Call, Caller, Error, NewKey, NewProject, Service};
 
 /// A key of the system project that may do everything.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ impl Service {
             return Ok(first);
         }
         let project = ProjectId::system();
-        let environment = self.load_project(&project).await?.environments.first().id.clone();
+        let environment =
+            self.load_project(&Caller::keystile(), &project).await?.environments.first().id.clone();
         let new = NewKey {
             id: None,
             service_account: Some(ServiceAccountId::of_system_key(&project)),

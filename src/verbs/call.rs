@@ -3,13 +3,20 @@
 use domain::{audit::Actor, id::ServiceAccountId, time::Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::ports::store::{Remembered, RequestDigest};
+use crate::ports::commits::{Remembered, RequestDigest};
 
+/// Who asks. Every verb takes it, the reading ones too: whatever is looked up is looked up on behalf of a caller.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct Caller {
     pub actor: Actor,
     /// The address that the caller connected from.
     pub peer: String,
+}
+
+/// A request that changes something.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub caller: Caller,
     /// Set when the request may be sent again safely.
     pub repeatable: Option<Repeatable>,
     /// Check everything, change nothing.
@@ -23,14 +30,26 @@ pub struct Repeatable {
     pub fingerprint: [u8; 32],
 }
 
+impl Caller {
+    /// Keystile itself.
+    pub(super) fn keystile() -> Self {
+        Self { actor: Actor::Keystile, peer: String::new() }
+    }
+
+    pub(super) fn service_account(&self) -> Option<ServiceAccountId> {
+        self.actor.service_account().cloned()
+    }
+}
+
 impl Call {
     /// A change that Keystile makes by itself.
     pub(super) fn own() -> Self {
-        Self { actor: Actor::Keystile, peer: String::new(), repeatable: None, validate_only: false }
+        Self::once_by(Caller::keystile())
     }
 
-    pub(super) fn creator(&self) -> Option<ServiceAccountId> {
-        self.actor.service_account().cloned()
+    /// A change that is made in the name of `caller`, and not repeated.
+    pub(super) fn once_by(caller: Caller) -> Self {
+        Self { caller, repeatable: None, validate_only: false }
     }
 
     pub(super) fn request_id(&self) -> String {
@@ -39,7 +58,7 @@ impl Call {
 
     pub(super) fn remembered(&self, action: &str, target: String, time: Timestamp) -> Option<Remembered> {
         self.repeatable.as_ref().map(|it| Remembered {
-            id: it.digest(&self.actor, action),
+            id: it.digest(&self.caller.actor, action),
             fingerprint: it.fingerprint,
             target,
             time,

@@ -1,203 +1,136 @@
-//! Read, decide, write if nothing came between: how every resource is changed.
+//! The one path on which every resource is changed: load, edit, describe, view, commit.
 
 use std::fmt;
 
 use domain::{
-    Invalid, Revision, describe, etag,
-    id::ProjectId,
-    is_etag,
-    key::Key,
-    name::{KeyName, ProjectName, ServiceAccountName},
-    project::Project,
-    service_account::ServiceAccount,
-    time::Timestamp,
+    Invalid, Revision, etag, is_etag, key::Forbidden, removal::Removal, resource::Resource, time::Timestamp,
 };
-use serde_json::Value;
 
-use crate::ports::store::{Expect, Write};
+use crate::ports::{commits::Expect, write::Write};
 
-use super::{AccountView, Call, Error, FieldFault, KeyView, Service};
+use super::{
+    Call, Error, FieldFault, Service,
+    attempt::AttemptError,
+    managed::{Managed, View},
+    step::{Step, Target},
+};
 
-/// How often a change is tried anew when something else came between.
-const ATTEMPTS: u32 = 8;
-
-/// What a change is called and what it is made to.
-pub(super) struct Target {
-    pub(super) action: &'static str,
-    pub(super) project: ProjectId,
-    pub(super) name: String,
-    pub(super) before: Option<Value>,
-    pub(super) after: Option<Value>,
-    pub(super) time: Timestamp,
-}
-
-impl Target {
-    /// The audit trail would show no difference.
-    pub(super) fn changes_nothing(&self) -> bool {
-        self.before == self.after
-    }
-}
-
-/// One change among those of a commit.
-pub(super) type Step = (Target, Vec<Write>);
-
-/// The next state of a key, and what must hold for it.
-pub(super) struct Edit {
-    pub(super) key: Key,
+/// The next state of a resource, and what must hold for it.
+pub(super) struct Edit<R, T = ()> {
+    pub(super) after: R,
     pub(super) expect: Vec<Expect>,
+    /// What the answer has beside the resource.
+    pub(super) with: T,
 }
 
-impl From<Key> for Edit {
-    fn from(key: Key) -> Self {
-        Self { key, expect: Vec::new() }
+impl<R> From<R> for Edit<R> {
+    fn from(after: R) -> Self {
+        Self { after, expect: Vec::new(), with: () }
     }
-}
-
-/// Why an attempt at a change did not go through.
-pub(super) enum Failed {
-    /// Something came between: read again and try once more.
-    Stale,
-    For(Error),
-}
-
-impl<E: Into<Error>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self::For(error.into())
-    }
-}
-
-/// Calls `attempt` until nothing came between, within reason.
-pub(super) async fn until_settled<T, F>(resource: &impl ToString, attempt: impl Fn() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Failed>>,
-{
-    for _ in 0..ATTEMPTS {
-        match attempt().await {
-            Ok(done) => return Ok(done),
-            Err(Failed::Stale) => {}
-            Err(Failed::For(error)) => return Err(error),
-        }
-    }
-    Err(Error::Conflict { resource: resource.to_string() })
 }
 
 impl Service {
-    /// Changes the key `name` by `edit`, which may be called more than once.
-    pub(super) async fn change_key(
+    /// Changes the resource `name` by `edit`, which may be called more than once.
+    pub(super) async fn change<R: Managed>(
         &self,
         call: &Call,
         action: &'static str,
-        name: &KeyName,
+        name: &R::Name,
         expected_etag: &str,
-        edit: impl Fn(Key, Timestamp) -> Result<Edit, Error> + Send + Sync,
-    ) -> Result<KeyView, Error> {
-        let attempt = || self.try_change_key(call, action, name, expected_etag, &edit);
-        self.once(call, action, name, attempt, |_| self.get_key(name)).await
+        edit: impl Fn(R, Timestamp) -> Result<Edit<R>, Error> + Send + Sync,
+    ) -> Result<R::View, Error> {
+        let edit = &edit;
+        let attempt = || async move {
+            let (view, ()) = self.try_change(call, action, name, expected_etag, edit).await?;
+            Ok(view)
+        };
+        self.once(call, action, name, attempt, |_| self.get::<R>(&call.caller, name)).await
     }
 
-    async fn try_change_key(
+    /// One attempt at a change; answers also with what `edit` adds.
+    pub(super) async fn try_change<R: Managed, T: Send>(
         &self,
         call: &Call,
         action: &'static str,
-        name: &KeyName,
+        name: &R::Name,
         expected_etag: &str,
-        edit: &(impl Fn(Key, Timestamp) -> Result<Edit, Error> + Send + Sync),
-    ) -> Result<KeyView, Failed> {
-        let before = self.load_key(name).await?;
-        check_etag(name, expected_etag, before.revision)?;
+        edit: impl Fn(R, Timestamp) -> Result<Edit<R, T>, Error> + Send + Sync,
+    ) -> Result<(R::View, T), AttemptError> {
+        let before: R = self.load_expected(call, name, expected_etag).await?;
         let now = self.clock.now();
-        let Edit { key: after, expect } = edit(before.clone(), now)?;
-        let target = Target {
-            action,
-            project: name.project.clone(),
-            name: name.to_string(),
-            before: Some(describe::key(&before)),
-            after: Some(describe::key(&after)),
-            time: now,
-        };
+        let Edit { after, expect, with } = edit(before.clone(), now)?;
+        let target = Target::changed(action, &before, &after, now);
         if target.changes_nothing() {
-            let view = self.view_key(before, now).await?;
+            let view = self.view(&call.caller, before, now).await?;
             self.remember(call, target).await?;
-            return Ok(view);
+            return Ok((view, with));
         }
-        let mut view = self.view_key(after.clone(), now).await?;
-        view.key.revision = self.commit(call, target, expect, vec![Write::UpdateKey(after)]).await?;
+        let mut view = self.view(&call.caller, after.clone(), now).await?;
+        view.show_revision(self.commit(call, expect, target.by(Write::update(after))).await?);
+        Ok((view, with))
+    }
+
+    /// One attempt to create `resource`, behind the `steps` that it needs.
+    pub(super) async fn try_create<R: Managed>(
+        &self,
+        call: &Call,
+        action: &'static str,
+        resource: R,
+        expect: Vec<Expect>,
+        mut steps: Vec<Step>,
+        now: Timestamp,
+    ) -> Result<R::View, AttemptError> {
+        let mut view = self.view(&call.caller, resource.clone(), now).await?;
+        let asked = steps.len();
+        steps.push(Step::create(action, resource, now));
+        let revisions = self.commit_together(call, expect, steps, asked).await?;
+        view.show_revision(revisions[asked]);
         Ok(view)
     }
 
-    /// Changes the account `name` by `edit`, which may be called more than once.
-    pub(super) async fn change_account(
+    /// Deletes the resource `name` by `attempt`, and then goes on for a while with the removal of what it owned.
+    pub(super) async fn delete<F>(
         &self,
         call: &Call,
         action: &'static str,
-        name: &ServiceAccountName,
-        expected_etag: &str,
-        edit: impl Fn(ServiceAccount, Timestamp) -> Result<ServiceAccount, Error> + Send + Sync,
-    ) -> Result<AccountView, Error> {
-        let attempt = || self.try_change_account(call, action, name, expected_etag, &edit);
-        self.once(call, action, name, attempt, |_| self.get_service_account(name)).await
-    }
-
-    async fn try_change_account(
-        &self,
-        call: &Call,
-        action: &'static str,
-        name: &ServiceAccountName,
-        expected_etag: &str,
-        edit: &(impl Fn(ServiceAccount, Timestamp) -> Result<ServiceAccount, Error> + Send + Sync),
-    ) -> Result<AccountView, Failed> {
-        let before = self.load_account(name).await?;
-        check_etag(name, expected_etag, before.revision)?;
-        let now = self.clock.now();
-        let after = edit(before.clone(), now)?;
-        let target = Target {
-            action,
-            project: name.project.clone(),
-            name: name.to_string(),
-            before: Some(describe::service_account(&before)),
-            after: Some(describe::service_account(&after)),
-            time: now,
-        };
-        if target.changes_nothing() {
-            let view = self.view_account(before).await?;
-            self.remember(call, target).await?;
-            return Ok(view);
+        name: &impl ToString,
+        attempt: impl Fn() -> F,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output = Result<Option<Removal>, AttemptError>>,
+    {
+        let removal = self.once(call, action, name, attempt, |_| std::future::ready(Ok(None))).await?;
+        if let Some(removal) = removal {
+            self.follow(call, &removal).await;
         }
-        let mut view = self.view_account(after.clone()).await?;
-        let writes = vec![Write::UpdateServiceAccount(after)];
-        view.account.revision = self.commit(call, target, Vec::new(), writes).await?;
-        Ok(view)
+        Ok(())
     }
 
-    pub(super) async fn load_key(&self, name: &KeyName) -> Result<Key, Error> {
-        let key = self.store.key(&name.project, name.key).await?;
-        self.unless_purged(key).ok_or_else(|| Error::not_found(name))
-    }
-
-    /// Whether housekeeping has come by already must make no difference.
-    pub(super) fn unless_purged(&self, key: Option<Key>) -> Option<Key> {
-        key.filter(|key| !key.is_due_for_purge(self.clock.now()))
-    }
-
-    pub(super) async fn load_account(&self, name: &ServiceAccountName) -> Result<ServiceAccount, Error> {
-        self.store
-            .service_account(&name.project, &name.service_account)
-            .await?
-            .ok_or_else(|| Error::not_found(name))
-    }
-
-    pub(super) async fn load_project(&self, id: &ProjectId) -> Result<Project, Error> {
-        let name = || ProjectName(id.clone());
-        self.store.project(id).await?.ok_or_else(|| Error::not_found(&name()))
+    /// The resource `name`, if its etag is the expected one.
+    pub(super) async fn load_expected<R: Managed>(
+        &self,
+        call: &Call,
+        name: &R::Name,
+        expected_etag: &str,
+    ) -> Result<R, Error> {
+        let resource: R = self.load(&call.caller, name).await?;
+        check_etag(&resource, expected_etag)?;
+        Ok(resource)
     }
 }
 
 /// Refuses a change that was meant for another state of the resource; an empty etag means any.
-pub(super) fn check_etag(resource: &impl ToString, expected: &str, revision: Revision) -> Result<(), Error> {
+fn check_etag(resource: &impl Resource, expected: &str) -> Result<(), Error> {
+    let revision: Revision = resource.revision();
     if expected.is_empty() || is_etag(expected, revision) {
         return Ok(());
     }
-    Err(Error::EtagMismatch { resource: resource.to_string(), etag: etag(revision) })
+    Err(Error::EtagMismatch { resource: resource.name().to_string(), etag: etag(revision) })
+}
+
+/// What the resource `name` does not allow as it is.
+pub(super) fn forbidden(name: &impl ToString) -> impl Fn(Forbidden) -> Error {
+    move |why| Error::Forbidden { resource: name.to_string(), why }
 }
 
 /// What is wrong if a request says that `field`, which cannot change, is `stated`.

@@ -4,12 +4,13 @@ use domain::{Revision, audit::Change};
 
 use crate::ports::{
     StoreError,
-    store::{Commit, CommitError, CommitStep, Existing, Expect, Write},
+    commits::{Commit, CommitError, CommitStep, Expect},
 };
 
 use super::{
     Call, Error, Service,
-    change::{Failed, Step, Target, until_settled},
+    attempt::AttemptError,
+    step::{Step, Target},
 };
 
 impl Call {
@@ -18,24 +19,24 @@ impl Call {
         Change {
             time: target.time,
             project: target.project,
-            actor: self.actor.clone(),
+            actor: self.caller.actor.clone(),
             action: target.action,
             target: target.name,
             request_id: self.request_id(),
-            peer: self.peer.clone(),
+            peer: self.caller.peer.clone(),
             before: target.before,
             after: target.after,
         }
     }
 
-    /// What to tell of a commit of `resource` that failed.
-    fn failed(&self, error: CommitError, resource: String) -> Failed {
-        Failed::For(match error {
+    /// The error of a commit of `resource` that failed.
+    fn commit_error(&self, error: CommitError, resource: String) -> AttemptError {
+        AttemptError::Final(match error {
             // A repeat of the request came first: reading again finds its answer.
-            CommitError::Conflict | CommitError::Exists(Existing::Request) => return Failed::Stale,
+            CommitError::Conflict | CommitError::Repeated => return AttemptError::Stale,
             CommitError::Exists(_) => Error::AlreadyExists { resource },
             CommitError::InUse(by) => Error::InUse { resource, used_by: by.as_str() },
-            CommitError::OwnerGone => Error::OwnerGone { resource },
+            CommitError::OwnerGone(owner) => Error::OwnerGone { resource: owner.to_string() },
             CommitError::OutcomeUnknown(why) => {
                 Error::OutcomeUnknown { resource, repeatable: self.repeatable.is_some(), why }
             }
@@ -45,67 +46,14 @@ impl Call {
 }
 
 impl Service {
-    /// Calls `attempt` until nothing came between, within reason. If the request was seen before, nothing is attempted:
-    /// `again` answers, from the name of what the first one was about.
-    pub(super) async fn once<T, A, R>(
-        &self,
-        call: &Call,
-        action: &str,
-        resource: &impl ToString,
-        attempt: impl Fn() -> A,
-        again: impl Fn(String) -> R,
-    ) -> Result<T, Error>
-    where
-        A: Future<Output = Result<T, Failed>>,
-        R: Future<Output = Result<T, Error>>,
-    {
-        let (attempt, again) = (&attempt, &again);
-        let once = || async move {
-            if let Some(target) = self.repeated(call, action).await? {
-                return Ok(again(target).await?);
-            }
-            match attempt().await {
-                Err(Failed::For(error @ (Error::Store(_) | Error::OutcomeUnknown { .. }))) => {
-                    Err(Failed::For(error))
-                }
-                // What stands in the way may be what the first one has done meanwhile.
-                Err(Failed::For(error)) => match self.repeated(call, action).await? {
-                    Some(target) => Ok(again(target).await?),
-                    None => Err(Failed::For(error)),
-                },
-                settled => settled,
-            }
-        };
-        until_settled(resource, once).await
-    }
-
-    /// The name of what the request was about when it was seen before.
-    async fn repeated(&self, call: &Call, action: &str) -> Result<Option<String>, Error> {
-        let Some(repeatable) = &call.repeatable else {
-            return Ok(None);
-        };
-        match self.store.remembered(&repeatable.digest(&call.actor, action)).await? {
-            Some(seen) if seen.fingerprint == repeatable.fingerprint => {
-                // The change may have been made at another node, or its outcome was not known here. The answer says that
-                // it was made, so it must be known first.
-                let head = self.store.head().await?;
-                self.changes.made(head, &seen.target);
-                Ok(Some(seen.target))
-            }
-            Some(_) => Err(Error::RequestIdReused { request_id: repeatable.request_id.clone() }),
-            None => Ok(None),
-        }
-    }
-
     /// Makes one change, which becomes one event.
     pub(super) async fn commit(
         &self,
         call: &Call,
-        target: Target,
         expect: Vec<Expect>,
-        writes: Vec<Write>,
-    ) -> Result<Revision, Failed> {
-        let revisions = self.commit_together(call, expect, vec![(target, writes)], 0).await?;
+        step: Step,
+    ) -> Result<Revision, AttemptError> {
+        let revisions = self.commit_together(call, expect, vec![step], 0).await?;
         Ok(revisions[0])
     }
 
@@ -117,24 +65,24 @@ impl Service {
         expect: Vec<Expect>,
         steps: Vec<Step>,
         asked: usize,
-    ) -> Result<Vec<Revision>, Failed> {
-        let (asked, _) = &steps[asked];
+    ) -> Result<Vec<Revision>, AttemptError> {
+        let asked = &steps[asked].target;
         let asked_for = asked.name.clone();
         let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
-        let step = |(target, writes)| CommitStep { change: call.change(target), writes };
+        let step = |Step { target, writes }| CommitStep { change: call.change(target), writes };
         let steps = steps.into_iter().map(step).collect();
         let commit = Commit { expect, steps, remember, validate_only: call.validate_only };
-        self.make(commit).await.map_err(|error| call.failed(error, asked_for))
+        self.make(commit).await.map_err(|error| call.commit_error(error, asked_for))
     }
 
     /// Remembers a request that changed nothing: if something else changes `target`, a repeat must not change it back.
-    pub(super) async fn remember(&self, call: &Call, target: Target) -> Result<(), Failed> {
+    pub(super) async fn remember(&self, call: &Call, target: Target) -> Result<(), AttemptError> {
         let remember = call.remembered(target.action, target.name.clone(), target.time);
         if remember.is_none() || call.validate_only {
             return Ok(());
         }
         let commit = Commit { expect: Vec::new(), steps: Vec::new(), remember, validate_only: false };
-        self.make(commit).await.map_err(|error| call.failed(error, target.name))?;
+        self.make(commit).await.map_err(|error| call.commit_error(error, target.name))?;
         Ok(())
     }
 

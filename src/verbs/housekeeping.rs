@@ -7,7 +7,7 @@ use domain::{removal::Removal, time::DAY};
 use crate::{
     ports::{
         StoreError,
-        store::{PlacedRemoval, RemovalPlace},
+        cleanup::{RemovalAt, RemovalCursor},
     },
     verbs::{
         Error, Service,
@@ -30,8 +30,8 @@ pub struct Round {
 #[derive(Debug)]
 enum Task {
     ForgetRequests,
-    /// Takes up the removals behind this place.
-    FindRemovals(Option<RemovalPlace>),
+    /// Takes up the removals behind this position.
+    FindRemovals(Option<RemovalCursor>),
     Remove(Removal, Progress),
     PurgeDue(Progress),
 }
@@ -90,16 +90,16 @@ impl Service {
             }
             Task::FindRemovals(after) => {
                 let found = self.store.removals(after.as_ref(), REMOVALS).await?;
-                let place = found.last().map(|it| it.place.clone());
+                let end = found.last().map(|it| it.cursor.clone());
                 let all = (found.len() as u64) < REMOVALS;
-                for PlacedRemoval { removal, .. } in found {
+                for RemovalAt { removal, .. } in found {
                     match removal {
                         Ok(removal) => round.tasks.push_back(Task::Remove(removal, Progress::default())),
                         Err(_) => round.skipped += 1,
                     }
                 }
                 if !all {
-                    round.tasks.push_back(Task::FindRemovals(place));
+                    round.tasks.push_back(Task::FindRemovals(end));
                 }
             }
             Task::Remove(removal, mut progress) => {

@@ -1,40 +1,46 @@
 //! What Keystile does: one file a verb, each from domain values to domain values.
 
+mod attempt;
 mod audit;
 mod bootstrap;
 mod call;
 mod change;
 mod commit;
+mod creator;
 mod error;
 mod housekeeping;
 mod keys;
+mod listing;
+mod managed;
 mod peppers;
 mod projects;
 mod removal;
 mod service_accounts;
 mod session;
+mod step;
 mod tasks;
 mod verify;
-mod view;
 
 use std::sync::Arc;
 
-use crate::ports::{Changes, Clock, Random, Store};
+use crate::ports::{AdminStore, Changes, Clock, Random};
 
-pub use audit::{ChainReport, ChainRequest, ListEvents, News};
+pub use audit::{ChainReport, ChainRequest, EventBatch, EventView, ListEvents};
 pub use bootstrap::RootKey;
-pub use call::{Call, Repeatable};
+pub use call::{Call, Caller, Repeatable};
+pub use creator::Creator;
 pub use error::{Error, FieldFault};
 pub use housekeeping::Round;
 pub use keys::{
-    CountKeys, ExplainVerify, Explanation, Found, KeyPatch, ListKeys, Lookup, LookupKey, NewKey, Subject,
+    CountKeys, ExplainVerify, Explanation, Found, Issued, KeyPatch, KeyView, ListKeys, Lookup, LookupKey,
+    NewKey, Subject,
 };
+pub use listing::Listing;
 pub use peppers::{PepperReview, PepperUsage};
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
-pub use service_accounts::{AccountPatch, ListAccounts, NewServiceAccount};
+pub use service_accounts::{AccountPatch, AccountView, ListAccounts, NewServiceAccount};
 pub use session::Session;
 pub use verify::{Decision, Miss, Proof, Verifier, VerifyRequest};
-pub use view::{AccountView, Creator, EventView, Issued, KeyView, Listing};
 
 use domain::{
     digest::{Peppers, Secret},
@@ -49,7 +55,7 @@ use tokio::sync::Notify;
 /// The verbs of the admin side.
 #[derive(Debug, Clone)]
 pub struct Service {
-    store: Arc<dyn Store>,
+    store: Arc<dyn AdminStore>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     peppers: Arc<Peppers>,
@@ -62,7 +68,7 @@ pub struct Service {
 
 impl Service {
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn AdminStore>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         peppers: Arc<Peppers>,
@@ -82,10 +88,10 @@ impl Service {
     }
 
     /// A fresh secret for the key `id`: the API key to hand out, and what is kept of it.
-    fn new_secret(&self, head: &str, id: KeyId) -> (ApiKey, Sealed) {
+    fn new_secret(&self, token_prefix: &str, id: KeyId) -> (ApiKey, Sealed) {
         let secret = Secret::new(self.random.bytes());
         let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
-        (token::issue(head, id, &secret), sealed)
+        (token::issue(token_prefix, id, &secret), sealed)
     }
 
     fn new_key_id(&self, now: Timestamp) -> KeyId {

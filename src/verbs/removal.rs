@@ -6,12 +6,10 @@
 use std::time::Duration;
 
 use domain::{
-    describe,
     filter::Filter,
-    key::{Deletion, Key},
-    listing::AccountOrder,
-    name::KeyName,
+    key::Key,
     page::{Cursor, Order, Page},
+    query::AccountOrder,
     removal::{Removal, Removed},
     time::Timestamp,
 };
@@ -19,14 +17,15 @@ use tokio::sync::Notify;
 
 use crate::ports::{
     StoreError,
-    store::{Placed, ToGo, Write},
+    cleanup::{KeyAt, Removable},
 };
 
 use super::{
-    Call, Error, Service,
-    change::{Failed, Step, Target, until_settled},
-    keys::purge_of,
-    service_accounts::deletion_of,
+    Call, Caller, Error, Service,
+    attempt::{AttemptError, until_settled},
+    keys::{deletion_after_owner, purge},
+    service_accounts,
+    step::Step,
 };
 
 /// How many keys go in one commit: each takes a few statements, while all other changes wait.
@@ -118,22 +117,26 @@ impl Service {
         Ok(true)
     }
 
-    async fn try_portion(&self, fate: Fate<'_>, after: Option<Cursor>) -> Result<Option<Portion>, Failed> {
-        let rows = self.store.keys_to_go(fate.keys(), after, PORTION).await?;
-        let Some(Placed { place, .. }) = rows.last() else { return Ok(None) };
-        let mut portion = Portion { end: place.clone(), done: 0, skipped: 0 };
+    async fn try_portion(
+        &self,
+        fate: Fate<'_>,
+        after: Option<Cursor>,
+    ) -> Result<Option<Portion>, AttemptError> {
+        let rows = self.store.keys_to_remove(fate.keys(), after, PORTION).await?;
+        let Some(KeyAt { cursor, .. }) = rows.last() else { return Ok(None) };
+        let mut portion = Portion { end: cursor.clone(), done: 0, skipped: 0 };
         let (keys, unreadable): (Vec<_>, Vec<_>) =
             rows.into_iter().map(|row| row.key).partition(Result::is_ok);
         let keys: Vec<Key> = keys.into_iter().flatten().collect();
         portion.skipped += unreadable.len();
         match self.remove_together(fate, &keys).await {
             Ok(()) => portion.done += keys.len(),
-            Err(Failed::For(Error::Store(StoreError::Broken(_)))) => {
+            Err(AttemptError::Final(Error::Store(StoreError::Broken(_)))) => {
                 // One that cannot be written spoils no other.
                 for key in keys.chunks(1) {
                     match self.remove_together(fate, key).await {
                         Ok(()) => portion.done += 1,
-                        Err(Failed::For(Error::Store(StoreError::Broken(_)))) => portion.skipped += 1,
+                        Err(AttemptError::Final(Error::Store(StoreError::Broken(_)))) => portion.skipped += 1,
                         Err(failed) => return Err(failed),
                     }
                 }
@@ -143,12 +146,12 @@ impl Service {
         Ok(Some(portion))
     }
 
-    async fn remove_together(&self, fate: Fate<'_>, keys: &[Key]) -> Result<(), Failed> {
+    async fn remove_together(&self, fate: Fate<'_>, keys: &[Key]) -> Result<(), AttemptError> {
         let now = self.clock.now();
         let steps = match fate {
             Fate::Due(_) => self.purge_steps(keys).await?,
             Fate::Removed(Removal { of: Removed::Project(_), .. }) => {
-                keys.iter().map(|key| purge_of(key, now)).collect()
+                keys.iter().map(|key| purge(key, now)).collect()
             }
             Fate::Removed(Removal { of: Removed::ServiceAccount { deletion, .. }, .. }) => {
                 keys.iter().map(|key| deletion_after_owner(key, *deletion, now)).collect()
@@ -165,14 +168,15 @@ impl Service {
             let page = Page { size: PORTION, order, after: None };
             let accounts = self.store.service_accounts(id, &Filter::everything(), page).await?;
             let now = self.clock.now();
-            let steps: Vec<_> = accounts.iter().map(|account| deletion_of(account, now)).collect();
+            let steps: Vec<_> =
+                accounts.iter().map(|account| service_accounts::deletion(account, now)).collect();
             self.commit_all(&Fate::Removed(removal).call(), steps).await?;
             Ok(!accounts.is_empty())
         })
         .await
     }
 
-    async fn commit_all(&self, call: &Call, steps: Vec<Step>) -> Result<(), Failed> {
+    async fn commit_all(&self, call: &Call, steps: Vec<Step>) -> Result<(), AttemptError> {
         if steps.is_empty() {
             return Ok(());
         }
@@ -207,10 +211,10 @@ enum Fate<'a> {
 }
 
 impl<'a> Fate<'a> {
-    fn keys(self) -> ToGo<'a> {
+    fn keys(self) -> Removable<'a> {
         match self {
-            Self::Due(now) => ToGo::Due(now),
-            Self::Removed(removal) => ToGo::Of(&removal.of),
+            Self::Due(now) => Removable::Due(now),
+            Self::Removed(removal) => Removable::LeftBehind(&removal.of),
         }
     }
 
@@ -219,23 +223,8 @@ impl<'a> Fate<'a> {
         match self {
             Self::Due(_) => Call::own(),
             Self::Removed(removal) => {
-                Call { actor: removal.actor.clone(), peer: removal.peer.clone(), ..Call::own() }
+                Call::once_by(Caller { actor: removal.actor.clone(), peer: removal.peer.clone() })
             }
         }
     }
-}
-
-fn deletion_after_owner(key: &Key, deletion: Deletion, now: Timestamp) -> Step {
-    let after = key.clone().follow_owner(deletion, now);
-    let name = KeyName { project: key.project.clone(), key: key.id };
-    let target = Target {
-        action: "keys.delete",
-        project: key.project.clone(),
-        name: name.to_string(),
-        before: Some(describe::key(key)),
-        after: Some(describe::key(&after)),
-        time: now,
-    };
-    let (project, id, revision) = (key.project.clone(), key.id, key.revision);
-    (target, vec![Write::DeleteKey { project, id, revision, deletion, time: now }])
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::decision::Code;
 use keystile::{
     cache::Follower,
-    ports::{Changes, Store},
+    ports::{Changes, Readiness},
     verbs::{Error, VerifyRequest},
 };
 use testkit::database::Database;
@@ -187,7 +187,7 @@ async fn without_a_word_it_polls() {
     task.abort();
 }
 
-async fn elsewhere_silence(database: &Database) -> Box<dyn keystile::ports::store::Wakeups> {
+async fn elsewhere_silence(database: &Database) -> Box<dyn keystile::ports::feed::Wakeups> {
     // SQLite has no word for other processes.
     let store = Arc::new(database.open().await);
     store.ping().await.unwrap();

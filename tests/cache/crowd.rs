@@ -6,7 +6,7 @@ use domain::decision::Code;
 use futures_util::future::join_all;
 use keystile::{
     cache::Limits,
-    ports::{Store, StoreError},
+    ports::{ReadProjects, StoreError},
     verbs::Error,
 };
 use sea_orm::ConnectionTrait;

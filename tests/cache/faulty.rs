@@ -17,22 +17,25 @@ use domain::{
     filter::Filter,
     id::{KeyId, ProjectId, ServiceAccountId},
     key::Key,
-    listing::{AccountOrder, AccountTest, EventTest, KeyOrder},
     name::Scope,
     page::{Cursor, Page},
     project::Project,
+    query::{AccountOrder, AccountTest, EventTest, KeyOrder},
     removal::Removal,
     service_account::ServiceAccount,
     time::Timestamp,
 };
 use keystile::{
     ports::{
-        Store, StoreError,
+        Cleanup, Commits, Feed, LoadKeys, PepperRecords, ReadKeys, ReadLog, ReadProjects,
+        ReadServiceAccounts, Readiness, Recording, StoreError,
+        cleanup::{KeyAt, Removable, RemovalAt, RemovalCursor},
+        commits::{Commit, CommitError, Remembered, RequestDigest},
+        feed::FeedEntry,
+        keys::{KeyCounts, KeyQuery},
+        load::Loaded,
         recorder::{Rehash, Use},
-        store::{
-            Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
-            RemovalPlace, RequestDigest, Step, ToGo,
-        },
+        service_accounts::AccountLabel,
     },
     store::SqlStore,
 };
@@ -146,12 +149,15 @@ impl Faulty {
 }
 
 #[async_trait]
-impl Store for Faulty {
+impl Readiness for Faulty {
     async fn ping(&self) -> Result<(), StoreError> {
         self.before().await?;
         self.real.ping().await
     }
+}
 
+#[async_trait]
+impl LoadKeys for Faulty {
     async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
         self.loads.fetch_add(ids.len(), SeqCst);
         self.before().await?;
@@ -164,7 +170,15 @@ impl Store for Faulty {
         loaded
     }
 
-    async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<Step>, StoreError> {
+    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
+        self.before().await?;
+        self.real.lately_used(most).await
+    }
+}
+
+#[async_trait]
+impl Feed for Faulty {
+    async fn changes_after(&self, revision: Revision, most: u64) -> Result<Vec<FeedEntry>, StoreError> {
         self.follows.send_modify(|follows| *follows += 1);
         self.before().await?;
         let lag = *self.lag.lock().unwrap();
@@ -177,24 +191,38 @@ impl Store for Faulty {
         self.real.changes_after(revision, most).await
     }
 
-    async fn head(&self) -> Result<Head, StoreError> {
-        self.before().await?;
-        self.gate.read()?;
-        self.real.head().await
-    }
-
     async fn head_for_verifications(&self) -> Result<Head, StoreError> {
         self.heads.fetch_add(1, SeqCst);
         self.before().await?;
         self.gate.read()?;
         self.real.head_for_verifications().await
     }
+}
 
-    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
-        self.before().await?;
-        self.real.lately_used(most).await
+#[async_trait]
+impl ReadLog for Faulty {
+    async fn events(
+        &self,
+        scope: &Scope,
+        filter: &Filter<EventTest>,
+        page: Page<()>,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.real.events(scope, filter, page).await
     }
 
+    async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
+        self.real.events_from(start, most).await
+    }
+
+    async fn head(&self) -> Result<Head, StoreError> {
+        self.before().await?;
+        self.gate.read()?;
+        self.real.head().await
+    }
+}
+
+#[async_trait]
+impl ReadProjects for Faulty {
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
         self.gate.read()?;
         self.real.project(id).await
@@ -203,7 +231,10 @@ impl Store for Faulty {
     async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
         self.real.projects(page).await
     }
+}
 
+#[async_trait]
+impl ReadServiceAccounts for Faulty {
     async fn service_account(
         &self,
         project: &ProjectId,
@@ -222,15 +253,18 @@ impl Store for Faulty {
         self.real.service_accounts(project, filter, page).await
     }
 
-    async fn display_names(
+    async fn account_labels(
         &self,
         project: &ProjectId,
         ids: &[ServiceAccountId],
-    ) -> Result<HashMap<ServiceAccountId, Called>, StoreError> {
+    ) -> Result<HashMap<ServiceAccountId, AccountLabel>, StoreError> {
         self.gate.read()?;
-        self.real.display_names(project, ids).await
+        self.real.account_labels(project, ids).await
     }
+}
 
+#[async_trait]
+impl ReadKeys for Faulty {
     async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError> {
         self.gate.read()?;
         self.real.key(project, id).await
@@ -247,25 +281,24 @@ impl Store for Faulty {
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
         self.real.count_keys(query).await
     }
+}
 
-    async fn keys_to_go(
+#[async_trait]
+impl Cleanup for Faulty {
+    async fn keys_to_remove(
         &self,
-        which: ToGo<'_>,
+        which: Removable<'_>,
         after: Option<Cursor>,
         most: u64,
-    ) -> Result<Vec<Placed>, StoreError> {
-        self.real.keys_to_go(which, after, most).await
+    ) -> Result<Vec<KeyAt>, StoreError> {
+        self.real.keys_to_remove(which, after, most).await
     }
 
     async fn implicit_owners(&self, keys: &[Key]) -> Result<Vec<ServiceAccount>, StoreError> {
         self.real.implicit_owners(keys).await
     }
 
-    async fn removals(
-        &self,
-        after: Option<&RemovalPlace>,
-        most: u64,
-    ) -> Result<Vec<PlacedRemoval>, StoreError> {
+    async fn removals(&self, after: Option<&RemovalCursor>, most: u64) -> Result<Vec<RemovalAt>, StoreError> {
         self.real.removals(after, most).await
     }
 
@@ -273,27 +306,25 @@ impl Store for Faulty {
         self.real.finish(removal).await
     }
 
-    async fn events(
-        &self,
-        scope: &Scope,
-        filter: &Filter<EventTest>,
-        page: Page<()>,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.real.events(scope, filter, page).await
+    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError> {
+        self.real.forget_requests(before).await
     }
+}
 
-    async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
-        self.real.events_from(start, most).await
+#[async_trait]
+impl Commits for Faulty {
+    /// Changes go through whatever the mode is: they may be made elsewhere.
+    async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {
+        self.gate.pass(self.real.commit(commit)).await
     }
 
     async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError> {
         self.real.remembered(id).await
     }
+}
 
-    async fn forget_requests(&self, before: Timestamp) -> Result<bool, StoreError> {
-        self.real.forget_requests(before).await
-    }
-
+#[async_trait]
+impl PepperRecords for Faulty {
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
         self.real.pepper_usage().await
     }
@@ -309,12 +340,10 @@ impl Store for Faulty {
     ) -> Result<PepperCheck, StoreError> {
         self.real.make_pepper_known(version, check).await
     }
+}
 
-    /// Changes go through whatever the mode is: they may be made elsewhere.
-    async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {
-        self.gate.pass(self.real.commit(commit)).await
-    }
-
+#[async_trait]
+impl Recording for Faulty {
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
         self.before().await?;
         let pretends = *self.pretends.lock().unwrap();

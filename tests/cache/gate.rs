@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use domain::audit::Head;
-use keystile::ports::{StoreError, store::CommitError};
+use keystile::ports::{StoreError, commits::CommitError};
 use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

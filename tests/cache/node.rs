@@ -26,9 +26,11 @@ use keystile::{
     app::World,
     cache::{Cache, Follower, Limits},
     grpc,
-    ports::{Clock, Recorder, Store, credentials::CachedKey, recorder::Rehash, store::Wakeups},
+    ports::{AdminStore, Clock, Recorder, credentials::CachedKey, feed::Wakeups, recorder::Rehash},
     store::{Options, SqlStore},
-    verbs::{Call, Decision, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest},
+    verbs::{
+        Call, Caller, Decision, Error, Issued, NewKey, NewProject, Service, Session, Verifier, VerifyRequest,
+    },
 };
 use testkit::{
     database::{Database, Kind},
@@ -103,7 +105,7 @@ impl Node {
         .await;
         let cache = Arc::new(cache.unwrap());
         let service = Service::new(
-            store.clone() as Arc<dyn Store>,
+            store.clone() as Arc<dyn AdminStore>,
             clock.clone(),
             World::system().random,
             peppers.clone(),
@@ -200,7 +202,8 @@ pub(crate) fn question(api_key: &str, min_revision: Revision) -> VerifyRequest {
 }
 
 pub(crate) fn call() -> Call {
-    Call { actor: Actor::Keystile, peer: String::new(), repeatable: None, validate_only: false }
+    let caller = Caller { actor: Actor::Keystile, peer: String::new() };
+    Call { caller, repeatable: None, validate_only: false }
 }
 
 pub(crate) fn new_key(project: &str) -> NewKey {

@@ -5,7 +5,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use domain::decision::Code;
 use keystile::{
     grpc::{self, Health, Observer},
-    ports::{Store, StoreError},
+    ports::{ReadKeys, StoreError},
     telemetry::Metrics,
     verbs::{Call, Error, Repeatable},
 };

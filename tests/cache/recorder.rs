@@ -113,7 +113,7 @@ fn key(n: u64) -> TestKey {
         service_account: "ci".parse().unwrap(),
         account_generation: 7,
         environment: "production".parse().unwrap(),
-        head: "acme_live".into(),
+        token_prefix: "acme_live".into(),
         display_name: "".parse().unwrap(),
         customers: vec![],
         allowed_cidrs: vec![],

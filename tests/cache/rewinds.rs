@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{Revision, decision::Code};
-use keystile::ports::{Changes, Store};
+use keystile::ports::{Changes, ReadLog};
 use testkit::database::{Database, Kind};
 
 use crate::{

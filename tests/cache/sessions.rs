@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::digest::Peppers;
 use keystile::{
     app::World,
-    ports::{Changes, Store},
+    ports::{Changes, ReadLog},
     verbs::Service,
 };
 use testkit::database::Kind;
@@ -40,7 +40,7 @@ async fn a_caller_revoked_by_a_change_that_is_made_known_late_does_not_stay_in()
     let caller = node.key("system").await;
     assert!(node.session(&caller.api_key).await.is_some());
     // As if the task that makes it known had yet to run.
-    let store = node.store.clone() as Arc<dyn Store>;
+    let store = node.store.clone();
     let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
     let late = Service::new(store.clone(), node.clock.clone(), World::system().random, peppers, Arc::new(()));
     late.revoke_key(&call(), &caller.name, "", &"".parse().unwrap()).await.unwrap();

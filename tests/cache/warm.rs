@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::decision::Code;
-use keystile::ports::{Store, recorder::Use};
+use keystile::ports::{Recording, recorder::Use};
 use testkit::{database::Kind, server::START};
 
 use crate::node::{LIMITS, Node, TestKey, fresh};

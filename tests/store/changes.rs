@@ -1,10 +1,13 @@
 //! A change goes through whole, in its place in the order of changes, or leaves nothing.
 
-use domain::{audit::GENESIS, key::Key, project::Project, service_account::ServiceAccount};
+use domain::{
+    audit::GENESIS, key::Key, project::Project, resource::Resource, service_account::ServiceAccount,
+};
 use keystile::{
     ports::{
-        Store,
-        store::{Commit, CommitError, CommitStep, Existing, Expect, Remembered, UsedBy, Write},
+        Cleanup, Commits, PepperRecords, ReadKeys, ReadLog, ReadServiceAccounts, Readiness,
+        commits::{Commit, CommitError, CommitStep, Expect, Remembered},
+        write::{AnyResource, Write},
     },
     store::SqlStore,
 };
@@ -30,42 +33,38 @@ pub(crate) async fn what_exists_is_told_apart(_: &Database, store: &SqlStore) {
     store.commit(request).await.unwrap();
 
     let elsewhere = Key { project: "other".parse().unwrap(), ..key(1) };
-    write(store, vec![Write::InsertProject(project("other"))]).await;
+    write(store, vec![Write::insert(project("other"))]).await;
     for (attempt, expected) in [
-        (Write::InsertProject(project("acme")), Existing::Project),
-        (Write::InsertServiceAccount(account("ci")), Existing::ServiceAccount),
-        (Write::InsertKey(key(1)), Existing::Key),
-        (Write::InsertKey(elsewhere), Existing::Key),
+        (Write::insert(project("acme")), Project::KIND),
+        (Write::insert(account("ci")), ServiceAccount::KIND),
+        (Write::insert(key(1)), Key::KIND),
+        (Write::insert(elsewhere), Key::KIND),
     ] {
         let error = refused(store, vec![attempt]).await;
         assert!(matches!(error, CommitError::Exists(existing) if existing == expected), "{error:?}");
     }
     // A request that runs twice is known as such, whatever else it collides with.
-    let mut request = commit(vec![Write::InsertKey(key(1))]);
+    let mut request = commit(vec![Write::insert(key(1))]);
     request.remember = Some(remembered(1));
     let error = store.commit(request).await.unwrap_err();
-    assert!(matches!(error, CommitError::Exists(Existing::Request)), "{error:?}");
+    assert!(matches!(error, CommitError::Repeated), "{error:?}");
 }
 
 pub(crate) async fn a_stale_revision_is_a_conflict(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let read = stored(store, key_id(1)).await;
-    write(store, vec![Write::UpdateKey(read.clone())]).await;
+    write(store, vec![Write::update(read.clone())]).await;
     let stale = vec![
-        Write::UpdateKey(read.clone()),
-        Write::PurgeKey { project: acme(), id: read.id, revision: read.revision },
-        Write::UpdateKey(Key {
-            project: "other".parse().unwrap(),
-            revision: read.revision + 1,
-            ..read.clone()
-        }),
-        Write::UpdateKey(Key { revision: 1, ..key(2) }),
-        Write::UpdateProject(Project { revision: 9, ..project("acme") }),
-        Write::DeleteProject { id: acme(), revision: 9, time: at(50) },
-        Write::UpdateServiceAccount(ServiceAccount { revision: 9, ..account("ci") }),
-        Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 9 },
-        Write::DeleteUnusedServiceAccount { project: acme(), id: account_id("ci"), revision: 1 },
+        Write::update(read.clone()),
+        Write::delete(read.clone()),
+        Write::update(Key { project: "other".parse().unwrap(), revision: read.revision + 1, ..read.clone() }),
+        Write::update(Key { revision: 1, ..key(2) }),
+        Write::update(Project { revision: 9, ..project("acme") }),
+        Write::delete(Project { revision: 9, ..project("acme") }),
+        Write::update(ServiceAccount { revision: 9, ..account("ci") }),
+        Write::delete(ServiceAccount { revision: 9, ..account("ci") }),
+        Write::DeleteUnused(ServiceAccount { revision: 1, ..account("ci") }),
     ];
     for attempt in stale {
         let error = refused(store, vec![attempt]).await;
@@ -78,10 +77,10 @@ pub(crate) async fn a_refused_change_leaves_nothing(_: &Database, store: &SqlSto
     populate(store).await;
     let before = store.head().await.unwrap();
     let writes = vec![
-        Write::InsertServiceAccount(account("new")),
-        Write::InsertKey(key(1)),
-        Write::InsertKey(key(2)),
-        Write::InsertKey(key(1)),
+        Write::insert(account("new")),
+        Write::insert(key(1)),
+        Write::insert(key(2)),
+        Write::insert(key(1)),
     ];
     let change = Commit { remember: Some(remembered(1)), ..commit(writes) };
     store.commit(change).await.expect_err("one key is there twice");
@@ -94,14 +93,14 @@ pub(crate) async fn a_trial_leaves_nothing(_: &Database, store: &SqlStore) {
     populate(store).await;
     let before = store.head().await.unwrap();
     let trial = |writes| Commit { remember: Some(remembered(1)), validate_only: true, ..commit(writes) };
-    let insert = || vec![Write::InsertServiceAccount(account("new")), Write::InsertKey(key(1))];
+    let insert = || vec![Write::insert(account("new")), Write::insert(key(1))];
     store.commit(trial(insert())).await.unwrap();
     nothing_happened(store).await;
     assert_eq!(store.head().await.unwrap(), before);
 
-    let again = vec![Write::InsertServiceAccount(account("ci"))];
+    let again = vec![Write::insert(account("ci"))];
     let error = store.commit(trial(again)).await.unwrap_err();
-    assert!(matches!(error, CommitError::Exists(Existing::ServiceAccount)));
+    assert!(matches!(error, CommitError::Exists(ServiceAccount::KIND)));
 }
 
 async fn nothing_happened(store: &SqlStore) {
@@ -122,26 +121,36 @@ pub(crate) async fn expectations_are_checked_in_the_change(_: &Database, store: 
         store.commit(change).await
     };
 
-    expect(vec![Expect::ServiceAccount(acme(), account_id("ci"), 7)]).await.unwrap();
+    expect(vec![Expect::Owner(account("ci").name(), 7)]).await.unwrap();
     for gone in [
-        Expect::ServiceAccount(acme(), account_id("gone"), 7),
-        Expect::ServiceAccount("other".parse().unwrap(), account_id("ci"), 7),
-        Expect::ServiceAccount(acme(), account_id("ci"), 8),
+        Expect::Owner(account("gone").name(), 7),
+        Expect::Owner(ServiceAccount { project: "other".parse().unwrap(), ..account("ci") }.name(), 7),
+        Expect::Owner(account("ci").name(), 8),
     ] {
-        assert!(matches!(expect(vec![gone]).await, Err(CommitError::OwnerGone)));
+        assert!(matches!(expect(vec![gone]).await, Err(CommitError::OwnerGone(_))));
     }
 
-    expect(vec![Expect::ProjectUnchanged(acme(), 1)]).await.unwrap();
-    for stale in [Expect::ProjectUnchanged(acme(), 2), Expect::ProjectUnchanged("other".parse().unwrap(), 1)]
-    {
-        assert!(matches!(expect(vec![stale]).await, Err(CommitError::Conflict)));
+    let unchanged: [AnyResource; 2] = [
+        Project { revision: 1, ..project("acme") }.into(),
+        ServiceAccount { revision: 1, ..account("ci") }.into(),
+    ];
+    expect(unchanged.map(Expect::unchanged).into()).await.unwrap();
+    let stale: [AnyResource; 5] = [
+        Project { revision: 2, ..project("acme") }.into(),
+        Project { revision: 1, ..project("other") }.into(),
+        ServiceAccount { revision: 2, ..account("ci") }.into(),
+        ServiceAccount { revision: 1, ..account("other") }.into(),
+        Key { revision: 1, ..key(1) }.into(),
+    ];
+    for stale in stale {
+        assert!(matches!(expect(vec![Expect::unchanged(stale)]).await, Err(CommitError::Conflict)));
     }
 
     let in_use = expect(vec![Expect::NoServiceAccounts(acme())]).await;
-    assert!(matches!(in_use, Err(CommitError::InUse(UsedBy::ServiceAccounts))));
-    let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 };
+    assert!(matches!(in_use, Err(CommitError::InUse(ServiceAccount::KIND))));
+    let gone = Write::delete(ServiceAccount { revision: 1, ..account("ci") });
     let system = ServiceAccount { protected: true, ..account("system") };
-    write(store, vec![gone, Write::InsertServiceAccount(system)]).await;
+    write(store, vec![gone, Write::insert(system)]).await;
     expect(vec![Expect::NoServiceAccounts(acme())]).await.unwrap();
 }
 
@@ -170,8 +179,8 @@ pub(crate) async fn each_step_has_an_event_of_its_own(_: &Database, store: &SqlS
     let account_name = "projects/acme/serviceAccounts/new";
     let steps = || {
         vec![
-            step(account_name, Write::InsertServiceAccount(account("new"))),
-            step("projects/acme/keys/1", Write::InsertKey(key(1))),
+            step(account_name, Write::insert(account("new"))),
+            step("projects/acme/keys/1", Write::insert(key(1))),
         ]
     };
     let made = store.commit(Commit { steps: steps(), ..commit(vec![]) }).await.unwrap();
@@ -185,10 +194,10 @@ pub(crate) async fn each_step_has_an_event_of_its_own(_: &Database, store: &SqlS
     assert_eq!(store.key(&acme(), key_id(1)).await.unwrap().unwrap().revision, before + 2);
 
     // The second step fails: the first leaves nothing.
-    let another = step("projects/acme/serviceAccounts/other", Write::InsertServiceAccount(account("other")));
+    let another = step("projects/acme/serviceAccounts/other", Write::insert(account("other")));
     let [_, taken] = <[_; 2]>::try_from(steps()).unwrap();
     let refused = Commit { steps: vec![another, taken], ..commit(vec![]) };
-    assert!(matches!(store.commit(refused).await, Err(CommitError::Exists(Existing::Key))));
+    assert!(matches!(store.commit(refused).await, Err(CommitError::Exists(Key::KIND))));
     assert!(store.service_account(&acme(), &account_id("other")).await.unwrap().is_none());
     assert_eq!(store.head().await.unwrap(), made[1]);
 }

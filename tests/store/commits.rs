@@ -3,10 +3,7 @@
 use std::{pin::pin, task::Poll, time::Duration};
 
 use keystile::{
-    ports::{
-        Store, StoreError,
-        store::{CommitError, Write},
-    },
+    ports::{Commits, Feed, ReadKeys, ReadLog, StoreError, commits::CommitError, write::Write},
     store::{Options, SqlStore},
 };
 use sea_orm::{ConnectionTrait, Statement};
@@ -77,7 +74,7 @@ async fn fails(database: &Database, fault: Fault, made: bool) -> CommitError {
     insert_keys(&store, [key(1)]).await;
     let before = sessions(database).await;
     proxy.arm(fault);
-    let error = refused(&store, vec![Write::InsertKey(key(2))]).await;
+    let error = refused(&store, vec![Write::insert(key(2))]).await;
     insert_keys(&store, [key(3)]).await;
     is_another(database, &proxy, &before).await;
     assert_eq!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), made);
@@ -91,7 +88,7 @@ async fn a_client_that_vanished_does_not_hold_up_others_for_long(database: &Data
     let options = Options { vanished_after: Duration::from_secs(1), ..proxy.options(database) };
     let vanishing = SqlStore::open(options).await.unwrap();
     proxy.arm(Fault::Vanished);
-    let vanished = tokio::spawn(async move { refused(&vanishing, vec![Write::InsertKey(key(1))]).await });
+    let vanished = tokio::spawn(async move { refused(&vanishing, vec![Write::insert(key(1))]).await });
     proxy.happened().await;
     let store = database.open().await;
     // It waits for the lock of the one that vanished, at most ten seconds.
@@ -109,7 +106,7 @@ async fn a_server_that_is_lost_at_a_commit_leaves_it_unknown(database: &Database
     let store = SqlStore::open(options).await.unwrap();
     insert_keys(&store, [key(1)]).await;
     proxy.arm(Fault::Lost);
-    let lost = refused(&store, vec![Write::InsertKey(key(2))]);
+    let lost = refused(&store, vec![Write::insert(key(2))]);
     let error = timeout(PATIENCE, lost).await.expect("it waits for a host that is gone");
     assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
     timeout(PATIENCE, insert_keys(&store, [key(3)])).await.expect("the turn is held");
@@ -125,7 +122,7 @@ async fn a_statement_without_an_answer_is_given_up(database: &Database) {
     let raw = database.raw().await;
     raw.execute_unprepared("BEGIN").await.unwrap();
     raw.execute_unprepared("SELECT revision FROM change_head FOR UPDATE").await.unwrap();
-    let error = refused(&store, vec![Write::InsertKey(key(1))]).await;
+    let error = refused(&store, vec![Write::insert(key(1))]).await;
     assert!(
         matches!(&error, CommitError::Store(StoreError::Unavailable(why)) if why.contains("no answer")),
         "{error:?}"
@@ -148,7 +145,7 @@ async fn a_constraint_that_fails_at_commit_is_known_not_to_have_happened() {
     insert_keys(&store, [key(1)]).await;
     let before = sessions(&database).await;
     at_commit(&database, "RAISE EXCEPTION 'no'").await;
-    let error = refused(&store, vec![Write::InsertKey(key(2))]).await;
+    let error = refused(&store, vec![Write::insert(key(2))]).await;
     assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
     database.execute("DROP TRIGGER at_commit ON keys").await;
     insert_keys(&store, [key(3)]).await;
@@ -186,7 +183,7 @@ async fn at_commit(database: &Database, body: &str) {
 pub(crate) async fn changes_may_be_given_up_anywhere(_: &Database, store: &SqlStore) {
     populate(store).await;
     let mut waits = 1;
-    while given_up(store.commit(commit(vec![Write::InsertKey(key(waits))])), waits).await.is_none() {
+    while given_up(store.commit(commit(vec![Write::insert(key(waits))])), waits).await.is_none() {
         waits += 1;
         assert!(waits < 1000, "it never ends");
     }
@@ -218,8 +215,8 @@ async fn given_up<F: Future>(future: F, mut polls: u64) -> Option<F::Output> {
 pub(crate) async fn a_database_that_goes_back_is_noticed(database: &Database, store: &SqlStore) {
     populate(store).await;
     let insert = async |n| {
-        let made = store
-            .commit(commit_of(change(&format!("projects/acme/keys/{n}")), vec![Write::InsertKey(key(n))]));
+        let made =
+            store.commit(commit_of(change(&format!("projects/acme/keys/{n}")), vec![Write::insert(key(n))]));
         made.await.unwrap()[0]
     };
     let lost = insert(1).await;

@@ -4,13 +4,17 @@ use domain::{
     audit::Actor,
     key::{Deletion, Key},
     name::ServiceAccountName,
+    project::Project,
     removal::{Removal, Removed},
+    resource::Resource,
     service_account::ServiceAccount,
 };
 use keystile::{
     ports::{
-        Store,
-        store::{Commit, CommitError, Existing, Expect, KeysOf, ToGo, UsedBy, Write},
+        Cleanup, Commits, LoadKeys, ReadKeys, ReadProjects, ReadServiceAccounts,
+        cleanup::Removable,
+        commits::{Commit, CommitError, Expect, KeysOf},
+        write::Write,
     },
     store::SqlStore,
 };
@@ -29,7 +33,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
         };
         match store.commit(change).await {
             Ok(_) => false,
-            Err(CommitError::InUse(UsedBy::Keys)) => true,
+            Err(CommitError::InUse(Key::KIND)) => true,
             Err(other) => panic!("{other:?}"),
         }
     };
@@ -55,7 +59,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
 
     let deleted = stored(store, key_id(2)).await;
     let deleted = deleted.delete(Default::default(), at(20)).unwrap();
-    write(store, vec![Write::UpdateKey(deleted)]).await;
+    write(store, vec![Write::update(deleted)]).await;
     for of in all() {
         assert!(in_use(of, false).await);
     }
@@ -65,14 +69,14 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     // From its purge time on a key is gone, though its row is still there.
     let purged = stored(store, key_id(2)).await;
     let purged = Key { deletion: Some(Deletion { time: at(20), purge_time: at(59) }), ..purged };
-    write(store, vec![Write::UpdateKey(purged)]).await;
+    write(store, vec![Write::update(purged)]).await;
     for of in all() {
         assert!(!in_use(of, false).await);
     }
 }
 
 /// Places go on behind what was read, whatever has become of it.
-pub(crate) async fn keys_to_go_are_walked_in_order(_: &Database, store: &SqlStore) {
+pub(crate) async fn keys_to_remove_are_walked_in_order(_: &Database, store: &SqlStore) {
     populate(store).await;
     let deleted =
         |n, purge| Key { deletion: Some(Deletion { time: at(5), purge_time: at(purge) }), ..key(n) };
@@ -86,20 +90,20 @@ pub(crate) async fn keys_to_go_are_walked_in_order(_: &Database, store: &SqlStor
         deletion: Deletion { time: at(50), purge_time: at(60) },
     };
     for (which, expected) in [
-        (ToGo::Due(at(58)), vec![]),
-        (ToGo::Due(at(60)), vec![3, 2]),
-        (ToGo::Of(&ci), vec![1, 6]),
-        (ToGo::Of(&Removed::Project(acme())), vec![1, 2, 3, 4, 5, 6, 7]),
+        (Removable::Due(at(58)), vec![]),
+        (Removable::Due(at(60)), vec![3, 2]),
+        (Removable::LeftBehind(&ci), vec![1, 6]),
+        (Removable::LeftBehind(&Removed::Project(acme())), vec![1, 2, 3, 4, 5, 6, 7]),
     ] {
         let mut walked = Vec::new();
         let mut after = None;
         loop {
-            let rows = store.keys_to_go(which, after, 1).await.unwrap();
+            let rows = store.keys_to_remove(which, after, 1).await.unwrap();
             let Some(row) = rows.into_iter().next() else { break };
             let key = row.key.unwrap();
             assert_eq!(key.secrets.len(), 1);
             walked.push(key.id);
-            after = Some(row.place);
+            after = Some(row.cursor);
         }
         let expected: Vec<_> = expected.into_iter().map(key_id).collect();
         assert_eq!(walked, expected, "{which:?}");
@@ -110,7 +114,7 @@ pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &Sql
     populate(store).await;
     let tagged = Key { tags: vec!["core".parse().unwrap()], ..key(1) };
     insert_keys(store, [tagged, key(2)]).await;
-    let purge = Write::PurgeKey { project: acme(), id: key_id(1), revision: 2 };
+    let purge = Write::delete(Key { revision: 2, ..key(1) });
     write(store, vec![purge]).await;
     assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
     assert_eq!(rows(database, "secrets").await, 1);
@@ -121,9 +125,9 @@ pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &Sql
 pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
-    write(store, vec![Write::InsertProject(project("other"))]).await;
+    write(store, vec![Write::insert(project("other"))]).await;
     let removal = Removal { of: Removed::Project(acme()), actor: Actor::Keystile, peer: "peer".into() };
-    let delete = Write::DeleteProject { id: acme(), revision: 1, time: at(50) };
+    let delete = Write::delete(Project { revision: 1, ..project("acme") });
     let deleted = write(store, vec![delete, Write::BeginRemoval(removal.clone())]).await;
 
     assert!(store.project(&acme()).await.unwrap().is_none());
@@ -135,11 +139,11 @@ pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Da
     let loaded = store.load(&[key_id(1)]).await.unwrap();
     assert!(loaded.key(key_id(1)).unwrap().is_none());
     assert_eq!(loaded.head.revision, deleted);
-    let owner = Expect::ServiceAccount(acme(), account_id("ci"), 7);
+    let owner = Expect::Owner(account("ci").name(), 7);
     let refused = store.commit(Commit { expect: vec![owner], ..commit(vec![]) }).await;
-    assert!(matches!(refused, Err(CommitError::OwnerGone)), "{refused:?}");
-    let error = crate::sample::refused(store, vec![Write::InsertProject(project("acme"))]).await;
-    assert!(matches!(error, CommitError::Exists(Existing::Project)), "{error:?}");
+    assert!(matches!(refused, Err(CommitError::OwnerGone(_))), "{refused:?}");
+    let error = crate::sample::refused(store, vec![Write::insert(project("acme"))]).await;
+    assert!(matches!(error, CommitError::Exists(Project::KIND)), "{error:?}");
 
     let unfinished = || async {
         let found = store.removals(None, 10).await.unwrap();
@@ -148,10 +152,10 @@ pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Da
     assert_eq!(unfinished().await, std::slice::from_ref(&removal));
     store.finish(&removal).await.unwrap();
     assert_eq!(unfinished().await, std::slice::from_ref(&removal), "it owns a key and an account");
-    write(store, vec![Write::PurgeKey { project: acme(), id: key_id(1), revision: 2 }]).await;
+    write(store, vec![Write::delete(Key { revision: 2, ..key(1) })]).await;
     store.finish(&removal).await.unwrap();
     assert_eq!(unfinished().await, std::slice::from_ref(&removal), "it owns an account");
-    let last = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 1 };
+    let last = Write::delete(ServiceAccount { revision: 1, ..account("ci") });
     write(store, vec![last]).await;
     store.finish(&removal).await.unwrap();
     assert!(unfinished().await.is_empty());
@@ -159,7 +163,7 @@ pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Da
         assert_eq!(rows(database, table).await, 0, "{table}");
     }
     assert_eq!(rows(database, "projects").await, 1);
-    write(store, vec![Write::InsertProject(project("acme"))]).await;
+    write(store, vec![Write::insert(project("acme"))]).await;
 }
 
 pub(crate) async fn a_removal_reads_back_until_it_is_finished(_: &Database, store: &SqlStore) {
@@ -183,8 +187,8 @@ pub(crate) async fn implicit_owners_are_those_of_no_other_key(_: &Database, stor
     populate(store).await;
     let implicit = |id: &str| ServiceAccount { implicit: true, ..account(id) };
     let of = |n, owner: &str| Key { service_account: account_id(owner), ..key(n) };
-    write(store, vec![Write::InsertServiceAccount(implicit("one"))]).await;
-    write(store, vec![Write::InsertServiceAccount(implicit("two"))]).await;
+    write(store, vec![Write::insert(implicit("one"))]).await;
+    write(store, vec![Write::insert(implicit("two"))]).await;
     let stranger = Key { account_generation: 6, ..of(5, "one") };
     let keys = [key(1), of(2, "one"), of(3, "two"), of(4, "two"), stranger.clone()];
     insert_keys(store, keys.clone()).await;
@@ -202,14 +206,10 @@ pub(crate) async fn implicit_owners_are_those_of_no_other_key(_: &Database, stor
     assert_eq!(owners(&[]).await, "");
 
     // In the change itself it is seen whether the account owns nothing: here, it does.
-    let delete = |id: &str, revision| Write::DeleteUnusedServiceAccount {
-        project: acme(),
-        id: account_id(id),
-        revision,
-    };
+    let delete = |id: &str, revision| Write::DeleteUnused(ServiceAccount { revision, ..account(id) });
     let error = crate::sample::refused(store, vec![delete("one", 2)]).await;
     assert!(matches!(error, CommitError::Conflict), "{error:?}");
-    let purge = Write::PurgeKey { project: acme(), id: key_id(2), revision: 4 };
+    let purge = Write::delete(Key { revision: 4, ..key(2) });
     write(store, vec![purge, delete("one", 2)]).await;
     assert!(store.service_account(&acme(), &account_id("one")).await.unwrap().is_none());
 }

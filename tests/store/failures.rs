@@ -2,11 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use domain::key::Key;
+use domain::{key::Key, project::Project, resource::Resource};
 use keystile::{
     ports::{
-        Store, StoreError,
-        store::{CommitError, Existing, Write},
+        Commits, LoadKeys, ReadKeys, ReadLog, Readiness, StoreError, commits::CommitError, write::Write,
     },
     store::{Location, Options, SqlStore},
 };
@@ -31,7 +30,7 @@ async fn a_commit_that_is_cut_off_is_no_success() {
     .unwrap();
     raw.close().await.unwrap();
 
-    let error = refused(&store, vec![Write::InsertKey(key(1))]).await;
+    let error = refused(&store, vec![Write::insert(key(1))]).await;
     assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
     assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
     assert_eq!(store.head().await.unwrap().revision, 1);
@@ -65,7 +64,7 @@ pub(crate) async fn a_closed_store_does_not_answer(_: &Database, store: &SqlStor
     assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
     let error = store.load(&[key_id(1)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    let error = refused(store, vec![Write::InsertKey(key(1))]).await;
+    let error = refused(store, vec![Write::insert(key(1))]).await;
     assert!(matches!(error, CommitError::Store(StoreError::Unavailable(_))), "{error:?}");
 }
 
@@ -74,22 +73,22 @@ pub(crate) async fn errors_tell_no_values(database: &Database, store: &SqlStore)
     const MARK: &str = "verysecretvalue";
 
     populate(store).await;
-    let marked = Key { display_name: MARK.parse().unwrap(), head: MARK.repeat(100), ..key(1) };
-    let outcome = store.commit(commit(vec![Write::InsertKey(marked)])).await;
+    let marked = Key { display_name: MARK.parse().unwrap(), token_prefix: MARK.repeat(100), ..key(1) };
+    let outcome = store.commit(commit(vec![Write::insert(marked)])).await;
     match outcome {
         // SQLite bounds no text.
         Ok(_) => assert_eq!(database.kind, Kind::Sqlite),
         Err(error) => assert_silent(&error, MARK),
     }
     let project = domain::project::Project { id: MARK.parse().unwrap(), ..crate::sample::project("acme") };
-    crate::sample::write(store, vec![Write::InsertProject(project.clone())]).await;
-    let error = refused(store, vec![Write::InsertProject(project)]).await;
-    assert!(matches!(error, CommitError::Exists(Existing::Project)));
+    crate::sample::write(store, vec![Write::insert(project.clone())]).await;
+    let error = refused(store, vec![Write::insert(project)]).await;
+    assert!(matches!(error, CommitError::Exists(Project::KIND)));
     assert_silent(&error, MARK);
 
     // An owner that is not there, so that a constraint fails that nobody expects to.
     let orphan = Key { project: MARK.replace("very", "other").parse().unwrap(), ..key(2) };
-    let error = refused(store, vec![Write::InsertKey(orphan)]).await;
+    let error = refused(store, vec![Write::insert(orphan)]).await;
     assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
     assert_silent(&error, "secretvalue");
 }

@@ -3,13 +3,13 @@
 use domain::{
     filter::Filter,
     key::{Deletion, Key, Revocation},
-    listing::KeyTest,
+    query::KeyTest,
     time::Timestamp,
 };
 use keystile::{
     ports::{
-        Store,
-        store::{KeyCounts, KeyQuery},
+        ReadKeys,
+        keys::{KeyCounts, KeyQuery},
     },
     store::SqlStore,
 };
@@ -185,7 +185,7 @@ pub(crate) async fn counts_are_those_of_the_instant(_: &Database, store: &SqlSto
     let counts = store.count_keys(a_moment_before).await.unwrap();
     assert_eq!((counts.active, counts.expired, counts.deleted), (3, 0, 3));
 
-    let some = domain::listing::key_filter("NOT state = DISABLED").unwrap();
+    let some = domain::query::key_filter("NOT state = DISABLED").unwrap();
     let counts = store.count_keys(query(&some)).await.unwrap();
     assert_eq!(counts, KeyCounts { disabled: 0, ..expected });
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keystile::{
-    ports::{Store, StoreError},
+    ports::{Feed, LoadKeys, ReadLog, ReadProjects, Readiness, StoreError},
     store::{Options, SqlStore},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};

@@ -4,11 +4,11 @@ use domain::{
     filter::Filter,
     id::KeyId,
     key::Key,
-    listing::KeyOrder,
     page::{Cursor, Id, Page, SortValue},
+    query::KeyOrder,
     time::Timestamp,
 };
-use keystile::{ports::Store, store::SqlStore};
+use keystile::{ports::ReadKeys, store::SqlStore};
 use testkit::database::Database;
 
 use crate::sample::{at, by_creation, insert_keys, key, listed, populate, query};
@@ -56,7 +56,7 @@ pub(crate) async fn keys_page_by_keyset(_: &Database, store: &SqlStore) {
 
 /// Rows that come and go between two pages move no others.
 pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlStore) {
-    use keystile::ports::store::Write;
+    use keystile::ports::write::Write;
 
     populate(store).await;
     insert_keys(store, (0..6).map(|n| key(n * 10))).await;
@@ -64,8 +64,8 @@ pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlS
     let first = store.keys(query(&everything), by_creation(3)).await.unwrap();
     assert_eq!(numbers(&first), [0, 10, 20]);
     let last = first[2].clone();
-    let purge = Write::PurgeKey { project: last.project.clone(), id: last.id, revision: last.revision };
-    crate::sample::write(store, vec![purge, Write::InsertKey(key(5))]).await;
+    let purge = Write::delete(last.clone());
+    crate::sample::write(store, vec![purge, Write::insert(key(5))]).await;
     let mut next = by_creation(3);
     next.after = Some(place(&last, KeyOrder::CreateTime));
     let second = store.keys(query(&everything), next).await.unwrap();

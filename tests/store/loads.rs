@@ -3,8 +3,9 @@
 use domain::{id::KeyId, key::Key, service_account::ServiceAccount};
 use keystile::{
     ports::{
-        Store, StoreError,
-        store::{LOADED_TOGETHER, Loaded, LoadedKey, Write},
+        LoadKeys, ReadKeys, ReadLog, ReadServiceAccounts, StoreError,
+        load::{LOADED_TOGETHER, Loaded, LoadedKey},
+        write::Write,
     },
     store::SqlStore,
 };
@@ -38,18 +39,18 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
 
     let owner = store.service_account(&acme(), &account_id("ci")).await;
     let disabled = owner.unwrap().unwrap().disable(at(50)).unwrap();
-    write(store, vec![Write::UpdateServiceAccount(disabled)]).await;
+    write(store, vec![Write::update(disabled)]).await;
     let (found, revision) = load(store, full.id).await.unwrap();
     assert_eq!(revision, 3);
     assert!(found.unwrap().owner_disabled);
 
-    let gone = Write::DeleteServiceAccount { project: acme(), id: account_id("ci"), revision: 3 };
+    let gone = Write::delete(ServiceAccount { revision: 3, ..account("ci") });
     write(store, vec![gone]).await;
     let (found, _) = load(store, full.id).await.unwrap();
     assert!(found.is_none(), "as good as deleted");
 
     // Somebody else, who only has the same id.
-    write(store, vec![Write::InsertServiceAccount(ServiceAccount { generation: 8, ..account("ci") })]).await;
+    write(store, vec![Write::insert(ServiceAccount { generation: 8, ..account("ci") })]).await;
     let (found, _) = load(store, full.id).await.unwrap();
     assert!(found.is_none());
 
@@ -61,13 +62,13 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
 /// However many are asked for, each is told apart: those that exist, and those that do not.
 pub(crate) async fn several_keys_are_loaded_at_once(_: &Database, store: &SqlStore) {
     populate(store).await;
-    write(store, vec![Write::InsertServiceAccount(account("other"))]).await;
+    write(store, vec![Write::insert(account("other"))]).await;
     let two = |n: u64| Key { secrets: vec![sealed_secret(n, 2), sealed_secret(n, 1)], ..key(n) };
     let other = |n| Key { service_account: account_id("other"), ..two(n) };
     insert_keys(store, (0..100).map(|n| if n % 3 == 0 { other(n) } else { two(n) })).await;
     let owner = store.service_account(&acme(), &account_id("other")).await;
     let disabled = owner.unwrap().unwrap().disable(at(50)).unwrap();
-    write(store, vec![Write::UpdateServiceAccount(disabled)]).await;
+    write(store, vec![Write::update(disabled)]).await;
     let head = store.head().await.unwrap();
     for number in [1, 2, 4, 5, 16, 17, LOADED_TOGETHER] {
         // Some of which are not there.

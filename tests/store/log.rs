@@ -2,11 +2,14 @@
 
 use domain::{
     audit::{Actor, Change, Event, Head},
-    listing::{event_filter, event_order},
     name::Scope,
     page::{Cursor, Id, Page, SortValue},
+    query::{event_filter, event_order},
 };
-use keystile::{ports::Store, store::SqlStore};
+use keystile::{
+    ports::{Commits, Feed, ReadLog},
+    store::SqlStore,
+};
 use serde_json::json;
 use testkit::database::{Database, Kind};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keystile::{
-    ports::{Store, StoreError},
+    ports::{LoadKeys, ReadProjects, StoreError},
     store::{Options, SqlStore},
 };
 use sea_orm::ConnectionTrait;

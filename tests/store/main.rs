@@ -75,7 +75,7 @@ contract! {
             a_trial_leaves_nothing, each_step_has_an_event_of_its_own, expectations_are_checked_in_the_change,
             requests_are_remembered_for_a_while;
         commits: changes_may_be_given_up_anywhere, a_database_that_goes_back_is_noticed;
-        ends: keys_in_use_are_found, keys_to_go_are_walked_in_order, a_purged_key_leaves_nothing,
+        ends: keys_in_use_are_found, keys_to_remove_are_walked_in_order, a_purged_key_leaves_nothing,
             a_deleted_project_is_gone_before_what_it_owned, a_removal_reads_back_until_it_is_finished,
             implicit_owners_are_those_of_no_other_key;
         removal: a_removal_goes_in_small_commits_and_is_finished_by_housekeeping,
@@ -97,7 +97,7 @@ contract! {
             events_are_filtered;
         plans: candidates_are_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
-            keys_to_go_are_found_by_an_index,
+            keys_to_remove_are_found_by_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
             a_name_is_searched_by_an_index_however_many_words,
             uses_are_written_by_three_statements_by_primary_keys,

@@ -1,12 +1,12 @@
 //! Listing service accounts and projects.
 
 use domain::{
-    listing::{AccountOrder, account_filter, account_order},
     page::{Cursor, Id, Page, SortValue},
+    query::{AccountOrder, account_filter, account_order},
     service_account::ServiceAccount,
 };
 use keystile::{
-    ports::{Store, store::Write},
+    ports::{ReadProjects, ReadServiceAccounts, write::Write},
     store::SqlStore,
 };
 use testkit::database::Database;
@@ -65,9 +65,8 @@ pub(crate) async fn accounts_page_by_keyset(_: &Database, store: &SqlStore) {
 }
 
 pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: &SqlStore) {
-    let projects = [("d", 2), ("a", 2), ("c", 1), ("b", 1), ("e", 3)].map(|(id, time)| {
-        Write::InsertProject(domain::project::Project { create_time: at(time), ..project(id) })
-    });
+    let projects = [("d", 2), ("a", 2), ("c", 1), ("b", 1), ("e", 3)]
+        .map(|(id, time)| Write::insert(domain::project::Project { create_time: at(time), ..project(id) }));
     write(store, projects.into()).await;
     for (descending, expected) in [(false, "bcade"), (true, "edacb")] {
         for size in [1, 2, 5, 9] {
@@ -90,14 +89,11 @@ pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: 
 
 async fn insert(store: &SqlStore, accounts: impl IntoIterator<Item = ServiceAccount>) {
     let mut writes = vec![
-        Write::InsertProject(project("acme")),
-        Write::InsertProject(project("other")),
-        Write::InsertServiceAccount(ServiceAccount {
-            project: "other".parse().unwrap(),
-            ..account("foreign")
-        }),
+        Write::insert(project("acme")),
+        Write::insert(project("other")),
+        Write::insert(ServiceAccount { project: "other".parse().unwrap(), ..account("foreign") }),
     ];
-    writes.extend(accounts.into_iter().map(Write::InsertServiceAccount));
+    writes.extend(accounts.into_iter().map(Write::insert));
     write(store, writes).await;
 }
 

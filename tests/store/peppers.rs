@@ -1,6 +1,6 @@
 //! What peppers are known by: whoever is first has the say.
 
-use keystile::{ports::Store, store::SqlStore};
+use keystile::{ports::PepperRecords, store::SqlStore};
 use testkit::database::Database;
 
 pub(crate) async fn a_pepper_is_known_by_what_was_first(database: &Database, store: &SqlStore) {

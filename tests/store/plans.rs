@@ -5,16 +5,15 @@ use std::sync::{Arc, Mutex};
 use domain::{
     filter::Filter,
     key::{Deletion, Key},
-    listing::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
     name::{Scope, ServiceAccountName},
     page::{Cursor, Id, Page, SortValue},
+    query::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
     removal::Removed,
 };
 use keystile::{
     ports::{
-        Store,
-        recorder::Use,
-        store::{ToGo, Write},
+        Cleanup, Commits, LoadKeys, ReadKeys, ReadLog, ReadProjects, ReadServiceAccounts, Recording,
+        cleanup::Removable, recorder::Use, write::Write,
     },
     store::SqlStore,
 };
@@ -104,14 +103,14 @@ pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Databas
 
 /// More projects, and more accounts of `acme`.
 async fn owners(store: &SqlStore) {
-    let accounts = (0..300).map(|n| Write::InsertServiceAccount(account(&format!("account-{n}"))));
+    let accounts = (0..300).map(|n| Write::insert(account(&format!("account-{n}"))));
     write(store, accounts.collect()).await;
-    let projects = (0..300).map(|n| Write::InsertProject(crate::sample::project(&format!("project-{n}"))));
+    let projects = (0..300).map(|n| Write::insert(crate::sample::project(&format!("project-{n}"))));
     write(store, projects.collect()).await;
 }
 
 /// Housekeeping and removals walk by an index, from where they were; counts are read from one alone.
-pub(crate) async fn keys_to_go_are_found_by_an_index(database: &Database, store: &SqlStore) {
+pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, store: &SqlStore) {
     populate(store).await;
     owners(store).await;
     let deletion = |n: u64| Deletion { time: at(5), purge_time: at(20 + i64::try_from(n).unwrap()) };
@@ -124,11 +123,15 @@ pub(crate) async fn keys_to_go_are_found_by_an_index(database: &Database, store:
         generation: 7,
         deletion: deletion(0),
     };
-    for which in [ToGo::Due(at(900)), ToGo::Of(&Removed::Project(acme())), ToGo::Of(&ci)] {
-        let first = watched.keys_to_go(which, None, 20).await.unwrap();
+    for which in [
+        Removable::Due(at(900)),
+        Removable::LeftBehind(&Removed::Project(acme())),
+        Removable::LeftBehind(&ci),
+    ] {
+        let first = watched.keys_to_remove(which, None, 20).await.unwrap();
         take(&seen);
-        let after = first.last().map(|it| it.place.clone());
-        watched.keys_to_go(which, after, 20).await.unwrap();
+        let after = first.last().map(|it| it.cursor.clone());
+        watched.keys_to_remove(which, after, 20).await.unwrap();
         let plan = Plan::of(database, &take(&seen)[0]).await;
         plan.assert_searches_only();
         plan.assert_begins_in_the_middle();
@@ -197,7 +200,7 @@ pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
     store: &SqlStore,
 ) {
     populate(store).await;
-    let accounts = (0..300).map(|n| Write::InsertServiceAccount(account(&format!("account-{n}"))));
+    let accounts = (0..300).map(|n| Write::insert(account(&format!("account-{n}"))));
     write(store, accounts.collect()).await;
     let keys = (0..1000)
         .map(|n: u64| Key { service_account: format!("account-{}", n % 300).parse().unwrap(), ..key(n) });

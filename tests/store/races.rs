@@ -4,11 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use domain::audit::{GENESIS, Head};
 use keystile::{
-    ports::{
-        Store,
-        recorder::Use,
-        store::{CommitError, Write},
-    },
+    ports::{Commits, ReadKeys, ReadLog, Recording, commits::CommitError, recorder::Use, write::Write},
     store::SqlStore,
 };
 use testkit::database::Database;
@@ -29,7 +25,7 @@ pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Databas
         let pool = pools[usize::try_from(n % 2).unwrap()].clone();
         changes.spawn(async move {
             let change = change(&format!("projects/acme/keys/{n}"));
-            let made = pool.commit(commit_of(change, vec![Write::InsertKey(key(n))])).await;
+            let made = pool.commit(commit_of(change, vec![Write::insert(key(n))])).await;
             (made.unwrap()[0].revision, n)
         });
     }
@@ -65,7 +61,7 @@ pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &
         changes.spawn(async move {
             let rotated = read.rotate(sealed(seed, 1), std::time::Duration::ZERO, at(50));
             let rotated = rotated.unwrap();
-            pool.commit(commit(vec![Write::UpdateKey(rotated)])).await
+            pool.commit(commit(vec![Write::update(rotated)])).await
         });
     }
     let outcomes = changes.join_all().await;
@@ -95,7 +91,7 @@ pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Databa
             let writes = (0..20).filter(|n| n % 8 == round);
             for n in writes {
                 let key = changes.key(&acme(), key_id(n)).await.unwrap().unwrap();
-                let change = commit(vec![Write::UpdateKey(key.disable(at(61)).unwrap())]);
+                let change = commit(vec![Write::update(key.disable(at(61)).unwrap())]);
                 changes.commit(change).await.unwrap();
             }
         });

@@ -23,9 +23,9 @@ use domain::{
 };
 use keystile::{
     app::World,
-    ports::{Clock, Store, store::Write},
+    ports::{AdminStore, Cleanup, Clock, LoadKeys, ReadKeys, ReadLog, ReadProjects, write::Write},
     store::SqlStore,
-    verbs::{Call, Error, NewProject, NewServiceAccount, Round, Service},
+    verbs::{Call, Caller, Error, NewProject, NewServiceAccount, Round, Service},
 };
 use testkit::database::{Database, Kind};
 
@@ -97,7 +97,7 @@ impl Replica {
         let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
         let (clock, random) = (Arc::new(Ticking::default()), World::system().random);
         let service =
-            Service::new(store.clone() as Arc<dyn Store>, clock.clone(), random, peppers, Arc::new(()));
+            Service::new(store.clone() as Arc<dyn AdminStore>, clock.clone(), random, peppers, Arc::new(()));
         Self { service, store, commits, writes, clock }
     }
 
@@ -146,7 +146,7 @@ impl Replica {
 
 fn call() -> Call {
     let actor = Actor::Caller { service_account: account_id("root"), key: key_id(9_999) };
-    Call { actor, peer: "192.0.2.1".into(), repeatable: None, validate_only: false }
+    Call { caller: Caller { actor, peer: "192.0.2.1".into() }, repeatable: None, validate_only: false }
 }
 
 fn ci() -> ServiceAccountName {
@@ -192,7 +192,10 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     let server = Replica::on(database).await;
     server.populate(KEYS as u64).await;
     server.service.delete_service_account(&call(), &ci(), "", true).await.unwrap();
-    assert!(matches!(server.service.get_service_account(&ci()).await, Err(Error::NotFound { .. })));
+    assert!(matches!(
+        server.service.get_service_account(&call().caller, &ci()).await,
+        Err(Error::NotFound { .. })
+    ));
     let deleted = targets(&trail(store).await, "keys.delete");
     assert_eq!(deleted, 3 * PORTION, "for so long the call goes on");
     // Its portions have a quarter of the time.
@@ -235,9 +238,9 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     assert!(store.removals(None, 1).await.unwrap().is_empty());
 
     server.service.delete_project(&call(), &acme(), "", true).await.unwrap();
-    assert!(matches!(server.service.get_project(&acme()).await, Err(Error::NotFound { .. })));
+    assert!(matches!(server.service.get_project(&call().caller, &acme()).await, Err(Error::NotFound { .. })));
     let name = KeyName { project: acme(), key: key_id(KEYS as u64 - 1) };
-    assert!(matches!(server.service.get_key(&name).await, Err(Error::NotFound { .. })));
+    assert!(matches!(server.service.get_key(&call().caller, &name).await, Err(Error::NotFound { .. })));
     let again = server.create_project().await;
     assert!(matches!(again, Err(Error::DeletionUnderWay { .. })), "{again:?}");
     other.keep_house().await;
@@ -313,8 +316,8 @@ fn left_behind(generation: i64) -> Removal {
     let deletion = Deletion { time: at(900), purge_time: at(9_000) };
     Removal {
         of: Removed::ServiceAccount { name: ci(), generation, deletion },
-        actor: call().actor,
-        peer: call().peer,
+        actor: call().caller.actor,
+        peer: call().caller.peer,
     }
 }
 
@@ -367,7 +370,7 @@ pub(crate) async fn removals_that_cannot_be_finished_starve_no_other(database: &
     let left = store.removals(None, 1_000).await.unwrap();
     assert_eq!(left.len(), STUCK);
     assert!(left.iter().all(|it| it.removal.is_err()));
-    assert_eq!(store.removals(Some(&left[5].place), 2).await.unwrap()[0].place, left[6].place);
+    assert_eq!(store.removals(Some(&left[5].cursor), 2).await.unwrap()[0].cursor, left[6].cursor);
     server.close().await;
 }
 

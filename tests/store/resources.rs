@@ -3,15 +3,15 @@
 use domain::{
     digest::Secret,
     key::{Deletion, Key, Revocation, StoredSecret},
-    listing::AccountOrder,
     page::{Cursor, Id, SortValue},
     project::{Environment, Project},
+    query::AccountOrder,
     service_account::ServiceAccount,
     time::Timestamp,
     token::issue,
 };
 use keystile::{
-    ports::{Store, store::Write},
+    ports::{LoadKeys, ReadKeys, ReadProjects, ReadServiceAccounts, write::Write},
     store::SqlStore,
 };
 use testkit::database::{Database, Kind};
@@ -41,13 +41,13 @@ pub(crate) async fn a_project_reads_back_whole(_: &Database, store: &SqlStore) {
         retention: std::time::Duration::from_secs(12345).try_into().unwrap(),
         ..project("acme")
     };
-    write(store, vec![Write::InsertProject(full.clone())]).await;
-    write(store, vec![Write::InsertProject(project("beta"))]).await;
+    write(store, vec![Write::insert(full.clone())]).await;
+    write(store, vec![Write::insert(project("beta"))]).await;
     let found = store.project(&full.id).await.unwrap();
     assert_eq!(found, Some(Project { revision: 1, ..full.clone() }));
 
     let renamed = Project { display_name: "New".parse().unwrap(), revision: 1, ..full.clone() };
-    write(store, vec![Write::UpdateProject(renamed.clone())]).await;
+    write(store, vec![Write::update(renamed.clone())]).await;
     let found = store.project(&full.id).await.unwrap();
     assert_eq!(found, Some(Project { revision: 3, ..renamed }));
 
@@ -78,23 +78,23 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
         generation: i64::MAX,
         ..account("full")
     };
-    write(store, vec![Write::InsertServiceAccount(full.clone())]).await;
+    write(store, vec![Write::insert(full.clone())]).await;
     let found = store.service_account(&acme(), &full.id).await.unwrap();
     assert_eq!(found, Some(ServiceAccount { revision: 2, ..full.clone() }));
 
     let enabled = ServiceAccount { disable_time: None, last_used_time: None, revision: 2, ..full.clone() };
-    write(store, vec![Write::UpdateServiceAccount(enabled.clone())]).await;
+    write(store, vec![Write::update(enabled.clone())]).await;
     let found = store.service_account(&acme(), &full.id).await.unwrap();
     // Last use is not an update's to take back.
     let expected = ServiceAccount { last_used_time: Some(at(40)), revision: 3, ..enabled };
     assert_eq!(found, Some(expected));
 
     let ids = [account_id("full"), account_id("gone"), account_id("ci")];
-    let names = store.display_names(&acme(), &ids).await.unwrap();
+    let names = store.account_labels(&acme(), &ids).await.unwrap();
     assert_eq!(names.len(), 2);
     assert_eq!(names[&ids[0]].display_name, full.display_name);
     assert_eq!(names[&ids[0]].since, full.create_time);
-    assert!(store.display_names(&acme(), &[]).await.unwrap().is_empty());
+    assert!(store.account_labels(&acme(), &[]).await.unwrap().is_empty());
 }
 
 /// Written before a rule became stricter.
@@ -122,7 +122,7 @@ pub(crate) async fn texts_that_no_rule_of_today_allows_are_read(database: &Datab
     let found = store.service_account(&acme(), &account_id("ci")).await.unwrap().unwrap();
     assert_eq!((found.display_name.as_str(), found.external_id.as_str()), (name, name));
     assert_eq!(found.metadata.entries()["name"], api_key.expose());
-    let names = store.display_names(&acme(), &[account_id("ci")]).await.unwrap();
+    let names = store.account_labels(&acme(), &[account_id("ci")]).await.unwrap();
     assert_eq!(names[&account_id("ci")].display_name.as_str(), name);
     let loaded = store.load(&[key_id(1)]).await.unwrap();
     let loaded = loaded.key(key_id(1)).unwrap().unwrap().key.clone();
@@ -145,7 +145,7 @@ pub(crate) async fn nothing_is_found_in_another_project(_: &Database, store: &Sq
     assert!(store.key_in_any_project(key_id(2)).await.unwrap().is_none());
     let account = store.service_account(&other, &account_id("ci")).await;
     assert!(account.unwrap().is_none());
-    let names = store.display_names(&other, &[account_id("ci")]).await;
+    let names = store.account_labels(&other, &[account_id("ci")]).await;
     assert!(names.unwrap().is_empty());
     let everything = domain::filter::Filter::everything();
     let page = first_page(AccountOrder::CreateTime, 10);

@@ -9,15 +9,17 @@ use domain::{
     id::{KeyId, ProjectId, ServiceAccountId},
     key::{Key, Sealed, StoredSecret},
     labels::Metadata,
-    listing::{KeyOrder, key_filter, key_order},
     page::{Order, Page},
     project::{Environments, Project, Retention},
+    query::{KeyOrder, key_filter, key_order},
     service_account::ServiceAccount,
     time::Timestamp,
 };
 use keystile::ports::{
-    Store,
-    store::{Commit, CommitError, CommitStep, KeyQuery, Write},
+    Commits, ReadKeys,
+    commits::{Commit, CommitError, CommitStep},
+    keys::KeyQuery,
+    write::Write,
 };
 
 pub(crate) const NOW: Timestamp = at(1_000_000);
@@ -83,7 +85,7 @@ pub(crate) fn key(n: u64) -> Key {
         service_account: "ci".parse().unwrap(),
         account_generation: 7,
         environment: "production".parse().unwrap(),
-        head: "acme_live".into(),
+        token_prefix: "acme_live".into(),
         display_name: format!("Key {n}").parse().unwrap(),
         customers: vec![],
         allowed_cidrs: vec![],
@@ -138,32 +140,32 @@ pub(crate) fn commit_of(change: Change, writes: Vec<Write>) -> Commit {
 }
 
 /// Makes a change that must go through.
-pub(crate) async fn write(store: &impl Store, writes: Vec<Write>) -> i64 {
+pub(crate) async fn write(store: &impl Commits, writes: Vec<Write>) -> i64 {
     store.commit(commit(writes)).await.expect("it goes through")[0].revision
 }
 
 /// Makes a change that must not go through.
-pub(crate) async fn refused(store: &impl Store, writes: Vec<Write>) -> CommitError {
+pub(crate) async fn refused(store: &impl Commits, writes: Vec<Write>) -> CommitError {
     store.commit(commit(writes)).await.expect_err("it is refused")
 }
 
 /// The project `acme` with the account `ci`.
-pub(crate) async fn populate(store: &impl Store) {
-    let writes = vec![Write::InsertProject(project("acme")), Write::InsertServiceAccount(account("ci"))];
+pub(crate) async fn populate(store: &impl Commits) {
+    let writes = vec![Write::insert(project("acme")), Write::insert(account("ci"))];
     write(store, writes).await;
 }
 
-pub(crate) async fn insert_keys(store: &impl Store, keys: impl IntoIterator<Item = Key>) {
-    write(store, keys.into_iter().map(Write::InsertKey).collect()).await;
+pub(crate) async fn insert_keys(store: &impl Commits, keys: impl IntoIterator<Item = Key>) {
+    write(store, keys.into_iter().map(Write::insert).collect()).await;
 }
 
-pub(crate) async fn stored(store: &impl Store, id: KeyId) -> Key {
+pub(crate) async fn stored(store: &impl ReadKeys, id: KeyId) -> Key {
     let key = store.key(&acme(), id).await.unwrap();
     key.expect("the key is there")
 }
 
 /// All keys that pass `filter`, in `order`, page by page, each page of `size`.
-pub(crate) async fn listed(store: &impl Store, filter: &str, order: &str, size: u64) -> Vec<Key> {
+pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, size: u64) -> Vec<Key> {
     let mut all = Vec::new();
     let filter = key_filter(filter).unwrap();
     let mut page = Page { size, order: key_order(order).unwrap(), after: None };
@@ -178,7 +180,7 @@ pub(crate) async fn listed(store: &impl Store, filter: &str, order: &str, size: 
     }
 }
 
-pub(crate) fn query(filter: &Filter<domain::listing::KeyTest>) -> KeyQuery<'_> {
+pub(crate) fn query(filter: &Filter<domain::query::KeyTest>) -> KeyQuery<'_> {
     static PROJECT: std::sync::LazyLock<ProjectId> = std::sync::LazyLock::new(acme);
     KeyQuery { project: &PROJECT, filter, show_deleted: false, now: NOW }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keystile::{
-    ports::Store,
+    ports::ReadLog,
     store::{Location, MigrateError, SqlStore},
 };
 use testkit::database::{Database, Kind};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::key::{Key, Sealed};
 use keystile::{
     ports::{
-        Store,
+        LoadKeys, PepperRecords, ReadLog, ReadServiceAccounts, Recording,
         recorder::{Rehash, Use},
-        store::Write,
+        write::Write,
     },
     store::SqlStore,
 };
@@ -43,10 +43,10 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
 /// Two secrets of one key, and keys of two owners, in one call.
 pub(crate) async fn keys_and_owners_were_used_when_the_last_of_theirs_was(_: &Database, store: &SqlStore) {
     populate(store).await;
-    write(store, vec![Write::InsertServiceAccount(account("cd"))]).await;
+    write(store, vec![Write::insert(account("cd"))]).await;
     insert_keys(store, [key(1), key(2), Key { service_account: "cd".parse().unwrap(), ..key(3) }]).await;
     let rotated = stored(store, key_id(1)).await.rotate(sealed(9, 1), Duration::from_secs(60), at(10));
-    write(store, vec![Write::UpdateKey(rotated.unwrap())]).await;
+    write(store, vec![Write::update(rotated.unwrap())]).await;
     let used = |n, secret_version, time| Use { key: key_id(n), secret_version, time: at(time) };
     store.record_uses(&[used(1, 1, 30), used(1, 2, 20), used(2, 1, 25), used(3, 1, 40)]).await.unwrap();
 
@@ -94,7 +94,7 @@ pub(crate) async fn an_update_keeps_what_verifications_left(_: &Database, store:
     store.rehash(&[rehash(1, 1, sealed(42, 2))]).await.unwrap();
 
     let rotated = read.rotate(sealed(3, 2), Duration::from_secs(60), at(70));
-    write(store, vec![Write::UpdateKey(rotated.unwrap())]).await;
+    write(store, vec![Write::update(rotated.unwrap())]).await;
     let key = stored(store, key_id(1)).await;
     assert_eq!(key.last_used_time, Some(at(60)));
     assert_eq!(key.secrets.len(), 2);

@@ -99,7 +99,7 @@ mod tests {
         let (mut key, secret) = (key(None, false), Secret::new([1; 32]));
         let sealed = Sealed { digest: prover.peppers.digest(key.id, &secret), pepper: 1 };
         key.secrets = vec![StoredSecret::new(1, sealed, at(0))];
-        let api_key = issue(&key.head, key.id, &secret);
+        let api_key = issue(&key.token_prefix, key.id, &secret);
         (key, api_key)
     }
 
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(judged(Some(&key), damaged(&api_key), &prover), (Code::Malformed, None));
         assert_eq!(judged(None, damaged(&api_key), &prover), (Code::Malformed, None));
         assert_eq!(judged(None, api_key.clone(), &prover), (Code::NotFound, None));
-        let wrong = issue(&key.head, key.id, &Secret::new([2; 32]));
+        let wrong = issue(&key.token_prefix, key.id, &Secret::new([2; 32]));
         assert_eq!(judged(Some(&key), wrong.clone(), &prover), (Code::NotFound, None));
         key.disable_time = Some(at(0));
         key.expire_time = Some(at(1));

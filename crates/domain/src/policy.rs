@@ -102,7 +102,7 @@ impl Policy {
 impl Profile {
     fn new(key: &Key) -> Self {
         Self {
-            token_prefix: key.head.as_str().into(),
+            token_prefix: key.token_prefix.as_str().into(),
             environment: key.environment.clone(),
             caller: key.project.is_system().then(|| key.service_account.clone()),
         }

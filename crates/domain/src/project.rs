@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::{
     Invalid, Revision,
     id::{EnvironmentId, KeyId, ProjectId, checked_string, shaped},
+    name::ProjectName,
+    resource::{Kind, Resource},
     text::DisplayName,
     time::{DAY, Timestamp},
 };
@@ -26,8 +30,40 @@ pub struct Project {
 
 impl Project {
     /// What every API key of `environment` begins with, as in `acme_live`.
-    pub fn head(&self, environment: &Environment) -> String {
+    pub fn token_prefix(&self, environment: &Environment) -> String {
         format!("{}_{}", self.prefix, environment.tag)
+    }
+}
+
+impl Resource for Project {
+    const KIND: Kind = Kind("projects");
+    type Name = ProjectName;
+
+    fn name(&self) -> ProjectName {
+        ProjectName(self.id.clone())
+    }
+
+    fn project(&self) -> &ProjectId {
+        &self.id
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    fn describe(&self) -> Value {
+        let environment = |it: &Environment| json!({ "id": it.id.as_str(), "tag": it.tag.as_str() });
+        json!({
+            "display_name": self.display_name.as_str(),
+            "prefix": self.prefix.as_str(),
+            "environments": self.environments.iter().map(environment).collect::<Vec<_>>(),
+            "deleted_key_retention_seconds": self.retention.as_duration().as_secs(),
+            "system_key": self.system_key.to_string(),
+        })
     }
 }
 

@@ -1,10 +1,14 @@
 //! The service account: a non-human identity that owns keys.
 
+use serde_json::{Value, json};
+
 use super::{
     Revision,
     id::{ProjectId, ServiceAccountId},
     key::{Forbidden, Key},
     labels::Metadata,
+    name::ServiceAccountName,
+    resource::{Kind, Resource},
     text::{DisplayName, ExternalId},
     time::Timestamp,
 };
@@ -74,6 +78,36 @@ impl ServiceAccount {
 
     pub fn deletable(&self) -> Result<(), Forbidden> {
         if self.protected { Err(Forbidden::Protected { verb: "deleted" }) } else { Ok(()) }
+    }
+}
+
+impl Resource for ServiceAccount {
+    const KIND: Kind = Kind("service accounts");
+    type Name = ServiceAccountName;
+
+    fn name(&self) -> ServiceAccountName {
+        ServiceAccountName { project: self.project.clone(), service_account: self.id.clone() }
+    }
+
+    fn project(&self) -> &ProjectId {
+        &self.project
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    fn describe(&self) -> Value {
+        json!({
+            "display_name": self.display_name.as_str(),
+            "external_id": self.external_id.as_str(),
+            "metadata": self.metadata.entries(),
+            "state": self.state(),
+        })
     }
 }
 

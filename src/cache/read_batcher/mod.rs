@@ -17,7 +17,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use crate::ports::{StoreError, store::LOADED_TOGETHER};
+use crate::ports::{StoreError, load::LOADED_TOGETHER};
 
 /// Reads keys from the database.
 ///

@@ -15,7 +15,7 @@ use tonic::Request;
 
 use crate::{
     grpc::transport::connection::Peer,
-    verbs::{Call, Error, FieldFault, Repeatable, Session},
+    verbs::{Call, Caller, Error, FieldFault, Repeatable, Session},
 };
 
 /// A request that changes something; it may be sent again safely when it has a request id.
@@ -68,17 +68,20 @@ changes!(untried: UndeleteKeyRequest RevokeKeyRequest DisableKeyRequest EnableKe
 changes!(untried: DisableServiceAccountRequest EnableServiceAccountRequest);
 
 pub(in crate::grpc) fn call<T: Change>(request: &Request<T>) -> Result<Call, Error> {
+    let body = request.get_ref();
+    Ok(Call { caller: caller(request), repeatable: repeatable(body)?, validate_only: body.validate_only() })
+}
+
+/// The caller whose session the connection has.
+pub(in crate::grpc) fn caller<T>(request: &Request<T>) -> Caller {
     let session = request
         .extensions()
         .get::<Arc<Session>>()
         .expect("every call but health and reflection is authenticated");
-    let body = request.get_ref();
-    Ok(Call {
+    Caller {
         actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
         peer: peer(request),
-        repeatable: repeatable(body)?,
-        validate_only: body.validate_only(),
-    })
+    }
 }
 
 fn peer<T>(request: &Request<T>) -> String {

@@ -2,12 +2,12 @@
 
 use domain::{
     filter::Filter,
-    listing::EventTest,
     name::Scope,
     page::{Cursor, Id, Page, SortValue},
+    query::EventTest,
 };
 
-use crate::verbs::{Error, EventView, Listing, Service};
+use crate::verbs::{Caller, Error, EventView, Listing, Service};
 
 #[derive(Debug)]
 pub struct ListEvents {
@@ -17,14 +17,18 @@ pub struct ListEvents {
 }
 
 impl Service {
-    pub async fn list_audit_events(&self, request: ListEvents) -> Result<Listing<EventView>, Error> {
+    pub async fn list_audit_events(
+        &self,
+        caller: &Caller,
+        request: ListEvents,
+    ) -> Result<Listing<EventView>, Error> {
         let size = request.page.size;
         let events = self.store.events(&request.scope, &request.filter, request.page.and_one()).await?;
         let mut listing = Listing::cut(events, size, |event| Cursor {
             value: SortValue::Number(event.revision),
             id: Id::None,
         });
-        let views = self.view_events(std::mem::take(&mut listing.items)).await?;
+        let views = self.view_events(caller, std::mem::take(&mut listing.items)).await?;
         Ok(listing.with(views))
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use domain::{
     Revision,
-    audit::{Fault, GENESIS, Head},
+    audit::{Event, Fault, GENESIS, Head},
 };
 
-use crate::verbs::{Error, Service};
+use crate::verbs::{Caller, Error, Service};
 
 /// Which revisions to check, both included; 0 is the first, and the newest.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,11 @@ pub struct ChainReport {
 const BATCH: u64 = 1000;
 
 impl Service {
-    pub async fn verify_audit_chain(&self, request: ChainRequest) -> Result<ChainReport, Error> {
+    pub async fn verify_audit_chain(
+        &self,
+        caller: &Caller,
+        request: ChainRequest,
+    ) -> Result<ChainReport, Error> {
         let latest = self.clock.uptime() + request.patience;
         let head = self.store.head().await?;
         let start = request.start.max(1);
@@ -45,13 +49,13 @@ impl Service {
             return Ok(report);
         }
         if start == 1 {
-            report.fault = self.before_the_first().await?;
+            report.fault = self.before_the_first(caller).await?;
         }
         if report.fault.is_none() {
-            self.check(start, end, latest, &mut report).await?;
+            self.check(caller, start, end, latest, &mut report).await?;
         }
         if report.complete && report.fault.is_none() && end == head.revision {
-            report.fault = self.behind(&head).await?;
+            report.fault = self.behind(caller, &head).await?;
         }
         Ok(report)
     }
@@ -59,18 +63,19 @@ impl Service {
     /// Checks each event up to `end`, and that the log ends with its head if that is where it ends.
     async fn check(
         &self,
+        caller: &Caller,
         start: Revision,
         end: Revision,
         latest: Duration,
         report: &mut ChainReport,
     ) -> Result<(), Error> {
-        let mut previous = self.before(start).await?;
+        let mut previous = self.before(caller, start).await?;
         while previous.revision < end {
             if report.checked > 0 && self.clock.uptime() >= latest {
                 report.complete = false;
                 return Ok(());
             }
-            let mut events = self.store.events_from(previous.revision + 1, BATCH).await?;
+            let mut events = self.log_from(caller, previous.revision + 1, BATCH).await?;
             // A gap may leave only events beyond the end.
             events.retain(|event| event.revision <= end);
             if events.is_empty() {
@@ -97,16 +102,16 @@ impl Service {
         Ok(())
     }
 
-    async fn before_the_first(&self) -> Result<Option<Fault>, Error> {
-        let first = self.store.events_from(Revision::MIN, 1).await?.pop();
+    async fn before_the_first(&self, caller: &Caller) -> Result<Option<Fault>, Error> {
+        let first = self.log_from(caller, Revision::MIN, 1).await?.pop();
         Ok(first
             .filter(|event| event.revision < 1)
             .map(|event| Fault { revision: event.revision, problem: "the event precedes revision 1" }))
     }
 
     /// What stands behind the head was put there by no change, unless the head has moved on meanwhile.
-    async fn behind(&self, head: &Head) -> Result<Option<Fault>, Error> {
-        let Some(event) = self.store.events_from(head.revision + 1, 1).await?.pop() else {
+    async fn behind(&self, caller: &Caller, head: &Head) -> Result<Option<Fault>, Error> {
+        let Some(event) = self.log_from(caller, head.revision + 1, 1).await?.pop() else {
             return Ok(None);
         };
         let head = self.store.head().await?;
@@ -117,12 +122,17 @@ impl Service {
     }
 
     /// What the event at `start` must follow.
-    async fn before(&self, start: Revision) -> Result<Head, Error> {
+    async fn before(&self, caller: &Caller, start: Revision) -> Result<Head, Error> {
         if start == 1 {
             return Ok(Head { revision: 0, hash: GENESIS });
         }
-        let event = self.store.events_from(start - 1, 1).await?.pop().filter(|it| it.revision == start - 1);
+        let event = self.log_from(caller, start - 1, 1).await?.pop().filter(|it| it.revision == start - 1);
         // When it is missing, its successor will not follow from this.
         Ok(event.map_or(Head { revision: start - 1, hash: GENESIS }, |event| event.head()))
+    }
+
+    /// Reads the log on behalf of a caller.
+    async fn log_from(&self, _: &Caller, start: Revision, most: u64) -> Result<Vec<Event>, Error> {
+        Ok(self.store.events_from(start, most).await?)
     }
 }

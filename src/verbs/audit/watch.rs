@@ -3,21 +3,21 @@
 use domain::{
     Revision,
     filter::Filter,
-    listing::{EventTest, Relation},
     name::Scope,
     page::{Order, Page},
+    query::{EventTest, Relation},
 };
 
 use crate::{
     ports::changes::Rewinds,
-    verbs::{Error, EventView, Service},
+    verbs::{Caller, Error, EventView, Service},
 };
 
 /// How many events are read at a time.
 const PORTION: u64 = 100;
 
 #[derive(Debug)]
-pub struct News {
+pub struct EventBatch {
     pub events: Vec<EventView>,
     /// All events up to this one are in what was read.
     pub up_to: Revision,
@@ -50,7 +50,12 @@ impl Service {
     }
 
     /// The next events of `scope` after `revision`, not all of them at once.
-    pub async fn news(&self, scope: &Scope, revision: Revision) -> Result<News, Error> {
+    pub async fn next_events(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        revision: Revision,
+    ) -> Result<EventBatch, Error> {
         let position = self.position();
         let filter = Filter::Test(EventTest::Revision(Relation::Greater, revision));
         let page = Page { size: PORTION, order: Order { by: (), descending: false }, after: None };
@@ -58,6 +63,6 @@ impl Service {
         let last = events.last().map_or(revision, |event| event.revision);
         let all = (events.len() as u64) < PORTION;
         let up_to = if all { last.max(position) } else { last };
-        Ok(News { events: self.view_events(events).await?, up_to })
+        Ok(EventBatch { events: self.view_events(caller, events).await?, up_to })
     }
 }

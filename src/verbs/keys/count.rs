@@ -1,10 +1,10 @@
 //! CountKeys: how many keys are in each state now.
 
-use domain::{filter::Filter, id::ProjectId, listing::KeyTest};
+use domain::{filter::Filter, id::ProjectId, query::KeyTest};
 
 use crate::{
-    ports::store::{KeyCounts, KeyQuery},
-    verbs::{Error, Service},
+    ports::keys::{KeyCounts, KeyQuery},
+    verbs::{Caller, Error, Service},
 };
 
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub struct CountKeys {
 }
 
 impl Service {
-    pub async fn count_keys(&self, request: &CountKeys) -> Result<KeyCounts, Error> {
-        self.load_project(&request.project).await?;
+    pub async fn count_keys(&self, caller: &Caller, request: &CountKeys) -> Result<KeyCounts, Error> {
+        self.load_project(caller, &request.project).await?;
         let query = KeyQuery {
             project: &request.project,
             filter: &request.filter,

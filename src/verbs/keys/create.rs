@@ -2,8 +2,6 @@
 
 use domain::{
     Invalid,
-    audit::Actor,
-    describe,
     expiry::Expiry,
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
     key::{Key, StoredSecret},
@@ -17,12 +15,8 @@ use domain::{
 use ipnet::IpNet;
 
 use crate::{
-    ports::store::{Expect, Write},
-    verbs::{
-        Call, Error, FieldFault, Issued, Service,
-        change::{Failed, Step, Target},
-        service_accounts::creation_of as creation_of_account,
-    },
+    ports::commits::Expect,
+    verbs::{Call, Caller, Error, FieldFault, Issued, Service, attempt::AttemptError, service_accounts},
 };
 
 #[derive(Debug, Clone)]
@@ -47,46 +41,51 @@ impl Service {
     pub async fn create_key(&self, call: &Call, new: NewKey) -> Result<Issued, Error> {
         let id = new.id.unwrap_or_else(|| self.new_key_id(self.clock.now()));
         let name = KeyName { project: new.project.clone(), key: id };
-        let again = |target| self.issued_before(target);
+        let again = |target| self.issued_before(&call.caller, target);
         self.once(call, ACTION, &name, || self.try_create_key(call, &new, &name), again).await
     }
 
-    async fn try_create_key(&self, call: &Call, new: &NewKey, name: &KeyName) -> Result<Issued, Failed> {
+    async fn try_create_key(
+        &self,
+        call: &Call,
+        new: &NewKey,
+        name: &KeyName,
+    ) -> Result<Issued, AttemptError> {
         let now = self.clock.now();
-        let project = self.load_project(&new.project).await?;
-        let (head, expire_time) = check_new_key(&project, new, now)?;
+        let project = self.load_project(&call.caller, &new.project).await?;
+        let (token_prefix, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
+        let mut expect = vec![Expect::unchanged(project)];
         let mut steps = Vec::new();
         let (service_account, account_generation) = match &new.service_account {
             Some(id) => {
                 let owner = ServiceAccountName { project: new.project.clone(), service_account: id.clone() };
-                let account = self.load_account(&owner).await?;
-                expect.push(Expect::ServiceAccount(account.project, id.clone(), account.generation));
+                let account: ServiceAccount = self.load(&call.caller, &owner).await?;
+                expect.push(Expect::Owner(owner, account.generation));
                 (account.id, account.generation)
             }
             None => {
-                let account = self.account_for(new, &call.actor, now);
+                let account = self.account_for(new, call, now);
                 let owner = (account.id.clone(), account.generation);
-                steps.push(creation_of_account(account));
+                steps.push(service_accounts::creation(account, now));
                 owner
             }
         };
 
-        let (api_key, sealed) = self.new_secret(&head, name.key);
+        let (api_key, sealed) = self.new_secret(&token_prefix, name.key);
         let key = Key {
             id: name.key,
             project: new.project.clone(),
             service_account,
             account_generation,
             environment: new.environment.clone(),
-            head,
+            token_prefix,
             display_name: new.display_name.clone(),
             customers: new.customers.clone(),
             allowed_cidrs: new.allowed_cidrs.clone(),
             metadata: new.metadata.clone(),
             tags: new.tags.clone(),
-            created_by: call.creator(),
+            created_by: call.caller.service_account(),
             create_time: now,
             update_time: now,
             expire_time,
@@ -98,22 +97,19 @@ impl Service {
             secrets: vec![StoredSecret::new(1, sealed, now)],
             revision: 0,
         };
-        let mut view = self.view_key(key.clone(), now).await?;
-        steps.push(creation_of(&key));
-        let asked = steps.len() - 1;
-        view.key.revision = match self.commit_together(call, expect, steps, asked).await {
-            // It was there a moment ago: reading again tells that it is not.
-            Err(Failed::For(Error::OwnerGone { .. })) => return Err(Failed::Stale),
-            Err(Failed::For(Error::AlreadyExists { .. })) => {
+        let key = match self.try_create(call, ACTION, key, expect, steps, now).await {
+            // It was there a moment ago: reading again finds that it is not.
+            Err(AttemptError::Final(Error::OwnerGone { .. })) => return Err(AttemptError::Stale),
+            Err(AttemptError::Final(Error::AlreadyExists { .. })) => {
                 return Err(self.key_id_taken(name).await?.into());
             }
-            committed => committed?[asked],
+            created => created?,
         };
         let api_key = (!call.validate_only).then_some(api_key);
-        Ok(Issued { key: view, api_key, repeated: false })
+        Ok(Issued { key, api_key, repeated: false })
     }
 
-    fn account_for(&self, new: &NewKey, actor: &Actor, now: Timestamp) -> ServiceAccount {
+    fn account_for(&self, new: &NewKey, call: &Call, now: Timestamp) -> ServiceAccount {
         ServiceAccount {
             project: new.project.clone(),
             id: ServiceAccountId::generated(now, self.random.bytes()),
@@ -121,7 +117,7 @@ impl Service {
             display_name: new.display_name.clone(),
             external_id: ExternalId::default(),
             metadata: Metadata::default(),
-            created_by: actor.service_account().cloned(),
+            created_by: call.caller.service_account(),
             create_time: now,
             update_time: now,
             disable_time: None,
@@ -140,24 +136,13 @@ impl Service {
     }
 
     /// The answer to a request that made or rotated the key `target` before.
-    pub(in crate::verbs) async fn issued_before(&self, target: String) -> Result<Issued, Error> {
-        let name: KeyName = target.parse().map_err(|_| Error::NotFound { resource: target })?;
-        Ok(Issued { key: self.get_key(&name).await?, api_key: None, repeated: true })
+    pub(in crate::verbs) async fn issued_before(
+        &self,
+        caller: &Caller,
+        target: String,
+    ) -> Result<Issued, Error> {
+        Ok(Issued { key: self.get_made::<Key>(caller, target).await?, api_key: None, repeated: true })
     }
-}
-
-/// The step of a commit that creates `key`.
-fn creation_of(key: &Key) -> Step {
-    let name = KeyName { project: key.project.clone(), key: key.id };
-    let target = Target {
-        action: ACTION,
-        project: key.project.clone(),
-        name: name.to_string(),
-        before: None,
-        after: Some(describe::key(key)),
-        time: key.create_time,
-    };
-    (target, vec![Write::InsertKey(key.clone())])
 }
 
 /// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
@@ -176,7 +161,7 @@ fn check_new_key(
     });
     let expire_time = new.expiry.resolve(now).map_err(|why| FieldFault::new(expiry_field(new.expiry), &why));
     match (environment, expire_time) {
-        (Ok(environment), Ok(expire_time)) => Ok((project.head(environment), expire_time)),
+        (Ok(environment), Ok(expire_time)) => Ok((project.token_prefix(environment), expire_time)),
         (environment, expire_time) => {
             Err(Error::Invalid(environment.err().into_iter().chain(expire_time.err()).collect()))
         }

@@ -1,13 +1,13 @@
 //! DisableKey: refuse a key until it is enabled again.
 
-use domain::name::KeyName;
+use domain::{key::Key, name::KeyName};
 
-use crate::verbs::{Call, Error, KeyView, Service};
+use crate::verbs::{Call, Error, KeyView, Service, change::forbidden};
 
 impl Service {
     pub async fn disable_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
-        self.change_key(call, "keys.disable", name, etag, |key, now| {
-            key.disable(now).map(Into::into).map_err(super::forbidden(name))
+        self.change(call, "keys.disable", name, etag, |key: Key, now| {
+            key.disable(now).map(Into::into).map_err(forbidden(name))
         })
         .await
     }

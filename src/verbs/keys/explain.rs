@@ -12,7 +12,7 @@ use domain::{
     token::{ApiKey, Presented},
 };
 
-use crate::verbs::{Error, Service};
+use crate::verbs::{Caller, Error, Service};
 
 #[derive(Debug)]
 pub struct ExplainVerify {
@@ -35,13 +35,17 @@ pub struct Explanation {
 }
 
 impl Service {
-    pub async fn explain_verify(&self, request: &ExplainVerify) -> Result<Explanation, Error> {
-        self.load_project(&request.project).await?;
+    pub async fn explain_verify(
+        &self,
+        caller: &Caller,
+        request: &ExplainVerify,
+    ) -> Result<Explanation, Error> {
+        self.load_project(caller, &request.project).await?;
         let now = self.clock.now();
         match &request.subject {
             Subject::ApiKey(api_key) => self.explain_api_key(request, api_key, now).await,
             Subject::Key(name) => {
-                let credential = self.credential(Some(self.load_key(name).await?)).await?;
+                let credential = self.credential(Some(self.load(caller, name).await?)).await?;
                 Ok(credential.map_or(Explanation::ends_at(Code::NotFound), |credential| {
                     Explanation::of(&explain(&credential.policy, &request.question, now))
                 }))

@@ -1,12 +1,11 @@
 //! GetKey.
 
-use domain::name::KeyName;
+use domain::{key::Key, name::KeyName};
 
-use crate::verbs::{Error, KeyView, Service};
+use crate::verbs::{Caller, Error, KeyView, Service};
 
 impl Service {
-    pub async fn get_key(&self, name: &KeyName) -> Result<KeyView, Error> {
-        let key = self.load_key(name).await?;
-        Ok(self.view_key(key, self.clock.now()).await?)
+    pub async fn get_key(&self, caller: &Caller, name: &KeyName) -> Result<KeyView, Error> {
+        self.get::<Key>(caller, name).await
     }
 }

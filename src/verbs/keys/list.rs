@@ -4,14 +4,14 @@ use domain::{
     filter::Filter,
     id::ProjectId,
     key::Key,
-    listing::{KeyOrder, KeyTest},
     page::{Cursor, Id, Page, SortValue},
+    query::{KeyOrder, KeyTest},
     time::Timestamp,
 };
 
 use crate::{
-    ports::store::KeyQuery,
-    verbs::{Error, KeyView, Listing, Service},
+    ports::keys::KeyQuery,
+    verbs::{Caller, Error, KeyView, Listing, Service},
 };
 
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct ListKeys {
 }
 
 impl Service {
-    pub async fn list_keys(&self, request: ListKeys) -> Result<Listing<KeyView>, Error> {
-        self.load_project(&request.project).await?;
+    pub async fn list_keys(&self, caller: &Caller, request: ListKeys) -> Result<Listing<KeyView>, Error> {
+        self.load_project(caller, &request.project).await?;
         let now = self.clock.now();
         let query = KeyQuery {
             project: &request.project,
@@ -34,13 +34,11 @@ impl Service {
         };
         let (size, by) = (request.page.size, request.page.order.by);
         let keys = self.store.keys(query, request.page.and_one()).await?;
-        let mut listing = Listing::cut(keys, size, |key| cursor(key, by));
-        let views = self.view_keys(std::mem::take(&mut listing.items), now).await?;
-        Ok(listing.with(views))
+        self.listing(caller, keys, size, |key| cursor(key, by), now).await
     }
 }
 
-/// Where `key` stands; a key that was never used comes before all others, one that never ends after.
+/// The position of `key`; a key that was never used comes before all others, one that never ends after.
 fn cursor(key: &Key, by: KeyOrder) -> Cursor {
     let never_used = Timestamp::from_micros(0);
     let never_ends = Timestamp::from_micros(i64::MAX);

@@ -4,11 +4,12 @@ use domain::{
     Invalid,
     credential::Credential,
     id::KeyId,
+    key::Key,
     name::{KeyName, Scope},
     token::{ApiKey, Token, unmask},
 };
 
-use crate::verbs::{Error, KeyView, Service};
+use crate::verbs::{Caller, Error, KeyView, Service};
 
 #[derive(Debug)]
 pub struct LookupKey {
@@ -31,7 +32,7 @@ pub struct Found {
 }
 
 impl Service {
-    pub async fn lookup_key(&self, request: &LookupKey) -> Result<Found, Error> {
+    pub async fn lookup_key(&self, caller: &Caller, request: &LookupKey) -> Result<Found, Error> {
         let now = self.clock.now();
         let token = match &request.lookup {
             Lookup::ApiKey(api_key) => Some(
@@ -53,14 +54,14 @@ impl Service {
                     .ok_or_else(|| Error::NotFound { resource: format!("projects/-/keys/{id}") })?
             }
             Scope::Project(project) => {
-                self.load_project(project).await?;
-                self.load_key(&KeyName { project: project.clone(), key: id }).await?
+                self.load_project(caller, project).await?;
+                self.load::<Key>(caller, &KeyName { project: project.clone(), key: id }).await?
             }
         };
         let secret_version = token.and_then(|token| {
             let credential = Credential::new(&key, false)?;
             credential.prove(&token, &self.peppers, now).map(|secret| secret.version)
         });
-        Ok(Found { key: self.view_key(key, now).await?, secret_version })
+        Ok(Found { key: self.view(caller, key, now).await?, secret_version })
     }
 }

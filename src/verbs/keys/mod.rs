@@ -13,18 +13,13 @@ mod revoke;
 mod rotate;
 mod undelete;
 mod update;
+mod view;
 
 pub use count::CountKeys;
 pub use create::NewKey;
-pub(super) use delete::purge_of;
-use domain::{key::Forbidden, name::KeyName};
+pub(super) use delete::{deletion_after_owner, purge};
 pub use explain::{ExplainVerify, Explanation, Subject};
 pub use list::ListKeys;
 pub use lookup::{Found, Lookup, LookupKey};
 pub use update::KeyPatch;
-
-use crate::verbs::Error;
-
-fn forbidden(name: &KeyName) -> impl Fn(Forbidden) -> Error {
-    move |why| Error::Forbidden { resource: name.to_string(), why }
-}
+pub use view::{Issued, KeyView};

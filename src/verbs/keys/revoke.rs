@@ -1,8 +1,8 @@
 //! RevokeKey: refuse a key for ever.
 
-use domain::{name::KeyName, text::Reason};
+use domain::{key::Key, name::KeyName, text::Reason};
 
-use crate::verbs::{Call, Error, KeyView, Service};
+use crate::verbs::{Call, Error, KeyView, Service, change::forbidden};
 
 impl Service {
     pub async fn revoke_key(
@@ -12,8 +12,8 @@ impl Service {
         etag: &str,
         reason: &Reason,
     ) -> Result<KeyView, Error> {
-        self.change_key(call, "keys.revoke", name, etag, |key, now| {
-            key.revoke(reason.clone(), now).map(Into::into).map_err(super::forbidden(name))
+        self.change(call, "keys.revoke", name, etag, |key: Key, now| {
+            key.revoke(reason.clone(), now).map(Into::into).map_err(forbidden(name))
         })
         .await
     }

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use crate::verbs::{
     Call, Error, KeyView, Service,
-    change::{check_immutable, immutable},
+    change::{check_immutable, forbidden, immutable},
 };
 
 use super::create::expiry_field;
@@ -33,10 +33,8 @@ pub struct KeyPatch {
 
 impl KeyPatch {
     fn check_immutable(&self, key: &Key) -> Result<(), Error> {
-        let owner =
-            ServiceAccountName { project: key.project.clone(), service_account: key.service_account.clone() };
         check_immutable([
-            immutable("key.service_account", self.service_account.as_ref(), &owner),
+            immutable("key.service_account", self.service_account.as_ref(), &key.owner()),
             immutable("key.environment", self.environment.as_ref(), &key.environment),
         ])
     }
@@ -50,14 +48,14 @@ impl Service {
         etag: &str,
         patch: &KeyPatch,
     ) -> Result<KeyView, Error> {
-        self.change_key(call, "keys.update", name, etag, |mut key, now| {
-            key.updatable(now).map_err(super::forbidden(name))?;
+        self.change(call, "keys.update", name, etag, |mut key: Key, now| {
+            key.updatable(now).map_err(forbidden(name))?;
             let patch = patch.clone();
             patch.check_immutable(&key)?;
             // An end that stays as it is may lie in the past.
             if let Some(expiry) = patch.expiry.filter(|expiry| !expiry.is(key.expire_time)) {
                 if key.protected && expiry != Expiry::Never {
-                    return Err(super::forbidden(name)(Forbidden::Protected { verb: "given an expiry" }));
+                    return Err(forbidden(name)(Forbidden::Protected { verb: "given an expiry" }));
                 }
                 let end = expiry.resolve(now).map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
                 key.end_at(end);

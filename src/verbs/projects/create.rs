@@ -1,7 +1,6 @@
 //! CreateProject: a project, the account that owns its protected system key, and that key.
 
 use domain::{
-    describe,
     id::{ProjectId, ServiceAccountId},
     key::{Key, StoredSecret},
     labels::Metadata,
@@ -13,11 +12,8 @@ use domain::{
 };
 
 use crate::{
-    ports::store::Write,
-    verbs::{
-        Call, Error, Issued, Service,
-        change::{Failed, Target},
-    },
+    ports::write::Write,
+    verbs::{Call, Caller, Error, Issued, KeyView, Service, attempt::AttemptError, step::Step},
 };
 
 #[derive(Debug, Clone)]
@@ -40,7 +36,7 @@ const ACTION: &str = "projects.create";
 impl Service {
     pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
         let name = ProjectName(new.id.clone());
-        let again = |_| self.created_before(&new.id);
+        let again = |_| self.created_before(&call.caller, &new.id);
         let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
         match created {
             // What nobody finds, and yet is there, is on its way out.
@@ -51,7 +47,11 @@ impl Service {
         }
     }
 
-    async fn try_create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Failed> {
+    async fn try_create_project(
+        &self,
+        call: &Call,
+        new: &NewProject,
+    ) -> Result<CreatedProject, AttemptError> {
         let now = self.clock.now();
         let key_id = self.new_key_id(now);
         let mut project = Project {
@@ -66,32 +66,22 @@ impl Service {
             revision: 0,
         };
         let (api_key, account, key) = self.system_key(call, &project);
-        let target = Target {
-            action: ACTION,
-            project: new.id.clone(),
-            name: ProjectName(new.id.clone()).to_string(),
-            before: None,
-            after: Some(describe::project(&project)),
-            time: now,
-        };
-        // One event tells of all three: the project's names its system key.
-        let writes = vec![
-            Write::InsertProject(project.clone()),
-            Write::InsertServiceAccount(account),
-            Write::InsertKey(key.clone()),
-        ];
-        let mut key = self.view_key(key, now).await?;
-        let revision = self.commit(call, target, Vec::new(), writes).await?;
+        // One event is for all three: the project's names its system key.
+        let creation = Step::create(ACTION, project.clone(), now)
+            .and(Write::insert(account))
+            .and(Write::insert(key.clone()));
+        let mut key: KeyView = self.view(&call.caller, key, now).await?;
+        let revision = self.commit(call, Vec::new(), creation).await?;
         project.revision = revision;
         key.key.revision = revision;
         let api_key = (!call.validate_only).then_some(api_key);
         Ok(CreatedProject { project, system_key: Issued { key, api_key, repeated: false } })
     }
 
-    async fn created_before(&self, id: &ProjectId) -> Result<CreatedProject, Error> {
-        let project = self.load_project(id).await?;
+    async fn created_before(&self, caller: &Caller, id: &ProjectId) -> Result<CreatedProject, Error> {
+        let project = self.load_project(caller, id).await?;
         let name = KeyName { project: id.clone(), key: project.system_key };
-        let key = self.get_key(&name).await?;
+        let key = self.get_key(caller, &name).await?;
         Ok(CreatedProject { project, system_key: Issued { key, api_key: None, repeated: true } })
     }
 
@@ -100,8 +90,8 @@ impl Service {
         let now = project.create_time;
         let id = project.system_key;
         let environment = project.environments.first();
-        let head = project.head(environment);
-        let (api_key, sealed) = self.new_secret(&head, id);
+        let token_prefix = project.token_prefix(environment);
+        let (api_key, sealed) = self.new_secret(&token_prefix, id);
         let account = ServiceAccount {
             project: project.id.clone(),
             id: ServiceAccountId::of_system_key(&project.id),
@@ -109,7 +99,7 @@ impl Service {
             display_name: system_name(&project.id),
             external_id: ExternalId::default(),
             metadata: Metadata::default(),
-            created_by: call.creator(),
+            created_by: call.caller.service_account(),
             create_time: now,
             update_time: now,
             disable_time: None,
@@ -124,13 +114,13 @@ impl Service {
             service_account: account.id.clone(),
             account_generation: account.generation,
             environment: environment.id.clone(),
-            head,
+            token_prefix,
             display_name: system_name(&project.id),
             customers: Vec::new(),
             allowed_cidrs: Vec::new(),
             metadata: Metadata::default(),
             tags: Vec::new(),
-            created_by: call.creator(),
+            created_by: call.caller.service_account(),
             create_time: now,
             update_time: now,
             expire_time: None,

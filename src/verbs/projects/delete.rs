@@ -1,19 +1,19 @@
 //! DeleteProject: for good, and what it owns after it; more than its system key only with `force`.
 
 use domain::{
-    describe,
     id::ProjectId,
     key::Forbidden,
     name::ProjectName,
+    project::Project,
     removal::{Removal, Removed},
 };
 
 use crate::{
-    ports::store::{Expect, KeysOf, Write},
-    verbs::{
-        Call, Error, Service,
-        change::{Failed, Target, check_etag},
+    ports::{
+        commits::{Expect, KeysOf},
+        write::Write,
     },
+    verbs::{Call, Error, Service, attempt::AttemptError, change::forbidden, step::Step},
 };
 
 const ACTION: &str = "projects.delete";
@@ -28,11 +28,7 @@ impl Service {
     ) -> Result<(), Error> {
         let name = ProjectName(id.clone());
         let attempt = || async { self.try_delete_project(call, &name, etag, force).await.map(Some) };
-        let removal = self.once(call, ACTION, &name, attempt, |_| std::future::ready(Ok(None))).await?;
-        if let Some(removal) = removal {
-            self.follow(call, &removal).await;
-        }
-        Ok(())
+        self.delete(call, ACTION, &name, attempt).await
     }
 
     /// Answers with what is still to be done.
@@ -42,38 +38,27 @@ impl Service {
         name: &ProjectName,
         etag: &str,
         force: bool,
-    ) -> Result<Removal, Failed> {
-        let id = &name.0;
-        let project = self.load_project(id).await?;
-        check_etag(name, etag, project.revision)?;
-        if id.is_system() {
-            let why = Forbidden::Protected { verb: "deleted" };
-            return Err(Error::Forbidden { resource: name.to_string(), why }.into());
+    ) -> Result<Removal, AttemptError> {
+        let project: Project = self.load_expected(call, name, etag).await?;
+        if project.id.is_system() {
+            return Err(forbidden(name)(Forbidden::Protected { verb: "deleted" }).into());
         }
         let now = self.clock.now();
-        let expect = if force {
-            Vec::new()
-        } else {
+        let id = || project.id.clone();
+        let nothing_but_its_system_key = || {
             vec![
-                Expect::NoKeys { project: id.clone(), of: KeysOf::Project, except_deleted: false, now },
-                Expect::NoServiceAccounts(id.clone()),
+                Expect::NoKeys { project: id(), of: KeysOf::Project, except_deleted: false, now },
+                Expect::NoServiceAccounts(id()),
             ]
         };
-        let target = Target {
-            action: ACTION,
-            project: id.clone(),
-            name: name.to_string(),
-            before: Some(describe::project(&project)),
-            after: None,
-            time: now,
+        let expect = if force { Vec::new() } else { nothing_but_its_system_key() };
+        let removal = Removal {
+            of: Removed::Project(id()),
+            actor: call.caller.actor.clone(),
+            peer: call.caller.peer.clone(),
         };
-        let removal =
-            Removal { of: Removed::Project(id.clone()), actor: call.actor.clone(), peer: call.peer.clone() };
-        let writes = vec![
-            Write::DeleteProject { id: id.clone(), revision: project.revision, time: now },
-            Write::BeginRemoval(removal.clone()),
-        ];
-        self.commit(call, target, expect, writes).await?;
+        let deletion = Step::delete(ACTION, &project, now).and(Write::BeginRemoval(removal.clone()));
+        self.commit(call, expect, deletion).await?;
         Ok(removal)
     }
 }

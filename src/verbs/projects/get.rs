@@ -2,10 +2,10 @@
 
 use domain::{id::ProjectId, project::Project};
 
-use crate::verbs::{Error, Service};
+use crate::verbs::{Caller, Error, Service};
 
 impl Service {
-    pub async fn get_project(&self, id: &ProjectId) -> Result<Project, Error> {
-        self.load_project(id).await
+    pub async fn get_project(&self, caller: &Caller, id: &ProjectId) -> Result<Project, Error> {
+        self.load_project(caller, id).await
     }
 }

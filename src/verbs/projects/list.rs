@@ -5,15 +5,16 @@ use domain::{
     project::Project,
 };
 
-use crate::verbs::{Error, Listing, Service};
+use crate::verbs::{Caller, Error, Listing, Service};
 
 impl Service {
-    pub async fn list_projects(&self, page: Page<()>) -> Result<Listing<Project>, Error> {
+    pub async fn list_projects(&self, caller: &Caller, page: Page<()>) -> Result<Listing<Project>, Error> {
         let size = page.size;
         let projects = self.store.projects(page.and_one()).await?;
-        Ok(Listing::cut(projects, size, |project| Cursor {
-            value: SortValue::Number(project.create_time.as_micros()),
-            id: Id::Text(project.id.to_string()),
-        }))
+        self.listing(caller, projects, size, cursor, self.clock.now()).await
     }
+}
+
+fn cursor(project: &Project) -> Cursor {
+    Cursor { value: SortValue::Number(project.create_time.as_micros()), id: Id::Text(project.id.to_string()) }
 }

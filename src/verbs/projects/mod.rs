@@ -5,6 +5,7 @@ mod delete;
 mod get;
 mod list;
 mod update;
+mod view;
 
 pub use create::{CreatedProject, NewProject};
 pub use update::ProjectPatch;

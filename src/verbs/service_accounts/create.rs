@@ -1,20 +1,17 @@
 //! CreateServiceAccount.
 
 use domain::{
-    describe,
     id::{ProjectId, ServiceAccountId},
     labels::Metadata,
     name::ServiceAccountName,
     service_account::{ServiceAccount, generation},
     text::{DisplayName, ExternalId},
+    time::Timestamp,
 };
 
 use crate::{
-    ports::store::{Expect, Write},
-    verbs::{
-        AccountView, Call, Error, Service,
-        change::{Failed, Step, Target},
-    },
+    ports::commits::Expect,
+    verbs::{AccountView, Call, Error, Service, attempt::AttemptError, step::Step},
 };
 
 #[derive(Debug, Clone)]
@@ -38,10 +35,7 @@ impl Service {
         let generated = || ServiceAccountId::generated(self.clock.now(), self.random.bytes());
         let service_account = new.id.clone().unwrap_or_else(generated);
         let name = ServiceAccountName { project: new.project.clone(), service_account };
-        let again = |target: String| async move {
-            let made = target.parse().map_err(|_| Error::NotFound { resource: target })?;
-            self.get_service_account(&made).await
-        };
+        let again = |target| self.get_made::<ServiceAccount>(&call.caller, target);
         self.once(call, ACTION, &name, || self.try_create_service_account(call, &new, &name), again).await
     }
 
@@ -50,8 +44,8 @@ impl Service {
         call: &Call,
         new: &NewServiceAccount,
         name: &ServiceAccountName,
-    ) -> Result<AccountView, Failed> {
-        let project = self.load_project(&new.project).await?;
+    ) -> Result<AccountView, AttemptError> {
+        let project = self.load_project(&call.caller, &new.project).await?;
         let now = self.clock.now();
         let account = ServiceAccount {
             project: new.project.clone(),
@@ -60,7 +54,7 @@ impl Service {
             display_name: new.display_name.clone(),
             external_id: new.external_id.clone(),
             metadata: new.metadata.clone(),
-            created_by: call.creator(),
+            created_by: call.caller.service_account(),
             create_time: now,
             update_time: now,
             disable_time: None,
@@ -69,24 +63,12 @@ impl Service {
             implicit: false,
             revision: 0,
         };
-        let expect = vec![Expect::ProjectUnchanged(project.id, project.revision)];
-        let mut view = self.view_account(account.clone()).await?;
-        let (target, writes) = creation_of(account);
-        view.account.revision = self.commit(call, target, expect, writes).await?;
-        Ok(view)
+        let expect = vec![Expect::unchanged(project)];
+        self.try_create(call, ACTION, account, expect, Vec::new(), now).await
     }
 }
 
 /// The step of a commit that creates `account`.
-pub(in crate::verbs) fn creation_of(account: ServiceAccount) -> Step {
-    let name = ServiceAccountName { project: account.project.clone(), service_account: account.id.clone() };
-    let target = Target {
-        action: ACTION,
-        project: account.project.clone(),
-        name: name.to_string(),
-        before: None,
-        after: Some(describe::service_account(&account)),
-        time: account.create_time,
-    };
-    (target, vec![Write::InsertServiceAccount(account)])
+pub(in crate::verbs) fn creation(account: ServiceAccount, now: Timestamp) -> Step {
+    Step::create(ACTION, account, now)
 }

@@ -1,8 +1,8 @@
 //! DisableServiceAccount: all its keys answer OWNER_DISABLED.
 
-use domain::name::ServiceAccountName;
+use domain::{name::ServiceAccountName, service_account::ServiceAccount};
 
-use crate::verbs::{AccountView, Call, Error, Service};
+use crate::verbs::{AccountView, Call, Error, Service, change::forbidden};
 
 impl Service {
     pub async fn disable_service_account(
@@ -11,8 +11,8 @@ impl Service {
         name: &ServiceAccountName,
         etag: &str,
     ) -> Result<AccountView, Error> {
-        self.change_account(call, "serviceAccounts.disable", name, etag, |account, now| {
-            account.disable(now).map_err(super::forbidden(name))
+        self.change(call, "serviceAccounts.disable", name, etag, |account: ServiceAccount, now| {
+            account.disable(now).map(Into::into).map_err(forbidden(name))
         })
         .await
     }

@@ -1,8 +1,8 @@
 //! EnableServiceAccount: its keys work again.
 
-use domain::name::ServiceAccountName;
+use domain::{name::ServiceAccountName, service_account::ServiceAccount};
 
-use crate::verbs::{AccountView, Call, Error, Service};
+use crate::verbs::{AccountView, Call, Error, Service, change::forbidden};
 
 impl Service {
     pub async fn enable_service_account(
@@ -11,8 +11,8 @@ impl Service {
         name: &ServiceAccountName,
         etag: &str,
     ) -> Result<AccountView, Error> {
-        self.change_account(call, "serviceAccounts.enable", name, etag, |account, now| {
-            account.enable(now).map_err(super::forbidden(name))
+        self.change(call, "serviceAccounts.enable", name, etag, |account: ServiceAccount, now| {
+            account.enable(now).map(Into::into).map_err(forbidden(name))
         })
         .await
     }

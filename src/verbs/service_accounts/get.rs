@@ -1,12 +1,15 @@
 //! GetServiceAccount.
 
-use domain::name::ServiceAccountName;
+use domain::{name::ServiceAccountName, service_account::ServiceAccount};
 
-use crate::verbs::{AccountView, Error, Service};
+use crate::verbs::{AccountView, Caller, Error, Service};
 
 impl Service {
-    pub async fn get_service_account(&self, name: &ServiceAccountName) -> Result<AccountView, Error> {
-        let account = self.load_account(name).await?;
-        Ok(self.view_account(account).await?)
+    pub async fn get_service_account(
+        &self,
+        caller: &Caller,
+        name: &ServiceAccountName,
+    ) -> Result<AccountView, Error> {
+        self.get::<ServiceAccount>(caller, name).await
     }
 }

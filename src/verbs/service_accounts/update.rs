@@ -3,6 +3,7 @@
 use domain::{
     labels::Metadata,
     name::ServiceAccountName,
+    service_account::ServiceAccount,
     text::{DisplayName, ExternalId},
 };
 
@@ -24,7 +25,7 @@ impl Service {
         etag: &str,
         patch: &AccountPatch,
     ) -> Result<AccountView, Error> {
-        self.change_account(call, "serviceAccounts.update", name, etag, |mut account, now| {
+        self.change(call, "serviceAccounts.update", name, etag, |mut account: ServiceAccount, now| {
             let patch = patch.clone();
             let before = account.clone();
             account.display_name = patch.display_name.unwrap_or(account.display_name);
@@ -33,7 +34,7 @@ impl Service {
             // Somebody cares for it: it stays without keys.
             account.implicit &= account == before;
             account.update_time = now;
-            Ok(account)
+            Ok(account.into())
         })
         .await
     }

@@ -17,7 +17,7 @@ use keystile::{
     app::World,
     ports::Clock,
     store::SqlStore,
-    verbs::{ChainRequest, Service},
+    verbs::{Caller, ChainRequest, Service},
 };
 use proto::ListAuditEventsRequest;
 use testkit::server::{START, Server};
@@ -164,7 +164,9 @@ async fn a_check_that_runs_out_of_time_says_how_far_it_came() {
     let peppers = Arc::new(Peppers::new([(1, &[7; 32][..])]).unwrap());
     let service =
         Service::new(store, Arc::new(Slow::default()), World::system().random, peppers, Arc::new(()));
-    let check = |start| service.verify_audit_chain(ChainRequest { start, end: 0, patience: Duration::ZERO });
+    let caller = Caller { actor: Actor::Keystile, peer: String::new() };
+    let check =
+        |start| service.verify_audit_chain(&caller, ChainRequest { start, end: 0, patience: Duration::ZERO });
     let (mut start, mut portions) = (0, Vec::new());
     loop {
         let report = check(start).await.unwrap();

@@ -35,7 +35,7 @@ impl Presenter {
     }
 
     fn api_key(&self, seed: u8) -> ApiKey {
-        issue(&self.key.head, self.key.id, &Secret::new([seed; 32]))
+        issue(&self.key.token_prefix, self.key.id, &Secret::new([seed; 32]))
     }
 
     fn credential(&self) -> Credential {
@@ -101,7 +101,7 @@ fn another_prefix_or_tag_is_another_api_key() {
     let credential = presenter.credential();
     assert_eq!(presenter.proven(&credential, 1, 1), Some(1));
     for prefix in ["acme_stage", "acmf_live", "acme_liv", "acme_livee"] {
-        assert_ne!(presenter.key.head, prefix);
+        assert_ne!(presenter.key.token_prefix, prefix);
         let api_key = issue(prefix, presenter.key.id, &Secret::new([1; 32]));
         let presented = Presented::new(api_key).unwrap();
         assert!(credential.recognise(&presented, &presenter.mark_key, at(1)).is_none(), "{prefix}");

@@ -25,7 +25,7 @@ pub struct Key {
     pub account_generation: Generation,
     pub environment: EnvironmentId,
     /// What its API keys begin with, as in `acme_live`.
-    pub head: String,
+    pub token_prefix: String,
     pub display_name: DisplayName,
     pub customers: Vec<Customer>,
     pub allowed_cidrs: Vec<IpNet>,
@@ -138,7 +138,7 @@ impl Key {
     }
 
     pub fn masked(&self) -> String {
-        token::masked(&self.head, self.id)
+        token::masked(&self.token_prefix, self.id)
     }
 
     pub fn newest_secret(&self) -> i32 {
@@ -255,6 +255,7 @@ impl StoredSecret {
     }
 }
 
+mod resource;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 #[cfg(test)]

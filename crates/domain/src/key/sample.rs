@@ -19,7 +19,7 @@ pub fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
         service_account: "ci".parse().unwrap(),
         account_generation: 7,
         environment: "production".parse().unwrap(),
-        head: "acme_live".into(),
+        token_prefix: "acme_live".into(),
         display_name: "ci".parse().unwrap(),
         customers: vec![],
         allowed_cidrs: vec![],

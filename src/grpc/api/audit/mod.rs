@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     Invalid,
-    listing::{event_filter, event_order},
+    query::{event_filter, event_order},
 };
 use tonic::{Request, Response, Status};
 
@@ -14,7 +14,7 @@ use crate::{
     grpc::{
         transport::{closing::Closing, limits},
         wire::{
-            faults::Faults, listing::Place, services::audit_service_server::AuditService,
+            faults::Faults, paging::PageRequest, services::audit_service_server::AuditService,
             status::unauthenticated,
         },
     },
@@ -22,6 +22,7 @@ use crate::{
     verbs::{ChainRequest, Error, ListEvents, Service, Session, Verifier},
 };
 
+use super::call::caller;
 use watch::{Events, Watch};
 
 #[derive(Debug)]
@@ -37,14 +38,15 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         request: Request<proto::ListAuditEventsRequest>,
     ) -> Result<Response<proto::ListAuditEventsResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
-        let place = Place {
+        let wanted = PageRequest {
             listing: format!("events\n{}\n{}\n{}", request.parent, request.filter, request.order_by),
             size: request.page_size,
             token: &request.page_token,
         };
-        let listing = self.service.list_audit_events(listing(&request, &place)?).await?;
-        let (audit_events, next_page_token) = place.cut(listing, Into::into);
+        let listing = self.service.list_audit_events(&caller, listing(&request, &wanted)?).await?;
+        let (audit_events, next_page_token) = wanted.cut(listing, Into::into);
         Ok(Response::new(proto::ListAuditEventsResponse { audit_events, next_page_token }))
     }
 
@@ -53,7 +55,7 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         request: Request<proto::VerifyAuditChainRequest>,
     ) -> Result<Response<proto::VerifyAuditChainResponse>, Status> {
         let chain = chain(request.get_ref(), limits::patience(request.metadata()))?;
-        let report = self.service.verify_audit_chain(chain).await?;
+        let report = self.service.verify_audit_chain(&caller(&request), chain).await?;
         Ok(Response::new(proto::VerifyAuditChainResponse {
             intact: report.fault.is_none(),
             complete: report.complete,
@@ -72,11 +74,13 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         mut request: Request<proto::WatchAuditEventsRequest>,
     ) -> Result<Response<Events>, Status> {
+        let caller = caller(&request);
         let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
             verifier: self.verifier.clone(),
             session,
+            caller,
             closing: self.closing.clone(),
             wanted: request.into_inner().try_into()?,
         };
@@ -84,13 +88,16 @@ impl<C: Credentials> AuditService for AuditApi<C> {
     }
 }
 
-fn listing(request: &proto::ListAuditEventsRequest, place: &Place<'_>) -> Result<ListEvents, Error> {
+fn listing(request: &proto::ListAuditEventsRequest, wanted: &PageRequest<'_>) -> Result<ListEvents, Error> {
     let mut faults = Faults::default();
     let scope = faults.read("parent", &request.parent);
     let filter = faults.filter("filter", &request.filter, event_filter);
     let order = faults.take("order_by", event_order(&request.order_by));
-    let page = place.page(&mut faults, order)?;
-    faults.finish((|| Some(ListEvents { scope: scope?, filter: filter?, page: page? }))())
+    let page = wanted.page(&mut faults, order)?;
+    let (Some(scope), Some(filter), Some(page)) = (scope, filter, page) else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(ListEvents { scope, filter, page }))
 }
 
 fn chain(request: &proto::VerifyAuditChainRequest, patience: Duration) -> Result<ChainRequest, Error> {
@@ -100,5 +107,6 @@ fn chain(request: &proto::VerifyAuditChainRequest, patience: Duration) -> Result
     if request.end_revision > 0 && request.start_revision > request.end_revision {
         faults.take::<()>("end_revision", Err(Invalid::new("must not be before start_revision")));
     }
-    faults.finish((|| Some(ChainRequest { start: start?, end: end?, patience }))())
+    let (start, end) = faults.finish(start.zip(end))?;
+    Ok(ChainRequest { start, end, patience })
 }

@@ -20,7 +20,7 @@ use crate::{
         },
     },
     ports::{Credentials, StoreError, changes::Rewinds},
-    verbs::{Error, FieldFault, Service, Session, Verifier},
+    verbs::{Caller, Error, FieldFault, Service, Session, Verifier},
 };
 
 pub(in crate::grpc) type Events =
@@ -30,6 +30,7 @@ pub(in crate::grpc) struct Watch<C> {
     pub(in crate::grpc) service: Service,
     pub(in crate::grpc) verifier: Arc<Verifier<C>>,
     pub(in crate::grpc) session: Arc<Session>,
+    pub(in crate::grpc) caller: Caller,
     pub(in crate::grpc) closing: Closing,
     pub(in crate::grpc) wanted: Wanted,
 }
@@ -53,8 +54,10 @@ impl TryFrom<WatchAuditEventsRequest> for Wanted {
             Some(span) => faults.duration("heartbeat_interval", span),
             None => Some(Duration::from_secs(5)),
         };
-        let wanted =
-            faults.finish((|| Some(Self { scope: scope?, after: after?, heartbeat: heartbeat? }))())?;
+        let (Some(scope), Some(after), Some(heartbeat)) = (scope, after, heartbeat) else {
+            return faults.finish(None);
+        };
+        let wanted = faults.finish(Some(Self { scope, after, heartbeat }))?;
         if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&wanted.heartbeat) {
             let why = Invalid::new("must be 1 second to 1 minute");
             return Err(Error::Invalid(vec![FieldFault::new("heartbeat_interval", &why)]));
@@ -113,18 +116,18 @@ impl<C: Credentials> State<C> {
             if let Some(event) = self.unsent.pop_front() {
                 return Ok(Content::Event(event));
             }
-            let Watch { service, wanted, closing, .. } = &mut self.watch;
+            let Watch { service, caller, wanted, closing, .. } = &mut self.watch;
             if service.position() > wanted.after {
-                let news = match service.news(&wanted.scope, wanted.after).await {
+                let batch = match service.next_events(caller, &wanted.scope, wanted.after).await {
                     // Whoever watches has time.
                     Err(Error::Store(StoreError::Overloaded(_))) => {
                         sleep(OVERLOADED).await;
                         continue;
                     }
-                    news => news?,
+                    batch => batch?,
                 };
-                wanted.after = news.up_to;
-                self.unsent.extend(news.events.into_iter().map(Into::into));
+                wanted.after = batch.up_to;
+                self.unsent.extend(batch.events.into_iter().map(Into::into));
                 continue;
             }
             tokio::select! {

@@ -4,21 +4,21 @@ mod request;
 mod update;
 
 use domain::{
-    listing::key_filter,
     name::{KeyName, ProjectName},
+    query::key_filter,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     grpc::wire::{
         faults::{Faults, both},
-        listing::Place,
+        paging::PageRequest,
         services::key_service_server::KeyService,
     },
     verbs::{CountKeys, Error, Issued, Service},
 };
 
-use super::call::call;
+use super::call::{call, caller};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct KeyApi(pub(in crate::grpc) Service);
@@ -43,7 +43,7 @@ impl KeyService for KeyApi {
         &self,
         request: Request<proto::GetKeyRequest>,
     ) -> Result<Response<proto::GetKeyResponse>, Status> {
-        let key = self.0.get_key(&name(&request.get_ref().name)?).await?;
+        let key = self.0.get_key(&caller(&request), &name(&request.get_ref().name)?).await?;
         Ok(Response::new(proto::GetKeyResponse { key: Some(key.into()) }))
     }
 
@@ -51,15 +51,16 @@ impl KeyService for KeyApi {
         &self,
         request: Request<proto::ListKeysRequest>,
     ) -> Result<Response<proto::ListKeysResponse>, Status> {
+        let caller = caller(&request);
         let asked = request.into_inner();
         let proto::ListKeysRequest { parent, filter, order_by, show_deleted, .. } = &asked;
-        let place = Place {
+        let wanted = PageRequest {
             listing: format!("keys\n{parent}\n{filter}\n{order_by}\n{show_deleted}"),
             size: asked.page_size,
             token: &asked.page_token,
         };
-        let listing = self.0.list_keys(request::listing(&asked, &place)?).await?;
-        let (keys, next_page_token) = place.cut(listing, Into::into);
+        let listing = self.0.list_keys(&caller, request::listing(&asked, &wanted)?).await?;
+        let (keys, next_page_token) = wanted.cut(listing, Into::into);
         Ok(Response::new(proto::ListKeysResponse { keys, next_page_token }))
     }
 
@@ -145,12 +146,13 @@ impl KeyService for KeyApi {
         &self,
         request: Request<proto::CountKeysRequest>,
     ) -> Result<Response<proto::CountKeysResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
         let mut faults = Faults::default();
         let parent = faults.read::<ProjectName>("parent", &request.parent);
         let filter = faults.filter("filter", &request.filter, key_filter);
         let (parent, filter) = faults.finish(parent.zip(filter))?;
-        let counts = self.0.count_keys(&CountKeys { project: parent.0, filter }).await?;
+        let counts = self.0.count_keys(&caller, &CountKeys { project: parent.0, filter }).await?;
         let count = |keys: u64| i64::try_from(keys).unwrap_or(i64::MAX);
         Ok(Response::new(proto::CountKeysResponse {
             active: count(counts.active),
@@ -165,7 +167,8 @@ impl KeyService for KeyApi {
         &self,
         request: Request<proto::LookupKeyRequest>,
     ) -> Result<Response<proto::LookupKeyResponse>, Status> {
-        let found = self.0.lookup_key(&request::lookup(request.into_inner())?).await?;
+        let caller = caller(&request);
+        let found = self.0.lookup_key(&caller, &request::lookup(request.into_inner())?).await?;
         Ok(Response::new(proto::LookupKeyResponse {
             key: Some(found.key.into()),
             secret_version: found.secret_version.unwrap_or_default(),
@@ -176,7 +179,8 @@ impl KeyService for KeyApi {
         &self,
         request: Request<proto::ExplainVerifyRequest>,
     ) -> Result<Response<proto::ExplainVerifyResponse>, Status> {
-        let explanation = self.0.explain_verify(&request::explain(request.into_inner())?).await?;
+        let caller = caller(&request);
+        let explanation = self.0.explain_verify(&caller, &request::explain(request.into_inner())?).await?;
         Ok(Response::new(explanation.into()))
     }
 }

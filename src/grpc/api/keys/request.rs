@@ -5,8 +5,8 @@ use std::time::Duration;
 use domain::{
     Invalid,
     expiry::Expiry,
-    listing::{key_filter, key_order},
     name::{KeyName, ProjectName, ServiceAccountName},
+    query::{key_filter, key_order},
     text::Reason,
     time::DAY,
     token::ApiKey,
@@ -17,7 +17,7 @@ use crate::{
         api::verify::question,
         wire::{
             faults::{Faults, not_yet},
-            listing::Place,
+            paging::PageRequest,
         },
     },
     verbs::{Error, ExplainVerify, ListKeys, Lookup, LookupKey, NewKey, Subject},
@@ -48,36 +48,45 @@ pub(super) fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error
         Some(expiration) => update::expiry(&mut faults, expiration),
         None => Some(Expiry::Never),
     };
-    faults.finish((|| {
-        Some(NewKey {
-            project: parent?.0,
-            id: id?,
-            service_account: owner?.map(|owner| owner.service_account),
-            environment: environment?,
-            display_name: display_name?,
-            customers: customers?,
-            allowed_cidrs: allowed_cidrs?,
-            metadata: metadata?,
-            tags: tags?,
-            expiry: expiry?,
-        })
-    })())
+    let (
+        Some(parent),
+        Some(id),
+        Some(owner),
+        Some(environment),
+        Some(display_name),
+        Some(customers),
+        Some(allowed_cidrs),
+        Some(metadata),
+        Some(tags),
+        Some(expiry),
+    ) = (parent, id, owner, environment, display_name, customers, allowed_cidrs, metadata, tags, expiry)
+    else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(NewKey {
+        project: parent.0,
+        id,
+        service_account: owner.map(|owner| owner.service_account),
+        environment,
+        display_name,
+        customers,
+        allowed_cidrs,
+        metadata,
+        tags,
+        expiry,
+    }))
 }
 
-pub(super) fn listing(request: &proto::ListKeysRequest, place: &Place<'_>) -> Result<ListKeys, Error> {
+pub(super) fn listing(request: &proto::ListKeysRequest, wanted: &PageRequest<'_>) -> Result<ListKeys, Error> {
     let mut faults = Faults::default();
     let parent = faults.read::<ProjectName>("parent", &request.parent);
     let filter = faults.filter("filter", &request.filter, key_filter);
     let order = faults.take("order_by", key_order(&request.order_by));
-    let page = place.page(&mut faults, order)?;
-    faults.finish((|| {
-        Some(ListKeys {
-            project: parent?.0,
-            filter: filter?,
-            show_deleted: request.show_deleted,
-            page: page?,
-        })
-    })())
+    let page = wanted.page(&mut faults, order)?;
+    let (Some(parent), Some(filter), Some(page)) = (parent, filter, page) else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(ListKeys { project: parent.0, filter, show_deleted: request.show_deleted, page }))
 }
 
 pub(super) fn rotation(request: &proto::RotateKeyRequest) -> Result<(KeyName, Duration), Error> {
@@ -113,7 +122,8 @@ pub(super) fn lookup(request: proto::LookupKeyRequest) -> Result<LookupKey, Erro
         Some(Query::KeyId(text)) => faults.read("key_id", text.trim()).map(Lookup::Id),
         None => faults.take("query", Err(Invalid::new("must be one of api_key, masked_api_key and key_id"))),
     };
-    faults.finish((|| Some(LookupKey { scope: scope?, lookup: lookup? }))())
+    let (scope, lookup) = faults.finish(scope.zip(lookup))?;
+    Ok(LookupKey { scope, lookup })
 }
 
 pub(super) fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVerify, Error> {

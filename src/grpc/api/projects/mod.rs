@@ -12,14 +12,14 @@ use crate::{
     grpc::wire::{
         convert,
         faults::{Faults, both},
-        listing::Place,
         mask::Mask,
+        paging::PageRequest,
         services::project_service_server::ProjectService,
     },
     verbs::{Error, NewProject, ProjectPatch, Service},
 };
 
-use super::call::call;
+use super::call::{call, caller};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ProjectApi(pub(in crate::grpc) Service);
@@ -46,7 +46,7 @@ impl ProjectService for ProjectApi {
         &self,
         request: Request<proto::GetProjectRequest>,
     ) -> Result<Response<proto::GetProjectResponse>, Status> {
-        let project = self.0.get_project(&name("name", &request.get_ref().name)?).await?;
+        let project = self.0.get_project(&caller(&request), &name("name", &request.get_ref().name)?).await?;
         Ok(Response::new(proto::GetProjectResponse { project: Some(convert::project(project)) }))
     }
 
@@ -54,11 +54,15 @@ impl ProjectService for ProjectApi {
         &self,
         request: Request<proto::ListProjectsRequest>,
     ) -> Result<Response<proto::ListProjectsResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
-        let place =
-            Place { listing: "projects".to_owned(), size: request.page_size, token: &request.page_token };
-        let listing = self.0.list_projects(page(&place)?).await?;
-        let (projects, next_page_token) = place.cut(listing, convert::project);
+        let wanted = PageRequest {
+            listing: "projects".to_owned(),
+            size: request.page_size,
+            token: &request.page_token,
+        };
+        let listing = self.0.list_projects(&caller, page(&wanted)?).await?;
+        let (projects, next_page_token) = wanted.cut(listing, convert::project);
         Ok(Response::new(proto::ListProjectsResponse { projects, next_page_token }))
     }
 
@@ -90,9 +94,9 @@ fn name(field: &str, text: &str) -> Result<ProjectId, Error> {
     faults.finish(name.map(|name| name.0))
 }
 
-fn page(place: &Place<'_>) -> Result<Page<()>, Error> {
+fn page(wanted: &PageRequest<'_>) -> Result<Page<()>, Error> {
     let mut faults = Faults::default();
-    let page = place.page(&mut faults, Some(Order { by: (), descending: false }))?;
+    let page = wanted.page(&mut faults, Some(Order { by: (), descending: false }))?;
     faults.finish(page)
 }
 
@@ -111,15 +115,12 @@ fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Erro
         environments(&mut faults, &project.environments)
     };
     let retention = retention(&mut faults, project.deleted_key_retention.as_ref());
-    faults.finish((|| {
-        Some(NewProject {
-            id: id?,
-            display_name: display_name?,
-            prefix: prefix?,
-            environments: environments?,
-            retention: retention?,
-        })
-    })())
+    let (Some(id), Some(display_name), Some(prefix), Some(environments), Some(retention)) =
+        (id, display_name, prefix, environments, retention)
+    else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(NewProject { id, display_name, prefix, environments, retention }))
 }
 
 fn patch(

@@ -1,22 +1,22 @@
 //! ServiceAccountService on the wire.
 
 use domain::{
-    listing::{account_filter, account_order},
     name::{ProjectName, ServiceAccountName},
+    query::{account_filter, account_order},
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     grpc::wire::{
         faults::{Faults, both},
-        listing::Place,
         mask::Mask,
+        paging::PageRequest,
         services::service_account_service_server::ServiceAccountService,
     },
     verbs::{AccountPatch, Error, ListAccounts, NewServiceAccount, Service},
 };
 
-use super::call::call;
+use super::call::{call, caller};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ServiceAccountApi(pub(in crate::grpc) Service);
@@ -39,7 +39,7 @@ impl ServiceAccountService for ServiceAccountApi {
         request: Request<proto::GetServiceAccountRequest>,
     ) -> Result<Response<proto::GetServiceAccountResponse>, Status> {
         let name = name("name", &request.get_ref().name)?;
-        let service_account = Some(self.0.get_service_account(&name).await?.into());
+        let service_account = Some(self.0.get_service_account(&caller(&request), &name).await?.into());
         Ok(Response::new(proto::GetServiceAccountResponse { service_account }))
     }
 
@@ -47,14 +47,15 @@ impl ServiceAccountService for ServiceAccountApi {
         &self,
         request: Request<proto::ListServiceAccountsRequest>,
     ) -> Result<Response<proto::ListServiceAccountsResponse>, Status> {
+        let caller = caller(&request);
         let request = request.into_inner();
-        let place = Place {
+        let wanted = PageRequest {
             listing: format!("accounts\n{}\n{}\n{}", request.parent, request.filter, request.order_by),
             size: request.page_size,
             token: &request.page_token,
         };
-        let listing = self.0.list_service_accounts(listing(&request, &place)?).await?;
-        let (service_accounts, next_page_token) = place.cut(listing, Into::into);
+        let listing = self.0.list_service_accounts(&caller, listing(&request, &wanted)?).await?;
+        let (service_accounts, next_page_token) = wanted.cut(listing, Into::into);
         Ok(Response::new(proto::ListServiceAccountsResponse { service_accounts, next_page_token }))
     }
 
@@ -118,24 +119,27 @@ fn new_account(request: &proto::CreateServiceAccountRequest) -> Result<NewServic
     let display_name = faults.read("service_account.display_name", &account.display_name);
     let external_id = faults.read("service_account.external_id", &account.external_id);
     let metadata = faults.metadata("service_account.metadata", &account.metadata);
-    faults.finish((|| {
-        Some(NewServiceAccount {
-            project: parent?.0,
-            id: id?,
-            display_name: display_name?,
-            external_id: external_id?,
-            metadata: metadata?,
-        })
-    })())
+    let (Some(parent), Some(id), Some(display_name), Some(external_id), Some(metadata)) =
+        (parent, id, display_name, external_id, metadata)
+    else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(NewServiceAccount { project: parent.0, id, display_name, external_id, metadata }))
 }
 
-fn listing(request: &proto::ListServiceAccountsRequest, place: &Place<'_>) -> Result<ListAccounts, Error> {
+fn listing(
+    request: &proto::ListServiceAccountsRequest,
+    wanted: &PageRequest<'_>,
+) -> Result<ListAccounts, Error> {
     let mut faults = Faults::default();
     let parent = faults.read::<ProjectName>("parent", &request.parent);
     let filter = faults.filter("filter", &request.filter, account_filter);
     let order = faults.take("order_by", account_order(&request.order_by));
-    let page = place.page(&mut faults, order)?;
-    faults.finish((|| Some(ListAccounts { project: parent?.0, filter: filter?, page: page? }))())
+    let page = wanted.page(&mut faults, order)?;
+    let (Some(parent), Some(filter), Some(page)) = (parent, filter, page) else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(ListAccounts { project: parent.0, filter, page }))
 }
 
 fn patch(

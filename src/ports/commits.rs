@@ -1,0 +1,110 @@
+//! Making changes: each as a whole or not at all, with its event in the change log.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use domain::{
+    audit::{Change, Head},
+    id::{EnvironmentId, ProjectId, ServiceAccountId},
+    name::ServiceAccountName,
+    resource::Kind,
+    service_account::Generation,
+    time::Timestamp,
+};
+
+use super::{
+    StoreError,
+    write::{AnyResource, Write},
+};
+
+#[async_trait]
+pub trait Commits: Debug + Send + Sync + 'static {
+    /// Does all of it, or nothing; answers with the place of each step's event in the log.
+    async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError>;
+
+    /// The request of this digest, if a commit has remembered it and it is not forgotten yet.
+    async fn remembered(&self, id: &RequestDigest) -> Result<Option<Remembered>, StoreError>;
+}
+
+/// Changes that are made together, with what must still hold when they are made.
+#[derive(Debug)]
+pub struct Commit {
+    pub expect: Vec<Expect>,
+    /// Each becomes an event of its own, in this order. None when a request turned out to change nothing, and is only
+    /// remembered.
+    pub steps: Vec<CommitStep>,
+    pub remember: Option<Remembered>,
+    /// Find out whether it would go through, and leave everything as it is.
+    pub validate_only: bool,
+}
+
+/// The change of one resource.
+#[derive(Debug)]
+pub struct CommitStep {
+    pub change: Change,
+    pub writes: Vec<Write>,
+}
+
+/// What must hold when a change is made, after all changes before it.
+#[derive(Debug)]
+pub enum Expect {
+    /// The resource is as it was read.
+    Unchanged(Box<AnyResource>),
+    /// The account exists, and is the one of this generation.
+    Owner(ServiceAccountName, Generation),
+    /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
+    /// never do.
+    NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
+    /// The project has no service account but the one that owns its system key.
+    NoServiceAccounts(ProjectId),
+}
+
+impl Expect {
+    pub fn unchanged(resource: impl Into<AnyResource>) -> Self {
+        Self::Unchanged(Box::new(resource.into()))
+    }
+}
+
+#[derive(Debug)]
+pub enum KeysOf {
+    Project,
+    ServiceAccount(ServiceAccountId, Generation),
+    Environment(EnvironmentId),
+}
+
+/// SHA-256 over everything that makes a request id unique: caller, method, parent and the id itself.
+pub type RequestDigest = [u8; 32];
+
+/// A request that may be repeated, and what it made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub id: RequestDigest,
+    /// SHA-256 over the whole request but for `validate_only`, which a repeat must match.
+    pub fingerprint: [u8; 32],
+    /// The name of what it made.
+    pub target: String,
+    pub time: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Something changed since it was read.
+    #[error("something changed since it was read")]
+    Conflict,
+    /// A request with this digest is remembered: the commit is a repeat of one that was made.
+    #[error("the request was seen before")]
+    Repeated,
+    #[error("one of the {0} exists already")]
+    Exists(Kind),
+    /// [`Expect::NoKeys`] or [`Expect::NoServiceAccounts`] does not hold.
+    #[error("it is in use by {0}")]
+    InUse(Kind),
+    /// [`Expect::Owner`] does not hold for this account.
+    #[error("{0} is gone")]
+    OwnerGone(ServiceAccountName),
+    /// The database failed in the middle of COMMIT: the change was made as a whole or not at all.
+    #[error("whether the change was made is not known: {0}")]
+    OutcomeUnknown(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

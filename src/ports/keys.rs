@@ -1,0 +1,48 @@
+//! Looking up keys.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use domain::{
+    filter::Filter,
+    id::{KeyId, ProjectId},
+    key::Key,
+    page::Page,
+    query::{KeyOrder, KeyTest},
+    time::Timestamp,
+};
+
+use super::StoreError;
+
+/// Absence is `Ok(None)`; every look-up but one names its project.
+#[async_trait]
+pub trait ReadKeys: Debug + Send + Sync + 'static {
+    /// The key, deleted or not, unless its project is deleted.
+    async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError>;
+
+    /// The key in whichever project it is, for a caller that may see all of them.
+    async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
+
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
+
+    async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct KeyQuery<'a> {
+    pub project: &'a ProjectId,
+    pub filter: &'a Filter<KeyTest>,
+    /// Deleted keys as well, as long as they are not purged.
+    pub show_deleted: bool,
+    /// Decides which keys are expired, and which are purged.
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    pub active: u64,
+    pub disabled: u64,
+    pub revoked: u64,
+    pub expired: u64,
+    pub deleted: u64,
+}

@@ -1,0 +1,52 @@
+//! Keys, with their secrets and what they are found by.
+
+pub(super) mod filter;
+pub(super) mod read;
+pub(super) mod row;
+pub(super) mod secrets;
+mod terms;
+mod words;
+pub(super) mod write;
+
+use async_trait::async_trait;
+use domain::{
+    id::{KeyId, ProjectId},
+    key::Key,
+    page::Page,
+    query::KeyOrder,
+};
+
+use crate::{
+    ports::{
+        ReadKeys, StoreError,
+        keys::{KeyCounts, KeyQuery},
+    },
+    store::SqlStore,
+};
+
+#[async_trait]
+impl ReadKeys for SqlStore {
+    async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<Key>, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = read.within(read::one(&read, Some(project), id)).await;
+        read.done(answer)
+    }
+
+    async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = read.within(read::one(&read, None, id)).await;
+        read.done(answer)
+    }
+
+    async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(read::list(&read, query, &page)).await;
+        read.done(answer)
+    }
+
+    async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(read::count(&read, query)).await;
+        read.done(answer)
+    }
+}

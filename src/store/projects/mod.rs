@@ -1,0 +1,66 @@
+//! Projects.
+
+pub(super) mod row;
+mod write;
+
+use async_trait::async_trait;
+use domain::{id::ProjectId, page::Page, project::Project};
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait},
+};
+
+use crate::{
+    ports::{ReadProjects, StoreError},
+    store::{
+        SqlStore,
+        error::failed,
+        keyset::{self, Sort},
+    },
+};
+
+use row::{Column, Entity};
+
+#[async_trait]
+impl ReadProjects for SqlStore {
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = read.within(one(&read, id)).await;
+        read.done(answer)
+    }
+
+    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(list(&read, &page)).await;
+        read.done(answer)
+    }
+}
+
+async fn one(db: &DatabaseConnection, id: &ProjectId) -> Result<Option<Project>, StoreError> {
+    Entity::find_by_id(id.as_str())
+        .filter(Column::DeleteTime.is_null())
+        .one(db)
+        .await
+        .map_err(failed)?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+async fn list(db: &DatabaseConnection, page: &Page<()>) -> Result<Vec<Project>, StoreError> {
+    let sort =
+        Sort { column: Column::CreateTime, id: Some(Column::Id), index: Some("projects_by_create_time") };
+    let rows = Entity::find().filter(Column::DeleteTime.is_null());
+    let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
+    let rows = rows.all(db).await.map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The project that `column` names is not deleted; what it owned may still be there.
+pub(super) fn is_living(column: impl ColumnTrait) -> Expr {
+    let living = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Expr::col(Column::Id.as_column_ref()).equals(column.as_column_ref()))
+        .filter(Column::DeleteTime.is_null());
+    Expr::exists(living.into_query())
+}
