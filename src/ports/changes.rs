@@ -1,4 +1,4 @@
-//! Who must know of a change before it is answered, and who tells of changes made elsewhere.
+//! What must know of a change before it is answered, and where changes of other nodes are known from.
 
 use std::fmt::Debug;
 
@@ -10,8 +10,8 @@ pub trait Changes: Debug + Send + Sync + 'static {
     /// `target` changed, which made the log end with `head`; it is durable.
     fn made(&self, head: Head, target: &str);
 
-    /// Whether `targets` changed is not known: if the database tells, nothing of them is believed from now on that is older
-    /// than what it says now.
+    /// It is not known whether `targets` changed. If the database answers, nothing of them that was read before now is
+    /// used any more.
     async fn doubtful(&self, targets: &[String]);
 
     /// The newest revision up to which every change is known here.
@@ -32,7 +32,7 @@ pub struct Rewinds {
     pub to: Revision,
 }
 
-/// Nobody, for a process that verifies nothing.
+/// None, for a process that verifies nothing.
 #[async_trait]
 impl Changes for () {
     fn made(&self, _head: Head, _target: &str) {}

@@ -49,9 +49,10 @@ fn read_question(request: &proto::VerifyRequest, path: &str) -> Result<Question,
         }
     };
     faults.not_negative(&format!("{path}min_revision"), request.min_revision);
-    faults.finish((|| {
-        Some(Question { environment: environment?, client_ip: client_ip?, customer: customer? })
-    })())
+    let (Some(environment), Some(client_ip), Some(customer)) = (environment, client_ip, customer) else {
+        return faults.finish(None);
+    };
+    faults.finish(Some(Question { environment, client_ip, customer }))
 }
 
 /// How long a call may wait for a revision: a little less than its own deadline, to answer within it.
