@@ -20,7 +20,7 @@ use domain::{
     time::Timestamp,
 };
 
-use super::recorder::{Rehash, Use};
+use super::recorder::{LastUse, Rehash};
 
 /// The store failed; what it was asked for did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -155,7 +155,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Moves last-used times forward, those that are known, in one transaction: changes may wait for it, so whoever has many
     /// brings them in portions. No change in the sense of the log.
-    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError>;
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError>;
     /// Puts digests under a newer pepper. No change in the sense of the log.
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError>;
 }

@@ -18,15 +18,15 @@ mod peppers;
 mod pools;
 mod queue;
 mod reads;
+mod recording;
 mod removals;
 mod requests;
 mod rows;
 mod session;
 mod shares;
-mod traces;
 mod transaction;
 mod turns;
-mod uses;
+mod use_statements;
 mod wakeups;
 mod words;
 
@@ -37,7 +37,7 @@ use sea_orm::DatabaseConnection;
 
 use crate::ports::{
     Store, StoreError,
-    recorder::{Rehash, Use},
+    recorder::{LastUse, Rehash},
     store::{
         Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
         RemovalPlace, RequestDigest, Step, ToGo,
@@ -243,7 +243,7 @@ impl Store for SqlStore {
     }
 
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
-        traces::pepper_usage(&self.db).await
+        recording::pepper_usage(&self.db).await
     }
 
     async fn known_peppers(&self) -> Result<Vec<(PepperVersion, PepperCheck)>, StoreError> {
@@ -262,12 +262,12 @@ impl Store for SqlStore {
         commit::commit(self, &commit).await
     }
 
-    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
-        traces::record_uses(self, uses).await
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError> {
+        recording::record_uses(self, uses).await
     }
 
     async fn rehash(&self, rehashes: &[Rehash]) -> Result<(), StoreError> {
-        traces::rehash(self, rehashes).await
+        recording::rehash(self, rehashes).await
     }
 }
 

@@ -28,7 +28,7 @@ use domain::{
 use keystile::{
     ports::{
         Store, StoreError,
-        recorder::{Rehash, Use},
+        recorder::{LastUse, Rehash},
         store::{
             Called, Commit, CommitError, KeyCounts, KeyQuery, Loaded, Placed, PlacedRemoval, Remembered,
             RemovalPlace, RequestDigest, Step, ToGo,
@@ -69,7 +69,7 @@ pub(crate) struct Faulty {
     /// How long it pretends to write uses, which then go no further.
     pretends: Mutex<Option<Duration>>,
     /// The uses that it wrote, call by call.
-    portions: watch::Sender<Vec<Vec<Use>>>,
+    portions: watch::Sender<Vec<Vec<LastUse>>>,
 }
 
 impl Faulty {
@@ -124,7 +124,7 @@ impl Faulty {
         *self.pretends.lock().unwrap() = Some(time);
     }
 
-    pub(crate) fn portions(&self) -> Vec<Vec<Use>> {
+    pub(crate) fn portions(&self) -> Vec<Vec<LastUse>> {
         self.portions.borrow().clone()
     }
 
@@ -315,7 +315,7 @@ impl Store for Faulty {
         self.gate.pass(self.real.commit(commit)).await
     }
 
-    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError> {
         self.before().await?;
         let pretends = *self.pretends.lock().unwrap();
         match pretends {

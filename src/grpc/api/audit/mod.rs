@@ -8,15 +8,14 @@ use domain::{
     Invalid,
     listing::{event_filter, event_order},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
     grpc::{
-        transport::{closing::Closing, limits},
-        wire::{
-            faults::Faults, listing::Place, services::audit_service_server::AuditService,
-            status::unauthenticated,
-        },
+        api::services::audit_service_server::AuditService,
+        transport::{caller::StreamCaller, limits},
+        wire::{faults::Faults, listing::Place, status::unauthenticated},
     },
     ports::Credentials,
     verbs::{ChainRequest, Error, ListEvents, Service, Session, Verifier},
@@ -28,7 +27,7 @@ use watch::{Events, Watch};
 pub(in crate::grpc) struct AuditApi<C> {
     pub(in crate::grpc) service: Service,
     pub(in crate::grpc) verifier: Arc<Verifier<C>>,
-    pub(in crate::grpc) closing: Closing,
+    pub(in crate::grpc) stop: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -75,9 +74,8 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
-            verifier: self.verifier.clone(),
-            session,
-            closing: self.closing.clone(),
+            caller: StreamCaller::new(self.verifier.clone(), session),
+            stop: self.stop.clone(),
             wanted: request.into_inner().try_into()?,
         };
         Ok(Response::new(watch.events().await?))

@@ -13,12 +13,11 @@ use crate::{
     grpc::wire::{
         faults::{Faults, both},
         listing::Place,
-        services::key_service_server::KeyService,
     },
     verbs::{CountKeys, Error, Issued, Service},
 };
 
-use super::call::call;
+use super::{call::call, services::key_service_server::KeyService};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct KeyApi(pub(in crate::grpc) Service);

@@ -14,12 +14,11 @@ use crate::{
         faults::{Faults, both},
         listing::Place,
         mask::Mask,
-        services::project_service_server::ProjectService,
     },
     verbs::{Error, NewProject, ProjectPatch, Service},
 };
 
-use super::call::call;
+use super::{call::call, services::project_service_server::ProjectService};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ProjectApi(pub(in crate::grpc) Service);

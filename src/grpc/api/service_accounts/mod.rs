@@ -11,12 +11,11 @@ use crate::{
         faults::{Faults, both},
         listing::Place,
         mask::Mask,
-        services::service_account_service_server::ServiceAccountService,
     },
     verbs::{AccountPatch, Error, ListAccounts, NewServiceAccount, Service},
 };
 
-use super::call::call;
+use super::{call::call, services::service_account_service_server::ServiceAccountService};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ServiceAccountApi(pub(in crate::grpc) Service);
