@@ -164,7 +164,7 @@ async fn another_pepper_under_a_known_version_is_refused() {
     let refused = refused.telling(
         "KEYSTILE_PEPPERS: the pepper of version 1 is not the one that this database was first used with",
     );
-    refused.telling("give a new one a version of its own");
+    refused.telling("give a new pepper a new version");
     replica.run(&["root-key"]).await.with_code(78).telling("the pepper of version 1");
     let table = replica.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(rows(&table), [("1", "1", "DIFFERENT")], "{table}");
@@ -185,7 +185,7 @@ async fn another_pepper_under_a_known_version_is_refused() {
     let serving = home.serve().await;
     assert_eq!(serving.caller(&root).code(&root).await, Code::Valid);
     let ended = serving.stop().await;
-    assert!(!ended.stderr.contains("known from now on"), "{ended:#?}");
+    assert!(!ended.stderr.contains("recorded the pepper"), "{ended:#?}");
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn of_two_first_starts_with_different_peppers_one_wins() {
     });
     let [(_first_home, first), (_second_home, second)] = starts;
     // Either says what became of its pepper.
-    let first_wins = first.tells("the pepper ").await.contains("known from now on");
+    let first_wins = first.tells("the pepper ").await.contains("recorded the pepper");
     let (winner, loser) = if first_wins { (first, second) } else { (second, first) };
     loser.ended().await.with_code(78).telling("the pepper of version 1");
     Serving::of(winner).await.stop().await;
