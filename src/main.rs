@@ -12,14 +12,14 @@ use keystile::{
 };
 use mimalloc::MiMalloc;
 
-/// Verifications allocate little and often, on every thread: a tenth more of them by the second.
+/// Verifications make many small allocations on every thread; mimalloc raises throughput by about 10 %.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(),
+        Err(failure) => failure.report(),
     }
 }
 

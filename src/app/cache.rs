@@ -1,4 +1,4 @@
-//! From the settings to a cache that knows what it needs to.
+//! Builds the cache from the settings.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     ports::{CacheStore, Clock, StoreError},
 };
 
-/// A cache in front of `store`, which has so many `connections` for verifications, with the keys in it that were used last, if so configured.
+/// A cache in front of `store`, which has this many `connections` for verifications; preloaded if the settings say so.
 pub(super) async fn open(
     config: &CacheConfig,
     store: Arc<dyn CacheStore>,
@@ -29,13 +29,13 @@ pub(super) async fn open(
     let cache = Arc::new(Cache::new(store, clock, limits, Arc::new(grpc::KeyPartEncoder)).await?);
     if config.preload > 0 {
         let keys = cache.warm(config.preload.into()).await?;
-        info!(cache.keys = keys, "loaded the keys that were used last");
+        info!(cache.keys = keys, "preloaded the most recently used keys");
     }
     Ok(cache)
 }
 
-/// How many connections loads may take of those that there are for verifications: as many as make waiting for a slow answer no
-/// matter, if that leaves two to the follower of the change log and readiness; one at the least.
+/// How many of the `connections` for verifications the cache's reads may use: enough that one slow answer does not matter, but two
+/// are left for the follower and for readiness. At least one.
 fn reads(connections: u32) -> usize {
     const ENOUGH: u32 = 4;
     connections.saturating_sub(2).clamp(1, ENOUGH) as usize

@@ -1,4 +1,4 @@
-//! What the command line does beside serving.
+//! What commands other than `serve` do.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
 
 use super::{StartError, World, database, peppers};
 
-/// Brings the database's schema up to date, and answers with the names of the migrations that it took.
+/// Migrates the database's schema, and answers with the names of the migrations that it applied.
 pub async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
     create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
     let store = database::open(&config.database).await?;
@@ -18,7 +18,7 @@ pub async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
     applied
 }
 
-/// Every pepper that is configured or that stored secrets need, the newest first. Migrates, but does not make a root key.
+/// Every pepper that is configured or that stored secrets need, newest first. Migrates the schema, but creates no root key.
 pub async fn pepper_usage(config: &Config, world: World) -> Result<Vec<PepperUsage>, StartError> {
     create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
     let store = database::open(&config.database).await?;

@@ -1,4 +1,4 @@
-//! From the settings to an open, migrated database.
+//! Opens and migrates the database that the settings name.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,10 +21,10 @@ pub(super) fn claim(config: &DatabaseConfig) -> Result<Claim, StartError> {
     })
 }
 
-/// Opens the database; while it does not answer, tries again for a while.
+/// Opens the database; while it does not answer, retries for a limited time.
 pub(super) async fn open(config: &DatabaseConfig) -> Result<Arc<SqlStore>, StartError> {
     let mut refused = None;
-    match timeout(PATIENCE, try_on(config, &mut refused)).await {
+    match timeout(PATIENCE, retry(config, &mut refused)).await {
         Ok(Ok(store)) => Ok(Arc::new(store)),
         Ok(Err(source)) => Err(not_opened(config, source)),
         Err(_) => Err(StartError::NoDatabase { database: describe(config), patience: PATIENCE, refused }),
@@ -38,7 +38,7 @@ fn not_opened(config: &DatabaseConfig, source: StoreError) -> StartError {
     }
 }
 
-/// Brings the schema up to date, and answers with the names of the migrations that it took.
+/// Migrates the schema, and answers with the names of the migrations that it applied.
 pub(super) async fn migrate(store: &SqlStore) -> Result<Vec<String>, StartError> {
     let applied = store.migrate().await?;
     for name in &applied {
@@ -47,7 +47,7 @@ pub(super) async fn migrate(store: &SqlStore) -> Result<Vec<String>, StartError>
     Ok(applied)
 }
 
-/// The database, without anything secret.
+/// Where the database is, without its password.
 pub(super) fn describe(config: &DatabaseConfig) -> String {
     match &config.location {
         Database::Embedded { file } => file.display().to_string(),
@@ -64,20 +64,20 @@ pub(super) fn kind(config: &DatabaseConfig) -> &'static str {
     }
 }
 
-/// How long the database may take to appear: longer than its restart, shorter than a supervisor's patience.
+/// How long the database may take to answer at the start: longer than its restart takes, shorter than a supervisor waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longer than a change waits for another, so that no slow one is taken for lost.
+/// When a connection counts as lost: longer than one change waits for another, so that a slow one does not.
 const VANISHED_AFTER: Duration = Duration::from_secs(60);
 
-/// Less than a call may take, so that its caller is told why it failed.
+/// Less than a call may take, so that its caller gets the reason.
 const SLOWEST_READ: Duration = Duration::from_secs(20);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Tries until the database answers or fails for good; `refused` holds the latest reason why it does not answer.
-async fn try_on(config: &DatabaseConfig, refused: &mut Option<StoreError>) -> Result<SqlStore, StoreError> {
+/// Retries until the database answers or fails permanently; `refused` holds the latest error.
+async fn retry(config: &DatabaseConfig, refused: &mut Option<StoreError>) -> Result<SqlStore, StoreError> {
     let mut pause = FIRST_PAUSE;
     loop {
         match open_once(config).await {

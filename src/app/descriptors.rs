@@ -1,34 +1,34 @@
-//! File descriptors: every connection needs one, and the database must find some however many callers there are.
+//! File descriptors: each connection needs one, and the database needs some however many callers connect.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// What is kept for all but callers and the database: files, listeners, the metrics, a collector of traces.
+/// Reserved for everything but callers and the database: files, listeners, metrics, the trace collector.
 const RESERVED: u64 = 96;
-/// SQLite has three files open for each connection.
+/// SQLite opens three files for each connection.
 const EACH_CONNECTION: u64 = 3;
-/// With fewer for callers, they would wait for each other.
+/// Fewest for callers.
 const FEWEST: u64 = 64;
-/// More connections than this wait for memory, not for descriptors.
+/// Beyond this, memory is the limit.
 const MOST: u64 = 1_000_000;
 
-/// Raises the number of descriptors that the process may have to the most that the system lets it have.
+/// Raises the soft limit on descriptors to the hard limit.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        warn!(error = %error, "the limit on open files stays as it is");
+        warn!(error = %error, "the limit on open files could not be raised");
     }
 }
 
-/// How many connections the verify and the admin listener may have open.
+/// Most open connections of the verify and of the admin listener.
 pub(super) fn shares(database_connections: u32) -> [usize; 2] {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
     let callers = limit.saturating_sub(RESERVED + EACH_CONNECTION * u64::from(database_connections));
     if callers < FEWEST {
         warn!(
             descriptors.limit = limit,
-            "too few open files are allowed for callers and the database; raise `ulimit -n`"
+            "the limit on open files is too low for callers and the database; raise it with `ulimit -n`"
         );
     }
     let callers = callers.clamp(FEWEST, MOST);

@@ -14,28 +14,28 @@ use crate::{
     verbs,
 };
 
-/// Why it did not start.
+/// Why Keystile did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("KEYSTILE_DATA_DIR: {0}")]
     DataDirectory(#[source] PrivateFileError),
     #[error(transparent)]
     PepperFile(#[from] PepperFileError),
-    /// The generated file is gone, and the database still holds secrets that need it.
+    /// The generated pepper file is missing, but stored secrets need it.
     #[error(
-        "{file} is gone, and stored secrets ({secrets}) need the pepper in it: bring it back from a backup, with mode 600; \
-         without it no API key will ever verify again", file = .file.display()
+        "{file} is missing, but stored secrets ({secrets}) need the pepper in it: restore it from a backup, with mode 600; \
+         without it no API key can be verified", file = .file.display()
     )]
     PepperFileLost { file: PathBuf, secrets: u64 },
     #[error(
         "KEYSTILE_PEPPERS: {} not configured, but stored secrets need {}: add it behind the newest one; \
-         `keystile peppers` tells when a pepper may go", list(.0), if .0.len() == 1 { "it" } else { "them" }
+         `keystile peppers` shows when a pepper can be removed", list(.0), if .0.len() == 1 { "it" } else { "them" }
     )]
     PeppersMissing(Vec<Missing>),
-    /// Every secret would seem to be wrong.
+    /// With another pepper under the same version, every secret would seem to be wrong.
     #[error(
-        "KEYSTILE_PEPPERS: {} not the one that this database was used with under that version, so no API key under it would \
-         verify: configure that one, the same on every replica, and give a new one a version of its own", differ(.0)
+        "KEYSTILE_PEPPERS: {} not the one that this database was first used with under that version, so no API key under it \
+         could be verified: configure that one, the same on every replica, and give a new pepper a new version", differ(.0)
     )]
     PeppersDiffer(Vec<PepperVersion>),
     /// The database did not answer in time.
@@ -45,13 +45,13 @@ pub enum StartError {
     NoDatabase {
         database: String,
         patience: Duration,
-        /// What it said when it was last tried; nothing when it just kept silent.
+        /// The error of the last attempt; `None` when there was no answer at all.
         refused: Option<StoreError>,
     },
-    /// It answered, and would not let Keystile in.
+    /// It answered, and refused the connection.
     #[error("KEYSTILE_DATABASE_URL: {database}: {source}")]
     DatabaseRefused { database: String, source: StoreError },
-    /// Another server has it.
+    /// Another server uses it.
     #[error("KEYSTILE_DATABASE_URL: {0}")]
     DatabaseInUse(#[source] ClaimError),
     #[error(transparent)]
@@ -63,7 +63,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The database does not answer: a later start may go well.
+    /// The database does not answer: a later start may succeed.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::NoDatabase { .. } => true,
@@ -79,7 +79,7 @@ impl StartError {
         }
     }
 
-    /// A later start goes as badly, until somebody changes what it starts with.
+    /// A later start fails in the same way until the configuration is changed.
     pub fn is_misconfigured(&self) -> bool {
         match self {
             Self::DataDirectory(_)
@@ -109,7 +109,7 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Why it stopped serving without being told to.
+/// Why it stopped serving although nothing asked it to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("the {listener} listener failed: {source}")]
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(
             StartError::PeppersMissing(vec![missing(1, 12)]).to_string(),
             "KEYSTILE_PEPPERS: version 1 (12 secrets) is not configured, but stored secrets need it: add it behind the \
-             newest one; `keystile peppers` tells when a pepper may go"
+             newest one; `keystile peppers` shows when a pepper can be removed"
         );
         let two = StartError::PeppersMissing(vec![missing(1, 12), missing(3, 1)]).to_string();
         assert!(

@@ -1,4 +1,4 @@
-//! The health check of the command line, over the same RPC that a supervisor uses.
+//! The command line's health check, over the standard health service.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{config::ListenConfig, grpc::Subject};
 
 use super::reachable;
 
-/// Asks each listener whether what it serves is ready.
+/// Asks each listener whether its services are ready.
 pub async fn check_health(listen: &ListenConfig) -> Result<(), Unhealthy> {
     for (listener, address, subject) in
         [("verify", listen.verify, Subject::Verify), ("admin", listen.admin, Subject::Admin)]
@@ -41,12 +41,12 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 async fn ask(address: SocketAddr, subject: Subject) -> Result<(), String> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-    // The transport's own words are "transport error"; the cause is what helps.
+    // The outer error says only "transport error".
     let channel = endpoint.connect().await.map_err(|error| root_cause(&error))?;
     let mut client = HealthClient::new(channel);
     for service in subject.services() {
         let answer = client
-            .check(HealthCheckRequest { service: (*service).to_owned() })
+            .check(HealthCheckRequest { service: service.clone() })
             .await
             .map_err(|status| format!("{} ({:?})", status.message(), status.code()))?;
         let status = answer.into_inner().status();

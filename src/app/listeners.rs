@@ -1,4 +1,4 @@
-//! The sockets, bound before anything else: a port that is taken is told at once.
+//! The listening sockets, bound before anything else, so that a port in use is reported at once.
 
 use std::{
     io,
@@ -36,7 +36,7 @@ impl Listeners {
     }
 }
 
-/// Where this machine reaches a listener: for one that listens on every address, that is loopback.
+/// The address at which this machine reaches a listener: loopback for one that listens on every address.
 pub fn reachable(listener: SocketAddr) -> SocketAddr {
     let ip = match listener.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

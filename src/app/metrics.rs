@@ -1,4 +1,4 @@
-//! What is measured below the wire, by its name there.
+//! Metrics of what lies below gRPC.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use opentelemetry::{KeyValue, metrics::Meter};
 
 use crate::{cache::Cache, grpc, ports::Changes, recorder::Decisions};
 
-/// Every verification that was decided, by the code that it was answered with.
+/// How many verifications were decided, by code.
 pub(super) fn decisions(meter: &Meter, decisions: Arc<Decisions>) {
     meter
         .u64_observable_counter("keystile.verifications")

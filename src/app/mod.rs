@@ -1,20 +1,21 @@
-//! Builds everything from the settings, and serves on given listeners until it is told to stop.
+//! Builds everything from the settings, and serves on bound listeners until a future resolves.
 
 mod cache;
 mod commands;
 mod database;
 mod descriptors;
-mod drain;
 mod error;
 mod health;
 mod housekeeping;
 mod listeners;
 mod metrics;
-mod outage;
 mod peppers;
 mod readiness;
+mod schedule;
 mod serve;
-mod stop;
+mod servers;
+mod shutdown;
+mod worker;
 mod world;
 
 use std::{sync::Arc, time::Duration};
@@ -31,30 +32,30 @@ pub use crate::verbs::{PepperUsage, RootKey};
 pub use commands::{migrate, pepper_usage};
 pub use descriptors::raise_limit;
 use domain::{digest::Peppers, mark::MarkKey};
-pub use drain::Stopped;
 pub use error::{ServeError, StartError};
 pub use health::{Unhealthy, check_health};
 pub use listeners::{BindError, Listeners, reachable};
+pub use shutdown::Stopped;
 pub use world::World;
 
-/// Keeps a second server off an embedded database, as long as the answer lives. Commands next to a server need none.
+/// Keeps a second server off an embedded database as long as the claim lives. A command needs no claim to run beside a server.
 pub fn claim(config: &Config) -> Result<Claim, StartError> {
     create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
     database::claim(&config.database)
 }
 
-/// Keystile, ready to serve: the database answers and is migrated, and every pepper that it needs is there.
+/// Keystile, ready to serve: the database answers and is migrated, and every pepper that stored secrets need is configured.
 #[derive(Debug)]
 pub struct App {
     store: Arc<SqlStore>,
     cache: Arc<Cache>,
-    /// How often the change log is looked at without word of a change.
+    /// How often the change log is polled without a notification.
     feed_poll: Duration,
     service: Service,
     clock: Arc<dyn Clock>,
     peppers: Arc<Peppers>,
     mark_key: MarkKey,
-    /// How long calls under way may go on once it is told to stop.
+    /// How long calls under way may take after the stop.
     drain_deadline: Duration,
     traces: TracesConfig,
     database_kind: &'static str,
@@ -63,7 +64,7 @@ pub struct App {
 }
 
 impl App {
-    /// Waits for the database for a while, migrates it, and makes what a first start makes.
+    /// Waits for the database, for a limited time, and migrates it. A first start creates the system project and a root key.
     pub async fn open(config: &Config, world: World) -> Result<Self, StartError> {
         create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
         let store = database::open(&config.database).await?;
@@ -98,12 +99,12 @@ impl App {
         })
     }
 
-    /// The root key, when this start made it.
+    /// The root key, if this start created it.
     pub fn first_root_key(&self) -> Option<&RootKey> {
         self.first_root_key.as_ref()
     }
 
-    /// A root key that nobody has seen: the first one when this start made it, else one more.
+    /// A root key that was never shown: the first one if this start created it, else a new one.
     pub async fn fresh_root_key(&mut self) -> Result<RootKey, StartError> {
         match self.first_root_key.take() {
             Some(first) => Ok(first),
@@ -111,7 +112,7 @@ impl App {
         }
     }
 
-    /// Ends the connections to the database. [`Self::serve`] does so by itself.
+    /// Closes the database connections. [`Self::serve`] does so by itself.
     pub async fn close(self) {
         self.store.close().await;
     }

@@ -1,4 +1,4 @@
-//! The peppers: loaded or made, and checked against what the stored secrets need.
+//! The peppers: loaded or generated, and checked against what stored secrets need.
 
 use std::{path::Path, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
 
 use super::{StartError, error::Missing};
 
-/// The configured peppers. A fresh one is made only for a database that holds no secret.
+/// The configured peppers. One is generated only for a database that holds no secret.
 pub(super) async fn load(
     source: &PepperSource,
     store: &dyn PepperRecords,
@@ -31,14 +31,14 @@ pub(super) async fn load(
     Ok(Arc::new(keyed(peppers)))
 }
 
-/// Refuses to start without a pepper that stored secrets need, and with one that is not what its version says.
+/// Refuses a start without a pepper that stored secrets need, and with a pepper that differs from the one first used under its version.
 pub(super) async fn check(service: &Service) -> Result<(), StartError> {
     check_missing(service).await?;
     let review = service.review_peppers().await?;
     for version in review.new {
         info!(
             pepper.version = version,
-            "the pepper is known from now on: any other under this version is refused"
+            "recorded the pepper of this version: a different one under the same version is refused from now on"
         );
     }
     if review.different.is_empty() { Ok(()) } else { Err(StartError::PeppersDiffer(review.different)) }
@@ -54,11 +54,11 @@ async fn check_missing(service: &Service) -> Result<(), StartError> {
     if missing.is_empty() { Ok(()) } else { Err(StartError::PeppersMissing(missing)) }
 }
 
-/// A new pepper would bear the version of the lost one, and every API key would seem to be wrong.
+/// A new pepper would have the version of the lost one, so every API key would seem to be wrong.
 async fn refuse_to_replace(file: &Path, store: &dyn PepperRecords) -> Result<(), StartError> {
     let usage = store.pepper_usage().await?;
     let secrets = usage.iter().map(|(_, secrets)| secrets).sum();
-    // A path that cannot be looked at is told by the loader.
+    // The loader reports a path that cannot be read.
     if secrets > 0 && file.try_exists().is_ok_and(|exists| !exists) {
         return Err(StartError::PepperFileLost { file: file.to_owned(), secrets });
     }

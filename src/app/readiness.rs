@@ -1,22 +1,21 @@
-//! Readiness, as health checks see it: admins need the database, verifications only what the cache may still answer.
+//! Readiness for health checks: the admin services need the database, verifications need a cache that is recent enough.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     cache::Cache,
     grpc::{Health, Subject},
     ports::Readiness,
+    telemetry::{Outage, Turn},
 };
 
-use super::{
-    outage::{Outage, Turn},
-    stop::Stop,
-};
+use super::schedule::Schedule;
 
-/// What readiness depends on.
+/// Keeps the health up to date.
 #[derive(Debug)]
 pub(super) struct Monitor {
     pub(super) store: Arc<dyn Readiness>,
@@ -30,44 +29,33 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Monitor {
-    /// Looks every second, and keeps the health up to date, until it is told to stop.
-    pub(super) async fn run(self, stop: Stop) {
-        let told = stop.told();
-        tokio::pin!(told);
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let mut schedule = Schedule::every(EVERY, &stop);
         let (mut admin, mut verify) = (Outage::default(), Outage::default());
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut told => return,
-                _ = ticks.tick() => {}
-            }
-            let answer = tokio::select! {
-                biased;
-                () = &mut told => return,
-                answer = self.ask() => answer,
-            };
+        while schedule.next().await {
+            let Some(answer) = stop.run_until_cancelled(self.ping()).await else { return };
             if let Some(turn) = admin.note(answer.is_err()) {
                 match turn {
-                    Turn::Began => warn!(error = answer.err(), "not ready: the database does not answer"),
-                    Turn::Ended => info!("ready again: the database answers"),
+                    Turn::Began { .. } => {
+                        warn!(error = answer.err(), "not ready: the database does not answer");
+                    }
+                    Turn::Ended { .. } => info!("ready again: the database answers"),
                 }
-                self.health.set_ready(Subject::Admin, turn == Turn::Ended).await;
+                self.health.set_ready(Subject::Admin, !admin.is_lasting()).await;
             }
             if let Some(turn) = verify.note(!self.cache.may_answer()) {
                 match turn {
-                    Turn::Began => {
-                        warn!("verifications are not ready: the cache is older than KEYSTILE_MAX_STALENESS")
+                    Turn::Began { .. } => {
+                        warn!("not ready for verifications: the cache is older than KEYSTILE_MAX_STALENESS");
                     }
-                    Turn::Ended => info!("verifications are ready again"),
+                    Turn::Ended { .. } => info!("ready for verifications again"),
                 }
-                self.health.set_ready(Subject::Verify, turn == Turn::Ended).await;
+                self.health.set_ready(Subject::Verify, !verify.is_lasting()).await;
             }
         }
     }
 
-    async fn ask(&self) -> Result<(), String> {
+    async fn ping(&self) -> Result<(), String> {
         match timeout(PATIENCE, self.store.ping()).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),

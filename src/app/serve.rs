@@ -1,8 +1,9 @@
-//! Serving: all listeners and the work in the background, from the first call to the word "stop".
+//! Serving: starts the listeners and the background work, and stops them in order.
 
 use std::{future::Future, io, sync::Arc};
 
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
@@ -15,18 +16,15 @@ use crate::{
 };
 
 use super::{
-    App, Listeners, ServeError, Stopped, descriptors,
-    drain::Running,
-    housekeeping, metrics,
+    App, Listeners, ServeError, Stopped, descriptors, housekeeping, metrics,
     readiness::Monitor,
-    stop::{Stopper, Worker},
+    servers::Servers,
+    shutdown::Running,
+    worker::{Stage, Worker, Workers},
 };
 
-/// How one listener ended.
-pub(super) type ServerEnd = (&'static str, Result<(), grpc::ServeError>);
-
 impl App {
-    /// Serves until `shutdown` resolves, then lets calls under way end, and writes down what is still to be written.
+    /// Serves until `shutdown` resolves, then waits for calls under way, and records what is still to be recorded.
     pub async fn serve(
         self,
         listeners: Listeners,
@@ -37,13 +35,10 @@ impl App {
         let failure = tokio::select! {
             biased;
             () = shutdown => None,
-            Some(end) = running.servers.join_next() => Some(end),
+            failure = running.servers.failure() => Some(failure),
         };
         let stopped = running.stop().await;
-        match failure {
-            None => Ok(stopped),
-            Some(end) => Err(why(end)),
-        }
+        failure.map_or(Ok(stopped), Err)
     }
 
     async fn start(self, listeners: Listeners) -> Result<Running, ServeError> {
@@ -54,31 +49,30 @@ impl App {
         let observer = Observer::new(&metrics.meter(), Arc::clone(&self.clock), traces(&self.traces)?);
         let observer = Arc::new(observer);
         let health = Health::new().await;
-        // The database answered a moment ago.
+        // The database has just answered.
         for subject in [Subject::Process, Subject::Verify, Subject::Admin] {
             health.set_ready(subject, true).await;
         }
         let Listeners { verify, admin, metrics: page } = listeners;
-        let (closing, servers) = self.listen((verify, admin), queue, &health, &observer);
+        let servers = self.listen((verify, admin), queue, &health, &observer);
         let monitor = Monitor {
             store: Arc::clone(&self.store) as _,
             cache: Arc::clone(&self.cache),
             health: health.clone(),
         };
         let follower = Follower::new(self.cache, self.store.wakeups(), self.feed_poll);
+        let service = self.service.clone();
+        let mut workers = Workers::default();
+        workers.start(Stage::First, "readiness", |stop| monitor.run(stop));
+        workers.start(Stage::AfterCalls, "housekeeping", |stop| housekeeping::run(service, stop));
+        workers.start(Stage::AfterChanges, "follower", |stop| follower.run(stop.cancelled_owned()));
+        workers.start(Stage::Last, "metrics", |stop| telemetry::serve(page, metrics, stop.cancelled_owned()));
         Ok(Running {
-            closing,
             servers,
-            observer,
-            page: Worker::start("metrics", |stop| telemetry::serve(page, metrics, stop.told())),
-            monitor: Worker::start("readiness", |stop| monitor.run(stop)),
-            housekeeper: {
-                let service = self.service.clone();
-                Worker::start("housekeeping", |stop| housekeeping::keep(service, stop))
-            },
+            workers,
+            writer: Worker::start("recorder", |stop| writer.run(stop.cancelled_owned())),
             service: self.service,
-            follower: Worker::start("follower", |stop| follower.run(stop.told())),
-            writer: Worker::start("recorder", |stop| writer.run(stop.told())),
+            observer,
             health,
             store: self.store,
             deadline: self.drain_deadline,
@@ -91,7 +85,7 @@ impl App {
         queue: Queue,
         health: &Health,
         observer: &Arc<Observer>,
-    ) -> (Stopper, JoinSet<ServerEnd>) {
+    ) -> Servers {
         let verifier = Arc::new(Verifier::new(
             Arc::clone(&self.cache),
             Arc::clone(&self.clock),
@@ -99,28 +93,21 @@ impl App {
             self.mark_key,
             Arc::new(queue),
         ));
-        let (closing, stop) = Stopper::new();
         let [to_verify, to_admin] = Connections::of_two(descriptors::shares(self.database_connections));
         let verify = Listener { socket: verify, connections: to_verify };
         let admin = Listener { socket: admin, connections: to_admin };
-        let mut servers = JoinSet::new();
-        servers.spawn({
+        let stop = CancellationToken::new();
+        let mut servers = Servers::new(stop.clone());
+        servers.spawn("verify", {
             let (verifier, health, stop) = (Arc::clone(&verifier), health.clone(), stop.clone());
             let observer = Arc::clone(observer);
-            async move {
-                let served = grpc::serve_verify(verify, verifier, &health, observer, stop.told()).await;
-                ("verify", served)
-            }
+            async move { grpc::serve_verify(verify, verifier, &health, observer, stop).await }
         });
-        servers.spawn({
+        servers.spawn("admin", {
             let (service, health, observer) = (self.service.clone(), health.clone(), Arc::clone(observer));
-            async move {
-                let served =
-                    grpc::serve_admin(admin, service, verifier, &health, observer, stop.told()).await;
-                ("admin", served)
-            }
+            async move { grpc::serve_admin(admin, service, verifier, &health, observer, stop).await }
         });
-        (closing, servers)
+        servers
     }
 }
 
@@ -135,7 +122,7 @@ fn announce(listeners: &Listeners, database_kind: &str) -> io::Result<()> {
         "serving"
     );
     for listener in [verify, admin, metrics] {
-        warn_if_open(listener)?;
+        warn_if_exposed(listener)?;
     }
     Ok(())
 }
@@ -146,18 +133,10 @@ fn traces(config: &TracesConfig) -> Result<Option<Traces>, TracesError> {
     collector.as_ref().map(start).transpose()
 }
 
-fn warn_if_open(listener: &TcpListener) -> io::Result<()> {
+fn warn_if_exposed(listener: &TcpListener) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().to_canonical().is_loopback() {
-        warn!(listener.address = %address, "other machines reach this listener in plaintext, as KEYSTILE_INSECURE asks for");
+        warn!(listener.address = %address, "this listener is reachable from other machines in plaintext (KEYSTILE_INSECURE)");
     }
     Ok(())
-}
-
-fn why(end: Result<ServerEnd, tokio::task::JoinError>) -> ServeError {
-    match end {
-        Ok((listener, Err(source))) => ServeError::Listener { listener, source },
-        Ok((listener, Ok(()))) => ServeError::Ended { listener },
-        Err(failure) => ServeError::Broken(failure),
-    }
 }

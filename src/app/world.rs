@@ -1,4 +1,4 @@
-//! The real time and the real randomness.
+//! The real clock and the real source of randomness.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use domain::time::Timestamp;
 
 use crate::ports::{Clock, Moment, Random};
 
-/// What Keystile takes from the world around it; tests bring their own.
+/// What Keystile takes from its surroundings; tests bring their own.
 #[derive(Debug, Clone)]
 pub struct World {
     pub clock: Arc<dyn Clock>,
@@ -27,20 +27,20 @@ impl World {
     }
 }
 
-/// Reads one clock and tells two: a read costs as much as some of what a verification does.
+/// Reads the monotonic clock only, and derives the time of day from it: a second read would cost a noticeable part of a verification.
 #[derive(Debug)]
 struct SystemClock {
     start: Instant,
-    /// What the time of day is ahead of the uptime, in microseconds.
+    /// The time of day minus the uptime, in microseconds.
     ahead: AtomicI64,
-    /// The uptime from which on it is to be looked whether that is still so.
+    /// The uptime at which that difference is checked again.
     due: AtomicI64,
 }
 
 /// How long a correction of the time of day may go unnoticed, in microseconds.
 const NOTICED_WITHIN: i64 = 100_000;
 
-/// Less than this, in microseconds, is no correction, but the time that it takes to look.
+/// A smaller difference, in microseconds, is not a correction but the time between two reads.
 const EXACT: i64 = 1_000;
 
 impl SystemClock {
@@ -58,7 +58,7 @@ impl SystemClock {
     fn notice(&self, uptime: i64) {
         self.due.store(uptime.saturating_add(NOTICED_WITHIN), Relaxed);
         let ahead = Self::time_of_day().saturating_sub(uptime);
-        // Whoever was held up between the two looks again the next time.
+        // A thread that was suspended between the two reads leaves it to the next check.
         let held_up = micros(self.uptime()) - uptime > EXACT;
         if !held_up && (ahead - self.ahead.load(Relaxed)).abs() > EXACT {
             self.ahead.store(ahead, Relaxed);

@@ -14,7 +14,10 @@ use domain::{
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::ports::{Feed, StoreError, changes::Rewinds, feed::Wakeups};
+use crate::{
+    ports::{Feed, StoreError, changes::Rewinds, feed::Wakeups},
+    telemetry::{Outage, Turn},
+};
 
 use super::{
     Cache,
@@ -28,7 +31,7 @@ pub struct Follower {
     wakeups: Box<dyn Wakeups>,
     /// How long a lost wake-up can go unnoticed.
     poll: Duration,
-    failing: bool,
+    outage: Outage,
 }
 
 /// How many changes one query brings.
@@ -40,7 +43,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 impl Follower {
     pub fn new(cache: Arc<Cache>, wakeups: Box<dyn Wakeups>, poll: Duration) -> Self {
-        Self { cache, wakeups, poll, failing: false }
+        Self { cache, wakeups, poll, outage: Outage::default() }
     }
 
     /// Follows until `stop` resolves.
@@ -55,7 +58,7 @@ impl Follower {
                 () = self.wakeups.next() => {}
                 () = self.cache.poll_requested.notified() => {}
                 _ = ticks.tick() => {}
-                () = sleep(AGAIN), if self.failing => {}
+                () = sleep(AGAIN), if self.outage.is_lasting() => {}
             }
             tokio::select! {
                 biased;
@@ -67,15 +70,14 @@ impl Follower {
 
     async fn follow(&mut self) {
         let followed = self.cache.catch_up().await;
-        match &followed {
-            Err(error) if !self.failing => {
+        match (self.outage.note(followed.is_err()), &followed) {
+            (Some(Turn::Began { .. }), Err(error)) => {
                 warn!(error = %error, "the change log cannot be followed");
             }
-            Ok(()) if self.failing => info!("the change log is followed again"),
+            (Some(Turn::Ended { .. }), _) => info!("the change log is followed again"),
             _ => {}
         }
-        self.failing = followed.is_err();
-        self.cache.set_down(self.failing);
+        self.cache.set_down(self.outage.is_lasting());
     }
 }
 

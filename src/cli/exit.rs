@@ -7,7 +7,7 @@ use crate::{
     config::ConfigError,
 };
 
-/// Why the process ends with a code other than 0, in words for stderr.
+/// Why the process ends with an exit code other than 0: a message for stderr.
 #[derive(Debug)]
 pub struct Failure {
     code: Code,
@@ -24,8 +24,8 @@ enum Code {
 }
 
 impl Failure {
-    /// Tells it on stderr.
-    pub fn tell(&self) -> ExitCode {
+    /// Prints the message to stderr.
+    pub fn report(&self) -> ExitCode {
         eprintln!("keystile: {}", self.message);
         ExitCode::from(self.code as u8)
     }

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 pub(super) fn welcome(root_key: &str, admin: SocketAddr) -> String {
     format!(
-        r#"This is the root API key. It is shown this once; `keystile root-key` mints another.
+        r#"This is the root API key. It is shown only once; `keystile root-key` issues another.
 
 {root_key}
 
-A first command, which creates a project and answers with an API key of it:
+A first command, which creates a project and returns an API key of it:
 
 grpcurl -plaintext -H "authorization: Bearer {root_key}" \
   -d '{{"project_id": "acme", "project": {{"display_name": "Acme", "prefix": "acme"}}}}' \

@@ -1,4 +1,4 @@
-//! `keystile healthcheck`: whether the server of these settings is ready.
+//! `keystile healthcheck`: checks whether the server with these settings is ready.
 
 use crate::{app, config::Config};
 

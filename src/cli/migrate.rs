@@ -1,4 +1,4 @@
-//! `keystile migrate`: the schema, up to date.
+//! `keystile migrate`: migrates the database's schema.
 
 use crate::{app, config::Config};
 

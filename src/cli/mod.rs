@@ -32,23 +32,23 @@ pub struct Arguments {
 enum Command {
     /// Serve until SIGTERM or SIGINT; the same as no command
     Serve,
-    /// Bring the database's schema up to date, and end
+    /// Migrate the database's schema, and exit
     Migrate,
-    /// Mint a fresh root API key and print it alone
+    /// Issue a new root API key and print nothing else
     RootKey,
-    /// Ask the server of these settings whether it is ready
+    /// Check whether the server with these settings is ready
     Healthcheck,
-    /// Tell how many stored secrets need each pepper
+    /// Show how many stored secrets need each pepper
     Peppers,
 }
 
 impl Arguments {
-    /// Those of this process; what cannot be understood ends it with exit code 2.
+    /// The arguments of this process; invalid ones end it with exit code 2.
     pub fn of_process() -> Self {
         Self::parse()
     }
 
-    /// Does what the arguments ask for.
+    /// Runs the command.
     pub fn run(self, config: &Config) -> Result<(), Failure> {
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -63,7 +63,7 @@ impl Arguments {
     }
 }
 
-/// Writes all of `text` to stdout; a reader that is gone is an error, not a panic.
+/// Writes all of `text` to stdout; a closed pipe is an error, not a panic.
 fn print(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;

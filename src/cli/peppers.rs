@@ -1,4 +1,4 @@
-//! `keystile peppers`: how many stored secrets need each pepper, and which may go.
+//! `keystile peppers`: how many stored secrets need each pepper, and which peppers can be removed.
 
 use std::fmt::Write;
 
@@ -38,11 +38,11 @@ fn hints(usage: &[PepperUsage]) -> String {
     for (peppers, hint) in [
         (
             &different,
-            "DIFFERENT: the database was used with another one under this version; configure that one",
+            "DIFFERENT: the database was first used with another pepper under this version; configure that one",
         ),
-        (&missing, "MISSING: API keys under it do not verify; add it behind the newest"),
-        (&needed, "still needed; a secret moves to the newest when it next verifies"),
-        (&idle, "can be removed, once every replica has the newest"),
+        (&missing, "MISSING: API keys under it cannot be verified; add it after the newest"),
+        (&needed, "still needed; a secret moves to the newest pepper when it is next verified"),
+        (&idle, "can be removed once every replica has the newest"),
     ] {
         for it in peppers {
             let _ = writeln!(text, "pepper {}: {hint}", it.version);

@@ -1,4 +1,4 @@
-//! `keystile root-key`: a fresh root API key, alone on stdout.
+//! `keystile root-key`: issues a new root API key, which is all that stdout gets.
 
 use crate::{
     app::{App, World},

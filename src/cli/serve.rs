@@ -1,7 +1,5 @@
 //! `keystile serve`: bind, open, serve, stop.
 
-use std::pin::pin;
-
 use tracing::{info, warn};
 
 use crate::{
@@ -12,40 +10,37 @@ use crate::{
 use super::{Failure, first_start, print, signals};
 
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
-    let mut shutdown = pin!(signals::first()?);
+    let stop = signals::handle()?;
     raise_limit();
     let listeners = Listeners::bind(&config.listen).await?;
     let _claim = app::claim(config)?;
-    let app = tokio::select! {
-        biased;
-        () = shutdown.as_mut() => {
-            info!("stopped before it served");
-            return Ok(());
-        }
-        opened = App::open(config, World::system()) => opened?,
+    let Some(app) = stop.run_until_cancelled(App::open(config, World::system())).await else {
+        info!("stopped before it served");
+        return Ok(());
     };
+    let app = app?;
     if let Some(root) = app.first_root_key() {
         let admin = reachable(listeners.admin.local_addr()?);
         let welcome = first_start::welcome(root.api_key.expose(), admin);
         if let Err(error) = print(&welcome) {
-            warn!(error = %error, "the root API key could not be printed; `keystile root-key` mints another");
+            warn!(error = %error, "the root API key could not be printed; `keystile root-key` issues another");
         }
     }
-    told(app.serve(listeners, shutdown).await?)
+    check(app.serve(listeners, stop.cancelled()).await?)
 }
 
-fn told(stopped: Stopped) -> Result<(), Failure> {
+fn check(stopped: Stopped) -> Result<(), Failure> {
     if stopped.is_clean() {
         return Ok(());
     }
     let calls = if stopped.drained {
-        "every call under way ended"
+        "all calls ended"
     } else {
-        "calls under way were cut off at the drain deadline (KEYSTILE_DRAIN_DEADLINE)"
+        "calls under way were aborted at the drain deadline (KEYSTILE_DRAIN_DEADLINE)"
     };
-    let notes =
-        if stopped.recorded { "every last-used time is stored" } else { "some last-used times are lost" };
-    Err(Failure::new(format!("stopped, but not cleanly: {calls}; {notes}")))
+    let records =
+        if stopped.recorded { "all last-used times are stored" } else { "some last-used times are lost" };
+    Err(Failure::new(format!("stopped, but not cleanly: {calls}; {records}")))
 }
 
 #[cfg(test)]
@@ -57,7 +52,7 @@ mod tests {
         for (drained, recorded, clean) in
             [(true, true, true), (false, true, false), (true, false, false), (false, false, false)]
         {
-            assert_eq!(told(Stopped { drained, recorded }).is_ok(), clean);
+            assert_eq!(check(Stopped { drained, recorded }).is_ok(), clean);
         }
     }
 }

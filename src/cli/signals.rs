@@ -1,31 +1,26 @@
-//! SIGTERM and SIGINT: the first asks for a graceful end, the second ends the process at once.
+//! SIGTERM and SIGINT: the first asks for a graceful stop, the second ends the process at once.
 
-use std::{future::Future, io, process};
+use std::{io, process};
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Takes both signals over, and resolves at the first.
-pub(super) fn first() -> io::Result<impl Future<Output = ()>> {
+/// Handles both signals from now on; the token is cancelled at the first.
+pub(super) fn handle() -> io::Result<CancellationToken> {
     let mut signals =
         Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-    let (sender, told) = oneshot::channel();
+    let stop = CancellationToken::new();
+    let first = stop.clone();
     tokio::spawn(async move {
-        let kind = signals.next().await;
-        info!(signal.number = kind.as_raw_value(), "asked to stop");
-        // Nobody listens any more when the process is ending anyway.
-        let _ = sender.send(());
-        let kind = signals.next().await;
-        warn!(signal.number = kind.as_raw_value(), "asked again: ending at once");
-        process::exit(128 + kind.as_raw_value());
+        let number = signals.next().await.as_raw_value();
+        info!(signal.number = number, "received a signal: stopping");
+        first.cancel();
+        let number = signals.next().await.as_raw_value();
+        warn!(signal.number = number, "received a second signal: exiting at once");
+        process::exit(128 + number);
     });
-    Ok(async move {
-        // The task never drops its end unsaid.
-        let _ = told.await;
-    })
+    Ok(stop)
 }
 
 struct Signals {

@@ -1,4 +1,4 @@
-//! How much is kept at hand, and how old it may be.
+//! How much the cache holds, and how stale its answers may be.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use super::values::{duration, integer, show};
 pub struct CacheConfig {
     /// `KEYSTILE_CACHE_CAPACITY`: memory for keys, in MiB, from 1 to 1,048,576.
     pub capacity_mib: u32,
-    /// `KEYSTILE_CACHE_TTL`: how long a key is kept at the most, from 1 s to 24 hours.
+    /// `KEYSTILE_CACHE_TTL`: the longest time that a key stays cached, from 1 s to 24 hours.
     pub time_to_live: Duration,
-    /// `KEYSTILE_CACHE_UNKNOWN_IDS`: how many ids that no key has are remembered, up to 10 million.
+    /// `KEYSTILE_CACHE_UNKNOWN_IDS`: how many unknown ids are cached, up to 10 million.
     pub unknown_ids: u32,
-    /// `KEYSTILE_CACHE_PRELOAD`: how many of the keys that were used last are loaded before the first call.
+    /// `KEYSTILE_CACHE_PRELOAD`: how many of the most recently used keys are loaded before the first call.
     pub preload: u32,
-    /// `KEYSTILE_FEED_POLL`: how often the change log is looked at, word of a change or not, from 10 ms to 60 s, and no more
-    /// rarely than `KEYSTILE_MAX_STALENESS` allows.
+    /// `KEYSTILE_FEED_POLL`: how often the change log is polled, with or without a notification, from 10 ms to 60 s, and at least as
+    /// often as `KEYSTILE_MAX_STALENESS` requires.
     pub feed_poll: Duration,
     /// `KEYSTILE_MAX_STALENESS`: how long answers may come from the cache while the change log cannot be followed,
     /// from 0 s (never) to 24 hours.
     pub max_staleness: Duration,
-    /// `KEYSTILE_FAIL_OPEN`: beyond that, answer from the cache all the same.
+    /// `KEYSTILE_FAIL_OPEN`: answer from the cache even after that.
     pub fail_open: bool,
 }
 
@@ -48,15 +48,15 @@ impl CacheConfig {
         config
     }
 
-    /// Only a look at the log confirms what is at hand: were it too old before the next, all calls in between would go to the
-    /// database. Who allows no age at all wants just that.
+    /// Each poll confirms that the cache is current. If the cache became too stale between two polls, every call until the next one
+    /// would query the database. A bound of 0 asks for just that.
     fn check(&self, settings: &mut Settings) {
         let (poll, bound) = (self.feed_poll, self.max_staleness);
         if poll > bound && !bound.is_zero() {
             let (poll, bound) = (show(poll), show(bound));
             let message = format!(
-                "{poll} is longer than KEYSTILE_MAX_STALENESS, {bound}: what is cached would be too old before the log is \
-                 looked at again; make this shorter or that longer"
+                "{poll} is longer than KEYSTILE_MAX_STALENESS, {bound}: the cache would be too stale before the next poll; \
+                 decrease this one or increase that one"
             );
             settings.fault("KEYSTILE_FEED_POLL", message);
         }

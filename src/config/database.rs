@@ -21,7 +21,7 @@ pub struct DatabaseConfig {
 /// The two kinds of database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
-    /// A SQLite file that this process alone uses.
+    /// A SQLite file that only this process uses.
     Embedded {
         /// The file; its directory may not exist yet.
         file: PathBuf,

@@ -1,16 +1,16 @@
-//! The variables that a process was started with, handed in as a value.
+//! The environment variables of a process, as a value.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// The prefix that all our variables share.
+/// The prefix of Keystile's variables.
 pub(super) const PREFIX: &str = "KEYSTILE_";
 
-/// The prefix of the variables that all programs with OpenTelemetry share.
+/// The prefix of OpenTelemetry's standard variables.
 pub(super) const STANDARD: &str = "OTEL_";
 
-/// The `KEYSTILE_*` and `OTEL_*` variables of a process. Its `Debug` shows names alone, for values may be secret.
+/// The `KEYSTILE_*` and `OTEL_*` variables of a process. Its `Debug` shows only names, because values may be secret.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
@@ -21,7 +21,7 @@ impl Environment {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
-    /// The variables that are ours alone.
+    /// Keystile's variables.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let ours = self.0.iter().filter(|(name, _)| name.starts_with(PREFIX));
         ours.map(|(name, value)| (name.as_str(), value.as_os_str()))

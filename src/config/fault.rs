@@ -1,4 +1,4 @@
-//! What is wrong with the settings, told all at once.
+//! What is wrong with the settings, reported all at once.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ impl fmt::Display for ConfigError {
 pub struct Fault {
     /// The name of the variable.
     pub setting: String,
-    /// Where the value stands in a file; `None` when it came from the environment or nobody set it.
+    /// Where the value stands in a file; `None` when it comes from the environment or is unset.
     pub place: Option<FileKey>,
     /// What is wrong, and what would be right.
     pub message: String,
@@ -54,7 +54,7 @@ pub struct FileKey {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names of unknown settings are a stranger's text: they must not break the line.
+        // The name of an unknown setting may contain anything, line breaks included.
         write!(f, "{}", self.setting.escape_debug())?;
         if let Some(FileKey { path, key }) = &self.place {
             write!(f, " (`{}` in {})", key.escape_debug(), path.display())?;

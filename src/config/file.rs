@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// A key and its value as text, or what is wrong with it.
 pub(super) type Entry = (String, Result<Zeroizing<String>, String>);
 
-/// The entries of the file; none when there is no file and it `may_be_missing`.
+/// The entries of the file; empty when the file does not exist and `may_be_missing`.
 pub(super) fn read(path: &Path, may_be_missing: bool) -> Result<Vec<Entry>, String> {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&Zeroizing::new(text)).map_err(|fault| format!("{} {fault}", path.display())),

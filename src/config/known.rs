@@ -1,9 +1,9 @@
 //! The names of the settings, and the nearest one to a misspelt name.
 
-/// Names the file; so it can stand in the environment alone.
+/// Names the file, so it can be set only in the environment.
 pub(super) const CONFIG: &str = "KEYSTILE_CONFIG";
 
-/// Variables that begin so belong to the test suite and are passed over.
+/// Variables with this prefix belong to the test suite and are ignored.
 pub(super) const TEST_PREFIX: &str = "KEYSTILE_TEST_";
 
 /// The settings, in the environment or in the file.
@@ -30,7 +30,7 @@ pub(super) const SETTINGS: [&str; 20] = [
     "KEYSTILE_LOG_FORMAT",
 ];
 
-/// Settings with a name but no effect so far: silence would let a server run without what was asked of it.
+/// Reserved settings without an effect so far. Ignoring them would start a server without what was asked for.
 pub(super) const NOT_YET: [&str; 5] = [
     "KEYSTILE_REDIS_URL",
     "KEYSTILE_NATS_URL",

@@ -1,4 +1,4 @@
-//! Where the listeners stand.
+//! The addresses of the listeners.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,7 +12,7 @@ pub struct ListenConfig {
     pub verify: SocketAddr,
     /// `KEYSTILE_ADMIN_LISTEN`: IP address and port of the admin listener; port 0 lets the system choose.
     pub admin: SocketAddr,
-    /// `KEYSTILE_METRICS_LISTEN`: IP address and port of the page of metrics; port 0 lets the system choose.
+    /// `KEYSTILE_METRICS_LISTEN`: IP address and port of the metrics listener; port 0 lets the system choose.
     pub metrics: SocketAddr,
     /// `KEYSTILE_INSECURE`: `true` allows plaintext on addresses that other machines reach.
     pub insecure: bool,
@@ -35,20 +35,22 @@ impl ListenConfig {
             if !config.insecure && !address.ip().to_canonical().is_loopback() {
                 settings.fault(
                     name,
-                    format!("{address} is open to other machines, and TLS is not available yet: {CURE}"),
+                    format!(
+                        "{address} is reachable from other machines, and TLS is not available yet: {CURE}"
+                    ),
                 );
             }
             let taken = all[..at].iter().find(|(_, other)| *other == address && address.port() != 0);
             if let Some((other, _)) = taken {
-                settings.fault(name, format!("{address} is what {other} says too: choose another port"));
+                settings
+                    .fault(name, format!("{address} is also the address in {other}: choose another port"));
             }
         }
         config
     }
 }
 
-const CURE: &str =
-    "put a proxy that speaks TLS in front and set KEYSTILE_INSECURE=true, or listen on 127.0.0.1";
+const CURE: &str = "put a TLS proxy in front and set KEYSTILE_INSECURE=true, or listen on 127.0.0.1";
 
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)

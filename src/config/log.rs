@@ -1,4 +1,4 @@
-//! What is logged, and in which shape.
+//! What is logged, and in which format.
 
 use tracing_subscriber::EnvFilter;
 
@@ -13,7 +13,7 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
-/// The shape of log lines.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, else JSON.
@@ -25,7 +25,7 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    /// Whether to write JSON, given whether the log goes to a terminal.
+    /// Whether to write JSON; `auto` depends on whether the log goes to a terminal.
     pub fn is_json(self, terminal: bool) -> bool {
         match self {
             Self::Auto => !terminal,
@@ -44,7 +44,7 @@ impl LogConfig {
     }
 }
 
-/// The libraries below tell each step of a migration, each connection that a server closes, and their own end.
+/// At lower levels, these libraries log each step of a migration, each closed connection, and their own shutdown.
 const DEFAULT: &str = "info,opentelemetry_sdk=warn,sea_orm_migration=warn,sqlx=error";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

@@ -1,4 +1,4 @@
-//! The settings, from the environment and `keystile.toml`, as plain values; all faults are told at once.
+//! The settings, from the environment and `keystile.toml`, as plain values; all faults are reported at once.
 
 mod cache;
 mod database;
@@ -46,7 +46,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How to reach the database.
     pub database: DatabaseConfig,
-    /// What is kept at hand of it.
+    /// The cache in front of it.
     pub cache: CacheConfig,
     /// Where to listen.
     pub listen: ListenConfig,

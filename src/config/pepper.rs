@@ -1,4 +1,4 @@
-//! Peppers as text: `version:base64`, newest first, divided by commas or lines.
+//! Peppers as text: `version:base64`, newest first, separated by commas or line breaks.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 use zeroize::Zeroizing;
 
-/// A key for the digests of secrets. Its `Debug` shows the version alone.
+/// A key for the digests of secrets. Its `Debug` shows only the version.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pepper {
     /// Names the pepper in the database; positive.
@@ -68,10 +68,10 @@ pub enum EntryFault {
     #[error("repeats version {0}: give each pepper a version of its own")]
     Repeated(u16),
     /// The value is not base64.
-    #[error("is not valid base64 behind its colon: make one with `openssl rand -base64 32`")]
+    #[error("is not valid base64 after its colon: generate one with `openssl rand -base64 32`")]
     Encoding,
     /// The value is too short.
-    #[error("has {0} bytes, and at least 32 are needed: make one with `openssl rand -base64 32`")]
+    #[error("has {0} bytes, but at least 32 are needed: generate one with `openssl rand -base64 32`")]
     Short(usize),
 }
 

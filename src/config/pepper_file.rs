@@ -1,4 +1,4 @@
-//! The file of peppers that the embedded default makes for itself.
+//! The pepper file that is generated for the embedded database.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 use super::pepper::{Pepper, PepperError, parse_peppers};
 use super::private_file::{self, PrivateFileError, create_private_dir};
 
-/// The peppers of a file, which is made with one fresh pepper when it is missing. `random` fills a slice from the
+/// The peppers of a file, which is created with one new pepper when it does not exist. `random` fills a slice from the
 /// operating system's random source.
 pub fn load_or_generate(
     path: &Path,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Vec<Pepper>, PepperFileError> {
-    // Nothing but "not there" may lead to a new pepper: it would orphan every key.
+    // Only a missing file may lead to a new pepper, because that makes every existing API key invalid.
     if !path.try_exists().map_err(|source| unreadable(path, source))? {
         generate(path, random)?;
     }
@@ -25,7 +25,7 @@ pub fn load_or_generate(
 /// Why the peppers of a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PepperFileError {
-    /// The file cannot be read or made, or others may open it.
+    /// The file cannot be read or created, or others may open it.
     #[error(transparent)]
     File(#[from] PrivateFileError),
     /// Its text is wrong.

@@ -7,7 +7,7 @@ use super::pepper::{Pepper, parse_peppers};
 use super::settings::Settings;
 use super::{pepper_file, private_file};
 
-/// The peppers, or where to keep one that the process makes for itself.
+/// The peppers, or the file for a generated one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PepperSource {
     /// `KEYSTILE_PEPPERS`, or the text of the file that `KEYSTILE_PEPPERS_FILE` names: newest first, never empty.
@@ -27,7 +27,7 @@ impl PepperSource {
         let file = data_dir.join("peppers");
         let (value, named) = (settings.get(VALUE), settings.get(FILE));
         if value.is_some() && named.is_some() {
-            settings.fault(FILE, "is set beside KEYSTILE_PEPPERS: keep one of them");
+            settings.fault(FILE, "is set in addition to KEYSTILE_PEPPERS: keep one of them");
         }
         if value.is_none() && named.is_none() && matches!(database, Database::Server { .. }) {
             settings.fault(VALUE, MISSING);
@@ -47,5 +47,5 @@ impl PepperSource {
     }
 }
 
-const MISSING: &str = "is needed with a database server, the same on every replica: make one with \
+const MISSING: &str = "is needed with a database server, the same on every replica: generate one with \
                        `echo \"1:$(openssl rand -base64 32)\"`, and keep it as safe as the database";

@@ -1,4 +1,4 @@
-//! Files that their owner alone may open, or the group that root chose.
+//! Files that only their owner may open, or a group chosen by root.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -30,7 +30,7 @@ pub enum PrivateFileError {
     },
 }
 
-/// Creates a directory that its owner alone may enter, parents included; one that exists stays as it is.
+/// Creates a directory that only its owner may enter, parents included; an existing one stays as it is.
 pub fn create_private_dir(path: &Path) -> Result<(), PrivateFileError> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
     created.map_err(|source| io_error(path, "created", source))
@@ -39,7 +39,7 @@ pub fn create_private_dir(path: &Path) -> Result<(), PrivateFileError> {
 /// Reads a file, after refusing one that others may open.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
     let mut file = File::open(path).map_err(|source| io_error(path, "opened", source))?;
-    // Of the open file, not of its name: the name may lead elsewhere by now.
+    // The mode of the open file: its name may lead to another file by now.
     check_mode(path, &file)?;
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(|source| io_error(path, "read", source))?;
@@ -87,8 +87,8 @@ fn check_mode(path: &Path, file: &File) -> Result<(), PrivateFileError> {
     }
 }
 
-/// What root owns its group may read: so a Kubernetes secret reaches a process that does not run as root, and there is
-/// no other way.
+/// A file of root may be readable by its group: that is the only way for a Kubernetes secret to reach a process that does not run
+/// as root.
 fn is_private(mode: u32, owner: u32) -> bool {
     let for_others = if owner == 0 { 0o037 } else { 0o077 };
     mode & for_others == 0

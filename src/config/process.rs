@@ -8,7 +8,7 @@ use super::values::duration;
 /// The life of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessConfig {
-    /// `KEYSTILE_DRAIN_DEADLINE`: how long calls under way may go on after SIGTERM, from 0 s to 1 hour.
+    /// `KEYSTILE_DRAIN_DEADLINE`: how long calls under way may take after SIGTERM, from 0 s to 1 hour.
     pub drain_deadline: Duration,
 }
 

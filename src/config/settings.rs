@@ -10,7 +10,7 @@ use super::fault::{ConfigError, Fault, FileKey, file_key, variable};
 use super::kubernetes::Services;
 use super::{file, known};
 
-/// Values by variable, and the faults. No `Debug`, for values may be secret.
+/// Values by variable, and the faults. No `Debug`, because values may be secret.
 pub(super) struct Settings {
     values: BTreeMap<&'static str, Value>,
     faults: Vec<Fault>,
@@ -23,7 +23,7 @@ struct Value {
 }
 
 impl Settings {
-    /// Reads the file, then the environment, which wins.
+    /// Reads the file, then the environment, which takes precedence.
     pub(super) fn read(environment: &Environment, default_file: &Path) -> Self {
         let mut settings = Self { values: BTreeMap::new(), faults: Vec::new() };
         match environment.get(known::CONFIG) {
@@ -35,7 +35,7 @@ impl Settings {
         settings
     }
 
-    /// The value of a setting; `default` when it is unset, or faulty and the fault noted.
+    /// The value of a setting; `default` when it is unset, or invalid, which is noted as a fault.
     pub(super) fn value<T>(
         &mut self,
         name: &str,

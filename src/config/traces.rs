@@ -1,5 +1,5 @@
-//! Which calls leave a trace, and where it goes: the standard variables of OpenTelemetry, which stand in the environment
-//! alone. Those that are not read here are read by its library.
+//! Which calls are traced, and where traces go: OpenTelemetry's standard variables, which can be set only in the environment. Its
+//! library reads those that are not read here.
 
 use http::Uri;
 
@@ -8,8 +8,8 @@ use super::{environment::Environment, settings::Settings};
 /// What is traced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TracesConfig {
-    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else `OTEL_EXPORTER_OTLP_ENDPOINT`: who takes traces, by OTLP over gRPC;
-    /// with nobody, there are none.
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector, which
+    /// accepts OTLP over gRPC; without one, nothing is traced.
     pub collector: Option<String>,
     pub sampling: Sampling,
 }
@@ -17,9 +17,9 @@ pub struct TracesConfig {
 /// `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// A call that is part of a trace is traced if its caller is.
+    /// The caller's sampling decision comes first.
     pub follows_callers: bool,
-    /// The share of the others that are, from 0 to 1.
+    /// The share of the other calls that are traced, from 0 to 1.
     pub share: f64,
 }
 
@@ -28,7 +28,7 @@ const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORT
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SHARE: &str = "OTEL_TRACES_SAMPLER_ARG";
 
-/// The standard says "all", which is no good default where every request of every service comes by.
+/// The standard default is to trace everything, which is too much for a service that every request of every service calls.
 const DEFAULT: Sampling = Sampling { follows_callers: true, share: 0.01 };
 
 impl TracesConfig {
@@ -88,7 +88,7 @@ fn sampler(text: &str) -> Result<(bool, Option<f64>), String> {
         "always_off" => Ok((follows, Some(0.0))),
         "traceidratio" => Ok((follows, None)),
         _ => Err(format!(
-            "{text:?} is not always_on, always_off or traceidratio, nor one of these behind parentbased_"
+            "{text:?} is not always_on, always_off or traceidratio, nor one of these with the prefix parentbased_"
         )),
     }
 }

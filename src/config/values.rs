@@ -1,4 +1,4 @@
-//! Readers of plain values; each refusal says what would be right.
+//! Parsers of plain values; each error says what would be valid.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

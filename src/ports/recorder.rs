@@ -1,4 +1,4 @@
-//! Where a verification leaves what may be written down later.
+//! Where verifications hand over what is recorded later.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -6,12 +6,12 @@ use domain::{decision::Code, digest::PepperVersion, id::KeyId, key::Sealed, time
 
 use super::credentials::CachedKey;
 
-/// Takes notes without ever making its caller wait; under pressure it drops some and counts them.
+/// Never makes its caller wait: when its queue is full, it drops what it gets and counts that.
 pub trait Recorder: Debug + Send + Sync + 'static {
-    /// Somebody was told this code.
+    /// A verification was answered with this code.
     fn decided(&self, code: Code);
 
-    /// A secret of `key`, whose id is `id`, is used for the first time since its uses were taken.
+    /// A secret of `key`, whose id is `id`, was used for the first time since its last use was taken.
     fn used(&self, id: KeyId, key: Arc<CachedKey>, secret_version: i32);
 
     fn rehashed(&self, rehash: Rehash);
@@ -19,13 +19,13 @@ pub trait Recorder: Debug + Send + Sync + 'static {
 
 /// The last use of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Use {
+pub struct LastUse {
     pub key: KeyId,
     pub secret_version: i32,
     pub time: Timestamp,
 }
 
-/// The digest of a proven secret under the newest pepper, to stand in the place of an older one.
+/// The digest of a proven secret under the newest pepper, which replaces the one under the pepper `replaces`.
 #[derive(Debug, Clone, Copy)]
 pub struct Rehash {
     pub key: KeyId,

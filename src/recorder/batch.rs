@@ -1,4 +1,4 @@
-//! Notes on their way to the store: one a secret, the latest.
+//! What is to be written: the latest use of each secret, and its digest under the newest pepper.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -7,21 +7,21 @@ use std::{
 
 use domain::{id::KeyId, time::Timestamp};
 
-use crate::ports::recorder::{Rehash, Use};
+use crate::ports::recorder::{LastUse, Rehash};
 
-/// The most secrets whose uses wait, at about fifty bytes each.
+/// Most secrets with a use to be written, at about 50 bytes each.
 pub(super) const MOST_USES: usize = 100_000;
 
-/// The most digests that wait. One too many comes again with a later use of its secret.
+/// Most digests to be written. One that is dropped is sent again at a later use of its secret.
 const MOST_REHASHES: usize = 10_000;
 
-/// Bounded: a secret too many is dropped and counted.
+/// Bounded: one secret more than the maximum is dropped and counted.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     uses: BTreeMap<Secret, Timestamp>,
     rehashes: BTreeMap<Secret, Rehash>,
     /// Where the last portion of uses ended.
-    place: Option<Secret>,
+    cursor: Option<Secret>,
     dropped: u64,
 }
 
@@ -29,15 +29,15 @@ pub(super) struct Batch {
 type Secret = (KeyId, i32);
 
 impl Batch {
-    pub(super) fn add_use(&mut self, new: Use) {
+    pub(super) fn add_use(&mut self, new: LastUse) {
         let room = self.uses.len() < MOST_USES;
         match self.uses.entry((new.key, new.secret_version)) {
             Entry::Occupied(mut old) => {
                 let latest = new.time.max(*old.get());
                 old.insert(latest);
             }
-            Entry::Vacant(place) if room => {
-                place.insert(new.time);
+            Entry::Vacant(entry) if room => {
+                entry.insert(new.time);
             }
             Entry::Vacant(_) => self.dropped += 1,
         }
@@ -60,42 +60,42 @@ impl Batch {
         self.len() == 0
     }
 
-    /// Of how many secrets there are uses.
+    /// How many secrets have a use to be written.
     pub(super) fn used(&self) -> usize {
         self.uses.len()
     }
 
-    /// How many notes were dropped since this was last asked.
+    /// How many were dropped since the last call.
     pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Some of the uses, those of neighbours in the database; they stay until they are [forgotten](Self::forget_uses).
+    /// The next portion of uses, in the order of the keys; they stay until [`Self::forget_uses`].
     ///
-    /// Portions go through the keys in order, round and round, so that each use has its turn, and a page of the database that
-    /// holds several is written once.
-    pub(super) fn uses(&self, most: usize) -> Vec<Use> {
-        let (behind, before) = match self.place {
-            Some(place) => ((Excluded(place), Unbounded), (Unbounded, Included(place))),
+    /// Portions go round the keys, so that every use gets its turn, and a page of the database that holds several is written
+    /// once.
+    pub(super) fn uses(&self, most: usize) -> Vec<LastUse> {
+        let (behind, before) = match self.cursor {
+            Some(cursor) => ((Excluded(cursor), Unbounded), (Unbounded, Included(cursor))),
             None => ((Unbounded, Unbounded), (Unbounded, Unbounded)),
         };
         let most = most.min(self.uses.len());
         let uses = self.uses.range(behind).chain(self.uses.range(before)).take(most);
-        uses.map(|(&(key, secret_version), &time)| Use { key, secret_version, time }).collect()
+        uses.map(|(&(key, secret_version), &time)| LastUse { key, secret_version, time }).collect()
     }
 
-    /// Those that were used again in the meantime stay.
-    pub(super) fn forget_uses(&mut self, written: &[Use]) {
+    /// Removes what was `written`, unless it was used again in the meantime.
+    pub(super) fn forget_uses(&mut self, written: &[LastUse]) {
         for it in written {
             let secret = (it.key, it.secret_version);
             if self.uses.get(&secret) == Some(&it.time) {
                 self.uses.remove(&secret);
             }
-            self.place = Some(secret);
+            self.cursor = Some(secret);
         }
     }
 
-    /// Some of the rehashes; they stay until they are [forgotten](Self::forget_rehashes).
+    /// Some of the rehashes; they stay until [`Self::forget_rehashes`].
     pub(super) fn rehashes(&self, most: usize) -> Vec<Rehash> {
         self.rehashes.values().take(most).copied().collect()
     }
@@ -118,8 +118,8 @@ mod tests {
         KeyId::new(Timestamp::from_micros(0), [0, 0, 0, 0, 0, 0, a, b, c, d])
     }
 
-    fn used(seed: u32, secret_version: i32, micros: i64) -> Use {
-        Use { key: key(seed), secret_version, time: Timestamp::from_micros(micros) }
+    fn used(seed: u32, secret_version: i32, micros: i64) -> LastUse {
+        LastUse { key: key(seed), secret_version, time: Timestamp::from_micros(micros) }
     }
 
     fn rehashed(seed: u32, pepper: u16) -> Rehash {
@@ -183,11 +183,11 @@ mod tests {
         batch.forget_uses(&first);
         batch.add_use(used(1, 1, 9));
         let second = batch.uses(2);
-        assert_eq!(second, [used(3, 1, 1), used(4, 1, 1)], "the others had no turn yet");
+        assert_eq!(second, [used(3, 1, 1), used(4, 1, 1)], "the others had no turn before");
         batch.forget_uses(&second);
         let third = batch.uses(2);
         assert_eq!(third, [used(5, 1, 1), used(1, 1, 9)]);
-        assert_eq!(batch.uses(10).len(), 2, "each is there once");
+        assert_eq!(batch.uses(10).len(), 2, "each is in it once");
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         }
         batch.add_use(used(0, 1, 9));
         assert_eq!(batch.used(), 100_000);
-        assert_eq!(batch.take_dropped(), 2, "one that is known is no secret more");
+        assert_eq!(batch.take_dropped(), 2, "a secret that is in the batch needs no more room");
         assert_eq!(batch.take_dropped(), 0);
         for seed in 0..10_001 {
             batch.add_rehash(rehashed(seed, 2));

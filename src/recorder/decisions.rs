@@ -1,15 +1,15 @@
-//! How many decisions came to each code.
+//! How many decisions there were of each code.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use domain::decision::Code;
 use thread_local::ThreadLocal;
 
-/// Counted by each thread for itself: a verification waits for no memory that another writes.
+/// Each thread has counters of its own, so that threads never contend for a cache line.
 #[derive(Debug, Default)]
 pub struct Decisions(ThreadLocal<Thread>);
 
-/// In lines of memory of its own.
+/// Aligned so that no two threads share a cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Thread([AtomicU64; Code::ALL.len()]);
@@ -18,7 +18,7 @@ impl Decisions {
     pub(super) fn count(&self, code: Code) {
         let Thread(counts) = self.0.get_or_default();
         let count = &counts[code as usize];
-        // Nobody else adds to it, so nothing is lost between the two.
+        // Only this thread writes it, so no addition is lost between the load and the store.
         count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
     }
 

@@ -1,4 +1,4 @@
-//! The writer: takes notes from the queue, and brings them to the store without taking much of anybody's time.
+//! The writer: receives from the queue, and writes to the store in the background.
 
 use std::{
     future::Future,
@@ -16,94 +16,92 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::ports::{Clock, Recording, StoreError};
-
-use super::{
-    drops::{self, Drops},
-    notes::Notes,
-    pace::Pace,
-    sender::Note,
+use crate::{
+    ports::{Clock, Recording, StoreError},
+    telemetry::{Outage, Turn},
 };
 
-/// Takes the uses every three seconds, and writes them in portions with a rest after each. What the store does not take is kept,
-/// within bounds, for later.
+use super::{message::Message, pending::Pending, throttle::Throttle};
+
+/// Takes the pending uses every three seconds, and writes them in portions with a rest after each. What the store does not accept
+/// is kept for a later attempt, within bounds.
 #[derive(Debug)]
 pub struct Writer {
-    receiver: mpsc::Receiver<Note>,
-    received: Vec<Note>,
-    /// How many notes the queue had no room for.
+    receiver: mpsc::Receiver<Message>,
+    received: Vec<Message>,
+    /// How many messages found the queue full.
     dropped: Arc<AtomicU64>,
-    drops: Drops,
-    notes: Notes,
-    pace: Pace,
+    overload: Outage,
+    pending: Pending,
+    throttle: Throttle,
     store: Arc<dyn Recording>,
     clock: Arc<dyn Clock>,
-    failing: bool,
+    outage: Outage,
 }
 
-/// How many notes the store had not taken when the writer ended.
+/// How many uses and digests were not written when the writer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsaved(pub usize);
 
-/// How often uses are taken, and how long the store is left alone after it failed.
+/// How often pending uses are taken, and how long to wait after the store failed.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// How many notes are received at once.
-const HANDFUL: usize = 1_000;
+/// How many messages are received at once.
+const RECEIVED_AT_ONCE: usize = 1_000;
 
-/// A digest is a statement of its own.
+/// How many digests one write replaces: each is a statement of its own.
 const REHASHES: usize = 100;
 
-/// How often a portion is tried at the end, how long after one another, and how long the store may take for it: as long as it
-/// takes portions, the end may wait.
+/// At the end: how often a portion is tried, the pause between attempts, and how long one may take. As long as portions succeed,
+/// the end waits.
 const LAST_TRIES: usize = 3;
 const LAST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PATIENCE: Duration = Duration::from_secs(4);
 
 impl Writer {
     pub(super) fn new(
-        receiver: mpsc::Receiver<Note>,
+        receiver: mpsc::Receiver<Message>,
         dropped: Arc<AtomicU64>,
         store: Arc<dyn Recording>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             receiver,
-            received: Vec::with_capacity(HANDFUL),
+            received: Vec::with_capacity(RECEIVED_AT_ONCE),
             dropped,
-            drops: Drops::default(),
-            notes: Notes::default(),
-            pace: Pace::new(),
+            overload: Outage::default(),
+            pending: Pending::default(),
+            throttle: Throttle::new(),
             store,
             clock,
-            failing: false,
+            outage: Outage::default(),
         }
     }
 
-    /// Writes until `stop` resolves, then takes what is left in the queue and writes it too.
+    /// Writes until `stop` resolves, then empties the queue and writes the rest.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Unsaved {
         let mut stop = pin!(stop);
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let rest = self.pace.rest(self.clock.uptime());
+            let rest = self.throttle.rest(self.clock.uptime());
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 _ = ticks.tick() => self.take_all(),
-                () = sleep(rest), if !self.notes.batch.is_empty() => if self.write_until(stop.as_mut()).await { break },
+                () = sleep(rest), if !self.pending.batch.is_empty() => if self.write_until(stop.as_mut()).await { break },
                 open = self.receive() => if !open { break },
             }
         }
         self.finish().await
     }
 
-    /// Writes a portion; of one that takes long no more is waited for a while after `stop`. Whether it was told to.
+    /// Writes a portion, and answers whether `stop` resolved meanwhile: from then on the portion has limited time left.
     async fn write_until(&mut self, stop: impl Future<Output = ()>) -> bool {
-        let mut told = false;
+        let mut stopping = false;
         let patience = async {
             stop.await;
-            told = true;
+            stopping = true;
             sleep(LAST_PATIENCE).await;
         };
         tokio::select! {
@@ -111,17 +109,17 @@ impl Writer {
             () = patience => {}
             _ = self.write() => {}
         }
-        told
+        stopping
     }
 
-    /// Writes all there is, without a rest.
+    /// Writes everything, without a rest.
     async fn finish(mut self) -> Unsaved {
         self.receiver.close();
         while self.receive().await {}
         self.take_all();
-        self.pace.hurry();
+        self.throttle.hurry();
         let mut tries = LAST_TRIES;
-        while !self.notes.batch.is_empty() && tries > 0 {
+        while !self.pending.batch.is_empty() && tries > 0 {
             match timeout(LAST_PATIENCE, self.write()).await {
                 Ok(Ok(())) => tries = LAST_TRIES,
                 Ok(Err(_)) => {
@@ -131,31 +129,31 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        Unsaved(self.notes.batch.len())
+        Unsaved(self.pending.batch.len())
     }
 
-    /// `false` when there will be no more.
+    /// `false` once the queue is closed and empty.
     async fn receive(&mut self) -> bool {
-        let number = self.receiver.recv_many(&mut self.received, HANDFUL).await;
-        for note in self.received.drain(..) {
-            self.notes.add(note);
+        let number = self.receiver.recv_many(&mut self.received, RECEIVED_AT_ONCE).await;
+        for message in self.received.drain(..) {
+            self.pending.add(message);
         }
         number > 0
     }
 
-    /// What waits in the queue, and everything used since this was last done.
+    /// Empties the queue, and takes the pending uses.
     fn take_all(&mut self) {
-        while let Ok(note) = self.receiver.try_recv() {
-            self.notes.add(note);
+        while let Ok(message) = self.receiver.try_recv() {
+            self.pending.add(message);
         }
-        self.notes.take();
-        let dropped = self.dropped.swap(0, Relaxed) + self.notes.batch.take_dropped();
-        match self.drops.hear(dropped) {
-            Some(drops::Word::Begun(dropped)) => {
-                warn!(recorder.dropped = dropped, "too many uses at once: some are not recorded");
+        self.pending.take_uses();
+        let dropped = self.dropped.swap(0, Relaxed) + self.pending.batch.take_dropped();
+        match self.overload.note(dropped) {
+            Some(Turn::Began { failures }) => {
+                warn!(recorder.dropped = failures, "the recorder is overloaded and drops last-used times");
             }
-            Some(drops::Word::Over(dropped)) => {
-                info!(recorder.dropped = dropped, "all uses are recorded again");
+            Some(Turn::Ended { failures }) => {
+                info!(recorder.dropped = failures, "the recorder is no longer overloaded");
             }
             None => {}
         }
@@ -164,49 +162,49 @@ impl Writer {
     /// Writes a portion of each kind.
     async fn write(&mut self) -> Result<(), StoreError> {
         let start = self.clock.uptime();
-        // Of two calls that fail, one tells enough.
+        // If both fail, the error of one is enough.
         let written = self.write_uses(start).await;
         let written = self.write_rehashes().await.and(written);
         let end = self.clock.uptime();
         match &written {
-            Ok(()) => self.pace.rest_from(start, end),
-            Err(_) => self.pace.rest_until(end + EVERY),
+            Ok(()) => self.throttle.rest_from(start, end),
+            Err(_) => self.throttle.rest_until(end + EVERY),
         }
-        match &written {
-            Err(error) if !self.failing => {
-                warn!(error = %error, recorder.waiting = self.notes.batch.len(), "uses cannot be recorded; trying on");
+        match (self.outage.note(written.is_err()), &written) {
+            (Some(Turn::Began { .. }), Err(error)) => {
+                let pending = self.pending.batch.len();
+                warn!(error = %error, recorder.pending = pending, "last-used times cannot be written; retrying");
             }
-            Ok(()) if self.failing => info!("uses are recorded again"),
+            (Some(Turn::Ended { .. }), _) => info!("last-used times are written again"),
             _ => {}
         }
-        self.failing = written.is_err();
         written
     }
 
     async fn write_uses(&mut self, start: Duration) -> Result<(), StoreError> {
-        let uses = self.notes.batch.uses(self.pace.portion());
+        let uses = self.pending.batch.uses(self.throttle.portion());
         if uses.is_empty() {
             return Ok(());
         }
         let store = Arc::clone(&self.store);
         self.meanwhile(store.record_uses(&uses)).await?;
-        self.notes.batch.forget_uses(&uses);
-        self.pace.took(uses.len(), self.clock.uptime().saturating_sub(start));
+        self.pending.batch.forget_uses(&uses);
+        self.throttle.took(uses.len(), self.clock.uptime().saturating_sub(start));
         Ok(())
     }
 
     async fn write_rehashes(&mut self) -> Result<(), StoreError> {
-        let rehashes = self.notes.batch.rehashes(REHASHES);
+        let rehashes = self.pending.batch.rehashes(REHASHES);
         if rehashes.is_empty() {
             return Ok(());
         }
         let store = Arc::clone(&self.store);
         self.meanwhile(store.rehash(&rehashes)).await?;
-        self.notes.batch.forget_rehashes(&rehashes);
+        self.pending.batch.forget_rehashes(&rehashes);
         Ok(())
     }
 
-    /// Receives while the store works, so that the queue does not run over.
+    /// Receives while the store works, so that the queue does not fill up.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {

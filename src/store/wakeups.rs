@@ -1,4 +1,4 @@
-//! Word from PostgreSQL that something changed. The other databases have no such word.
+//! Notifications from PostgreSQL that something changed. The other databases have none.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use super::{Location, SqlStore, transaction::Transaction};
 
 const CHANNEL: &str = "keystile_changes";
 
-/// Between two attempts to listen.
+/// Pause between two attempts to listen.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Has PostgreSQL tell all who listen once the transaction is committed.
+/// Notifies all listeners; PostgreSQL delivers it once the transaction is committed.
 pub(super) async fn announce(tx: &Transaction, revision: Revision) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
         let values = [CHANNEL.into(), revision.to_string().into()];
@@ -27,22 +27,23 @@ pub(super) async fn announce(tx: &Transaction, revision: Revision) -> Result<(),
 }
 
 impl SqlStore {
-    /// Listens from now on, on a connection of its own.
+    /// Starts to listen, on a connection of its own.
     pub fn wakeups(&self) -> Box<dyn Wakeups> {
         match &self.options.location {
             Location::Server(url) if self.db.get_database_backend() == DbBackend::Postgres => {
                 Box::new(Listening::start(url.clone()))
             }
-            _ => Box::new(Silence),
+            _ => Box::new(Never),
         }
     }
 }
 
+/// For databases without notifications: the follower relies on its poll.
 #[derive(Debug)]
-struct Silence;
+struct Never;
 
 #[async_trait]
-impl Wakeups for Silence {
+impl Wakeups for Never {
     async fn next(&mut self) {
         std::future::pending().await
     }
@@ -50,31 +51,31 @@ impl Wakeups for Silence {
 
 #[derive(Debug)]
 struct Listening {
-    heard: Arc<Notify>,
+    wake: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
 impl Listening {
     fn start(url: String) -> Self {
-        let heard = Arc::new(Notify::new());
+        let wake = Arc::new(Notify::new());
         let task = tokio::spawn({
-            let heard = heard.clone();
+            let wake = wake.clone();
             async move {
                 loop {
-                    // Polling stands behind it, and tells when the database does not answer.
-                    let _ = listen(&url, &heard).await;
+                    // The follower polls as well, and reports when the database does not answer.
+                    let _ = listen(&url, &wake).await;
                     sleep(PAUSE).await;
                 }
             }
         });
-        Self { heard, task }
+        Self { wake, task }
     }
 }
 
 #[async_trait]
 impl Wakeups for Listening {
     async fn next(&mut self) {
-        self.heard.notified().await;
+        self.wake.notified().await;
     }
 }
 
@@ -84,14 +85,14 @@ impl Drop for Listening {
     }
 }
 
-async fn listen(url: &str, heard: &Notify) -> Result<(), SqlxError> {
+async fn listen(url: &str, wake: &Notify) -> Result<(), SqlxError> {
     let mut listener = PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     loop {
-        // What came before it listened, or while it was cut off, was not heard.
-        heard.notify_one();
+        // Changes before it listened, or while it was disconnected, were not notified.
+        wake.notify_one();
         while listener.try_recv().await?.is_some() {
-            heard.notify_one();
+            wake.notify_one();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines on stderr; stdout is for what commands print. Fields are dotted: `key.id`, `peer.address`.
+//! Log lines on stderr (stdout is for what commands print). Fields are dotted: `key.id`, `peer.address`.
 
 use std::io::{IsTerminal, stderr};
 
@@ -8,28 +8,28 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging for the whole process; once it has started, a later call changes nothing.
+/// Starts logging for the whole process. A later call changes nothing.
 ///
-/// `filter` holds levels, such as `info,keystile::store=debug`. Text has colours on a terminal alone.
+/// `filter` holds levels, such as `info,keystile::store=debug`. Text has colours only on a terminal.
 pub fn init(filter: &str, json: bool) {
     let logging = subscriber(filter, json, stderr().is_terminal(), stderr);
-    // The one failure is "already started".
+    // Fails only if logging has started already.
     let _ = logging.try_init();
 }
 
-/// Unless the filter says otherwise: what it warns of, any stranger can cause on every connection.
+/// Added to the filter, which may override it: h2 warns of what any client can cause on every connection.
 const QUIET: &str = "h2=error";
 
 fn subscriber<W>(filter: &str, json: bool, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
-    // On a terminal the layer's own default stands: colours unless NO_COLOR is set.
+    // On a terminal the layer's own default applies: colours unless NO_COLOR is set.
     let text = || match terminal {
         true => fmt::layer().with_writer(writer.clone()),
         false => fmt::layer().with_writer(writer.clone()).with_ansi(false),
     };
-    // A filter that turns everything off turns this off as well.
+    // `off` must turn h2 off as well.
     let filter = if filter == "off" { filter.to_owned() } else { format!("{QUIET},{filter}") };
     let lines = || fmt::layer().with_writer(writer.clone()).with_ansi(false).json().flatten_event(true);
     tracing_subscriber::registry()

@@ -1,4 +1,4 @@
-//! Metrics: recorded through OpenTelemetry, told as Prometheus text.
+//! Metrics: recorded through OpenTelemetry, exported as Prometheus text.
 
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_prometheus::exporter;
@@ -7,7 +7,7 @@ use prometheus::{Registry, TextEncoder};
 
 use super::resource;
 
-/// Where a server's metrics come together.
+/// The metrics of one server.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     provider: SdkMeterProvider,
@@ -23,7 +23,7 @@ impl Metrics {
         Self { provider, registry }
     }
 
-    /// What instruments are made with.
+    /// Creates instruments.
     pub fn meter(&self) -> Meter {
         self.provider.meter(env!("CARGO_PKG_NAME"))
     }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_recorded_is_told_with_who_tells_it() {
+    fn what_is_recorded_is_exported_with_its_resource() {
         let metrics = Metrics::new();
         let calls = metrics.meter().u64_counter("calls").build();
         calls.add(2, &[KeyValue::new("method", "a")]);

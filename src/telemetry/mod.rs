@@ -2,6 +2,7 @@
 
 mod logs;
 mod metrics;
+mod outage;
 mod page;
 mod series;
 mod traces;
@@ -11,19 +12,20 @@ use opentelemetry_sdk::Resource;
 
 pub use logs::init;
 pub use metrics::Metrics;
+pub use outage::{Outage, Turn};
 pub use page::serve;
 pub use series::Series;
-pub use traces::{LetIn, Span, Traces, TracesError};
+pub use traces::{CallerTrust, Span, Traces, TracesError};
 
-/// Who tells: ourselves, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say otherwise.
+/// The resource of all metrics and traces: Keystile, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say otherwise.
 fn resource() -> Resource {
-    let told = Resource::builder().build();
-    let told = told.iter().filter(|(_, value)| !value.as_str().starts_with("unknown_service"));
+    let configured = Resource::builder().build();
+    let configured = configured.iter().filter(|(_, value)| !value.as_str().starts_with("unknown_service"));
     Resource::builder_empty()
         .with_attributes([
             KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         ])
-        .with_attributes(told.map(|(key, value)| KeyValue::new(key.clone(), value.clone())))
+        .with_attributes(configured.map(|(key, value)| KeyValue::new(key.clone(), value.clone())))
         .build()
 }

@@ -1,4 +1,4 @@
-//! The listener for metrics: one page, for Prometheus and whoever reads its text.
+//! The metrics listener: one page, in the text format of Prometheus.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -21,11 +21,11 @@ use super::Metrics;
 /// The version of the format, as Prometheus asks for it.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How many connections there may be; beyond that the oldest gives way: whoever asks is answered at once.
+/// Most open connections. One more ends the oldest, so that a new scrape is always answered.
 const MOST_CONNECTIONS: usize = 32;
-/// How long one may take, from the first word to the end.
+/// How long one connection may last.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Between attempts when the system has no descriptor left, which it says again at once.
+/// Pause after a failure such as a lack of file descriptors, which would repeat at once.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves `/metrics` until `stop` resolves.
@@ -47,7 +47,7 @@ async fn answer(listener: TcpListener, page: Router) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::debug!(error = %error, "a connection to the metrics was not accepted");
+                tracing::debug!(error = %error, "a connection to the metrics listener could not be accepted");
                 sleep(PAUSE).await;
                 continue;
             }
@@ -60,11 +60,11 @@ async fn answer(listener: TcpListener, page: Router) {
             connection.abort();
         }
         let service = TowerToHyperService::new(page.clone());
-        // One question each: a connection that is kept would only wait for the next.
+        // No keep-alive: an idle connection would take the place of another.
         let connection =
             http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
         oldest.push_back(open.spawn(async {
-            // How it ends is the client's business.
+            // A failure concerns only the client.
             let _ = timeout(LONGEST, connection).await;
         }));
     }
@@ -74,7 +74,7 @@ fn page(metrics: &Metrics) -> Response {
     match metrics.text() {
         Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
         Err(error) => {
-            tracing::error!(error = %error, "the metrics cannot be written");
+            tracing::error!(error = %error, "the metrics cannot be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

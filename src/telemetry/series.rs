@@ -1,4 +1,4 @@
-//! Failures that come in series: the first is logged as it is, the others are counted and summed up now and then.
+//! Failures that may come in great numbers: the first is logged in full, later ones are counted and logged as a sum.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -10,13 +10,13 @@ use tokio::{runtime::Handle, time::sleep};
 /// Failures of one kind.
 #[derive(Debug)]
 pub struct Series {
-    /// What the sum says of them.
+    /// Describes them in the sum's log line.
     what: &'static str,
     lasting: AtomicBool,
     counted: AtomicU64,
 }
 
-/// How far apart sums are logged, and how long nothing must have failed for the next failure to be a first one.
+/// The interval of sums, and how long nothing must fail for the next failure to count as a first one.
 const EVERY: Duration = Duration::from_secs(10);
 
 impl Series {
@@ -24,9 +24,9 @@ impl Series {
         Self { what, lasting: AtomicBool::new(false), counted: AtomicU64::new(0) }
     }
 
-    /// Counts one; whether it is the first of its series, which its caller logs.
+    /// Counts one, and answers whether it is the first of its series, which the caller then logs.
     pub fn note(&'static self) -> bool {
-        // Without a runtime nobody would sum up.
+        // Without a runtime there is no task to log the sum.
         let Ok(runtime) = Handle::try_current() else { return true };
         if self.lasting.swap(true, Relaxed) {
             self.counted.fetch_add(1, Relaxed);
@@ -47,7 +47,7 @@ impl Series {
     }
 }
 
-/// The end of a series, when it is dropped: by a runtime that ends, too.
+/// Ends the series when it is dropped, also by a runtime that shuts down.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {

@@ -1,4 +1,4 @@
-//! Traces: a span of each call that is sampled, sent to a collector in the background.
+//! Traces: one span for each sampled call, sent to a collector in the background.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use opentelemetry_sdk::{
 
 use super::resource;
 
-/// What is traced, and where it goes.
+/// Decides which calls are sampled, and sends their spans.
 #[derive(Debug)]
 pub struct Traces {
     provider: SdkTracerProvider,
@@ -39,13 +39,13 @@ pub struct Traces {
 pub struct TracesError(#[from] opentelemetry_otlp::ExporterBuildError);
 
 impl Traces {
-    /// Sends to `collector`, an address that takes OTLP over gRPC, this share of the calls; if it `follows` its
-    /// callers, all calls that they sample and none that they do not. Needs tokio around it.
+    /// Sends this `share` of the calls to `collector`, an address that accepts OTLP over gRPC. If it `follows` callers, their
+    /// sampling decisions come first. Must be called within a tokio runtime.
     pub fn start(collector: &str, share: f64, follows: bool) -> Result<Self, TracesError> {
         let exporter = SpanExporter::builder().with_tonic().with_endpoint(collector).build()?;
         let provider = SdkTracerProvider::builder()
             .with_resource(resource())
-            // What gets there is sampled already.
+            // Only sampled calls become spans.
             .with_sampler(Sampler::AlwaysOn)
             .with_batch_exporter(exporter)
             .build();
@@ -59,8 +59,8 @@ impl Traces {
         })
     }
 
-    /// A call of `method` that begins `now`, if it is sampled: by its caller, whose `headers` say so, or by chance.
-    /// Nearly all are not: that is decided before anything is made, or counted where other threads count.
+    /// The span of a call of `method` that begins `now`, if the call is sampled: by its caller, as its `headers` say, or by chance.
+    /// Nearly all calls are not, so the decision allocates nothing and touches no memory that threads share.
     pub fn begin(
         &self,
         method: &str,
@@ -77,14 +77,14 @@ impl Traces {
         if sampled == SamplingDecision::Drop {
             return None;
         }
-        let let_in = caller.is_some().then(LetIn::default);
-        Some(Span { context: caller.unwrap_or_default(), begun: now(), let_in })
+        let trust = caller.is_some().then(CallerTrust::default);
+        Some(Span { context: caller.unwrap_or_default(), begun: now(), trust })
     }
 
-    /// That call came to this status, which is a fault of ours or is none. Its span is made only now, when it is known
-    /// whether its caller is one whose word counts.
+    /// Exports the span of a `call` that ended with this `status`. It is created only now, because a caller's sampling decision
+    /// counts only if the caller was authenticated.
     pub fn end_call(&self, call: Span, method: &str, status: &'static str, fault: bool, now: SystemTime) {
-        if call.let_in.is_some_and(|let_in| !let_in.0.load(Relaxed)) {
+        if call.trust.is_some_and(|trust| !trust.0.load(Relaxed)) {
             return;
         }
         let span = self
@@ -104,41 +104,41 @@ impl Traces {
         span.end_with_timestamp(now);
     }
 
-    /// Sends what is still to be sent, and blocks until it is, for a while.
+    /// Sends the remaining spans, and blocks until they are sent, for a limited time.
     pub fn end(&self) {
         if let Err(error) = self.provider.shutdown_with_timeout(LAST) {
-            tracing::warn!(error = %error, "the last traces were not sent");
+            tracing::warn!(error = %error, "the last traces could not be sent");
         }
     }
 }
 
-/// A call under way that is sampled.
+/// A sampled call that is under way.
 #[derive(Debug)]
 pub struct Span {
     context: Context,
     begun: SystemTime,
-    /// For one that its caller sampled.
-    let_in: Option<LetIn>,
+    /// If its caller sampled it.
+    trust: Option<CallerTrust>,
 }
 
 impl Span {
-    /// To be told when the caller is let in; there is none when that makes no difference.
-    pub fn let_in(&self) -> Option<LetIn> {
-        self.let_in.clone()
+    /// To be granted once the caller is authenticated; `None` when that makes no difference.
+    pub fn trust(&self) -> Option<CallerTrust> {
+        self.trust.clone()
     }
 }
 
-/// Whether the caller of a call was let in.
+/// Whether the caller of a call was authenticated.
 #[derive(Debug, Clone, Default)]
-pub struct LetIn(Arc<AtomicBool>);
+pub struct CallerTrust(Arc<AtomicBool>);
 
-impl LetIn {
-    pub fn note(&self) {
+impl CallerTrust {
+    pub fn grant(&self) {
         self.0.store(true, Relaxed);
     }
 }
 
-/// How long a collector may take over the last traces.
+/// How long sending the last traces may take.
 const LAST: Duration = Duration::from_secs(2);
 
 const TRACE_PARENT: &str = "traceparent";

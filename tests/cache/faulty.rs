@@ -34,7 +34,7 @@ use keystile::{
         feed::FeedEntry,
         keys::{KeyCounts, KeyQuery},
         load::Loaded,
-        recorder::{Rehash, Use},
+        recorder::{LastUse, Rehash},
         service_accounts::AccountLabel,
     },
     store::SqlStore,
@@ -72,7 +72,7 @@ pub(crate) struct Faulty {
     /// How long it pretends to write uses, which then go no further.
     pretends: Mutex<Option<Duration>>,
     /// The uses that it wrote, call by call.
-    portions: watch::Sender<Vec<Vec<Use>>>,
+    portions: watch::Sender<Vec<Vec<LastUse>>>,
 }
 
 impl Faulty {
@@ -127,7 +127,7 @@ impl Faulty {
         *self.pretends.lock().unwrap() = Some(time);
     }
 
-    pub(crate) fn portions(&self) -> Vec<Vec<Use>> {
+    pub(crate) fn portions(&self) -> Vec<Vec<LastUse>> {
         self.portions.borrow().clone()
     }
 
@@ -344,7 +344,7 @@ impl PepperRecords for Faulty {
 
 #[async_trait]
 impl Recording for Faulty {
-    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError> {
         self.before().await?;
         let pretends = *self.pretends.lock().unwrap();
         match pretends {

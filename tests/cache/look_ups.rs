@@ -19,6 +19,7 @@ use proto::{
 };
 use testkit::server::{Bearer, Client, channel};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::node::{LIMITS, Nobody, Node, TestKey};
 
@@ -80,8 +81,9 @@ async fn serve(node: &Node) -> (Arc<Counting>, VerifyServiceClient<Client>) {
     let health = Health::new().await;
     let observer = Arc::new(Observer::new(&Metrics::new().meter(), node.clock.clone(), None));
     tokio::spawn(async move {
-        let never = std::future::pending();
-        grpc::serve_verify(listener, Arc::new(verifier), &health, observer, never).await.unwrap();
+        grpc::serve_verify(listener, Arc::new(verifier), &health, observer, CancellationToken::new())
+            .await
+            .unwrap();
     });
     let caller = node.service.mint_root_key().await.unwrap();
     let bearer = Bearer::new(caller.api_key.expose());

@@ -15,6 +15,7 @@ use testkit::{
     server::{Bearer, Client, channel},
 };
 use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code as Grpc, Request, Status, transport::Channel};
 use tonic_types::StatusExt;
 
@@ -40,7 +41,7 @@ impl Served {
         let (service, verifier, health) = (node.service.clone(), node.verifier.clone(), Health::new().await);
         let observer = Arc::new(Observer::new(&Metrics::new().meter(), node.clock.clone(), None));
         tokio::spawn(async move {
-            let forever = std::future::pending();
+            let forever = CancellationToken::new();
             grpc::serve_admin(listener, service, verifier, &health, observer, forever).await.unwrap();
         });
         Self { node, channel, root, _database: database }

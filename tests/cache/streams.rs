@@ -14,6 +14,7 @@ use proto::{
 use testkit::server::{Bearer, Client, channel};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::{
@@ -43,7 +44,9 @@ impl Served {
         let (verifier, health) = (node.verifier.clone(), Health::new().await);
         let observer = Arc::new(Observer::new(&Metrics::new().meter(), node.clock.clone(), None));
         tokio::spawn(async move {
-            grpc::serve_verify(listener, verifier, &health, observer, std::future::pending()).await.unwrap();
+            grpc::serve_verify(listener, verifier, &health, observer, CancellationToken::new())
+                .await
+                .unwrap();
         });
         let bearer = Bearer::new(caller.api_key.expose());
         let client = VerifyServiceClient::with_interceptor(channel(address), bearer);

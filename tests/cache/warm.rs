@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::decision::Code;
-use keystile::ports::{Recording, recorder::Use};
+use keystile::ports::{Recording, recorder::LastUse};
 use testkit::{database::Kind, server::START};
 
 use crate::node::{LIMITS, Node, TestKey, fresh};
@@ -16,7 +16,7 @@ async fn the_keys_that_were_used_last_are_cached() {
         before.create_project("acme").await;
         let keys = before.keys(12).await;
         let uses: Vec<_> = (0..10)
-            .map(|number| Use {
+            .map(|number| LastUse {
                 key: keys[number].name.key,
                 secret_version: 1,
                 time: START.after(Duration::from_secs(number as u64)),
@@ -44,7 +44,7 @@ async fn a_warm_start_reads_in_portions() {
     let before = Node::on(&database, LIMITS).await;
     before.create_project("acme").await;
     let keys = before.keys(150).await;
-    let used = |key: &TestKey| Use { key: key.name.key, secret_version: 1, time: START };
+    let used = |key: &TestKey| LastUse { key: key.name.key, secret_version: 1, time: START };
     before.store.record_uses(&keys.iter().map(used).collect::<Vec<_>>()).await.unwrap();
     let node = Node::on(&database, LIMITS).await;
     node.statements();
@@ -63,7 +63,7 @@ async fn a_change_during_the_warm_start_counts() {
     let before = Node::on(&database, LIMITS).await;
     before.create_project("acme").await;
     let key = before.key("acme").await;
-    let used = Use { key: key.name.key, secret_version: 1, time: START };
+    let used = LastUse { key: key.name.key, secret_version: 1, time: START };
     before.store.record_uses(&[used]).await.unwrap();
     let node = Node::on(&database, LIMITS).await;
     assert!(node.cache.warm(100).await.unwrap() >= 1);

@@ -113,9 +113,9 @@ async fn the_generated_file_is_never_made_twice_for_one_database() {
     home.run(&[])
         .await
         .with_code(78)
-        .telling("peppers is gone, and stored secrets (1)")
+        .telling("peppers is missing, but stored secrets (1)")
         .telling("need the pepper in it")
-        .telling("bring it back from a backup, with mode 600");
+        .telling("restore it from a backup, with mode 600");
     assert!(!file.exists());
 
     // Brought back, but readable for all.
@@ -153,15 +153,16 @@ async fn another_pepper_under_a_known_version_is_refused() {
     let database = Database::empty(Kind::Postgres).await;
     let home = Home::on(&database).with("KEYSTILE_PEPPERS", &pepper(1));
     let serving = home.serve().await;
-    let known = serving.process.tells("the pepper is known from now on").await;
+    let known = serving.process.tells("recorded the pepper of this version").await;
     assert!(known.contains(r#""pepper.version":1"#), "{known}");
     let root = serving.root().await;
 
     let replica = Home::on(&database).with("KEYSTILE_PEPPERS", &other);
     let refused = replica.run(&[]).await.with_code(78);
-    let refused = refused
-        .telling("KEYSTILE_PEPPERS: the pepper of version 1 is not the one that this database was used with");
-    refused.telling("give a new one a version of its own");
+    let refused = refused.telling(
+        "KEYSTILE_PEPPERS: the pepper of version 1 is not the one that this database was first used with",
+    );
+    refused.telling("give a new pepper a new version");
     replica.run(&["root-key"]).await.with_code(78).telling("the pepper of version 1");
     let table = replica.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(rows(&table), [("1", "1", "DIFFERENT")], "{table}");
@@ -176,13 +177,13 @@ async fn another_pepper_under_a_known_version_is_refused() {
     // As a database from before it, which has no such word yet.
     database.execute("DELETE FROM peppers").await;
     let serving = home.serve().await;
-    serving.process.tells("the pepper is known from now on").await;
+    serving.process.tells("recorded the pepper of this version").await;
     serving.caller(&root).create_project().await;
     serving.stop().await;
     let serving = home.serve().await;
     assert_eq!(serving.caller(&root).code(&root).await, Code::Valid);
     let ended = serving.stop().await;
-    assert!(!ended.stderr.contains("known from now on"), "{ended:#?}");
+    assert!(!ended.stderr.contains("recorded the pepper"), "{ended:#?}");
 }
 
 #[tokio::test]
@@ -195,7 +196,7 @@ async fn of_two_first_starts_with_different_peppers_one_wins() {
     });
     let [(_first_home, first), (_second_home, second)] = starts;
     // Either says what became of its pepper.
-    let first_wins = first.tells("the pepper ").await.contains("known from now on");
+    let first_wins = first.tells("the pepper ").await.contains("recorded the pepper");
     let (winner, loser) = if first_wins { (first, second) } else { (second, first) };
     loser.ended().await.with_code(78).telling("the pepper of version 1");
     Serving::of(winner).await.stop().await;

@@ -26,10 +26,10 @@ async fn every_fault_of_the_settings_is_told_at_once() {
         .with("KEYSTILE_LOGS", "info");
     let ended = home.run(&[]).await.with_code(MISCONFIGURED);
     for fault in [
-        "KEYSTILE_VERIFY_LISTEN: 0.0.0.0:50051 is open to other machines",
+        "KEYSTILE_VERIFY_LISTEN: 0.0.0.0:50051 is reachable from other machines",
         "KEYSTILE_DATABASE_URL: must begin with",
         "KEYSTILE_DRAIN_DEADLINE: \"soon\" is not a duration",
-        "KEYSTILE_PEPPERS: entry 1 has 5 bytes, and at least 32 are needed",
+        "KEYSTILE_PEPPERS: entry 1 has 5 bytes, but at least 32 are needed",
         "KEYSTILE_LOGS: is not a setting; did you mean KEYSTILE_LOG?",
     ] {
         assert!(ended.stderr.contains(fault), "{fault:?} is missing in {ended:#?}");

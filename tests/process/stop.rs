@@ -183,9 +183,9 @@ async fn a_second_signal_ends_it_at_once() {
         let held = Held::verify(&serving.caller(&root)).await;
         let Serving { process, .. } = serving;
         process.signal(first);
-        process.tells("asked to stop").await;
+        process.tells("received a signal: stopping").await;
         process.signal(second);
-        process.ended().await.with_code(code).telling("asked again: ending at once");
+        process.ended().await.with_code(code).telling("received a second signal: exiting at once");
         assert!(held.cut_off().await.is_err());
         // What a hard end leaves behind is no obstacle.
         home.serve().await.caller(&root).whole_log().await;
@@ -215,8 +215,8 @@ async fn a_deadline_cuts_off_what_does_not_end_and_loses_nothing_else() {
         .ended()
         .await
         .with_code(1)
-        .telling("calls under way were cut off at the drain deadline (KEYSTILE_DRAIN_DEADLINE)")
-        .telling("every last-used time is stored");
+        .telling("calls under way were aborted at the drain deadline (KEYSTILE_DRAIN_DEADLINE)")
+        .telling("all last-used times are stored");
     assert!(held.cut_off().await.is_err());
     let used = home.serve().await.caller(&root).key(&key.name).await;
     assert!(used.last_used_time.is_some(), "{used:?}");

@@ -54,5 +54,5 @@ async fn of_many_calls_that_fail_alike_one_is_logged() {
         assert_eq!(failed.unwrap_err().code(), Code::Internal);
     }
     let ended = serving.stop().await;
-    assert_eq!(ended.stderr.matches("a call failed inside").count(), 1, "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("a call failed with an internal error").count(), 1, "{}", ended.stderr);
 }

@@ -13,7 +13,7 @@ use domain::{
 use keystile::{
     ports::{
         Cleanup, Commits, LoadKeys, ReadKeys, ReadLog, ReadProjects, ReadServiceAccounts, Recording,
-        cleanup::Removable, recorder::Use, write::Write,
+        cleanup::Removable, recorder::LastUse, write::Write,
     },
     store::SqlStore,
 };
@@ -208,8 +208,8 @@ pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
     let (watched, seen) = watch(database).await;
     let mut texts = Vec::new();
     for number in [1, 100] {
-        let used = |n| Use { key: key_id(n), secret_version: 1, time: at(60) };
-        let uses: Vec<Use> = (0..number).map(used).collect();
+        let used = |n| LastUse { key: key_id(n), secret_version: 1, time: at(60) };
+        let uses: Vec<LastUse> = (0..number).map(used).collect();
         watched.record_uses(&uses).await.unwrap();
         let statements: Vec<_> = take(&seen).into_iter().filter(|it| it.sql.starts_with("UPDATE")).collect();
         assert_eq!(statements.len(), 3, "{statements:?}");

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use domain::audit::{GENESIS, Head};
 use keystile::{
-    ports::{Commits, ReadKeys, ReadLog, Recording, commits::CommitError, recorder::Use, write::Write},
+    ports::{Commits, ReadKeys, ReadLog, Recording, commits::CommitError, recorder::LastUse, write::Write},
     store::SqlStore,
 };
 use testkit::database::Database;
@@ -81,8 +81,8 @@ pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Databa
     for round in 0..8 {
         let traces = pool.clone();
         tasks.spawn(async move {
-            let uses: Vec<Use> = (0..20)
-                .map(|n| Use { key: key_id((n * 7 + round) % 20), secret_version: 1, time: at(60) })
+            let uses: Vec<LastUse> = (0..20)
+                .map(|n| LastUse { key: key_id((n * 7 + round) % 20), secret_version: 1, time: at(60) })
                 .collect();
             traces.record_uses(&uses).await.unwrap();
         });

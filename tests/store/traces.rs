@@ -6,7 +6,7 @@ use domain::key::{Key, Sealed};
 use keystile::{
     ports::{
         LoadKeys, PepperRecords, ReadLog, ReadServiceAccounts, Recording,
-        recorder::{Rehash, Use},
+        recorder::{LastUse, Rehash},
         write::Write,
     },
     store::SqlStore,
@@ -18,7 +18,7 @@ use crate::sample::{account, acme, at, insert_keys, key, key_id, populate, seale
 pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1), key(2)]).await;
-    let used = |n, time| Use { key: key_id(n), secret_version: 1, time };
+    let used = |n, time| LastUse { key: key_id(n), secret_version: 1, time };
     store.record_uses(&[]).await.unwrap();
     let uses = [used(1, at(20)), used(1, at(30)), used(1, at(25)), used(9, at(40))];
     store.record_uses(&uses).await.unwrap();
@@ -33,7 +33,7 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
     assert_eq!(owner.unwrap().unwrap().last_used_time, Some(at(30)));
 
     // A use of a secret that is gone is still one of its key.
-    let gone = Use { key: key_id(1), secret_version: 7, time: at(90) };
+    let gone = LastUse { key: key_id(1), secret_version: 7, time: at(90) };
     store.record_uses(&[gone]).await.unwrap();
     let key = stored(store, key_id(1)).await;
     assert_eq!(key.last_used_time, Some(at(90)));
@@ -47,7 +47,7 @@ pub(crate) async fn keys_and_owners_were_used_when_the_last_of_theirs_was(_: &Da
     insert_keys(store, [key(1), key(2), Key { service_account: "cd".parse().unwrap(), ..key(3) }]).await;
     let rotated = stored(store, key_id(1)).await.rotate(sealed(9, 1), Duration::from_secs(60), at(10));
     write(store, vec![Write::update(rotated.unwrap())]).await;
-    let used = |n, secret_version, time| Use { key: key_id(n), secret_version, time: at(time) };
+    let used = |n, secret_version, time| LastUse { key: key_id(n), secret_version, time: at(time) };
     store.record_uses(&[used(1, 1, 30), used(1, 2, 20), used(2, 1, 25), used(3, 1, 40)]).await.unwrap();
 
     let key = stored(store, key_id(1)).await;
@@ -66,7 +66,7 @@ pub(crate) async fn the_lately_used_come_first(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..5).map(key)).await;
     assert!(store.lately_used(10).await.unwrap().is_empty());
-    let used = |n, time| Use { key: key_id(n), secret_version: 1, time };
+    let used = |n, time| LastUse { key: key_id(n), secret_version: 1, time };
     let uses = [used(1, at(20)), used(3, at(40)), used(4, at(30))];
     store.record_uses(&uses).await.unwrap();
     let ids = store.lately_used(10).await.unwrap();
@@ -77,7 +77,8 @@ pub(crate) async fn the_lately_used_come_first(_: &Database, store: &SqlStore) {
 pub(crate) async fn many_uses_are_recorded_at_once(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..250).map(key)).await;
-    let uses: Vec<Use> = (0..250).map(|n| Use { key: key_id(n), secret_version: 1, time: at(60) }).collect();
+    let uses: Vec<LastUse> =
+        (0..250).map(|n| LastUse { key: key_id(n), secret_version: 1, time: at(60) }).collect();
     store.record_uses(&uses).await.unwrap();
     for n in [0, 99, 100, 249] {
         assert_eq!(stored(store, key_id(n)).await.last_used_time, Some(at(60)));
@@ -89,7 +90,7 @@ pub(crate) async fn an_update_keeps_what_verifications_left(_: &Database, store:
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let read = stored(store, key_id(1)).await;
-    let used = Use { key: read.id, secret_version: 1, time: at(60) };
+    let used = LastUse { key: read.id, secret_version: 1, time: at(60) };
     store.record_uses(&[used]).await.unwrap();
     store.rehash(&[rehash(1, 1, sealed(42, 2))]).await.unwrap();
 

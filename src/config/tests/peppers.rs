@@ -35,7 +35,7 @@ fn peppers_may_stand_in_a_private_file() {
     assert_eq!(config.peppers, PepperSource::Given(parse_peppers(PEPPER).expect("a pepper")));
     assert_eq!(
         fault(&[variables[0], ("KEYSTILE_PEPPERS", PEPPER)]),
-        "KEYSTILE_PEPPERS_FILE: is set beside KEYSTILE_PEPPERS: keep one of them"
+        "KEYSTILE_PEPPERS_FILE: is set in addition to KEYSTILE_PEPPERS: keep one of them"
     );
 }
 

@@ -19,7 +19,7 @@ fn open_addresses_need_consent() {
         assert_eq!(
             fault(&[(name, open)]),
             format!(
-                "{name}: {open} is open to other machines, and TLS is not available yet: put a proxy that speaks TLS in \
+                "{name}: {open} is reachable from other machines, and TLS is not available yet: put a TLS proxy in \
                  front and set KEYSTILE_INSECURE=true, or listen on 127.0.0.1"
             )
         );
@@ -38,11 +38,11 @@ fn addresses_are_checked() {
     );
     assert_eq!(
         fault(&[("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:50051")]),
-        "KEYSTILE_ADMIN_LISTEN: 127.0.0.1:50051 is what KEYSTILE_VERIFY_LISTEN says too: choose another port"
+        "KEYSTILE_ADMIN_LISTEN: 127.0.0.1:50051 is also the address in KEYSTILE_VERIFY_LISTEN: choose another port"
     );
     assert_eq!(
         fault(&[("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:9464")]),
-        "KEYSTILE_METRICS_LISTEN: 127.0.0.1:9464 is what KEYSTILE_ADMIN_LISTEN says too: choose another port"
+        "KEYSTILE_METRICS_LISTEN: 127.0.0.1:9464 is also the address in KEYSTILE_ADMIN_LISTEN: choose another port"
     );
     assert!(
         load(&[("KEYSTILE_VERIFY_LISTEN", "127.0.0.1:0"), ("KEYSTILE_ADMIN_LISTEN", "127.0.0.1:0")]).is_ok()
@@ -64,8 +64,8 @@ fn numbers_and_durations_keep_to_their_ranges() {
 fn the_log_is_looked_at_before_the_cache_is_too_old() {
     assert_eq!(
         fault(&[("KEYSTILE_FEED_POLL", "2s"), ("KEYSTILE_MAX_STALENESS", "1999ms")]),
-        "KEYSTILE_FEED_POLL: 2s is longer than KEYSTILE_MAX_STALENESS, 1999ms: what is cached would be too old before the log \
-         is looked at again; make this shorter or that longer"
+        "KEYSTILE_FEED_POLL: 2s is longer than KEYSTILE_MAX_STALENESS, 1999ms: the cache would be too stale before the next \
+         poll; decrease this one or increase that one"
     );
     assert!(fault(&[("KEYSTILE_MAX_STALENESS", "99ms")]).starts_with("KEYSTILE_FEED_POLL: 100ms is longer"));
     assert!(load(&[("KEYSTILE_FEED_POLL", "2s"), ("KEYSTILE_MAX_STALENESS", "2s")]).is_ok());

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tonic::Request;
 
 use crate::{
-    grpc::transport::connection::Peer,
+    grpc::transport::peer::Peer,
     verbs::{Call, Caller, Error, FieldFault, Repeatable, Session},
 };
 

@@ -5,4 +5,5 @@ mod call;
 pub(super) mod keys;
 pub(super) mod projects;
 pub(super) mod service_accounts;
+pub(super) mod services;
 pub(super) mod verify;

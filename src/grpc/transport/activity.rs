@@ -1,4 +1,4 @@
-//! What a connection does, as others see it: the calls it has open, the answers its client leaves unread.
+//! What happens on a connection, for all to see: its open calls, and how much its client leaves unread.
 
 use std::{
     mem,
@@ -9,83 +9,84 @@ use std::{
     task::{Context, Waker},
 };
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
-/// How many bytes of answers may wait for one client, and for all of them. More than a few of the largest answers
-/// wait only for a client that does not read.
-pub(in crate::grpc) const MOST_WAITING: usize = 16 * 1024 * 1024;
-const MOST_WAITING_IN_ALL: usize = 256 * 1024 * 1024;
-/// How many calls of health and reflection may be open on one connection: they need no credential.
+/// Most unread bytes of answers, on one connection and on all of them. Only a client that does not read leaves more than a few of
+/// the largest answers unread.
+pub(in crate::grpc) const MOST_UNREAD: usize = 16 * 1024 * 1024;
+const MOST_UNREAD_IN_ALL: usize = 256 * 1024 * 1024;
+/// Most open calls of health and reflection on one connection: they need no credential.
 const MOST_PUBLIC: usize = 32;
 
-/// Which limit has no room for more that waits.
+/// The limit on unread bytes that has no room for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::grpc) enum Full {
-    OfClient,
-    OfAll,
+pub(in crate::grpc) enum UnreadLimit {
+    OfConnection,
+    OfNode,
 }
 
 /// Of one connection.
 #[derive(Debug)]
 pub(in crate::grpc) struct Activity {
-    /// Calls, but for health and reflection, which anybody may call.
+    /// Calls, without those of health and reflection.
     begun: AtomicU64,
     ended: AtomicU64,
-    /// Calls of health and reflection that are open.
+    /// Open calls of health and reflection.
     public: AtomicUsize,
     /// Bytes that the socket took.
     written: AtomicU64,
-    /// Bytes of answers that the socket did not take yet.
-    waiting: AtomicUsize,
-    /// Bytes that were handed on and wait no more.
+    /// Bytes of answers that the socket has not taken yet.
+    unread: AtomicUsize,
+    /// Bytes that were unread and no longer are.
     taken: AtomicU64,
-    /// Whether a stream went on since that was last asked.
-    went_on: AtomicBool,
-    waiting_in_all: Arc<AtomicUsize>,
-    /// Streams that go on once less is waiting.
+    /// Whether a stream made progress since the last look.
+    progress: AtomicBool,
+    unread_in_all: Arc<AtomicUsize>,
+    /// Streams that are held back until less is unread.
     held: Mutex<Vec<Waker>>,
-    /// Whether a caller was ever let in.
-    let_in: AtomicBool,
-    /// It is one of the few beyond the cap, which are there for health checks.
+    /// Whether a call on it was ever authenticated.
+    authenticated: AtomicBool,
+    /// It is one of the few beyond the limit, which are there for health checks.
     spare: AtomicBool,
     cut: AtomicBool,
-    /// Of the connection itself.
+    /// Wakes the connection itself.
     waker: AtomicWaker,
 }
 
 impl Activity {
-    pub(in crate::grpc) fn new(waiting_in_all: Arc<AtomicUsize>, spare: bool) -> Self {
+    pub(in crate::grpc) fn new(unread_in_all: Arc<AtomicUsize>, spare: bool) -> Self {
         Self {
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             public: AtomicUsize::new(0),
             written: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
+            unread: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
-            went_on: AtomicBool::new(false),
-            waiting_in_all,
+            progress: AtomicBool::new(false),
+            unread_in_all,
             held: Mutex::default(),
-            let_in: AtomicBool::new(false),
+            authenticated: AtomicBool::new(false),
             spare: AtomicBool::new(spare),
             cut: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
 
-    /// Ends the connection as soon as it is next polled, which is at once.
+    /// Makes the connection fail at its next poll, and wakes it for that.
     pub(in crate::grpc) fn cut_off(&self) {
         self.cut.store(true, Relaxed);
         self.waker.wake();
     }
 
-    /// Whether it was cut off; if it is later, `context` is woken.
+    /// Whether it was cut off; a later cut wakes `context`.
     pub(in crate::grpc) fn is_cut_off(&self, context: &Context<'_>) -> bool {
         self.waker.register(context.waker());
         self.cut.load(Relaxed)
     }
 
     pub(in crate::grpc) fn wrote(&self, bytes: usize) {
-        // The connection's own task is the only one that writes.
+        // Only the connection's own task writes it.
         self.written.store(self.written.load(Relaxed) + bytes as u64, Relaxed);
     }
 
@@ -101,144 +102,161 @@ impl Activity {
         self.begun.load(Relaxed) != self.ended.load(Relaxed)
     }
 
-    pub(in crate::grpc) fn waiting(&self) -> usize {
-        self.waiting.load(Relaxed)
+    pub(in crate::grpc) fn unread(&self) -> usize {
+        self.unread.load(Relaxed)
     }
 
     pub(in crate::grpc) fn taken(&self) -> u64 {
         self.taken.load(Relaxed)
     }
 
-    /// Notes that a client took what a stream answered before.
-    pub(in crate::grpc) fn go_on(&self) {
-        // Mostly it is noted already, and reading is cheaper.
-        if !self.went_on.load(Relaxed) {
-            self.went_on.store(true, Relaxed);
+    /// Notes that the client took earlier answers of a stream.
+    pub(in crate::grpc) fn note_progress(&self) {
+        // Usually it is noted already, and a load is cheaper than a store.
+        if !self.progress.load(Relaxed) {
+            self.progress.store(true, Relaxed);
         }
     }
 
-    /// Whether a stream went on since this was last asked.
-    pub(in crate::grpc) fn went_on(&self) -> bool {
-        self.went_on.swap(false, Relaxed)
+    /// Whether a stream made progress since the last call.
+    pub(in crate::grpc) fn take_progress(&self) -> bool {
+        self.progress.swap(false, Relaxed)
     }
 
-    pub(in crate::grpc) fn let_in(&self) {
-        self.let_in.store(true, Relaxed);
+    /// Connections without a caller are the first to be ended when room is needed.
+    pub(in crate::grpc) fn note_authenticated(&self) {
+        self.authenticated.store(true, Relaxed);
     }
 
-    pub(in crate::grpc) fn was_let_in(&self) -> bool {
-        self.let_in.load(Relaxed)
+    pub(in crate::grpc) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Relaxed)
     }
 
     pub(in crate::grpc) fn is_spare(&self) -> bool {
         self.spare.load(Relaxed)
     }
 
-    pub(in crate::grpc) fn count_as_others(&self) {
+    pub(in crate::grpc) fn count_as_ordinary(&self) {
         self.spare.store(false, Relaxed);
     }
 
-    /// Whether so many bytes more may wait.
-    pub(in crate::grpc) fn room_for(&self, bytes: usize) -> Result<(), Full> {
+    /// Whether so many more bytes may be unread.
+    pub(in crate::grpc) fn room_for(&self, bytes: usize) -> Result<(), UnreadLimit> {
         let fits = |counter: &AtomicUsize, most: usize| counter.load(Relaxed) + bytes <= most;
-        if !fits(&self.waiting, MOST_WAITING) {
-            return Err(Full::OfClient);
+        if !fits(&self.unread, MOST_UNREAD) {
+            return Err(UnreadLimit::OfConnection);
         }
-        if !fits(&self.waiting_in_all, MOST_WAITING_IN_ALL) {
-            return Err(Full::OfAll);
+        if !fits(&self.unread_in_all, MOST_UNREAD_IN_ALL) {
+            return Err(UnreadLimit::OfNode);
         }
         Ok(())
     }
 
-    /// As `room_for`; when there is none, `context` is woken once less is waiting.
+    /// As `room_for`; without room, `context` is woken once less is unread.
     pub(in crate::grpc) fn has_room_or_wakes(&self, bytes: usize, context: &Context<'_>) -> bool {
         let has_room = self.room_for(bytes).is_ok();
         if !has_room {
-            self.held.lock().expect("nothing panics with it").push(context.waker().clone());
+            self.held.lock().expect("no holder of the lock panics").push(context.waker().clone());
         }
         has_room
     }
 
-    /// Streams that hold back try again.
+    /// Wakes the streams that are held back, to try again.
     pub(in crate::grpc) fn resume(&self) {
-        // Not while the lock is held: a stream that is woken may take it.
-        let held = mem::take(&mut *self.held.lock().expect("nothing panics with it"));
+        // Outside of the lock, which a woken stream may take.
+        let held = mem::take(&mut *self.held.lock().expect("no holder of the lock panics"));
         for waker in held {
             waker.wake();
         }
     }
 }
 
-/// A call that is open, until it is dropped.
+/// Counts a call as open until it is dropped.
 #[derive(Debug)]
-pub(in crate::grpc) struct Open(pub(in crate::grpc) Arc<Activity>);
+pub(in crate::grpc) struct OpenCall(Arc<Activity>);
 
-impl Open {
+impl OpenCall {
     pub(in crate::grpc) fn new(activity: Arc<Activity>) -> Self {
         activity.begun.fetch_add(1, Relaxed);
         Self(activity)
     }
+
+    pub(in crate::grpc) fn activity(&self) -> &Arc<Activity> {
+        &self.0
+    }
 }
 
-impl Drop for Open {
+impl Drop for OpenCall {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Relaxed);
     }
 }
 
-/// A call of health or reflection that is open, until it is dropped.
+/// Counts a call of health or reflection as open until it is dropped.
 #[derive(Debug)]
-pub(in crate::grpc) struct OpenPublic(Arc<Activity>);
+pub(in crate::grpc) struct OpenPublicCall(Arc<Activity>);
 
-impl OpenPublic {
+impl OpenPublicCall {
     /// `None` when too many are open already.
     pub(in crate::grpc) fn new(activity: Arc<Activity>) -> Option<Self> {
         let before = activity.public.fetch_add(1, Relaxed);
-        // Dropped at once if it is one too many.
+        // One too many is dropped at once, which counts it down again.
         let open = Self(activity);
         (before < MOST_PUBLIC).then_some(open)
     }
 }
 
-impl Drop for OpenPublic {
+impl Drop for OpenPublicCall {
     fn drop(&mut self) {
         self.0.public.fetch_sub(1, Relaxed);
     }
 }
 
-/// So many bytes of an answer that waits, until they are dropped.
+/// Counts bytes of an answer as unread until it is dropped.
 #[derive(Debug)]
-pub(in crate::grpc) struct Waiting {
+pub(in crate::grpc) struct UnreadBytes {
     activity: Arc<Activity>,
     bytes: usize,
 }
 
-impl Waiting {
-    /// Whether there is room for them or not.
+impl UnreadBytes {
+    /// Counts them whether there is room for them or not.
     pub(in crate::grpc) fn new(activity: &Arc<Activity>, bytes: usize) -> Self {
-        activity.waiting_in_all.fetch_add(bytes, Relaxed);
-        activity.waiting.fetch_add(bytes, Relaxed);
+        activity.unread_in_all.fetch_add(bytes, Relaxed);
+        activity.unread.fetch_add(bytes, Relaxed);
         Self { activity: activity.clone(), bytes }
     }
 
-    /// Notes that they wait no more because they were sent, or their stream was given up.
-    pub(in crate::grpc) fn note_taken(&self) {
-        self.activity.taken.fetch_add(self.bytes as u64, Relaxed);
-    }
-
-    /// So many of them apart.
+    /// Splits off some of them.
     pub(in crate::grpc) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Self { activity: self.activity.clone(), bytes }
     }
+
+    /// `data`, with which they are dropped: once it is sent, or its stream is reset.
+    pub(in crate::grpc) fn attach_to(self, data: Bytes) -> Bytes {
+        struct Attached(Bytes, UnreadBytes);
+        impl Drop for Attached {
+            fn drop(&mut self) {
+                let UnreadBytes { activity, bytes } = &self.1;
+                activity.taken.fetch_add(*bytes as u64, Relaxed);
+            }
+        }
+        impl AsRef<[u8]> for Attached {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Bytes::from_owner(Attached(data, self))
+    }
 }
 
-impl Drop for Waiting {
+impl Drop for UnreadBytes {
     fn drop(&mut self) {
-        self.activity.waiting_in_all.fetch_sub(self.bytes, Relaxed);
-        let before = self.activity.waiting.fetch_sub(self.bytes, Relaxed);
-        if before >= MOST_WAITING / 2 {
+        self.activity.unread_in_all.fetch_sub(self.bytes, Relaxed);
+        let before = self.activity.unread.fetch_sub(self.bytes, Relaxed);
+        if before >= MOST_UNREAD / 2 {
             self.activity.resume();
         }
     }

@@ -1,18 +1,13 @@
-//! Nobody gets past without a credential, but to health and reflection.
+//! Every call needs a credential, except those of health and reflection.
 
 use std::{
     convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use domain::token::ApiKey;
-use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use subtle::ConstantTimeEq;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use http::{HeaderValue, Request, Response};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
@@ -22,13 +17,14 @@ use crate::{
     verbs::{Session, Verifier},
 };
 
-use super::connection::Peer;
+use super::{
+    credential::{bearer, take},
+    methods::is_public,
+    peer::Peer,
+};
 
-/// What anybody may call.
-pub(in crate::grpc) const OPEN: [&str; 2] = ["/grpc.health.v1.", "/grpc.reflection."];
-
-/// What a call comes to.
-pub(in crate::grpc) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+pub(in crate::grpc) type ResponseFuture =
+    Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 #[derive(Debug)]
 pub(in crate::grpc) struct Authenticate<C>(pub(in crate::grpc) Arc<Verifier<C>>);
@@ -61,7 +57,7 @@ impl<S: Clone, C> Clone for Authenticated<S, C> {
 
 impl<S, C> Service<Request<Body>> for Authenticated<S, C>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = ResponseFuture>
         + Clone
         + Send
         + 'static,
@@ -69,20 +65,20 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Answering {
-        if OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
+    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+        if is_public(request.uri().path()) {
             return self.inner.call(request);
         }
-        // It has done its work here: nothing further down gets to see it.
-        let Some(credential) = take_credential(request.headers_mut()) else { return refuse() };
+        // Remove the header: nothing below may see the credential.
+        let Some(credential) = take(request.headers_mut()) else { return refuse() };
         let Some(peer) = request.extensions().get::<Peer>() else { return refuse() };
-        if let Some(session) = peer.remembered.get(&credential)
+        if let Some(session) = peer.proven.get(&credential)
             && self.verifier.goes_on(&session, self.verifier.moment())
         {
             request.extensions_mut().insert(session);
@@ -90,53 +86,20 @@ where
         }
         let peer = peer.clone();
         let verifier = self.verifier.clone();
-        // The clone takes the place of the service that is ready.
+        // The service that was polled ready takes this call, its clone the next one.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
             match session(&verifier, &credential, &peer).await {
                 Ok(session) => {
-                    // From the first call on: connections without a caller are the first to make room.
-                    peer.activity.let_in();
-                    peer.remembered.set(credential, session.clone());
+                    peer.activity.note_authenticated();
+                    peer.proven.set(credential, session.clone());
                     request.extensions_mut().insert(session);
                     inner.call(request).await
                 }
                 Err(status) => Ok(status.into_http()),
             }
         })
-    }
-}
-
-/// When a stream looks whether its caller's session still stands: while it is idle, nothing else makes it look.
-pub(in crate::grpc) fn looks() -> Interval {
-    let mut looks = interval(Duration::from_millis(500));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    looks
-}
-
-/// The credential that a connection's calls were last let in with: most connections have one caller.
-#[derive(Debug, Default)]
-pub(in crate::grpc) struct Remembered(ArcSwapOption<Proven>);
-
-#[derive(Debug)]
-struct Proven {
-    credential: HeaderValue,
-    session: Arc<Session>,
-}
-
-impl Remembered {
-    fn get(&self, credential: &HeaderValue) -> Option<Arc<Session>> {
-        let proven = self.0.load();
-        // Behind a proxy, it may be another caller's.
-        let proven =
-            proven.as_ref().filter(|it| it.credential.as_bytes().ct_eq(credential.as_bytes()).into());
-        proven.map(|it| it.session.clone())
-    }
-
-    fn set(&self, mut credential: HeaderValue, session: Arc<Session>) {
-        credential.set_sensitive(true);
-        self.0.store(Some(Arc::new(Proven { credential, session })));
     }
 }
 
@@ -151,17 +114,6 @@ async fn session<C: Credentials>(
     session.map(Arc::new).ok_or_else(unauthenticated)
 }
 
-fn refuse() -> Answering {
+fn refuse() -> ResponseFuture {
     Box::pin(std::future::ready(Ok(unauthenticated().into_http())))
-}
-
-/// The one authorization header; two are none.
-fn take_credential(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let alone = headers.get_all(AUTHORIZATION).iter().nth(1).is_none();
-    headers.remove(AUTHORIZATION).filter(|_| alone)
-}
-
-fn bearer(credential: &HeaderValue) -> Option<ApiKey> {
-    let (scheme, api_key) = credential.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| ApiKey::new(api_key.trim().to_owned()))
 }

@@ -1,11 +1,8 @@
-//! A connection: what its client must say first, what is noted of it, and how it is cut off.
+//! A connection as a byte stream: its client must send the HTTP/2 preface in time, and it can be cut off.
 
 use std::{
     io,
-    net::SocketAddr,
-    ops::Deref,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -15,79 +12,48 @@ use tokio::{
     net::TcpStream,
     time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use super::{
-    activity::Activity,
-    authenticate::Remembered,
-    closing::Closing,
-    connections::{Admitted, Connections},
-};
+use super::{connections::Admitted, peer::Peer};
 
-/// How long a connection may stay without the first words of HTTP/2; from then on pings tell whether it lives.
-const GREET_WITHIN: Duration = Duration::from_secs(10);
-/// How long those words are.
+/// How long the HTTP/2 preface may take; from then on pings find out whether the client is alive.
+const PREFACE_WITHIN: Duration = Duration::from_secs(10);
+/// The length of the preface in bytes.
 const PREFACE: usize = 24;
 
-/// Fails while it is silent, once it was so for too long or nothing new is begun any more: neither HTTP/2 nor a
-/// graceful shutdown would end it. Fails once it is cut off, too.
+/// Fails when the preface does not arrive in time or before the listener stops, because neither HTTP/2 nor a graceful shutdown
+/// ends a connection without one. Fails once it is cut off, too.
 pub(in crate::grpc) struct Connection {
     stream: TcpStream,
-    silence: Option<Silence>,
+    preface: Option<Preface>,
     peer: Peer,
     admitted: Admitted,
 }
 
-/// The other side of a connection. Each call has a clone of it.
-#[derive(Debug, Clone)]
-pub(in crate::grpc) struct Peer(Arc<Other>);
-
-#[derive(Debug)]
-pub(in crate::grpc) struct Other {
-    pub(in crate::grpc) address: Option<SocketAddr>,
-    pub(in crate::grpc) remembered: Remembered,
-    pub(in crate::grpc) activity: Arc<Activity>,
-    pub(in crate::grpc) connections: Connections,
-    pub(in crate::grpc) closing: Closing,
-}
-
-impl Deref for Peer {
-    type Target = Other;
-
-    fn deref(&self) -> &Other {
-        &self.0
-    }
-}
-
-struct Silence {
+/// The part of the preface that is still to come.
+struct Preface {
     left: usize,
-    ends: Pin<Box<dyn Future<Output = ()> + Send>>,
+    deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Connection {
-    pub(in crate::grpc) fn new(stream: TcpStream, admitted: Admitted, closing: Closing) -> Self {
-        let told = closing.clone().told();
-        let ends = Box::pin(async move {
-            tokio::select! {
-                () = sleep(GREET_WITHIN) => {}
-                () = told => {}
-            }
+    pub(in crate::grpc) fn new(stream: TcpStream, admitted: Admitted, stop: CancellationToken) -> Self {
+        let stopped = stop.clone();
+        let deadline = Box::pin(async move {
+            // Whichever comes first.
+            stopped.run_until_cancelled(sleep(PREFACE_WITHIN)).await;
         });
+        let address = stream.peer_addr().ok();
         Self {
-            peer: Peer(Arc::new(Other {
-                address: stream.peer_addr().ok(),
-                remembered: Remembered::default(),
-                activity: admitted.activity.clone(),
-                connections: admitted.connections(),
-                closing,
-            })),
-            silence: Some(Silence { left: PREFACE, ends }),
+            peer: Peer::new(address, admitted.activity.clone(), admitted.connections(), stop),
+            preface: Some(Preface { left: PREFACE, deadline }),
             stream,
             admitted,
         }
     }
 
-    /// What became of reading or writing, unless it waits for a client that is cut off.
+    /// `polled`, unless it waits for a client that is cut off.
     fn unless_cut_off<T>(&self, polled: Poll<io::Result<T>>, context: &Context<'_>) -> Poll<io::Result<T>> {
         if polled.is_pending() && self.admitted.activity.is_cut_off(context) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
@@ -111,12 +77,12 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if let Some(silence) = &mut self.silence {
+        if let Some(preface) = &mut self.preface {
             let read = buffer.filled().len() - before;
-            silence.left = silence.left.saturating_sub(read);
-            if silence.left == 0 {
-                self.silence = None;
-            } else if polled.is_pending() && silence.ends.as_mut().poll(context).is_ready() {
+            preface.left = preface.left.saturating_sub(read);
+            if preface.left == 0 {
+                self.preface = None;
+            } else if polled.is_pending() && preface.deadline.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
@@ -169,33 +135,34 @@ mod tests {
     use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener};
 
     use super::*;
+    use crate::grpc::transport::connections::Connections;
 
-    async fn pair(closing: Closing) -> (TcpStream, Connection) {
+    async fn pair(stop: CancellationToken) -> (TcpStream, Connection) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let [connections, _] = Connections::of_two([1, 1]);
-        (client, Connection::new(stream, connections.admit().unwrap(), closing))
+        (client, Connection::new(stream, connections.admit().unwrap(), stop))
     }
 
     #[tokio::test]
-    async fn half_a_greeting_is_cut_off_at_the_stop() {
-        let (closer, closing) = Closing::new();
-        let (mut client, mut server) = pair(closing).await;
+    async fn half_a_preface_is_cut_off_at_the_stop() {
+        let stop = CancellationToken::new();
+        let (mut client, mut server) = pair(stop.clone()).await;
         client.write_all(&[b'x'; PREFACE - 1]).await.unwrap();
         server.read_exact(&mut [0; PREFACE - 1]).await.unwrap();
-        drop(closer);
+        stop.cancel();
         let cut = server.read_u8().await.unwrap_err();
         assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn who_has_greeted_may_be_silent() {
-        let (closer, closing) = Closing::new();
-        let (mut client, mut server) = pair(closing).await;
+    async fn a_client_may_be_silent_after_the_preface() {
+        let stop = CancellationToken::new();
+        let (mut client, mut server) = pair(stop.clone()).await;
         client.write_all(&[b'x'; PREFACE]).await.unwrap();
         server.read_exact(&mut [0; PREFACE]).await.unwrap();
-        drop(closer);
+        stop.cancel();
         let (read, wrote) = tokio::join!(server.read_u8(), client.write_u8(7));
         wrote.unwrap();
         assert_eq!(read.unwrap(), 7);

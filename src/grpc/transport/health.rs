@@ -1,12 +1,12 @@
-//! Whether this node wants traffic, as the standard health service tells it.
+//! The standard health service: whether this node wants traffic.
 
 use std::{
     pin::Pin,
     task::{Context, Poll},
 };
 
-use tokio::sync::watch;
 use tokio_stream::Stream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Request, Response, Status};
 use tonic_health::{
     ServingStatus,
@@ -17,45 +17,45 @@ use tonic_health::{
     server::{HealthReporter, HealthService, WatchStream},
 };
 
-/// What the health of this node is about.
+use super::methods::{ADMIN_SERVICES, VERIFY_SERVICES};
+
+/// What a health status is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The process, under the empty name.
     Process,
-    /// `VerifyService`, which may do without the database for a while.
+    /// The verify listener's services, which can do without the database for a while.
     Verify,
-    /// The other services, which may not.
+    /// The admin listener's services, which cannot.
     Admin,
 }
 
 impl Subject {
     const ALL: [Self; 3] = [Self::Process, Self::Verify, Self::Admin];
 
-    /// The names under which it is asked for.
-    pub fn services(self) -> &'static [&'static str] {
+    /// The names of the services that it stands for.
+    pub fn services(self) -> &'static [String] {
         match self {
-            Self::Process => &[""],
-            Self::Verify => &["keystile.v1.VerifyService"],
-            Self::Admin => &[
-                "keystile.v1.AuditService",
-                "keystile.v1.KeyService",
-                "keystile.v1.ProjectService",
-                "keystile.v1.ServiceAccountService",
-            ],
+            Self::Process => &NO_NAME,
+            Self::Verify => &VERIFY_SERVICES,
+            Self::Admin => &ADMIN_SERVICES,
         }
     }
 }
 
-/// Nothing is ready until it is told to be.
+static NO_NAME: [String; 1] = [String::new()];
+
+/// Nothing is ready until [`Health::set_ready`] says so.
 #[derive(Debug, Clone)]
 pub struct Health {
     reporter: HealthReporter,
-    ending: watch::Sender<bool>,
+    /// Ends all watches.
+    end: CancellationToken,
 }
 
 impl Health {
     pub async fn new() -> Self {
-        let health = Self { reporter: HealthReporter::new(), ending: watch::Sender::new(false) };
+        let health = Self { reporter: HealthReporter::new(), end: CancellationToken::new() };
         for subject in Subject::ALL {
             health.set_ready(subject, false).await;
         }
@@ -65,22 +65,22 @@ impl Health {
     pub async fn set_ready(&self, subject: Subject, ready: bool) {
         let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in subject.services() {
-            self.reporter.set_service_status(*service, status).await;
+            self.reporter.set_service_status(service, status).await;
         }
     }
 
-    /// Not ready for good: whoever watches is told so, and then let go, or no drain would ever be complete.
+    /// Sets everything to not ready for good. Watches send that and end, because an open one would hold up the drain.
     pub async fn end(&self) {
         for subject in Subject::ALL {
             self.set_ready(subject, false).await;
         }
-        self.ending.send_replace(true);
+        self.end.cancel();
     }
 
     pub(in crate::grpc) fn server(&self) -> HealthServer<HealthApi> {
         HealthServer::new(HealthApi {
             service: HealthService::from_health_reporter(self.reporter.clone()),
-            ending: self.ending.subscribe(),
+            end: self.end.clone(),
         })
     }
 }
@@ -88,7 +88,7 @@ impl Health {
 #[derive(Debug)]
 pub(in crate::grpc) struct HealthApi {
     service: HealthService,
-    ending: watch::Receiver<bool>,
+    end: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -103,22 +103,15 @@ impl health_server::Health for HealthApi {
     }
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Watch>, Status> {
-        let mut ending = self.ending.clone();
         let watched = self.service.watch(request).await?;
-        Ok(watched.map(|statuses| Watch {
-            statuses,
-            end: Box::pin(async move {
-                // An error means that nobody is left to say it.
-                let _ = ending.wait_for(|ending| *ending).await;
-            }),
-        }))
+        Ok(watched.map(|statuses| Watch { statuses, end: Box::pin(self.end.clone().cancelled_owned()) }))
     }
 }
 
-/// Every status until the end, the last one included.
+/// The statuses until the end, the last one included.
 pub(in crate::grpc) struct Watch {
     statuses: WatchStream,
-    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    end: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Stream for Watch {

@@ -1,13 +1,14 @@
-//! Connections as they come in, each with its place among those that are open.
+//! Accepts connections, within the listener's limit.
 
 use std::{io, time::Duration};
 
 use futures_util::{Stream, stream};
 use tokio::{net::TcpListener, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::Series;
 
-use super::{closing::Closing, connection::Connection, connections::Connections};
+use super::{connection::Connection, connections::Connections};
 
 /// A bound socket, and how many connections it may have open.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub struct Listener {
     pub connections: Connections,
 }
 
-/// Without a bound.
+/// Without a limit.
 impl From<TcpListener> for Listener {
     fn from(socket: TcpListener) -> Self {
         let [connections, _] = Connections::of_two([usize::MAX / 2; 2]);
@@ -27,19 +28,19 @@ impl From<TcpListener> for Listener {
 impl Listener {
     pub(in crate::grpc) fn connections(
         self,
-        closing: Closing,
+        stop: CancellationToken,
     ) -> impl Stream<Item = io::Result<Connection>> + Send {
-        stream::unfold((self, closing), async |(listener, closing)| {
-            let connection = listener.next(&closing).await;
-            Some((Ok(connection), (listener, closing)))
+        stream::unfold((self, stop), async |(listener, stop)| {
+            let connection = listener.next(&stop).await;
+            Some((Ok(connection), (listener, stop)))
         })
     }
 
-    async fn next(&self, closing: &Closing) -> Connection {
+    async fn next(&self, stop: &CancellationToken) -> Connection {
         loop {
             let stream = match self.socket.accept().await {
                 Ok((stream, _)) => stream,
-                Err(error) if is_of_the_connection(&error) => continue,
+                Err(error) if concerns_one_connection(&error) => continue,
                 Err(error) => {
                     if NOT_ACCEPTED.note() {
                         tracing::error!(error = %error, "a connection could not be accepted");
@@ -48,11 +49,11 @@ impl Listener {
                     continue;
                 }
             };
-            // What is not admitted is closed by being dropped.
+            // A connection that is not admitted is dropped, which closes it.
             if let Some(admitted) = self.connections.admit()
                 && stream.set_nodelay(true).is_ok()
             {
-                return Connection::new(stream, admitted, closing.clone());
+                return Connection::new(stream, admitted, stop.clone());
             }
         }
     }
@@ -60,11 +61,11 @@ impl Listener {
 
 static NOT_ACCEPTED: Series = Series::new("connections could not be accepted");
 
-/// Between attempts when the system has no descriptor left, which it says again at once.
+/// Pause after a failure such as a lack of file descriptors, which would repeat at once.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether it failed before it was accepted, as one that was reset at once.
-fn is_of_the_connection(error: &io::Error) -> bool {
+/// Whether only this connection failed, for example because it was reset before it was accepted.
+fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,4 +1,4 @@
-//! What bounds every call, whatever it asks: time, a place on its connection, and errors that say what they mean.
+//! The limits of every call: its time, and its share of the connection. Errors of libraries get details here.
 
 use std::{
     convert::Infallible,
@@ -10,23 +10,26 @@ use std::{
 use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tower::{Layer, Service};
 
 use super::{
-    activity::{Open, OpenPublic},
-    authenticate::{Answering, OPEN},
-    backlog::{Public, Streamed, whole},
-    closing::Closing,
-    connection::Peer,
+    activity::{OpenCall, OpenPublicCall},
+    authenticate::ResponseFuture,
+    methods::Kind,
+    peer::Peer,
+    public::public,
+    single::single,
+    streamed::streamed,
 };
 use crate::grpc::wire::transport_status::{
     LARGEST_MESSAGE, LARGEST_PUBLIC, explained, overloaded, timed_out, too_many_connections,
 };
 
-/// A call that takes longer has lost its caller, or has a caller who feeds it drop by drop.
+/// A call that takes longer has lost its caller, or has one that sends its request byte by byte.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
-/// By how much a call is ended before its own deadline: tonic ends it at that, and without a word.
+/// How long before its own deadline a call is ended: tonic ends it at the deadline, without details.
 const EARLIER: Duration = Duration::from_millis(3);
 
 #[derive(Debug, Clone)]
@@ -47,7 +50,7 @@ pub(in crate::grpc) struct Limited<S> {
 
 impl<S> Service<Request<Body>> for Limited<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answering>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = ResponseFuture>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -59,50 +62,50 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Limiting {
         let kind = Kind::of(request.uri().path());
-        let place = request.extensions().get::<Peer>().map(|peer| Place::on(peer, kind)).transpose();
+        let share = request.extensions().get::<Peer>().map(|peer| Share::of(peer, kind)).transpose();
         let patience =
             deadline(request.headers()).map_or(LONGEST_CALL, |deadline| deadline.min(LONGEST_CALL));
-        let (place, answering) = match place {
-            Ok(place) => (place, self.inner.call(request)),
-            Err(status) => (None, Box::pin(std::future::ready(Ok(status.into_http()))) as Answering),
+        let (share, response) = match share {
+            Ok(share) => (share, self.inner.call(request)),
+            Err(status) => (None, Box::pin(std::future::ready(Ok(status.into_http()))) as ResponseFuture),
         };
-        Limiting { answering, patience, limit: None, kind, place }
+        Limiting { response, patience, limit: None, kind, share }
     }
 }
 
-/// What a call takes up of its connection.
-enum Place {
-    Call(Open),
-    Public(OpenPublic, Closing),
+/// What a call occupies of its connection.
+enum Share {
+    Call(OpenCall),
+    Public(OpenPublicCall, CancellationToken),
 }
 
-impl Place {
-    /// An error when there is none left.
-    fn on(peer: &Peer, kind: Kind) -> Result<Self, Status> {
+impl Share {
+    /// An error when nothing is left.
+    fn of(peer: &Peer, kind: Kind) -> Result<Self, Status> {
         let activity = &peer.activity;
         if kind == Kind::Public {
-            let open = OpenPublic::new(activity.clone()).ok_or_else(|| {
+            let open = OpenPublicCall::new(activity.clone()).ok_or_else(|| {
                 overloaded("too many calls of health and reflection are open on this connection; try again")
             })?;
-            return Ok(Self::Public(open, peer.closing.clone()));
+            return Ok(Self::Public(open, peer.stop.clone()));
         }
         if activity.is_spare() && !peer.connections.has_room_for(activity) {
             return Err(too_many_connections());
         }
-        Ok(Self::Call(Open::new(activity.clone())))
+        Ok(Self::Call(OpenCall::new(activity.clone())))
     }
 }
 
 pin_project! {
     /// A call until it is answered.
     pub(in crate::grpc) struct Limiting {
-        answering: Answering,
+        response: ResponseFuture,
         patience: Duration,
-        // There once the call has to wait for something: most are answered at once.
+        // Created only when the call has to wait: most are answered at once.
         #[pin]
         limit: Option<Sleep>,
         kind: Kind,
-        place: Option<Place>,
+        share: Option<Share>,
     }
 }
 
@@ -111,10 +114,10 @@ impl Future for Limiting {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let response = match this.answering.as_mut().poll(context) {
+        let response = match this.response.as_mut().poll(context) {
             Poll::Ready(Ok(response)) => response,
             Poll::Pending => {
-                // A timer rings a millisecond late at the least, and tonic's would ring with it.
+                // No timer for an expired deadline: it would fire a millisecond late, and tonic's with it.
                 if !this.patience.is_zero() {
                     if this.limit.is_none() {
                         this.limit.set(Some(sleep(*this.patience)));
@@ -126,24 +129,24 @@ impl Future for Limiting {
                 timed_out().into_http()
             }
         };
-        let place = this.place.take();
+        let share = this.share.take();
         let code = response.headers().get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
-        Poll::Ready(Ok(match (code, *this.kind, place) {
+        Poll::Ready(Ok(match (code, *this.kind, share) {
             (Some(_), kind, _) => explain(response, kind),
-            (None, Kind::Change, Some(Place::Call(open))) => whole(response, &open.0, false, context),
-            (None, Kind::List, Some(Place::Call(open))) => whole(response, &open.0, true, context),
-            (None, Kind::Stream, Some(Place::Call(open))) => {
-                response.map(|body| Body::new(Streamed::new(body, open)))
+            (None, Kind::Change, Some(Share::Call(open))) => {
+                single(response, open.activity(), false, context)
             }
-            (None, _, Some(Place::Public(open, closing))) => {
-                response.map(|body| Body::new(Public::until(closing, open, body)))
+            (None, Kind::List, Some(Share::Call(open))) => single(response, open.activity(), true, context),
+            (None, Kind::Stream, Some(Share::Call(open))) => {
+                response.map(|body| Body::new(streamed(body, open)))
             }
+            (None, _, Some(Share::Public(open, stop))) => response.map(|body| public(body, open, stop)),
             _ => response,
         }))
     }
 }
 
-/// An error with details, whoever made it.
+/// Adds details to an error that has none.
 fn explain(response: Response<Body>, kind: Kind) -> Response<Body> {
     if response.headers().contains_key(DETAILS) {
         return response;
@@ -159,7 +162,7 @@ fn explain(response: Response<Body>, kind: Kind) -> Response<Body> {
 
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// How long a call may work on what it can answer in part: a little less than it has.
+/// How long a call that can answer in part may work: a little less than the time that it has.
 pub(in crate::grpc) fn patience(metadata: &MetadataMap) -> Duration {
     let deadline = deadline(metadata.as_ref()).unwrap_or(LONGEST_CALL).min(LONGEST_CALL);
     deadline * 4 / 5
@@ -170,36 +173,7 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
     Some(deadline.saturating_sub(EARLIER))
 }
 
-/// How a call answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Little, and so often that nothing may be done about it.
-    Verification,
-    /// One resource, or what became of a change.
-    Change,
-    /// As much as fits: a page, or a batch.
-    List,
-    Stream,
-    /// Health and reflection.
-    Public,
-}
-
-impl Kind {
-    fn of(path: &str) -> Self {
-        match path {
-            "/keystile.v1.VerifyService/Verify" => Self::Verification,
-            "/keystile.v1.VerifyService/StreamVerify" | "/keystile.v1.AuditService/WatchAuditEvents" => {
-                Self::Stream
-            }
-            _ if OPEN.iter().any(|open| path.starts_with(open)) => Self::Public,
-            "/keystile.v1.VerifyService/BatchVerify" => Self::List,
-            _ if path.contains("/List") => Self::List,
-            _ => Self::Change,
-        }
-    }
-}
-
-/// A span as gRPC writes it: up to eight digits and a unit.
+/// Parses `grpc-timeout`: up to eight digits and a unit.
 pub(in crate::grpc) fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
@@ -219,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeouts_are_read_as_grpc_writes_them() {
+    fn timeouts_are_parsed() {
         for (text, expected) in [
             ("1H", Some(Duration::from_secs(3600))),
             ("20S", Some(Duration::from_secs(20))),

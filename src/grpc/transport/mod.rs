@@ -1,15 +1,21 @@
-//! Connections and calls, whatever they ask: who calls, how much at once, until when.
+//! Connections and calls, whatever they request: who calls, how much at once, and for how long.
 
 pub(super) mod activity;
 pub(super) mod authenticate;
-pub(super) mod backlog;
-pub(super) mod closing;
+mod body;
+pub(super) mod caller;
 pub(super) mod connection;
 pub(super) mod connections;
+mod credential;
 pub(super) mod health;
 pub(super) mod incoming;
 pub(super) mod limits;
+pub(super) mod methods;
 pub(super) mod observe;
+pub(super) mod peer;
+mod public;
+mod single;
+mod streamed;
 
 pub use connections::Connections;
 pub use health::{Health, Subject};

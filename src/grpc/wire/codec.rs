@@ -1,4 +1,4 @@
-//! Messages from and to bytes; what a request's bytes would cost is known before anything is built from them.
+//! The codec of all services: requests are checked on their bytes before they are decoded.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ use tonic_prost::{ProstCodec, ProstEncoder};
 
 use super::{entries, transport_status};
 
-/// The codec of every service here, and of its clients.
+/// The codec that the generated services use.
 #[derive(Debug)]
 pub(crate) struct Codec<T, U>(PhantomData<(T, U)>);
 
@@ -41,11 +41,11 @@ where
     }
 }
 
-/// Decodes a request only if its lists are of bounded length.
+/// Decodes a request only if the lengths of its lists are within bounds.
 #[derive(Debug)]
 pub(crate) struct Checked<U>(PhantomData<U>);
 
-/// Smaller messages, as nearly all are, cost little whatever they hold: they are not looked through.
+/// Messages up to this size, which nearly all are, are not checked: they cost little whatever they hold.
 const SMALL: usize = 4096;
 
 impl<U: Message + Name + Default> Decoder for Checked<U> {
@@ -54,7 +54,7 @@ impl<U: Message + Name + Default> Decoder for Checked<U> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         if buffer.remaining() > SMALL {
-            // A request lies in one piece.
+            // A request is contiguous in memory.
             entries::check(&U::full_name(), buffer.chunk())?;
         }
         U::decode(buffer).map(Some).map_err(transport_status::malformed_message)

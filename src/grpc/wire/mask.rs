@@ -16,7 +16,7 @@ pub(in crate::grpc) enum Mask {
 }
 
 impl Mask {
-    /// Notes paths that are none of `mutable`; `not_yet` are those whose capability is still to come.
+    /// Notes paths that are none of `mutable`; `not_yet` are those whose capability is still to come, as fields of the request.
     pub(in crate::grpc) fn read(
         faults: &mut Faults,
         mask: Option<&prost_types::FieldMask>,
@@ -29,7 +29,8 @@ impl Mask {
             Some(mask) if mask.paths == ["*"] => return Ok(Self::All),
             Some(mask) => &mask.paths,
         };
-        if let Some(field) = not_yet.iter().find(|field| paths.iter().any(|path| path == *field)) {
+        let name = |field: &str| field.split_once('.').map_or(field, |(_, name)| name).to_owned();
+        if let Some(field) = not_yet.iter().find(|field| paths.contains(&name(field))) {
             return Err(Error::NotYetAvailable { field: (*field).to_owned() });
         }
         for path in paths {
@@ -66,7 +67,7 @@ mod tests {
         let mut faults = Faults::default();
         let mask = Some(prost_types::FieldMask { paths });
         let mutable = ["display_name", "tags"];
-        let mask = Mask::read(&mut faults, mask.as_ref(), &mutable, &["roles"])?;
+        let mask = Mask::read(&mut faults, mask.as_ref(), &mutable, &["key.roles"])?;
         faults.finish(Some(mask))
     }
 
@@ -85,7 +86,7 @@ mod tests {
         assert_eq!(faults.len(), 2);
         assert!(matches!(
             read(&["roles"]),
-            Err(Error::NotYetAvailable { field }) if field == "roles"
+            Err(Error::NotYetAvailable { field }) if field == "key.roles"
         ));
     }
 }

@@ -1,12 +1,12 @@
-//! Messages: bytes to domain values and back, and what errors look like.
+//! Messages: bytes to domain values and back, and errors as statuses.
 
 pub(super) mod codec;
 pub(super) mod convert;
 pub(super) mod entries;
+pub(super) mod error_info;
 pub(super) mod faults;
 pub(super) mod mask;
 pub(super) mod paging;
-pub(super) mod services;
 pub(super) mod status;
 pub(super) mod transport_status;
 

@@ -1,11 +1,9 @@
 //! The one table from errors to gRPC statuses.
 
-use std::{collections::HashMap, time::Duration};
-
 use domain::{key::Forbidden, token::conceal};
 use proto::{ErrorReason, VerifyError};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::StatusExt;
 
 use crate::{
     ports::StoreError,
@@ -13,22 +11,19 @@ use crate::{
     verbs::{Error, FieldFault},
 };
 
-use super::transport_status::{LARGEST_MESSAGE, overloaded, too_large};
-
-const DOMAIN: &str = "keystile.dev";
-
-/// When a caller may try again what failed for a passing reason.
-pub(in crate::grpc) const RETRY_AFTER: Duration = Duration::from_millis(500);
+use super::{
+    error_info::{cut, info, retryable},
+    transport_status::{LARGEST_MESSAGE, overloaded, too_large},
+};
 
 /// How many faults of a request are reported; the others are only counted.
 pub(in crate::grpc) const REPORTED: usize = 10;
 
-/// The most bytes of each text that an error carries. With ten faults, all of it together stays under the 8 KiB of
-/// headers that clients take: texts are sent in base64, and the message once more with three bytes for each.
+/// Most bytes of each text in an error. With ten faults, everything together stays below the 8 KiB of headers that clients accept:
+/// the details are sent in base64, and the message once more percent-encoded, with three bytes for each.
 const LONGEST_MESSAGE: usize = 500;
 const LONGEST_FIELD: usize = 80;
 const LONGEST_DESCRIPTION: usize = 280;
-const LONGEST_METADATA: usize = 180;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -57,8 +52,7 @@ impl From<Error> for Status {
                 Self::with_error_details(Code::Aborted, message, details)
             }
             Error::Conflict { resource } => {
-                let mut details = info(ErrorReason::Conflict, [("resource", resource)]);
-                details.set_retry_info(Some(RETRY_AFTER));
+                let details = retryable(ErrorReason::Conflict, [("resource", resource)]);
                 Self::with_error_details(Code::Aborted, message, details)
             }
             Error::Forbidden { resource, why: Forbidden::State { state, .. } } => {
@@ -78,25 +72,21 @@ impl From<Error> for Status {
                 about(Code::FailedPrecondition, message, ErrorReason::OwnerGone, resource)
             }
             Error::OutcomeUnknown { resource, repeatable, why } => {
-                tracing::warn!(error = %why, "whether a change was made is not known");
-                let mut details = info(ErrorReason::OutcomeUnknown, [("resource", resource)]);
-                if repeatable {
-                    details.set_retry_info(Some(RETRY_AFTER));
-                }
-                // Not UNAVAILABLE, which clients retry by themselves: a second rotation ends the secret in use.
+                tracing::warn!(error = %why, "the outcome of a COMMIT is not known: the change may have been made");
+                let details = if repeatable { retryable } else { info };
+                let details = details(ErrorReason::OutcomeUnknown, [("resource", resource)]);
+                // Not UNAVAILABLE, which clients retry on their own: a second rotation would end the secret in use.
                 Self::with_error_details(Code::Unknown, message, details)
             }
             Error::DeletionUnderWay { resource } => {
-                let mut details = info(ErrorReason::DeletionUnderWay, [("resource", resource)]);
-                details.set_retry_info(Some(RETRY_AFTER));
+                let details = retryable(ErrorReason::DeletionUnderWay, [("resource", resource)]);
                 Self::with_error_details(Code::FailedPrecondition, message, details)
             }
             Error::RevisionNotReached { min_revision, revision } => {
-                let mut details = info(
+                let details = retryable(
                     ErrorReason::RevisionNotReached,
                     [("min_revision", min_revision.to_string()), ("revision", revision.to_string())],
                 );
-                details.set_retry_info(Some(RETRY_AFTER));
                 Self::with_error_details(Code::Unavailable, message, details)
             }
             Error::RevisionAhead { revision, head } | Error::LogReplaced { revision, head } => {
@@ -111,29 +101,29 @@ impl From<Error> for Status {
     }
 }
 
-/// The one answer to a caller without a valid credential, whatever is wrong with it.
+/// The answer to every caller without a valid credential, whatever is wrong with it.
 pub(in crate::grpc) fn unauthenticated() -> Status {
     Status::with_error_details(
         Code::Unauthenticated,
-        "an API key of projects/system is needed, as in `authorization: Bearer <API key>`",
+        "a valid API key of projects/system is required: `authorization: Bearer <API key>`",
         info(ErrorReason::Unauthenticated, []),
     )
 }
 
-/// Why a stream ends when this node stops.
+/// Ends a stream when this node stops.
 pub(in crate::grpc) fn closing() -> Status {
     let details = info(ErrorReason::Stopping, []);
-    Status::with_error_details(Code::Unavailable, "this node is stopping; connect again", details)
+    Status::with_error_details(Code::Unavailable, "this node is stopping; reconnect", details)
 }
 
-/// Why one of several verifications has no decision.
+/// The error of one verification of several.
 pub(in crate::grpc) fn item(error: Error) -> VerifyError {
     item_of(&Status::from(error))
 }
 
-/// Why it has none although it was made: the answer has no room for it.
+/// A decision that does not fit into the answer.
 pub(in crate::grpc) fn too_many_bytes() -> VerifyError {
-    let message = "the decisions before this one fill the answer: ask again, in a smaller batch";
+    let message = "the decisions before this one fill the answer; send this one again in a smaller batch";
     item_of(&too_large(message, LARGEST_MESSAGE))
 }
 
@@ -154,7 +144,7 @@ fn invalid(faults: &[FieldFault]) -> Status {
     let mut details = info(ErrorReason::InvalidArgument, metadata);
     let mut list = Vec::new();
     for fault in faults.iter().take(REPORTED) {
-        // It may quote what was sent.
+        // Both may quote the request.
         let field = cut(&conceal(&fault.field), LONGEST_FIELD);
         let description = cut(&conceal(&fault.description), LONGEST_DESCRIPTION);
         list.push(format!("{field} {description}"));
@@ -168,51 +158,40 @@ fn invalid(faults: &[FieldFault]) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
-/// At most so many bytes of `text`.
-fn cut(text: &str, most: usize) -> String {
-    const MARK: &str = "…";
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = text.floor_char_boundary(most - MARK.len());
-    format!("{}{MARK}", &text[..end])
-}
+// Thousands of calls may fail at once.
+static UNAVAILABLE: Series = Series::new("calls failed because the database does not answer");
+static BROKEN: Series = Series::new("calls failed with an internal error");
+static TOO_SLOW: Series = Series::new("calls failed because a query took too long");
 
-/// Callers may fail by the thousand.
-static OUTAGE: Series = Series::new("calls failed for want of the database");
-static FAULTS: Series = Series::new("calls failed inside");
-static SLOW: Series = Series::new("calls took the database too long");
-
-/// What went wrong inside goes to the log; the caller learns only whether to try again.
+/// The cause goes to the log; the caller is told only whether to try again.
 fn store(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) => {
-            if OUTAGE.note() {
-                tracing::warn!(error = %error, "a call failed for want of the database");
+            if UNAVAILABLE.note() {
+                tracing::warn!(error = %error, "a call failed because the database does not answer");
             }
-            let mut details = info(ErrorReason::StoreUnavailable, []);
-            details.set_retry_info(Some(RETRY_AFTER));
+            let details = retryable(ErrorReason::StoreUnavailable, []);
             Status::with_error_details(Code::Unavailable, "the database does not answer; try again", details)
         }
-        // The store logs when it begins.
-        StoreError::Overloaded(_) => overloaded("too many calls at once; try again"),
+        // The store logs when the overload begins.
+        StoreError::Overloaded(_) => overloaded("too many calls wait for the database; try again"),
         StoreError::TooSlow(_) => {
-            if SLOW.note() {
-                tracing::warn!(error = %error, "a call took the database too long");
+            if TOO_SLOW.note() {
+                tracing::warn!(error = %error, "a call failed because a query took too long");
             }
             Status::with_error_details(
                 Code::DeadlineExceeded,
-                "it took the database too long; ask for less, as by a narrower filter",
+                "the query took too long; request less, for example with a narrower filter",
                 info(ErrorReason::QueryTooSlow, []),
             )
         }
         StoreError::Broken(_) => {
-            if FAULTS.note() {
-                tracing::error!(error = %error, "a call failed inside");
+            if BROKEN.note() {
+                tracing::error!(error = %error, "a call failed with an internal error");
             }
             Status::with_error_details(
                 Code::Internal,
-                "an internal error; see the log",
+                "internal error; the cause is in the server's log",
                 info(ErrorReason::Internal, []),
             )
         }
@@ -221,14 +200,4 @@ fn store(error: &StoreError) -> Status {
 
 fn about(code: Code, message: String, reason: ErrorReason, resource: String) -> Status {
     Status::with_error_details(code, message, info(reason, [("resource", resource)]))
-}
-
-pub(in crate::grpc) fn info(
-    reason: ErrorReason,
-    metadata: impl IntoIterator<Item = (&'static str, String)>,
-) -> ErrorDetails {
-    let name = reason.as_str_name();
-    let metadata: HashMap<String, String> =
-        metadata.into_iter().map(|(name, value)| (name.to_owned(), cut(&value, LONGEST_METADATA))).collect();
-    ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
 }

@@ -1,4 +1,4 @@
-//! Errors of gRPC itself: what is wrong with a call before, or besides, what it asks.
+//! Errors of the transport: about the call itself, not about what it requests.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use proto::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::status::{RETRY_AFTER, info};
+use super::error_info::{info, retryable};
 
-/// The most bytes of a request, which tonic holds requests to, and of an answer: more than clients take by default.
+/// Most bytes of a request, which tonic enforces, and of an answer: clients accept no more by default.
 pub(in crate::grpc) const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
 
-/// The most bytes of a request of health or reflection, which anybody may send: it holds a name.
+/// Most bytes of a request of health or reflection, which needs no credential: it holds only a name.
 pub(in crate::grpc) const LARGEST_PUBLIC: usize = 16 * 1024;
 
-/// A request whose bytes are not its message.
+/// A request whose bytes do not decode.
 pub(in crate::grpc) fn malformed_message(why: impl fmt::Display) -> Status {
     malformed(format!("the request is not a valid message of this method: {why}"))
 }
@@ -29,11 +29,9 @@ pub(in crate::grpc) fn too_large(message: impl Into<String>, limit: usize) -> St
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
-/// For what this node has no room for at the moment, and did not do.
+/// This node has no room for the call at the moment, and did nothing.
 pub(in crate::grpc) fn overloaded(message: &str) -> Status {
-    let mut details = info(ErrorReason::Overloaded, []);
-    details.set_retry_info(Some(RETRY_AFTER));
-    Status::with_error_details(Code::Unavailable, message, details)
+    Status::with_error_details(Code::Unavailable, message, retryable(ErrorReason::Overloaded, []))
 }
 
 pub(in crate::grpc) fn timed_out() -> Status {
@@ -42,13 +40,11 @@ pub(in crate::grpc) fn timed_out() -> Status {
 }
 
 pub(in crate::grpc) fn too_many_connections() -> Status {
-    let mut details = info(ErrorReason::TooManyConnections, []);
-    details.set_retry_info(Some(RETRY_AFTER));
-    let message = "this node has reached its connection limit; try another node, or again later";
-    Status::with_error_details(Code::Unavailable, message, details)
+    let message = "this node has reached its connection limit; try another node, or try again later";
+    Status::with_error_details(Code::Unavailable, message, retryable(ErrorReason::TooManyConnections, []))
 }
 
-/// For a service that is not here; `listener` is the one that has it, if any has.
+/// A service that this listener does not have; `listener` is the one that has it, if any.
 pub(in crate::grpc) fn no_such_service(service: &str, listener: Option<&'static str>) -> Status {
     let (message, metadata) = match listener {
         Some(listener) => (
@@ -60,8 +56,7 @@ pub(in crate::grpc) fn no_such_service(service: &str, listener: Option<&'static 
     Status::with_error_details(Code::Unimplemented, message, info(ErrorReason::Unsupported, metadata))
 }
 
-/// The same error with an ErrorInfo; what has none was made by a library, never by us. `largest` is the most bytes
-/// that the request could have had.
+/// The same error with an `ErrorInfo`, if it has none because a library made it. `largest` is the size limit of the request.
 pub(in crate::grpc) fn explained(status: Status, largest: usize) -> Status {
     if !status.details().is_empty() {
         return status;
@@ -74,13 +69,13 @@ pub(in crate::grpc) fn explained(status: Status, largest: usize) -> Status {
             let message =
                 if message.is_empty() { "the service has no such method".to_owned() } else { message };
             let details = info(ErrorReason::Unsupported, []);
-            // It may say which compressions there are.
+            // It may list the supported compressions.
             let metadata = status.metadata().clone();
             return Status::with_error_details_and_metadata(Code::Unimplemented, message, details, metadata);
         }
-        // Of health and reflection, which do not say what was not found.
+        // From health or reflection, which do not say what was not found.
         Code::NotFound => (Code::NotFound, ErrorReason::NotFound),
-        // Broken framing: gRPC's code for it is INTERNAL, but the fault is the caller's.
+        // Broken framing: the library's code for it is INTERNAL, but the caller is at fault.
         _ => return malformed(message),
     };
     Status::with_error_details(code, message, info(reason, []))

@@ -10,7 +10,7 @@ use sea_orm::{
 
 use crate::{
     ports::{PepperRecords, StoreError},
-    store::{SqlStore, error::failed, traces, turns::Turn, writing::Attempts},
+    store::{SqlStore, error::failed, recording, turns::Turn, writing::Attempts},
 };
 
 use row::{ActiveModel, Column, Entity, Model};
@@ -18,7 +18,7 @@ use row::{ActiveModel, Column, Entity, Model};
 #[async_trait]
 impl PepperRecords for SqlStore {
     async fn pepper_usage(&self) -> Result<Vec<(PepperVersion, u64)>, StoreError> {
-        traces::pepper_usage(&self.db).await
+        recording::pepper_usage(&self.db).await
     }
 
     async fn known_peppers(&self) -> Result<Vec<(PepperVersion, PepperCheck)>, StoreError> {

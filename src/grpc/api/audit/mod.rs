@@ -8,15 +8,14 @@ use domain::{
     Invalid,
     query::{event_filter, event_order},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
     grpc::{
-        transport::{closing::Closing, limits},
-        wire::{
-            faults::Faults, paging::PageRequest, services::audit_service_server::AuditService,
-            status::unauthenticated,
-        },
+        api::services::audit_service_server::AuditService,
+        transport::{caller::StreamCaller, limits},
+        wire::{faults::Faults, paging::PageRequest, status::unauthenticated},
     },
     ports::Credentials,
     verbs::{ChainRequest, Error, ListEvents, Service, Session, Verifier},
@@ -29,7 +28,7 @@ use watch::{Events, Watch};
 pub(in crate::grpc) struct AuditApi<C> {
     pub(in crate::grpc) service: Service,
     pub(in crate::grpc) verifier: Arc<Verifier<C>>,
-    pub(in crate::grpc) closing: Closing,
+    pub(in crate::grpc) stop: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -78,10 +77,9 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
-            verifier: self.verifier.clone(),
-            session,
+            session: StreamCaller::new(self.verifier.clone(), session),
             caller,
-            closing: self.closing.clone(),
+            stop: self.stop.clone(),
             wanted: request.into_inner().try_into()?,
         };
         Ok(Response::new(watch.events().await?))

@@ -1,6 +1,6 @@
 //! WatchAuditEvents: the change log as a stream.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::Pin, time::Duration};
 
 use domain::{Invalid, Revision, name::Scope};
 use futures_util::{Stream, stream};
@@ -9,18 +9,16 @@ use proto::{
     watch_audit_events_response::Content,
 };
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
     grpc::{
-        transport::{authenticate::looks, closing::Closing},
-        wire::{
-            faults::Faults,
-            status::{self, unauthenticated},
-        },
+        transport::caller::StreamCaller,
+        wire::{faults::Faults, status},
     },
     ports::{Credentials, StoreError, changes::Rewinds},
-    verbs::{Caller, Error, FieldFault, Service, Session, Verifier},
+    verbs::{Caller, Error, FieldFault, Service},
 };
 
 pub(in crate::grpc) type Events =
@@ -28,10 +26,9 @@ pub(in crate::grpc) type Events =
 
 pub(in crate::grpc) struct Watch<C> {
     pub(in crate::grpc) service: Service,
-    pub(in crate::grpc) verifier: Arc<Verifier<C>>,
-    pub(in crate::grpc) session: Arc<Session>,
+    pub(in crate::grpc) session: StreamCaller<C>,
     pub(in crate::grpc) caller: Caller,
-    pub(in crate::grpc) closing: Closing,
+    pub(in crate::grpc) stop: CancellationToken,
     pub(in crate::grpc) wanted: Wanted,
 }
 
@@ -73,7 +70,7 @@ impl<C: Credentials> Watch<C> {
         self.service.check_is_reached(self.wanted.after).await?;
         let mut ticks = interval(self.wanted.heartbeat);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let state = State { watch: self, rewinds, ticks, looks: looks(), unsent: VecDeque::new() };
+        let state = State { watch: self, rewinds, ticks, unsent: VecDeque::new() };
         Ok(Box::pin(stream::unfold(Some(state), |state| async {
             let mut state = state?;
             match state.next().await {
@@ -92,31 +89,29 @@ struct State<C> {
     /// How often the log was known to have gone backwards.
     rewinds: u64,
     ticks: Interval,
-    /// When the caller and the log are looked at again though nothing changes.
-    looks: Interval,
     unsent: VecDeque<AuditEvent>,
 }
 
 impl<C: Credentials> State<C> {
     async fn next(&mut self) -> Result<Content, Status> {
         let content = self.content().await?;
-        let Watch { verifier, session, .. } = &self.watch;
-        verifier.note_session(session, verifier.moment());
+        let session = &self.watch.session;
+        session.note_use(session.verifier().moment());
         Ok(content)
     }
 
     async fn content(&mut self) -> Result<Content, Status> {
         loop {
             // What is not sent yet can be asked for again elsewhere.
-            if self.watch.closing.is_told() {
+            if self.watch.stop.is_cancelled() {
                 return Err(status::closing());
             }
-            self.check_caller().await?;
+            self.watch.session.check().await?;
             self.check_log()?;
             if let Some(event) = self.unsent.pop_front() {
                 return Ok(Content::Event(event));
             }
-            let Watch { service, caller, wanted, closing, .. } = &mut self.watch;
+            let Watch { service, wanted, caller, session, stop } = &mut self.watch;
             if service.position() > wanted.after {
                 let batch = match service.next_events(caller, &wanted.scope, wanted.after).await {
                     // Whoever watches has time.
@@ -132,25 +127,16 @@ impl<C: Credentials> State<C> {
             }
             tokio::select! {
                 biased;
-                () = closing.clone().told() => return Err(status::closing()),
+                () = stop.cancelled() => return Err(status::closing()),
                 () = service.change_after(wanted.after) => {}
                 _ = self.ticks.tick() => {
                     // The node may have come further this very moment, and what it came to is not sent yet.
                     let revision = service.position().min(wanted.after);
                     return Ok(Content::Heartbeat(Heartbeat { revision }));
                 }
-                _ = self.looks.tick() => {}
+                () = session.due() => {}
             }
         }
-    }
-
-    async fn check_caller(&mut self) -> Result<(), Status> {
-        let verifier = &self.watch.verifier;
-        if !verifier.stands(&self.watch.session, verifier.moment()) {
-            let renewed = verifier.renew(&self.watch.session).await?;
-            self.watch.session = renewed.map(Arc::new).ok_or_else(unauthenticated)?;
-        }
-        Ok(())
     }
 
     /// Fails when the log went backwards: it may have lost what was sent already, even if it has grown beyond that since, and

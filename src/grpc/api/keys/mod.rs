@@ -13,12 +13,14 @@ use crate::{
     grpc::wire::{
         faults::{Faults, both},
         paging::PageRequest,
-        services::key_service_server::KeyService,
     },
     verbs::{CountKeys, Error, Issued, Service},
 };
 
-use super::call::{call, caller};
+use super::{
+    call::{call, caller},
+    services::key_service_server::KeyService,
+};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct KeyApi(pub(in crate::grpc) Service);

@@ -14,12 +14,14 @@ use crate::{
         faults::{Faults, both},
         mask::Mask,
         paging::PageRequest,
-        services::project_service_server::ProjectService,
     },
     verbs::{Error, NewProject, ProjectPatch, Service},
 };
 
-use super::call::{call, caller};
+use super::{
+    call::{call, caller},
+    services::project_service_server::ProjectService,
+};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ProjectApi(pub(in crate::grpc) Service);

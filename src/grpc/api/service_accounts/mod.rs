@@ -11,12 +11,14 @@ use crate::{
         faults::{Faults, both},
         mask::Mask,
         paging::PageRequest,
-        services::service_account_service_server::ServiceAccountService,
     },
     verbs::{AccountPatch, Error, ListAccounts, NewServiceAccount, Service},
 };
 
-use super::call::{call, caller};
+use super::{
+    call::{call, caller},
+    services::service_account_service_server::ServiceAccountService,
+};
 
 #[derive(Debug)]
 pub(in crate::grpc) struct ServiceAccountApi(pub(in crate::grpc) Service);

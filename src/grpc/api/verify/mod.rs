@@ -8,12 +8,13 @@ mod stream;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     grpc::{
-        transport::closing::Closing,
-        wire::{services::verify_service_server::VerifyService, status::unauthenticated},
+        api::services::verify_service_server::VerifyService, transport::caller::StreamCaller,
+        wire::status::unauthenticated,
     },
     ports::Credentials,
     verbs::{Session, Verifier},
@@ -29,7 +30,7 @@ use stream::Answers;
 #[derive(Debug)]
 pub(in crate::grpc) struct VerifyApi<C> {
     pub(in crate::grpc) verifier: Arc<Verifier<C>>,
-    pub(in crate::grpc) closing: Closing,
+    pub(in crate::grpc) stop: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -58,8 +59,8 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
     ) -> Result<Response<Answers<C>>, Status> {
         let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let patience = question::patience(request.metadata());
-        let verifier = self.verifier.clone();
-        let answers = Answers::new(verifier, session, request.into_inner(), patience, &self.closing);
+        let caller = StreamCaller::new(self.verifier.clone(), session);
+        let answers = Answers::new(caller, request.into_inner(), patience, &self.stop);
         Ok(Response::new(answers))
     }
 }

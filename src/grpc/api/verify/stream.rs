@@ -4,26 +4,24 @@ use std::{
     collections::VecDeque,
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use proto::StreamVerifyRequest;
-use tokio::time::Interval;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Status, Streaming};
 
 use crate::{
     grpc::{
-        transport::{authenticate::looks, closing::Closing},
+        transport::caller::{StreamCaller, Unproven},
         wire::{
-            status::{self, unauthenticated},
+            status,
             transport_status::{LARGEST_MESSAGE, explained},
         },
     },
     ports::{Credentials, Moment},
-    verbs::{Error, Session, Verifier},
 };
 
 use super::{
@@ -32,17 +30,16 @@ use super::{
 };
 
 pub(in crate::grpc) struct Answers<C> {
-    verifier: Arc<Verifier<C>>,
+    caller: StreamCaller<C>,
     questions: Streaming<StreamVerifyRequest>,
     /// Answers that are not taken yet, or still being read, in order; empty as long as every key is cached.
     waiting: VecDeque<Waiting>,
-    /// The caller's own credential, or its examination.
-    caller: Caller,
-    /// When the caller's credential is looked at again though nothing is asked.
-    looks: Interval,
     patience: Duration,
-    closing: Closing,
-    told: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Of this stream only, because looking at it takes a lock.
+    stop: CancellationToken,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Answers until `stop` is looked at again.
+    until_look: u8,
     end: Option<End>,
 }
 
@@ -52,7 +49,9 @@ enum End {
     /// Nobody asks any more.
     Asked,
     /// This node stops.
-    Closing,
+    Stopping,
+    /// The caller's credential is no longer valid.
+    Refused,
 }
 
 enum Waiting {
@@ -60,56 +59,37 @@ enum Waiting {
     Read(Pin<Box<dyn Future<Output = Verified> + Send>>),
 }
 
-enum Caller {
-    Known(Arc<Session>),
-    Examined(Arc<Session>, Pin<Box<dyn Future<Output = Result<Option<Session>, Error>> + Send>>),
-    Refused,
-}
+/// How many answers are given between two looks at the stop signal while the stream is never idle.
+const LOOK_EVERY: u8 = 64;
 
 impl<C: Credentials> Answers<C> {
     pub(super) fn new(
-        verifier: Arc<Verifier<C>>,
-        session: Arc<Session>,
+        caller: StreamCaller<C>,
         questions: Streaming<StreamVerifyRequest>,
         patience: Duration,
-        closing: &Closing,
+        stop: &CancellationToken,
     ) -> Self {
+        let stop = stop.child_token();
         Self {
-            verifier,
+            caller,
             questions,
             waiting: VecDeque::new(),
-            caller: Caller::Known(session),
-            looks: looks(),
             patience,
-            closing: closing.clone(),
-            told: Box::pin(closing.clone().told()),
+            stopped: Box::pin(stop.clone().cancelled_owned()),
+            stop,
+            until_look: 0,
             end: None,
         }
     }
 
-    /// Looks at the caller's credential again when it may have changed.
-    fn poll_caller(&mut self, context: &mut Context<'_>, moment: Moment) -> Poll<Result<(), Status>> {
-        if let Caller::Known(session) = &self.caller {
-            if self.verifier.stands(session, moment) {
-                return Poll::Ready(Ok(()));
-            }
-            let (verifier, examined) = (self.verifier.clone(), session.clone());
-            let examination = Box::pin(async move { verifier.renew(&examined).await });
-            self.caller = Caller::Examined(session.clone(), examination);
+    /// Whether this node stops; only now and then, as long as there is always something to answer.
+    fn is_stopping(&mut self) -> bool {
+        if self.until_look > 0 {
+            self.until_look -= 1;
+            return false;
         }
-        // Proven this very moment is good enough, even when the next change may already be there.
-        let (caller, answer) = match &mut self.caller {
-            Caller::Examined(session, examination) => match ready!(examination.poll_unpin(context)) {
-                Ok(Some(renewed)) => (Caller::Known(Arc::new(renewed)), Ok(())),
-                Ok(None) => (Caller::Refused, Err(unauthenticated())),
-                // Whether it still stands could not be found out.
-                Err(error) => (Caller::Known(session.clone()), Err(error.into())),
-            },
-            Caller::Known(_) => return Poll::Ready(Ok(())),
-            Caller::Refused => return Poll::Ready(Err(unauthenticated())),
-        };
-        self.caller = caller;
-        Poll::Ready(answer)
+        self.until_look = LOOK_EVERY;
+        self.stop.is_cancelled()
     }
 
     /// Pending while nothing is asked or to be answered; then the caller is looked at again in a while.
@@ -117,7 +97,7 @@ impl<C: Credentials> Answers<C> {
         let idle = self.waiting.is_empty()
             && self.end.is_none()
             && self.questions.poll_next_unpin(context).is_pending()
-            && self.told.poll_unpin(context).is_pending();
+            && self.stopped.poll_unpin(context).is_pending();
         if !idle {
             return Poll::Ready(());
         }
@@ -126,7 +106,7 @@ impl<C: Credentials> Answers<C> {
     }
 
     fn look_again(&mut self, context: &mut Context<'_>) {
-        if self.looks.poll_tick(context).is_ready() {
+        if self.caller.poll_due(context).is_ready() {
             context.waker().wake_by_ref();
         }
     }
@@ -140,9 +120,7 @@ impl<C: Credentials> Answers<C> {
         while self.end.is_none() && self.waiting.len() < TOGETHER {
             let question = match ready!(self.questions.poll_next_unpin(context)) {
                 Some(Ok(question)) => {
-                    if let Caller::Known(session) = &self.caller {
-                        self.verifier.note_session(session, moment);
-                    }
+                    self.caller.note_use(moment);
                     question.request.unwrap_or_default()
                 }
                 Some(Err(status)) => {
@@ -154,7 +132,7 @@ impl<C: Credentials> Answers<C> {
                     break;
                 }
             };
-            match start(&self.verifier, question, self.patience, moment) {
+            match start(self.caller.verifier(), question, self.patience, moment) {
                 Started::Done(verified) if self.waiting.is_empty() => return Poll::Ready(Some(Ok(verified))),
                 Started::Done(verified) => self.waiting.push_back(Waiting::Done(verified)),
                 Started::Read(read) => {
@@ -168,7 +146,7 @@ impl<C: Credentials> Answers<C> {
         }
         match self.end {
             Some(End::Asked) if self.waiting.is_empty() => Poll::Ready(None),
-            Some(End::Closing) if self.waiting.is_empty() => {
+            Some(End::Stopping) if self.waiting.is_empty() => {
                 self.end = Some(End::Asked);
                 Poll::Ready(Some(Err(status::closing())))
             }
@@ -201,20 +179,20 @@ impl<C: Credentials> Stream for Answers<C> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let moment = this.verifier.moment();
-        if matches!(this.caller, Caller::Refused) {
+        let moment = this.caller.verifier().moment();
+        if this.end == Some(End::Refused) {
             return Poll::Ready(None);
         }
-        if let Err(status) = ready!(this.poll_caller(context, moment)) {
-            // Without the database nobody new is let in, but who asks nothing need not be sent away.
-            if matches!(this.caller, Caller::Known(_)) && this.poll_idle(context).is_pending() {
+        if let Err(unproven) = ready!(this.caller.poll_check(context, moment)) {
+            // Without the database no new caller is let in, but an idle stream need not end.
+            if matches!(unproven, Unproven::Unknown(_)) && this.poll_idle(context).is_pending() {
                 return Poll::Pending;
             }
-            this.caller = Caller::Refused;
-            return Poll::Ready(Some(Err(status)));
+            this.end = Some(End::Refused);
+            return Poll::Ready(Some(Err(unproven.into())));
         }
-        if this.end.is_none() && this.closing.is_told() {
-            this.end = Some(End::Closing);
+        if this.end.is_none() && this.is_stopping() {
+            this.end = Some(End::Stopping);
         }
         if !this.waiting.is_empty()
             && let Poll::Ready(verified) = this.poll_waiting(context)
@@ -228,9 +206,9 @@ impl<C: Credentials> Stream for Answers<C> {
                 if let Poll::Ready(verified) = this.poll_waiting(context) {
                     return Poll::Ready(Some(Ok(verified.into())));
                 }
-                if this.end.is_none() && this.told.poll_unpin(context).is_ready() {
+                if this.end.is_none() && this.stopped.poll_unpin(context).is_ready() {
                     // What is asked already is still answered.
-                    this.end = Some(End::Closing);
+                    this.end = Some(End::Stopping);
                     context.waker().wake_by_ref();
                 }
                 this.look_again(context);

@@ -14,8 +14,9 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::grpc::transport::{
-    activity::{Full, Open, OpenPublic, Waiting},
-    backlog::{Streamed, whole},
+    activity::{OpenCall, OpenPublicCall, UnreadBytes, UnreadLimit},
+    single::single,
+    streamed::{Streamed, streamed},
 };
 
 fn of(most: usize) -> Connections {
@@ -23,20 +24,18 @@ fn of(most: usize) -> Connections {
     connections
 }
 
-/// `connections` that are watched, and the word that the listener closes.
-fn watched(most: usize) -> (Connections, tokio::sync::oneshot::Sender<()>) {
+/// Connections that are watched, and what stops their listener.
+fn watched(most: usize) -> (Connections, CancellationToken) {
     let connections = of(most);
-    let (closer, closing) = Closing::new();
-    let (close, closed) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move { closer.after(async { drop(closed.await) }).await });
-    let watching = connections.clone();
-    tokio::spawn(async move { watching.watch::<()>(closing).await });
-    (connections, close)
+    let stop = CancellationToken::new();
+    let (watching, stopped) = (connections.clone(), stop.clone());
+    tokio::spawn(async move { watching.watch::<()>(stopped).await });
+    (connections, stop)
 }
 
 fn let_in(connections: &Connections) -> Admitted {
     let admitted = connections.admit().unwrap();
-    admitted.activity.let_in();
+    admitted.activity.note_authenticated();
     admitted
 }
 
@@ -47,7 +46,7 @@ fn is_cut(admitted: &Admitted) -> bool {
 /// An open stream's answers, and what they are sent by.
 fn stream(admitted: &Admitted) -> (Streamed, mpsc::UnboundedSender<Bytes>) {
     let (sender, answers) = mpsc::unbounded_channel();
-    (Streamed::new(Body::new(Answers(answers)), Open::new(admitted.activity.clone())), sender)
+    (streamed(Body::new(Answers(answers)), OpenCall::new(admitted.activity.clone())), sender)
 }
 
 struct Answers(mpsc::UnboundedReceiver<Bytes>);
@@ -114,7 +113,7 @@ async fn a_stranger_among_the_others_makes_room_before_a_spare_one() {
 async fn a_first_call_that_is_under_way_is_not_cut_while_there_are_others() {
     let connections = of(2);
     let [calling, silent] = [connections.admit().unwrap(), connections.admit().unwrap()];
-    let _open = Open::new(calling.activity.clone());
+    let _open = OpenCall::new(calling.activity.clone());
     connections.admit().unwrap();
     assert_eq!([is_cut(&calling), is_cut(&silent)], [false, true]);
 }
@@ -128,9 +127,9 @@ async fn there_is_an_end_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_is_idle_for_long_makes_room_too() {
-    let (connections, _close) = watched(2);
+    let (connections, _stop) = watched(2);
     let [idle, busy] = [let_in(&connections), let_in(&connections)];
-    let _open = Open::new(busy.activity.clone());
+    let _open = OpenCall::new(busy.activity.clone());
     sleep(TICK * (IDLE + 2)).await;
     assert!(!is_cut(&idle), "as long as there is room");
     connections.admit().unwrap();
@@ -139,12 +138,12 @@ async fn a_caller_that_is_idle_for_long_makes_room_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
-    let (connections, _close) = watched(10);
+    let (connections, _stop) = watched(10);
     let [deaf, slow, quiet] = [let_in(&connections), let_in(&connections), let_in(&connections)];
-    let mut waiting = [&deaf, &slow].map(|it| Waiting::new(&it.activity, 100_000));
+    let mut waiting = [&deaf, &slow].map(|it| UnreadBytes::new(&it.activity, 100_000));
     for _ in 0..10 {
         sleep(TICK * (STALLED - 2)).await;
-        waiting[1].split(1000).note_taken();
+        drop(waiting[1].split(1000).attach_to(Bytes::new()));
         // Pings are answered all the same.
         deaf.activity.wrote(1000);
     }
@@ -154,9 +153,9 @@ async fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_never_handed_on_was_not_taken() {
-    let (connections, _close) = watched(10);
+    let (connections, _stop) = watched(10);
     let deaf = let_in(&connections);
-    let unread = Waiting::new(&deaf.activity, 100_000);
+    let unread = UnreadBytes::new(&deaf.activity, 100_000);
     let (mut idle, answers) = stream(&deaf);
     answers.send(Bytes::from(vec![0; 20_000])).unwrap();
     assert!(next(&mut idle).is_some());
@@ -164,7 +163,7 @@ async fn what_was_never_handed_on_was_not_taken() {
         sleep(TICK).await;
         // As when its caller is looked at again.
         assert!(next(&mut idle).is_none());
-        drop(Waiting::new(&deaf.activity, 20_000));
+        drop(UnreadBytes::new(&deaf.activity, 20_000));
     }
     assert!(is_cut(&deaf));
     drop(unread);
@@ -172,7 +171,7 @@ async fn what_was_never_handed_on_was_not_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_whose_answers_were_read_lives_on() {
-    let (connections, _close) = watched(10);
+    let (connections, _stop) = watched(10);
     let caller = let_in(&connections);
     let (mut idle, answers) = stream(&caller);
     for _ in 0..2 {
@@ -184,14 +183,14 @@ async fn an_idle_stream_whose_answers_were_read_lives_on() {
         assert!(next(&mut idle).is_none());
     }
     assert!(!is_cut(&caller));
-    assert_eq!(caller.activity.waiting(), 0);
+    assert_eq!(caller.activity.unread(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_small_answers_keeps_a_paused_one_beside_it() {
-    let (connections, _close) = watched(10);
+    let (connections, _stop) = watched(10);
     let caller = let_in(&connections);
-    let unread = Waiting::new(&caller.activity, 100_000);
+    let unread = UnreadBytes::new(&caller.activity, 100_000);
     let (mut living, answers) = stream(&caller);
     for _ in 0..STALLED * 2 {
         sleep(TICK).await;
@@ -206,14 +205,14 @@ async fn a_stream_of_small_answers_keeps_a_paused_one_beside_it() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_stop_only_calls_hold() {
-    let (connections, close) = watched(10);
+    let (connections, stop) = watched(10);
     let [idle, busy, unread] = [let_in(&connections), let_in(&connections), let_in(&connections)];
     let stranger = connections.admit().unwrap();
-    let open = Open::new(busy.activity.clone());
-    let waiting = Waiting::new(&unread.activity, 100_000);
+    let open = OpenCall::new(busy.activity.clone());
+    let waiting = UnreadBytes::new(&unread.activity, 100_000);
     sleep(TICK * 10).await;
     assert!(![&idle, &busy, &unread, &stranger].into_iter().any(is_cut), "not before");
-    close.send(()).unwrap();
+    stop.cancel();
     // What is too small to be counted may still be read.
     sleep(TICK * 4).await;
     assert!(![&idle, &stranger].into_iter().any(is_cut), "at once");
@@ -226,13 +225,13 @@ async fn at_the_stop_only_calls_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_stop_noise_does_not_hold() {
-    let (connections, close) = watched(10);
+    let (connections, stop) = watched(10);
     let noisy = connections.admit().unwrap();
-    close.send(()).unwrap();
+    stop.cancel();
     for _ in 0..PARTING + 2 {
         sleep(TICK).await;
         noisy.activity.wrote(1000);
-        drop(Open::new(noisy.activity.clone()));
+        drop(OpenCall::new(noisy.activity.clone()));
     }
     assert!(is_cut(&noisy));
 }
@@ -243,35 +242,35 @@ fn what_waits_is_bounded_for_one_and_for_all() {
     let connections = of(100);
     let fill = |connection: &Admitted| {
         let room = || connection.activity.room_for(mebibyte).is_ok();
-        std::iter::from_fn(|| room().then(|| Waiting::new(&connection.activity, mebibyte)))
+        std::iter::from_fn(|| room().then(|| UnreadBytes::new(&connection.activity, mebibyte)))
             .collect::<Vec<_>>()
     };
     let all: Vec<_> = (0..20).map(|_| connections.admit().unwrap()).collect();
     let waiting: Vec<_> = all.iter().map(fill).collect();
     assert_eq!(waiting[0].len(), 16);
     assert_eq!(waiting.iter().map(Vec::len).sum::<usize>(), 256);
-    assert_eq!(all[0].activity.room_for(1), Err(Full::OfClient));
-    assert_eq!(all[19].activity.room_for(1), Err(Full::OfAll));
+    assert_eq!(all[0].activity.room_for(1), Err(UnreadLimit::OfConnection));
+    assert_eq!(all[19].activity.room_for(1), Err(UnreadLimit::OfNode));
     drop(waiting);
-    let mut first = Waiting::new(&all[0].activity, mebibyte);
+    let mut first = UnreadBytes::new(&all[0].activity, mebibyte);
     let part = first.split(1000);
     drop(first);
-    assert_eq!(all[0].activity.waiting(), 1000);
+    assert_eq!(all[0].activity.unread(), 1000);
     drop(part);
-    assert_eq!(all[0].activity.waiting(), 0);
+    assert_eq!(all[0].activity.unread(), 0);
 }
 
 #[test]
 fn for_want_of_room_lists_are_refused_and_changes_answered() {
     let connections = of(100);
     let all: Vec<_> = (0..17).map(|_| connections.admit().unwrap()).collect();
-    let waiting: Vec<_> = all[..16].iter().map(|it| Waiting::new(&it.activity, 16 << 20)).collect();
+    let waiting: Vec<_> = all[..16].iter().map(|it| UnreadBytes::new(&it.activity, 16 << 20)).collect();
     let mut context = Context::from_waker(Waker::noop());
     let mut answer = |admitted: &Admitted, may_repeat| {
         let (sender, answers) = mpsc::unbounded_channel();
         sender.send(Bytes::from(vec![0; 20_000])).unwrap();
         let answer =
-            whole(Response::new(Body::new(Answers(answers))), &admitted.activity, may_repeat, &mut context);
+            single(Response::new(Body::new(Answers(answers))), &admitted.activity, may_repeat, &mut context);
         (Status::from_header_map(answer.headers()), answer)
     };
     for (admitted, reason, retried) in [(&all[0], "TOO_LARGE", false), (&all[16], "OVERLOADED", true)] {
@@ -279,10 +278,10 @@ fn for_want_of_room_lists_are_refused_and_changes_answered() {
         let details = refused.unwrap().get_error_details();
         assert_eq!(details.error_info().unwrap().reason, reason);
         assert_eq!(details.retry_info().is_some(), retried);
-        let before = admitted.activity.waiting();
+        let before = admitted.activity.unread();
         let (refused, answer) = answer(admitted, false);
         assert!(refused.is_none(), "a new API key is nowhere else");
-        assert_eq!(admitted.activity.waiting(), before + 20_000, "it counts all the same");
+        assert_eq!(admitted.activity.unread(), before + 20_000, "it counts all the same");
         drop(answer);
     }
     drop(waiting);
@@ -291,8 +290,8 @@ fn for_want_of_room_lists_are_refused_and_changes_answered() {
 #[test]
 fn few_calls_of_strangers_are_open_at_once() {
     let admitted = of(1).admit().unwrap();
-    let mut open: Vec<_> = std::iter::from_fn(|| OpenPublic::new(admitted.activity.clone())).collect();
+    let mut open: Vec<_> = std::iter::from_fn(|| OpenPublicCall::new(admitted.activity.clone())).collect();
     assert_eq!(open.len(), 32);
     open.pop();
-    assert!(OpenPublic::new(admitted.activity.clone()).is_some());
+    assert!(OpenPublicCall::new(admitted.activity.clone()).is_some());
 }

@@ -1,4 +1,4 @@
-//! Where calls are observed: before anything else is done with them, and until their last word.
+//! Observes each call, from before anything else is done with it until its status.
 
 use std::{
     convert::Infallible,
@@ -7,16 +7,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tonic::{Code, Status, body::Body};
+use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::telemetry::Span;
 
-use super::{Call, Observer, status};
+use super::observer::{Call, Observer};
 
 #[derive(Debug, Clone)]
 pub(in crate::grpc) struct Observe(pub(in crate::grpc) Arc<Observer>);
@@ -49,10 +47,10 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Observing<S::Future> {
         let call = self.observer.begin(request.uri().path(), request.headers());
-        if let Some(let_in) = call.span.as_ref().and_then(Span::let_in) {
-            request.extensions_mut().insert(let_in);
+        if let Some(trust) = call.span().and_then(Span::trust) {
+            request.extensions_mut().insert(trust);
         }
-        Observing { answering: self.inner.call(request), call: Some(call) }
+        Observing { response: self.inner.call(request), call: Some(call) }
     }
 }
 
@@ -60,7 +58,7 @@ pin_project! {
     /// A call until it is answered.
     pub(in crate::grpc) struct Observing<F> {
         #[pin]
-        answering: F,
+        response: F,
         call: Option<Call>,
     }
 }
@@ -70,47 +68,10 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for Observin
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Ok(response) = ready!(this.answering.poll(context));
+        let Ok(response) = ready!(this.response.poll(context));
         Poll::Ready(Ok(match this.call.take() {
             Some(call) => call.answered(response),
             None => response,
         }))
-    }
-}
-
-/// The answers of a stream that is sampled.
-pub(super) struct Lasting {
-    pub(super) body: Body,
-    pub(super) call: Option<Call>,
-}
-
-impl http_body::Body for Lasting {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let code = match &frame {
-            Some(Ok(frame)) => frame.trailers_ref().and_then(status),
-            Some(Err(status)) => Some(status.code()),
-            None => Some(Code::Ok),
-        };
-        if let Some(code) = code
-            && let Some(call) = self.call.take()
-        {
-            call.end(code);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

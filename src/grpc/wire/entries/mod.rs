@@ -1,5 +1,4 @@
-//! How many entries the lists of a request have, counted on its bytes: an entry of two bytes may need hundreds once
-//! it is decoded.
+//! Counts the entries of a request's lists on its bytes: an entry of two bytes may need hundreds once it is decoded.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -16,13 +15,13 @@ use crate::verbs::{Error, FieldFault};
 
 use super::transport_status::malformed_message;
 
-/// How many entries one list field may have in a whole request, over all messages that it occurs in: entries that are
-/// messages, and all others. No request that a verb accepts comes close.
+/// Most entries of one list field in a whole request, over all messages that it occurs in: of a list of messages, and of any other
+/// list. Every request that a verb accepts is far below.
 const MOST_MESSAGES: usize = 20_000;
 const MOST_VALUES: usize = 100_000;
 
-/// Refuses the request of this type when a list is too long, or when it is not a well-formed message: decoding may read
-/// beyond the end of a message within it, to where nothing was counted.
+/// Refuses a request of the type `name` when a list is too long. Refuses one that is not well-formed too: the decoder might read
+/// beyond the end of a nested message, where nothing was counted.
 pub(in crate::grpc) fn check(name: &str, bytes: &[u8]) -> Result<(), Status> {
     let shapes = &*SHAPES;
     let Some(request) = shapes.requests.get(name) else { return Ok(()) };
@@ -30,12 +29,12 @@ pub(in crate::grpc) fn check(name: &str, bytes: &[u8]) -> Result<(), Status> {
     count.message(*request, bytes)
 }
 
-/// Every message that may occur in a request.
+/// Every message type that may occur in a request.
 struct Shapes {
     shapes: Vec<Shape>,
-    /// The requests among them, by their full names.
+    /// Indexes of the requests among them, by full name.
     requests: HashMap<String, usize>,
-    /// How many fields they have, all together.
+    /// How many fields they have in all.
     fields: usize,
 }
 
@@ -44,13 +43,13 @@ struct Shape(HashMap<u32, Field>);
 
 struct Field {
     name: String,
-    /// Its place among all fields.
-    at: usize,
+    /// Its index among all fields.
+    index: usize,
     /// How many entries it may have; `None` for one that is no list.
     most: Option<usize>,
-    /// Its shape, if it is a message.
+    /// The index of its shape, if it is a message.
     message: Option<usize>,
-    /// How many bytes an entry of a packed list has.
+    /// How wide an entry of a packed list is.
     width: Width,
 }
 
@@ -58,7 +57,7 @@ struct Field {
 enum Width {
     Fixed(usize),
     Varint,
-    /// It cannot be packed.
+    /// The type cannot be packed.
     None,
 }
 
@@ -75,17 +74,17 @@ impl Shapes {
                 add(&format!(".{}", file.package()), message, &mut messages);
             }
         }
-        let places: HashMap<&str, usize> =
-            messages.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+        let indexes: HashMap<&str, usize> =
+            messages.iter().enumerate().map(|(index, (name, _))| (name.as_str(), index)).collect();
         let is_map = |at: usize| messages[at].1.options.as_ref().is_some_and(|options| options.map_entry());
         let mut fields = 0;
         let mut field = |field: &FieldDescriptorProto| {
-            let message = places.get(field.type_name()).copied();
+            let message = indexes.get(field.type_name()).copied();
             let most = if message.is_some_and(|at| !is_map(at)) { MOST_MESSAGES } else { MOST_VALUES };
             fields += 1;
             Field {
                 name: field.name().to_owned(),
-                at: fields - 1,
+                index: fields - 1,
                 most: (field.label() == Label::Repeated).then_some(most),
                 message,
                 width: width(field.r#type()),
@@ -100,7 +99,7 @@ impl Shapes {
         let requests = services
             .flat_map(|service| &service.method)
             .filter_map(|method| {
-                let at = places.get(method.input_type())?;
+                let at = indexes.get(method.input_type())?;
                 Some((method.input_type().trim_start_matches('.').to_owned(), *at))
             })
             .collect();
@@ -129,7 +128,7 @@ impl Width {
     fn entries(self, packed: &[u8]) -> usize {
         match self {
             Self::Fixed(width) => packed.len() / width,
-            // Each ends with its one byte that has no high bit.
+            // The last byte of each varint is the one without the high bit.
             Self::Varint => packed.iter().filter(|byte| **byte < 0x80).count(),
             Self::None => 1,
         }
@@ -138,7 +137,7 @@ impl Width {
 
 struct Count<'a> {
     shapes: &'a Shapes,
-    /// Of each field, over the whole request.
+    /// By field, over the whole request.
     entries: Vec<usize>,
     path: Vec<&'a str>,
 }
@@ -146,7 +145,7 @@ struct Count<'a> {
 impl<'a> Count<'a> {
     fn message(&mut self, shape: usize, mut bytes: &[u8]) -> Result<(), Status> {
         let shape = &self.shapes.shapes[shape].0;
-        // Within a group, which only a field that is not known can be: what is in it is not built.
+        // Groups occur in unknown fields only, which the decoder skips.
         let mut groups = 0_usize;
         while !bytes.is_empty() {
             let (number, value) = next(&mut bytes).ok_or_else(broken)?;
@@ -177,7 +176,7 @@ impl<'a> Count<'a> {
 
     fn add(&mut self, field: &'a Field, entries: usize) -> Result<(), Status> {
         let Some(most) = field.most else { return Ok(()) };
-        let count = &mut self.entries[field.at];
+        let count = &mut self.entries[field.index];
         *count += entries;
         if *count <= most {
             return Ok(());
@@ -196,10 +195,10 @@ enum Value<'a> {
 }
 
 fn broken() -> Status {
-    malformed_message("a field is broken off, or has a wrong key")
+    malformed_message("a field is truncated, or its key is invalid")
 }
 
-/// Takes the next field; `None` where the bytes are not a message.
+/// Takes the next field; `None` when the bytes are not a message.
 fn next<'a>(bytes: &mut &'a [u8]) -> Option<(u32, Value<'a>)> {
     let key = u32::try_from(decode_varint(bytes).ok()?).ok()?;
     let value = match key & 7 {

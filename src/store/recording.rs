@@ -1,6 +1,6 @@
-//! What verifications leave behind: last uses, and digests under a newer pepper.
+//! What the recorder writes: last uses, and digests under a newer pepper.
 //!
-//! These are no changes in the sense of the log, so they do not wait for its head.
+//! Neither is a change in the sense of the change log, so they do not wait for its head.
 
 use async_trait::async_trait;
 use domain::digest::PepperVersion;
@@ -10,17 +10,19 @@ use sea_orm::{
 
 use crate::ports::{
     Recording, StoreError,
-    recorder::{Rehash, Use},
+    recorder::{LastUse, Rehash},
 };
 
-use super::{SqlStore, error::failed, keys::secrets, turns::Turn, uses::Uses, writing::Attempts};
+use super::{
+    SqlStore, error::failed, keys::secrets, turns::Turn, use_statements::UseStatements, writing::Attempts,
+};
 
-/// Few enough that no change waits long for a row that is marked.
+/// How many digests one transaction replaces: few enough that no change waits long for a locked row.
 const BATCH: usize = 100;
 
 #[async_trait]
 impl Recording for SqlStore {
-    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError> {
         record_uses(self, uses).await
     }
 
@@ -47,7 +49,7 @@ pub(super) async fn pepper_usage(db: &DatabaseConnection) -> Result<Vec<(PepperV
     Ok(usage)
 }
 
-async fn record_uses(store: &SqlStore, uses: &[Use]) -> Result<(), StoreError> {
+async fn record_uses(store: &SqlStore, uses: &[LastUse]) -> Result<(), StoreError> {
     if uses.is_empty() {
         return Ok(());
     }
@@ -62,7 +64,7 @@ async fn record_uses(store: &SqlStore, uses: &[Use]) -> Result<(), StoreError> {
 
 async fn rehash(store: &SqlStore, rehashes: &[Rehash]) -> Result<(), StoreError> {
     let mut rehashes = rehashes.to_vec();
-    // Every batch takes rows in the same order, so that no two stand in each other's way.
+    // Every batch locks rows in the same order, so that no two can deadlock.
     rehashes.sort_by_key(|it| (it.key, it.secret_version));
     for batch in rehashes.chunks(BATCH) {
         let mut attempts = Attempts::new();
@@ -75,17 +77,17 @@ async fn rehash(store: &SqlStore, rehashes: &[Rehash]) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn move_forward(store: &SqlStore, turn: Turn, uses: &[Use]) -> Result<(), DbErr> {
+async fn move_forward(store: &SqlStore, turn: Turn, uses: &[LastUse]) -> Result<(), DbErr> {
     let writing = store.write(turn).await?;
     let tx = &writing.tx;
-    let uses = Uses::new(tx.get_database_backend(), uses);
+    let uses = UseStatements::new(tx.get_database_backend(), uses);
     for statement in [uses.of_keys(), uses.of_secrets(), uses.of_owners()] {
         tx.execute(&statement).await?;
     }
     Ok(writing.commit().await?)
 }
 
-/// A digest is replaced only where the one that was verified still stands.
+/// Replaces a digest only where the one that was verified is still stored.
 async fn replace_digests(store: &SqlStore, turn: Turn, batch: &[Rehash]) -> Result<(), DbErr> {
     let writing = store.write(turn).await?;
     for it in batch {

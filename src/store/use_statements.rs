@@ -1,6 +1,7 @@
-//! Last uses as the statements that write them: each the same text however many there are, so it is prepared once.
+//! The statements that write last uses.
 //!
-//! The uses are one parameter, a list in JSON that the database reads as a table. How it does is what differs between databases.
+//! The uses are one parameter: a list in JSON that the database reads as a table. So each statement has the same text for any
+//! number of uses and is prepared once. Only how the list is read differs between databases.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -13,22 +14,22 @@ use sea_orm::{
     },
 };
 
-use crate::ports::recorder::Use;
+use crate::ports::recorder::LastUse;
 
 use super::{
     keys::{row as keys, secrets},
     service_accounts::row as service_accounts,
 };
 
-/// The last use of each key and of each secret, both in the order of their ids.
-pub(super) struct Uses {
+/// The last use of each key and of each secret, both as JSON in the order of their ids.
+pub(super) struct UseStatements {
     backend: DbBackend,
     keys: String,
     secrets: String,
 }
 
-impl Uses {
-    pub(super) fn new(backend: DbBackend, uses: &[Use]) -> Self {
+impl UseStatements {
+    pub(super) fn new(backend: DbBackend, uses: &[LastUse]) -> Self {
         let (mut keys, mut secrets) = (BTreeMap::new(), BTreeMap::new());
         for it in uses {
             let (key, time) = (it.key.as_uuid(), it.time.as_micros());
@@ -52,7 +53,7 @@ impl Uses {
         move_forward(secrets::Entity, secrets::Column::LastUsedTime, row, table(self.backend, &self.secrets))
     }
 
-    /// An owner was used when the last of its keys was.
+    /// A service account was last used when the last used of its keys was.
     pub(super) fn of_owners(&self) -> UpdateStatement {
         let owner =
             [keys::Column::ProjectId, keys::Column::ServiceAccountId, keys::Column::AccountGeneration]
@@ -76,7 +77,7 @@ impl Uses {
     }
 }
 
-/// What the table of uses and its columns are called.
+/// Names of the table of uses and of its columns.
 const USED: &str = "used";
 const ID: &str = "used_id";
 const VERSION: &str = "used_version";
@@ -92,7 +93,7 @@ fn column<C: ColumnTrait>(column: C) -> Expr {
     Expr::col(column.as_column_ref().into_column_ref())
 }
 
-/// Gives each `row` that `uses` has the time there, unless it has a later one.
+/// Sets `last_used` of each `row` to the time in `uses`, unless it is later already.
 fn move_forward<C: ColumnTrait>(
     entity: impl EntityName,
     last_used: C,
@@ -143,7 +144,8 @@ fn json(uses: &BTreeMap<(Uuid, i32), i64>) -> String {
     json.push('[');
     for ((id, version), time) in uses {
         let separator = if json.len() > 1 { "," } else { "" };
-        write!(json, "{separator}[\"{}\",{version},{time}]", id.simple()).expect("a string takes all");
+        write!(json, "{separator}[\"{}\",{version},{time}]", id.simple())
+            .expect("writing to a string does not fail");
     }
     json.push(']');
     json
