@@ -3,7 +3,7 @@
 
 use keystile_domain::{
     filter::{Filter, FilterError},
-    listing::{account_filter, event_filter, key_filter},
+    query::{account_filter, event_filter, key_filter},
 };
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

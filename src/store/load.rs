@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use async_trait::async_trait;
 use domain::{audit::Head, id::KeyId};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Iterable,
@@ -12,34 +11,18 @@ use sea_orm::{
 };
 
 use crate::ports::{
-    LoadKeys, StoreError,
+    StoreError,
     load::{LOADED_TOGETHER, Loaded, LoadedKey},
 };
 
 use super::{
-    SqlStore,
     columns::read_hash,
     error::failed,
-    keys::{self as stored_keys, row as keys, secrets},
+    keys::{row as keys, secrets},
     log::head as change_head,
     projects::row as projects,
     service_accounts::row as service_accounts,
 };
-
-#[async_trait]
-impl LoadKeys for SqlStore {
-    async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
-        let read = self.verify.begin().await?;
-        let answer = read.within(self.loads.run(&read, ids)).await;
-        read.done(answer)
-    }
-
-    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
-        let read = self.verify.begin().await?;
-        let answer = read.within(stored_keys::read::lately_used(&read, most)).await;
-        read.done(answer)
-    }
-}
 
 /// For how many ids there is a query. Few, so that each connection has them all prepared; an id that is
 /// asked for twice in one costs next to nothing.

@@ -18,8 +18,9 @@ use domain::{
 
 use crate::{
     ports::{
-        ReadKeys, StoreError,
+        LoadKeys, ReadKeys, StoreError,
         keys::{KeyCounts, KeyQuery},
+        load::Loaded,
     },
     store::SqlStore,
 };
@@ -47,6 +48,21 @@ impl ReadKeys for SqlStore {
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
         let read = self.admin.begin_long().await?;
         let answer = read.within(read::count(&read, query)).await;
+        read.done(answer)
+    }
+}
+
+#[async_trait]
+impl LoadKeys for SqlStore {
+    async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError> {
+        let read = self.verify.begin().await?;
+        let answer = read.within(self.loads.run(&read, ids)).await;
+        read.done(answer)
+    }
+
+    async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
+        let read = self.verify.begin().await?;
+        let answer = read.within(read::lately_used(&read, most)).await;
         read.done(answer)
     }
 }
