@@ -49,7 +49,7 @@ async fn update_key_refuses_it() {
     let (key, _) = server.key("acme", Key::default()).await;
     for path in ["roles", "permissions", "plan", "limits", "credits"] {
         let request = masked(key.clone(), &["tags", path]);
-        assert_not_yet(&server.refused(server.update(request)).await, path);
+        assert_not_yet(&server.refused(server.update(request)).await, &format!("key.{path}"));
     }
     for (asked, field) in not_yet() {
         let asked = Key { name: key.name.clone(), ..asked };

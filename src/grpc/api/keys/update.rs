@@ -33,7 +33,7 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
         &mut faults,
         request.update_mask.as_ref(),
         &mutable,
-        &["roles", "permissions", "plan", "limits", "credits"],
+        &["key.roles", "key.permissions", "key.plan", "key.limits", "key.credits"],
     )?;
     if !matches!(mask, Mask::Paths(_)) {
         not_yet("key.", &not_yet_on(key))?;
