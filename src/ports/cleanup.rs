@@ -4,10 +4,11 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use domain::{
+    id::Generation,
     key::Key,
     page::Cursor,
     removal::{Removal, Removed},
-    service_account::{Generation, ServiceAccount},
+    service_account::ServiceAccount,
     time::Timestamp,
 };
 

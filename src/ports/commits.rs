@@ -5,10 +5,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use domain::{
     audit::{Change, Head},
-    id::{EnvironmentId, ProjectId, ServiceAccountId},
+    id::{EnvironmentId, Generation, ProjectId, ServiceAccountId},
     name::ServiceAccountName,
     resource::Kind,
-    service_account::Generation,
     time::Timestamp,
 };
 

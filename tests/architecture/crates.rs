@@ -12,14 +12,22 @@ use crate::{
 
 /// Each crate by the name that others give it, with the crates of ours that it may depend on. ARCHITECTURE.md has the same table.
 /// Tests may depend on any, so `dev-dependencies` do not count.
-const CRATES: &[(&str, &[&str])] =
-    &[("domain", &[]), ("proto", &[]), ("migrations", &[]), ("keystile", &["domain", "proto", "migrations"])];
+const CRATES: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("proto", &[]),
+    ("migrations", &[]),
+    ("client", &["proto"]),
+    ("keystile", &["domain", "proto", "migrations"]),
+    ("testkit", &["domain", "proto", "keystile"]),
+    ("keystile-benchmark", &["domain", "proto", "keystile", "testkit"]),
+];
 
 /// The rules are pure: no transport, no database, no runtime. The contract and the schema know nothing of each other.
 const MUST_NOT_DEPEND: &[(&str, &[&str])] = &[
     ("domain", &["tonic", "prost", "prost-types", "sea-orm", "tokio", "tokio-util", "async-trait"]),
     ("proto", &["sea-orm", "tokio"]),
     ("migrations", &["tonic", "prost"]),
+    ("client", &["sea-orm", "axum"]),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proto::{BatchVerifyRequest, VerifyRequest, VerifyResult, verify_result::Result as Answer};
 
 use crate::{
-    client::{Client, Stub},
+    calls::{Calls, Stub},
     decision::Decision,
     error::Error,
     question::Question,
@@ -15,14 +15,14 @@ use crate::{
 const MOST: usize = 1_000;
 
 pub(crate) async fn verify(
-    client: &Client,
+    calls: &Calls,
     questions: impl IntoIterator<Item = Question>,
 ) -> Vec<Result<Decision, Error>> {
     let mut left: VecDeque<_> = questions.into_iter().map(Question::into_message).collect();
     let mut answers = Vec::with_capacity(left.len());
     while !left.is_empty() {
         let asked: Vec<_> = left.drain(..left.len().min(MOST)).collect();
-        let results = match call(client, &asked).await {
+        let results = match call(calls, &asked).await {
             Ok(results) => results,
             Err(error) => {
                 answers.extend(asked.iter().map(|_| Err(error.clone())));
@@ -47,10 +47,10 @@ pub(crate) async fn verify(
 }
 
 /// As many results as questions.
-async fn call(client: &Client, asked: &[VerifyRequest]) -> Result<Vec<VerifyResult>, Error> {
+async fn call(calls: &Calls, asked: &[VerifyRequest]) -> Result<Vec<VerifyResult>, Error> {
     let message = BatchVerifyRequest { requests: asked.to_vec() };
     let send = |mut stub: Stub, request| async move { stub.batch_verify(request).await };
-    let results = client.call(message, send).await?.results;
+    let results = calls.call(message, send).await?.results;
     if results.len() == asked.len() {
         Ok(results)
     } else {

@@ -5,12 +5,44 @@ use std::time::Duration;
 use tonic::transport::{self, Endpoint};
 
 use crate::{
-    authorized::Authorized, client::Client, credential::Credential, nodes::Nodes, retry::RetryBudget,
+    authorized::Authorized, calls::Calls, client::Client, credential::Credential, nodes::Nodes,
+    retry::RetryBudget,
 };
 
 const DEADLINE: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// A client of one endpoint with the default settings; see [`Builder::endpoint`] and [`Builder::connect`].
+    pub fn connect<E>(endpoint: E, credential: Credential) -> Result<Self, BuildError>
+    where
+        E: TryInto<Endpoint>,
+        E::Error: Into<transport::Error>,
+    {
+        Self::builder(credential).endpoint(endpoint).connect()
+    }
+
+    /// Begins the settings of a client that calls with this credential.
+    ///
+    /// ```no_run
+    /// # fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use keystile_client::{Client, Credential};
+    ///
+    /// let keystile = Client::builder(Credential::from_file("/run/secrets/keystile")?)
+    ///     .endpoint("http://10.0.0.1:50051")
+    ///     .endpoint("http://10.0.0.2:50051")
+    ///     .deadline(Duration::from_millis(250))
+    ///     .connect()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(credential: Credential) -> Builder {
+        Builder::new(credential)
+    }
+}
 
 /// Settings of a [`Client`]; [`Client::builder`] begins one.
 #[derive(Debug)]
@@ -80,7 +112,8 @@ impl Builder {
             }
             channels.push(Authorized::new(endpoint.connect_lazy(), self.credential.authorization().clone()));
         }
-        Ok(Client::new(Nodes::new(channels), self.deadline, RetryBudget::new()))
+        let calls = Calls::new(Nodes::new(channels), self.deadline, RetryBudget::new());
+        Ok(Client::new(calls))
     }
 }
 

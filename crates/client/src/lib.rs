@@ -57,6 +57,7 @@
 mod authorized;
 mod batch;
 mod builder;
+mod calls;
 mod client;
 mod code;
 mod credential;

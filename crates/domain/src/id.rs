@@ -174,6 +174,15 @@ fn environment_id(text: &str) -> Result<(), Invalid> {
     Err(Invalid::new("must be 1 to 31 lower-case letters, digits and hyphens, and begin with a letter"))
 }
 
+/// Tells accounts apart that had the same id one after the other: drawn at random when one is created, 0 for those
+/// from before there were generations.
+pub type Generation = i64;
+
+/// The generation that is made of `random` bytes; never 0.
+pub fn generation(random: [u8; 8]) -> Generation {
+    (i64::from_be_bytes(random) & Generation::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +217,18 @@ mod tests {
         }
         for bad in ["", "-", "a-", "-a", "Acme", "a_b", "a/b", &"a".repeat(64)] {
             assert!(bad.parse::<ProjectId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn generations_are_positive_and_keep_what_was_drawn() {
+        for (random, expected) in [
+            ([0; 8], 1),
+            ([0xff; 8], i64::MAX),
+            ([0x80, 0, 0, 0, 0, 0, 0, 7], 7),
+            ([0, 0, 0, 0, 0, 0, 1, 0], 256),
+        ] {
+            assert_eq!(generation(random), expected, "{random:?}");
         }
     }
 }

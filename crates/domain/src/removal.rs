@@ -5,8 +5,8 @@ use super::{
     id::ProjectId,
     key::Deletion,
     name::{ProjectName, ServiceAccountName},
-    service_account::Generation,
 };
+use crate::id::Generation;
 
 /// What is still to be done; kept until it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

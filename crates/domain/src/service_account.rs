@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Revision,
-    id::{ProjectId, ServiceAccountId},
+    id::{Generation, ProjectId, ServiceAccountId},
     key::{Forbidden, Key},
     labels::Metadata,
     name::ServiceAccountName,
@@ -12,15 +12,6 @@ use super::{
     text::{DisplayName, ExternalId},
     time::Timestamp,
 };
-
-/// Tells accounts apart that had the same id one after the other: drawn at random when one is created, 0 for those
-/// from before there were generations.
-pub type Generation = i64;
-
-/// The generation that is made of `random` bytes; never 0.
-pub fn generation(random: [u8; 8]) -> Generation {
-    (i64::from_be_bytes(random) & Generation::MAX).max(1)
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAccount {
@@ -108,22 +99,5 @@ impl Resource for ServiceAccount {
             "metadata": self.metadata.entries(),
             "state": self.state(),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generations_are_positive_and_keep_what_was_drawn() {
-        for (random, expected) in [
-            ([0; 8], 1),
-            ([0xff; 8], i64::MAX),
-            ([0x80, 0, 0, 0, 0, 0, 0, 7], 7),
-            ([0, 0, 0, 0, 0, 0, 1, 0], 256),
-        ] {
-            assert_eq!(generation(random), expected, "{random:?}");
-        }
     }
 }

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use domain::{
     filter::Filter,
-    id::{ProjectId, ServiceAccountId},
+    id::{Generation, ProjectId, ServiceAccountId},
     key::Key,
     name::ServiceAccountName,
     page::Page,
     query::{AccountOrder, AccountTest},
-    service_account::{Generation, ServiceAccount},
+    service_account::ServiceAccount,
     text::DisplayName,
     time::Timestamp,
 };

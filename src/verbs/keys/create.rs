@@ -3,12 +3,12 @@
 use domain::{
     Invalid,
     expiry::Expiry,
-    id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
+    id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId, generation},
     key::{Key, StoredSecret},
     labels::{Customer, Metadata, Tag},
     name::{KeyName, ServiceAccountName},
     project::Project,
-    service_account::{ServiceAccount, generation},
+    service_account::ServiceAccount,
     text::{DisplayName, ExternalId},
     time::Timestamp,
 };

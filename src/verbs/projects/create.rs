@@ -1,12 +1,12 @@
 //! CreateProject: a project, the account that owns its protected system key, and that key.
 
 use domain::{
-    id::{ProjectId, ServiceAccountId},
+    id::{ProjectId, ServiceAccountId, generation},
     key::{Key, StoredSecret},
     labels::Metadata,
     name::{KeyName, ProjectName},
     project::{Environments, Prefix, Project, Retention},
-    service_account::{ServiceAccount, generation},
+    service_account::ServiceAccount,
     text::{DisplayName, ExternalId},
     token::ApiKey,
 };

@@ -1,10 +1,10 @@
 //! CreateServiceAccount.
 
 use domain::{
-    id::{ProjectId, ServiceAccountId},
+    id::{ProjectId, ServiceAccountId, generation},
     labels::Metadata,
     name::ServiceAccountName,
-    service_account::{ServiceAccount, generation},
+    service_account::ServiceAccount,
     text::{DisplayName, ExternalId},
     time::Timestamp,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{client::Client, deadline::Deadline, decision::Decision, error::Error, question::Question};
+use crate::{calls::Calls, deadline::Deadline, decision::Decision, error::Error, question::Question};
 
 /// Questions that wait for their answer, and as many that wait to be asked.
 const IN_FLIGHT: usize = 1_024;
@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 1_024;
 /// Asks over one bidirectional stream, from any number of tasks: clones share it.
 ///
 /// The stream is opened when it is first asked, and again after it broke or the node stopped; what was not answered by
-/// then is asked again, once. Each call ends within the client's deadline. A call that is dropped costs the others
+/// then is asked again, once. Each call ends within the calls's deadline. A call that is dropped costs the others
 /// nothing. Beyond 1,024 questions in flight further ones wait.
 #[derive(Debug, Clone)]
 pub struct VerifyStream {
@@ -32,10 +32,10 @@ struct Asked {
 }
 
 impl VerifyStream {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(calls: Calls) -> Self {
         let (asked, questions) = mpsc::channel(IN_FLIGHT);
-        let deadline = client.deadline();
-        tokio::spawn(worker::run(client, questions));
+        let deadline = calls.deadline();
+        tokio::spawn(worker::run(calls, questions));
         Self { asked, deadline }
     }
 

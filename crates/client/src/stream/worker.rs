@@ -16,17 +16,17 @@ use tonic::Streaming;
 use super::{Asked, IN_FLIGHT};
 use crate::{
     batch,
-    client::{Client, Stub},
+    calls::{Calls, Stub},
     deadline::Deadline,
     decision::Decision,
     error::Error,
 };
 
 /// Opens a stream whenever there is something to ask, until every handle is gone.
-pub(super) async fn run(client: Client, asked: Receiver<Asked>) {
-    let mut worker = Worker { client: &client, asked, waiting: VecDeque::new() };
+pub(super) async fn run(calls: Calls, asked: Receiver<Asked>) {
+    let mut worker = Worker { calls: &calls, asked, waiting: VecDeque::new() };
     while worker.has_work().await {
-        let node = client.nodes().next();
+        let node = calls.nodes().next();
         let ended = match worker.open(node.stub()).await {
             Ok(open) => {
                 node.record(&Ok(()));
@@ -47,7 +47,7 @@ pub(super) async fn run(client: Client, asked: Receiver<Asked>) {
 }
 
 struct Worker<'a> {
-    client: &'a Client,
+    calls: &'a Calls,
     asked: Receiver<Asked>,
     /// Asked over the stream, in order, and not answered yet; at most `IN_FLIGHT`.
     waiting: VecDeque<Asked>,
@@ -78,22 +78,22 @@ impl Worker<'_> {
         let (questions, outgoing) = mpsc::channel(IN_FLIGHT);
         self.waiting.iter().for_each(|asked| ask(&questions, asked));
         let opening = async { Ok(stub.stream_verify(ReceiverStream::new(outgoing)).await?.into_inner()) };
-        let answers = Deadline::after(self.client.deadline()).bound(opening).await?;
+        let answers = Deadline::after(self.calls.deadline()).bound(opening).await?;
         Ok(Open { questions, answers })
     }
 
     /// Asks over one stream until it ends; `Ok` once every handle is gone.
     async fn converse(&mut self, Open { questions, mut answers }: Open) -> Result<(), Error> {
-        let mut silence = pin!(sleep(self.client.deadline()));
+        let mut silence = pin!(sleep(self.calls.deadline()));
         loop {
             select! {
                 answer = answers.message() => {
                     let answer = answer?.ok_or_else(|| Error::unavailable("the stream has ended"))?;
                     let asked = self.waiting.pop_front();
                     let asked = asked.ok_or_else(|| Error::fault("an answer came without a question"))?;
-                    self.client.retries().deposit();
+                    self.calls.retries().deposit();
                     asked.give(read(answer));
-                    silence.set(sleep(self.client.deadline()));
+                    silence.set(sleep(self.calls.deadline()));
                 }
                 next = self.asked.recv(), if self.waiting.len() < IN_FLIGHT => {
                     let Some(next) = next else { return Ok(()) };
@@ -101,7 +101,7 @@ impl Worker<'_> {
                         continue;
                     }
                     if self.waiting.is_empty() {
-                        silence.set(sleep(self.client.deadline()));
+                        silence.set(sleep(self.calls.deadline()));
                     }
                     ask(&questions, &next);
                     self.waiting.push_back(next);
@@ -125,7 +125,7 @@ impl Worker<'_> {
         if self.waiting.is_empty() {
             return;
         }
-        let retry = self.client.retries().retry(error, self.client.deadline());
+        let retry = self.calls.retries().retry(error, self.calls.deadline());
         for mut asked in mem::take(&mut self.waiting) {
             if retry.is_some() && !asked.again {
                 asked.again = true;

@@ -10,11 +10,11 @@ use super::{
     id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
     labels::{Customer, Metadata, Tag},
     project::Retention,
-    service_account::Generation,
     text::{DisplayName, Reason},
     time::Timestamp,
     token,
 };
+use crate::id::Generation;
 
 #[derive(Debug, Clone)]
 pub struct Key {
