@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 1_024;
 /// Asks over one bidirectional stream, from any number of tasks: clones share it.
 ///
 /// The stream is opened when it is first asked, and again after it broke or the node stopped; what was not answered by
-/// then is asked again, once. Each call ends within the calls's deadline. A call that is dropped costs the others
+/// then is asked again, once. Each call ends within the client's deadline. A call that is dropped costs the others
 /// nothing. Beyond 1,024 questions in flight further ones wait.
 #[derive(Debug, Clone)]
 pub struct VerifyStream {
