@@ -25,7 +25,7 @@ async fn what_was_answered_outlives_failing_writes() {
 async fn what_was_answered_outlives_failing_syncs() {
     // What was written and not synced may be there after a crash or not.
     let log = holds_through(&Disk::faulty('s'), "syncs").await;
-    assert!(log.contains("whether a change was made is not known"), "{log}");
+    assert!(log.contains("the outcome of a COMMIT is not known"), "{log}");
 }
 
 #[tokio::test]
