@@ -41,13 +41,13 @@ impl Service {
     ) -> Result<R::View, Error> {
         let edit = &edit;
         let attempt = || async move {
-            let (view, ()) = self.try_change(call, action, name, expected_etag, edit).await?;
+            let (view, _) = self.try_change(call, action, name, expected_etag, edit).await?;
             Ok(view)
         };
         self.once(call, action, name, attempt, |_| self.get::<R>(&call.caller, name)).await
     }
 
-    /// One attempt at a change; answers also with what `edit` adds.
+    /// One attempt at a change; answers also with what `edit` adds, unless nothing was changed.
     pub(super) async fn try_change<R: Managed, T: Send>(
         &self,
         call: &Call,
@@ -55,7 +55,7 @@ impl Service {
         name: &R::Name,
         expected_etag: &str,
         edit: impl Fn(R, Timestamp) -> Result<Edit<R, T>, Error> + Send + Sync,
-    ) -> Result<(R::View, T), AttemptError> {
+    ) -> Result<(R::View, Option<T>), AttemptError> {
         let before: R = self.load_expected(call, name, expected_etag).await?;
         let now = self.clock.now();
         let Edit { after, expect, with } = edit(before.clone(), now)?;
@@ -63,11 +63,11 @@ impl Service {
         if target.changes_nothing() {
             let view = self.view(&call.caller, before, now).await?;
             self.remember(call, target).await?;
-            return Ok((view, with));
+            return Ok((view, None));
         }
         let mut view = self.view(&call.caller, after.clone(), now).await?;
         view.show_revision(self.commit(call, expect, target.by(Write::update(after))).await?);
-        Ok((view, with))
+        Ok((view, Some(with)))
     }
 
     /// One attempt to create `resource`, behind the `steps` that it needs.

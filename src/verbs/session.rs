@@ -51,31 +51,30 @@ impl<C: Credentials> Verifier<C> {
         peer: Option<IpAddr>,
     ) -> Result<Option<Session>, Error> {
         let Ok(presented) = Presented::new(api_key) else { return Ok(None) };
-        let moment = self.moment();
-        let session = self.prove_caller(presented, peer, moment).await?;
-        if let Some(session) = &session {
-            self.charge(&session.presented, &session.proof, moment.now);
-        }
-        Ok(session)
+        let Some((session, now)) = self.prove_caller(presented, peer).await? else { return Ok(None) };
+        self.charge(&session.presented, &session.proof, now);
+        Ok(Some(session))
     }
 
+    /// The session, with the time at which it was proven.
     async fn prove_caller(
         &self,
         presented: Presented,
         peer: Option<IpAddr>,
-        moment: Moment,
-    ) -> Result<Option<Session>, Error> {
-        let Some(snapshot) = self.snapshot(&presented, moment).await? else { return Ok(None) };
+    ) -> Result<Option<(Session, Timestamp)>, Error> {
+        let Some(snapshot) = self.snapshot(&presented, self.moment()).await? else { return Ok(None) };
+        // A read takes time, in which a credential may expire.
+        let Moment { now, .. } = self.moment();
         let stamp = snapshot.stamp.clone();
         let question = Question { client_ip: peer, ..Question::default() };
-        let Some(proof) = self.judge(&presented, snapshot, &question, moment.now).into_valid() else {
+        let Some(proof) = self.judge(&presented, snapshot, &question, now).into_valid() else {
             return Ok(None);
         };
         if proof.key.credential.policy.profile().caller.is_none() {
             return Ok(None);
         }
         let end = proof.end();
-        Ok(Some(Session { presented, proof, peer, stamp, end }))
+        Ok(Some((Session { presented, proof, peer, stamp, end }, now)))
     }
 
     /// Whether `session` is still proven: nothing is known to have happened that could have ended it.
@@ -99,6 +98,7 @@ impl<C: Credentials> Verifier<C> {
 
     /// The session, proven again; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        self.prove_caller(session.presented.clone(), session.peer, self.moment()).await
+        let proven = self.prove_caller(session.presented.clone(), session.peer).await?;
+        Ok(proven.map(|(session, _)| session))
     }
 }

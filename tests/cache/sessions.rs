@@ -1,16 +1,19 @@
 //! Callers that were let in: a session lasts as long as what proved it, in whatever order changes come to be known.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use domain::digest::Peppers;
+use domain::{digest::Peppers, expiry::Expiry};
 use keystile::{
     app::World,
     ports::{Changes, ReadLog},
-    verbs::Service,
+    verbs::{NewKey, Service},
 };
 use testkit::database::Kind;
 
-use crate::node::{LIMITS, Node, call, fresh};
+use crate::{
+    faulty::Mode,
+    node::{LIMITS, Node, call, fresh, new_key},
+};
 
 /// The node has not followed the change that revokes the caller, and makes one of its own after it.
 #[tokio::test]
@@ -63,4 +66,19 @@ async fn a_change_of_something_else_leaves_sessions_alone() {
     node.cache.catch_up().await.unwrap();
     // At worst, one of them shares a slot with it, which one in ten thousand does.
     assert!(node.verifier.stands(&session, node.verifier.moment()));
+}
+
+/// Its key is read while its credential is valid, and the answer comes when it no longer is.
+#[tokio::test]
+async fn a_caller_that_expires_while_its_key_is_read_is_not_let_in() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let minute = Duration::from_secs(60);
+    let caller = node.try_key(NewKey { expiry: Expiry::In(minute), ..new_key("system") }).await;
+    node.store.set(Mode::Holds);
+    let (session, ()) = tokio::join!(node.session(&caller.api_key), async {
+        node.store.held(1).await;
+        node.clock.advance(minute);
+        node.store.set(Mode::Answers);
+    });
+    assert!(session.is_none());
 }

@@ -51,10 +51,6 @@ impl Resource for Project {
         self.revision
     }
 
-    fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision;
-    }
-
     fn describe(&self) -> Value {
         let environment = |it: &Environment| json!({ "id": it.id.as_str(), "tag": it.tag.as_str() });
         json!({

@@ -34,8 +34,6 @@ pub trait Resource: Debug + Clone + Send + Sync + 'static {
     /// The last change of it.
     fn revision(&self) -> Revision;
 
-    fn set_revision(&mut self, revision: Revision);
-
     /// It as the audit trail shows it: everything but secrets and digests.
     fn describe(&self) -> Value;
 }

@@ -42,7 +42,7 @@ impl Service {
             Ok(Edit { after, expect: vec![owner], with: api_key })
         };
         let (key, api_key) = self.try_change(call, ACTION, name, etag, rotate).await?;
-        let api_key = (!call.validate_only).then_some(api_key);
+        let api_key = api_key.filter(|_| !call.validate_only);
         Ok(Issued { key, api_key, repeated: false })
     }
 }

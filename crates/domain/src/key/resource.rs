@@ -27,10 +27,6 @@ impl Resource for Key {
         self.revision
     }
 
-    fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision;
-    }
-
     fn describe(&self) -> Value {
         json!({
             "display_name": self.display_name.as_str(),
