@@ -13,7 +13,15 @@ use crate::Fallible;
 /// Builds it if it is not current, and answers where it is.
 pub(crate) fn build() -> Fallible<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    // `cargo run` describes the benchmark's own package to it. Build scripts that watch these variables, as ring's does,
+    // would run again, and take half of the dependencies with them.
+    for (name, _) in env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|it| name.to_string_lossy().starts_with(it)) {
+            build.env_remove(name);
+        }
+    }
+    let output = build
         .args(["build", "--release", "--locked", "--package", "keystile", "--bin", "keystile"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
