@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks licences, duplicates, sources and advisories of the dependencies against deny.toml, with cargo-deny.
 #
-# cargo-deny is built once, into target/tools. The advisories come from a git repository on GitHub: where that cannot be
+# cargo-deny is built once, into target/tools; without optimisation, because the build takes longer than the check. The advisories come from a git repository on GitHub: where that cannot be
 # reached, they are not checked, and the script says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=0.20.2
 PATH=$PWD/target/tools/bin:$PATH
 if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $version" ]; then
-    cargo install cargo-deny --version "$version" --locked --root target/tools
+    cargo install cargo-deny --version "$version" --locked --debug --root target/tools
 fi
 
 # An exception that nothing needs any more is a fault too.
