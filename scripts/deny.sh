@@ -2,7 +2,7 @@
 # Checks licences, duplicates, sources and advisories of the dependencies against deny.toml, with cargo-deny.
 #
 # cargo-deny is built once, into target/tools, without optimisation: its build takes longer than its check. The advisories
-# reached, they are not checked, and the script says so.
+# come from a git repository on GitHub: where that cannot be reached, they are not checked, and the script says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
