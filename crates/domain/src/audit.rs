@@ -220,4 +220,65 @@ mod tests {
         event.request_id.push('x');
         assert_ne!(one, event.hash_of_content());
     }
+
+    #[test]
+    fn every_kind_of_tampering_has_its_words() {
+        let genesis = Head { revision: 0, hash: GENESIS };
+        let problem = |event: &Event| event.fault_after(&genesis).map(|fault| fault.problem);
+        let honest = chain(1).remove(0);
+        assert_eq!(problem(&honest), None);
+        assert_eq!(problem(&chain(2)[1]), Some("the event is missing"));
+        let moved = Event { previous_hash: [1; 32], ..honest.clone() };
+        assert_eq!(problem(&moved), Some("it does not follow from the previous event"));
+        let edited = Event { target: String::new(), ..honest };
+        assert_eq!(problem(&edited), Some("its hash does not match its content"));
+    }
+
+    #[test]
+    fn an_event_has_all_of_its_change_and_its_place() {
+        let key = KeyId::new(Timestamp::from_micros(0), [1; 10]);
+        let actor = Actor::Caller { service_account: "admin".parse().unwrap(), key };
+        assert_eq!(actor.service_account().map(ServiceAccountId::as_str), Some("admin"));
+        assert_eq!(Actor::Keystile.service_account(), None);
+        let mut change = Change {
+            time: Timestamp::from_micros(5),
+            project: "acme".parse().unwrap(),
+            actor,
+            action: "keys.create",
+            target: "projects/acme/keys/1".into(),
+            request_id: "request".into(),
+            peer: "192.0.2.1".into(),
+            before: None,
+            after: Some(serde_json::json!({ "tags": [] })),
+        };
+        let head = Head { revision: 7, hash: [7; 32] };
+        let event = head.next(&change);
+        let expected = Event {
+            revision: 8,
+            time: Timestamp::from_micros(5),
+            project: "acme".into(),
+            actor_account: "admin".into(),
+            actor_key: key.to_string(),
+            action: "keys.create".into(),
+            target: "projects/acme/keys/1".into(),
+            request_id: "request".into(),
+            peer: "192.0.2.1".into(),
+            before: String::new(),
+            after: "{\"tags\":[]}".into(),
+            previous_hash: [7; 32],
+            hash: event.hash_of_content(),
+        };
+        assert_eq!(event, expected);
+        assert_eq!(event.head(), Head { revision: 8, hash: event.hash });
+        change.actor = Actor::Keystile;
+        let event = head.next(&change);
+        assert_eq!((event.actor_account.as_str(), event.actor_key.as_str()), ("", ""));
+    }
+
+    /// So that a chain of today is still valid, whatever becomes of the code.
+    #[test]
+    fn the_hash_of_an_event_stays_the_same() {
+        let hash = chain(1)[0].hash.map(|byte| format!("{byte:02x}")).concat();
+        assert_eq!(hash, "ac90a33c0cfbfd442feb4ded6aac2079a99a23fc5d7fd8aba804728312c36265");
+    }
 }

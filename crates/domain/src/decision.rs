@@ -147,7 +147,16 @@ fn right_customer(policy: &Policy, question: &Question, _now: Timestamp) -> bool
 
 #[cfg(test)]
 mod tests {
+    use std::{cmp::Ordering, collections::HashSet};
+
     use super::*;
+    use crate::{
+        key::{
+            Key, Revocation,
+            sample::{at, key},
+        },
+        text::Reason,
+    };
 
     #[test]
     fn every_code_stands_in_its_place() {
@@ -157,5 +166,132 @@ mod tests {
     #[test]
     fn checks_stand_in_the_order_of_the_codes() {
         assert!(CHECKS.is_sorted_by_key(|check| check.denies_with));
+    }
+
+    /// A gateway answers 401 when it is not known who calls, and 403 when that is known and not enough.
+    #[test]
+    fn every_code_has_an_http_status_and_a_message_of_its_own() {
+        use Code::*;
+        for (http_status, codes) in [
+            (200, &[Valid][..]),
+            (401, &[Malformed, NotFound, Revoked, Disabled, Expired, OwnerDisabled]),
+            (403, &[WrongEnvironment, IpNotAllowed, WrongCustomer]),
+        ] {
+            assert!(codes.iter().all(|code| code.http_status() == http_status), "{http_status}");
+        }
+        assert_eq!(Code::Revoked.message(), "the key is revoked");
+        let messages: HashSet<_> = Code::ALL.into_iter().map(Code::message).collect();
+        assert_eq!(messages.len(), Code::ALL.len());
+    }
+
+    type Cure = fn(&mut Case);
+
+    /// What makes a case pass a check that it fails, in the order of the checks.
+    const CURES: [(Code, Cure); 7] = [
+        (Code::Revoked, |it| it.key.revocation = None),
+        (Code::Disabled, |it| it.key.disable_time = None),
+        (Code::Expired, |it| it.key.expire_time = Some(at(11))),
+        (Code::OwnerDisabled, |it| it.owner_disabled = false),
+        (Code::WrongEnvironment, |it| it.question.environment = Some(it.key.environment.clone())),
+        (Code::IpNotAllowed, |it| it.question.client_ip = Some([10, 1, 2, 3].into())),
+        (Code::WrongCustomer, |it| it.question.customer = Some("shop".parse().unwrap())),
+    ];
+
+    struct Case {
+        key: Key,
+        owner_disabled: bool,
+        question: Question,
+    }
+
+    impl Case {
+        fn that_fails_everything() -> Self {
+            let key = Key {
+                revocation: Some(Revocation { time: at(1), reason: Reason::default() }),
+                disable_time: Some(at(1)),
+                allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
+                customers: vec!["shop".parse().unwrap()],
+                ..key(Some(at(10)), false)
+            };
+            let question = Question {
+                environment: Some("staging".parse().unwrap()),
+                client_ip: Some([192, 0, 2, 1].into()),
+                customer: Some("other".parse().unwrap()),
+            };
+            Self { key, owner_disabled: true, question }
+        }
+
+        fn that_passes_all_but(failing: Option<Code>) -> Self {
+            let mut case = Self::that_fails_everything();
+            CURES.iter().filter(|(code, _)| Some(*code) != failing).for_each(|(_, cure)| cure(&mut case));
+            case
+        }
+
+        fn decided(&self) -> Code {
+            decide(&Policy::new(&self.key, self.owner_disabled), &self.question, at(10))
+        }
+
+        fn explained(&self) -> Vec<(Code, Outcome)> {
+            explain(&Policy::new(&self.key, self.owner_disabled), &self.question, at(10))
+        }
+    }
+
+    #[test]
+    fn the_first_check_that_fails_decides() {
+        let mut case = Case::that_fails_everything();
+        for (place, (code, cure)) in CURES.into_iter().enumerate() {
+            assert_eq!(case.decided(), code);
+            let outcomes = CURES.iter().enumerate().map(|(at, (code, _))| {
+                let outcome = match at.cmp(&place) {
+                    Ordering::Less => Outcome::Passed,
+                    Ordering::Equal => Outcome::Failed,
+                    Ordering::Greater => Outcome::NotReached,
+                };
+                (*code, outcome)
+            });
+            assert_eq!(case.explained(), outcomes.collect::<Vec<_>>(), "{code:?}");
+            cure(&mut case);
+        }
+        assert_eq!(case.decided(), Code::Valid);
+        assert!(case.explained().iter().all(|(_, outcome)| *outcome == Outcome::Passed));
+        assert!(checked_codes().eq(CURES.map(|(code, _)| code)));
+    }
+
+    #[test]
+    fn every_check_denies_without_the_others() {
+        for (code, _) in CURES {
+            assert_eq!(Case::that_passes_all_but(Some(code)).decided(), code);
+        }
+    }
+
+    /// What the caller does not say: no environment passes any, but a key that has a list needs an entry of it.
+    #[test]
+    fn what_is_not_said_passes_only_where_the_key_asks_for_nothing() {
+        let mut case = Case::that_passes_all_but(None);
+        case.question.environment = None;
+        assert_eq!(case.decided(), Code::Valid);
+        case.question.customer = None;
+        assert_eq!(case.decided(), Code::WrongCustomer);
+        case.key.customers.clear();
+        assert_eq!(case.decided(), Code::Valid);
+        case.question.client_ip = None;
+        assert_eq!(case.decided(), Code::IpNotAllowed);
+        case.key.allowed_cidrs.clear();
+        assert_eq!(case.decided(), Code::Valid);
+    }
+
+    #[test]
+    fn an_address_is_in_one_of_the_networks() {
+        let mut case = Case::that_passes_all_but(None);
+        case.key.allowed_cidrs = ["10.0.0.0/8", "2001:db8::/32"].map(|it| it.parse().unwrap()).to_vec();
+        for (address, code) in [
+            ("10.255.255.255", Code::Valid),
+            ("11.0.0.0", Code::IpNotAllowed),
+            ("::ffff:10.0.0.1", Code::Valid),
+            ("2001:db8:ffff::1", Code::Valid),
+            ("2001:db9::1", Code::IpNotAllowed),
+        ] {
+            case.question.client_ip = Some(address.parse().unwrap());
+            assert_eq!(case.decided(), code, "{address}");
+        }
     }
 }

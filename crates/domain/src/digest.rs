@@ -219,4 +219,10 @@ mod tests {
         let peppers = Peppers::new([(7, &b"pepper"[..])]).unwrap();
         assert_eq!(format!("{peppers:?}"), "Peppers([7])");
     }
+
+    #[test]
+    fn nothing_prints_a_secret_or_a_digest() {
+        let shown = format!("{:?} {:?}", Secret::new([1; 32]), Digest::from_bytes([1; 32]));
+        assert_eq!(shown, "Secret(redacted) Digest(redacted)");
+    }
 }

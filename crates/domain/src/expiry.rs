@@ -57,4 +57,34 @@ mod tests {
         assert!(Expiry::In(4000 * DAY).resolve(now).is_err());
         assert!(Expiry::At(Timestamp::MAX).resolve(now).is_err());
     }
+
+    #[test]
+    fn the_farthest_end_is_ten_years_ahead_to_the_microsecond() {
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let (micro, ten_years) = (Duration::from_micros(1), 3653 * DAY);
+        for (span, good) in
+            [(Duration::ZERO, false), (micro, true), (ten_years, true), (ten_years + micro, false)]
+        {
+            let end = now.after(span);
+            let expected = good.then_some(Some(end));
+            assert_eq!(Expiry::In(span).resolve(now).ok(), expected, "in {span:?}");
+            assert_eq!(Expiry::At(end).resolve(now).ok(), expected, "at {end}");
+        }
+    }
+
+    #[test]
+    fn it_names_an_end_or_that_there_is_none() {
+        let [end, other] = [1, 2].map(Timestamp::from_micros);
+        for (expiry, named, matches) in [
+            (Expiry::Never, None, true),
+            (Expiry::Never, Some(end), false),
+            (Expiry::At(end), Some(end), true),
+            (Expiry::At(end), Some(other), false),
+            (Expiry::At(end), None, false),
+            (Expiry::In(DAY), Some(end), false),
+            (Expiry::In(DAY), None, false),
+        ] {
+            assert_eq!(expiry.is(named), matches, "{expiry:?} {named:?}");
+        }
+    }
 }

@@ -231,4 +231,37 @@ mod tests {
             assert_eq!(generation(random), expected, "{random:?}");
         }
     }
+
+    #[test]
+    fn environment_ids_begin_with_a_letter() {
+        for good in ["a", "qa", "production", "eu-1", "a-", &"a".repeat(31)] {
+            assert!(good.parse::<EnvironmentId>().is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "-a", "Qa", "a_b", "a b", &"a".repeat(32)] {
+            assert!(bad.parse::<EnvironmentId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_shown_as_it_is_written() {
+        let id = KeyId::new(Timestamp::from_micros(0), [1; 10]);
+        assert_eq!(format!("{id:?}"), format!("KeyId({id})"));
+    }
+
+    #[test]
+    fn the_system_key_of_a_project_has_an_owner_of_a_known_name() {
+        let acme: ProjectId = "acme".parse().unwrap();
+        for (project, is_system, owner) in [(ProjectId::system(), true, "root"), (acme, false, "system")] {
+            assert_eq!(project.is_system(), is_system);
+            assert_eq!(ServiceAccountId::of_system_key(&project).as_str(), owner);
+        }
+    }
+
+    #[test]
+    fn a_generated_account_id_is_a_uuid_of_version_7() {
+        let (now, random) = (Timestamp::from_micros(1_800_000_000_000_000), [7; 10]);
+        let id = ServiceAccountId::generated(now, random);
+        assert_eq!(id.as_str().parse(), Ok(KeyId::new(now, random)));
+        assert_eq!(id.as_str().len(), 36);
+    }
 }

@@ -146,4 +146,43 @@ mod tests {
         let entries = BTreeMap::from([("two words".into(), "\n".into())]);
         assert_eq!(Metadata::from_stored(entries.clone()).entries(), &entries);
     }
+
+    #[test]
+    fn metadata_may_be_as_large_as_its_limits() {
+        let entry = |n: usize, bytes: usize| (format!("k{n}"), "x".repeat(bytes));
+        assert!(metadata((0..64).map(|n| (format!("k{n}"), String::new()))).is_ok());
+        assert!(metadata([("team".into(), "x".repeat(1024))]).is_ok());
+        // Names count as well: eight times 1,024 bytes.
+        assert!(metadata((0..8).map(|n| entry(n, 1022))).is_ok());
+        let error = metadata((0..8).map(|n| entry(n, 1022 + usize::from(n == 0)))).unwrap_err();
+        assert_eq!(error.to_string(), "must be at most 8192 bytes in total, but has 8193");
+    }
+
+    #[test]
+    fn names_and_tags_have_64_characters_of_a_few_kinds() {
+        let longest = "x".repeat(64);
+        for (text, name, tag) in [
+            ("a.B_c/d-9", true, true),
+            (&longest, true, true),
+            (&format!("{longest}x"), false, false),
+            ("a:b", false, true),
+            ("", false, false),
+            ("é", false, false),
+            ("a,b", false, false),
+        ] {
+            assert_eq!(metadata([(text.into(), String::new())]).is_ok(), name, "{text}");
+            assert_eq!(text.parse::<Tag>().is_ok(), tag, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_others_read_may_contain_an_api_key() {
+        let text = crate::key::sample::api_key().expose().to_owned();
+        assert!(text.parse::<Tag>().unwrap_err().to_string().contains("API key"));
+        assert!(text.parse::<Customer>().unwrap_err().to_string().contains("API key"));
+        for (name, value) in [("name", text.as_str()), (&text, "value")] {
+            let error = metadata([(name.into(), value.into())]).unwrap_err().to_string();
+            assert!(error.contains("API key") && !error.contains(&text), "{error}");
+        }
+    }
 }

@@ -60,3 +60,30 @@ impl fmt::Display for Invalid {
 }
 
 impl std::error::Error for Invalid {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_names_one_revision_with_or_without_its_quotes() {
+        assert_eq!(etag(42), "\"2a\"");
+        for (text, matches) in [
+            ("\"2a\"", true),
+            ("2a", true),
+            ("\"2b\"", false),
+            ("2b", false),
+            ("42", false),
+            ("\"2a", false),
+            ("\"\"", false),
+            ("", false),
+        ] {
+            assert_eq!(is_etag(text, 42), matches, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_its_reason() {
+        assert_eq!(Invalid::new("must not be negative").to_string(), "must not be negative");
+    }
+}

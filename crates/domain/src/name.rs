@@ -124,4 +124,16 @@ mod tests {
             assert!(bad.parse::<ServiceAccountName>().is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn a_scope_is_one_project_or_all() {
+        let acme: ProjectId = "acme".parse().unwrap();
+        assert_eq!(ProjectName(acme.clone()).to_string(), "projects/acme");
+        assert_eq!("projects/acme".parse(), Ok(ProjectName(acme.clone())));
+        assert_eq!("projects/acme".parse(), Ok(Scope::Project(acme)));
+        assert_eq!("projects/-".parse(), Ok(Scope::All));
+        for bad in ["", "-", "projects/", "projects/-/", "projects/acme/keys"] {
+            assert!(bad.parse::<Scope>().is_err(), "{bad}");
+        }
+    }
 }

@@ -125,4 +125,23 @@ mod tests {
         }
         assert_eq!(Cursor::from_token("", "keys of acme"), None);
     }
+
+    #[test]
+    fn one_more_row_shows_whether_another_page_follows() {
+        let page = Page { size: 2, order: Order { by: (), descending: false }, after: None };
+        assert_eq!(page.and_one().size, 3);
+    }
+
+    #[test]
+    fn a_cursor_has_one_kind_of_id_and_of_value() {
+        let id = Uuid::from_u128(7);
+        for (cursor_id, uuid, text) in
+            [(Id::Uuid(7), Some(id), None), (Id::Text("ci".into()), None, Some("ci")), (Id::None, None, None)]
+        {
+            let cursor = Cursor { value: SortValue::Number(5), id: cursor_id };
+            assert_eq!((cursor.uuid(), cursor.text_id()), (uuid, text), "{cursor:?}");
+            assert_eq!(cursor.number(), Some(5));
+        }
+        assert_eq!(Cursor { value: SortValue::Text("5".into()), id: Id::None }.number(), None);
+    }
 }

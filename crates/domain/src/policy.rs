@@ -183,4 +183,23 @@ mod tests {
         other.share_profile(Arc::clone);
         assert_eq!(Arc::strong_count(one.profile()), 2);
     }
+
+    /// What the capacity of a cache is counted by.
+    #[test]
+    fn sizes_count_every_byte_of_text() {
+        let mut key = key(None, false);
+        key.token_prefix = "acme_live".into();
+        key.environment = "production".parse().unwrap();
+        let size = |key: &Key| Policy::new(key, false).profile().size();
+        assert_eq!(size(&key), size_of::<Profile>() + "acme_live".len() + "production".len());
+        key.project = ProjectId::system();
+        assert_eq!(size(&key), size_of::<Profile>() + "acme_live".len() + "production".len() + "ci".len());
+
+        let heap_size = |key: &Key| Policy::new(key, false).heap_size();
+        assert_eq!(heap_size(&key), 0, "a key without restrictions");
+        key.allowed_cidrs = ["10.0.0.0/8", "192.0.2.0/24"].map(|it| it.parse().unwrap()).to_vec();
+        key.customers = ["shop", "club"].map(|it| it.parse().unwrap()).to_vec();
+        let customers = 2 * (size_of::<Customer>() + 4);
+        assert_eq!(heap_size(&key), size_of::<Restrictions>() + 2 * size_of::<IpNet>() + customers);
+    }
 }

@@ -35,3 +35,24 @@ impl Removed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::sample::at;
+
+    #[test]
+    fn it_has_the_name_of_what_is_gone() {
+        let account: ServiceAccountName = "projects/acme/serviceAccounts/ci".parse().unwrap();
+        let deletion = Deletion { time: at(1), purge_time: at(2) };
+        for (removed, name) in [
+            (Removed::Project("acme".parse().unwrap()), "projects/acme"),
+            (
+                Removed::ServiceAccount { name: account, generation: 1, deletion },
+                "projects/acme/serviceAccounts/ci",
+            ),
+        ] {
+            assert_eq!(removed.name(), name);
+        }
+    }
+}

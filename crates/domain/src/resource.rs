@@ -47,3 +47,13 @@ pub(super) fn time(time: Option<Timestamp>) -> Option<String> {
 pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(T::to_string).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_its_words() {
+        assert_eq!((Kind("keys").as_str(), Kind("keys").to_string().as_str()), ("keys", "keys"));
+    }
+}

@@ -97,3 +97,86 @@ impl Resource for ServiceAccount {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::key::sample::{at, key};
+
+    /// The owner of the sample key.
+    fn account() -> ServiceAccount {
+        ServiceAccount {
+            project: "acme".parse().unwrap(),
+            id: "ci".parse().unwrap(),
+            generation: 7,
+            display_name: "CI".parse().unwrap(),
+            external_id: "42".parse().unwrap(),
+            metadata: BTreeMap::from([("team".to_owned(), "core".to_owned())]).try_into().unwrap(),
+            created_by: None,
+            create_time: at(0),
+            update_time: at(0),
+            disable_time: None,
+            last_used_time: None,
+            protected: false,
+            implicit: false,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn it_is_active_or_disabled() {
+        let active = account();
+        assert_eq!(active.state(), "ACTIVE");
+        let refused = Forbidden::State { verb: "enabled", state: "ACTIVE" };
+        assert_eq!(active.clone().enable(at(1)), Err(refused));
+        let disabled = active.disable(at(1)).unwrap();
+        assert_eq!(disabled.state(), "DISABLED");
+        assert_eq!((disabled.disable_time, disabled.update_time), (Some(at(1)), at(1)));
+        let refused = Forbidden::State { verb: "disabled", state: "DISABLED" };
+        assert_eq!(disabled.clone().disable(at(2)), Err(refused));
+        let enabled = disabled.enable(at(2)).unwrap();
+        assert_eq!((enabled.disable_time, enabled.update_time), (None, at(2)));
+        assert_eq!(enabled.deletable(), Ok(()));
+    }
+
+    #[test]
+    fn the_owner_of_a_system_key_cannot_be_disabled_or_deleted() {
+        let account = ServiceAccount { protected: true, ..account() };
+        assert_eq!(account.deletable(), Err(Forbidden::Protected { verb: "deleted" }));
+        assert_eq!(account.disable(at(1)), Err(Forbidden::Protected { verb: "disabled" }));
+    }
+
+    #[test]
+    fn it_owns_a_key_of_its_own_project_id_and_generation() {
+        let (key, account) = (key(None, false), account());
+        assert!(account.owns(&key));
+        let other_project = ServiceAccount { project: "other".parse().unwrap(), ..account.clone() };
+        let other_id = ServiceAccount { id: "cd".parse().unwrap(), ..account.clone() };
+        let other_generation = ServiceAccount { generation: 8, ..account };
+        for other in [other_project, other_id, other_generation] {
+            assert!(!other.owns(&key), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn it_has_a_name_and_a_revision() {
+        let mut account = account();
+        assert_eq!(account.name().to_string(), "projects/acme/serviceAccounts/ci");
+        assert_eq!(Resource::project(&account).as_str(), "acme");
+        account.set_revision(5);
+        assert_eq!(Resource::revision(&account), 5);
+    }
+
+    #[test]
+    fn the_audit_trail_shows_all_of_it() {
+        let shown = |state: &str| {
+            json!({
+                "display_name": "CI", "external_id": "42", "metadata": { "team": "core" }, "state": state,
+            })
+        };
+        assert_eq!(account().describe(), shown("ACTIVE"));
+        assert_eq!(account().disable(at(1)).unwrap().describe(), shown("DISABLED"));
+    }
+}

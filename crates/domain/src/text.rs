@@ -228,4 +228,39 @@ mod tests {
         let name: DisplayName = "Billing-Service (EU)".parse().unwrap();
         assert_eq!(name.words().collect::<Vec<_>>(), ["billing", "service", "eu"]);
     }
+
+    /// Verifications name customers, so a text that is in normal form is not copied.
+    #[test]
+    fn a_text_in_normal_form_is_not_copied() {
+        for (text, borrowed) in [("shop", true), ("caf\u{e9}", true), ("cafe\u{301}", false)] {
+            assert_eq!(matches!(normal(text), Cow::Borrowed(_)), borrowed, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_others_read_may_contain_an_api_key() {
+        let text = format!("for {}", crate::key::sample::api_key().expose());
+        for error in [
+            text.parse::<DisplayName>().unwrap_err(),
+            text.parse::<Reason>().unwrap_err(),
+            text.parse::<ExternalId>().unwrap_err(),
+        ] {
+            assert_eq!(
+                error.to_string(),
+                "must not contain an API key: remove it, or use its masked form",
+                "it does not repeat the API key"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_have_limits_of_their_own_and_are_empty_by_default() {
+        let refused = |text: &str| text.parse::<Reason>().unwrap_err().to_string();
+        assert!("a".repeat(500).parse::<Reason>().is_ok());
+        assert_eq!(refused(&"a".repeat(501)), "must be at most 500 characters");
+        assert!("a".repeat(128).parse::<ExternalId>().is_ok());
+        assert!("a".repeat(129).parse::<ExternalId>().is_err());
+        assert_eq!(DisplayName::default().as_str(), "");
+        assert_eq!("".parse(), Ok(DisplayName::default()));
+    }
 }

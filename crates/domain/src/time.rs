@@ -75,4 +75,20 @@ mod tests {
         assert_eq!(Timestamp::MAX.after(DAY), Timestamp::MAX);
         assert_eq!(Timestamp::from_micros(0).after(Duration::MAX), Timestamp::MAX);
     }
+
+    #[test]
+    fn a_day_has_86_400_seconds() {
+        assert_eq!(DAY, Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn it_counts_microseconds_from_the_epoch() {
+        let time: Timestamp = "1970-01-01T00:00:01.5Z".parse().unwrap();
+        assert_eq!((time.as_micros(), time.as_millis()), (1_500_000, 1_500));
+        assert_eq!(Timestamp::from_micros(-1).as_millis(), -1, "rounded down");
+        let second = Duration::from_secs(1);
+        assert_eq!(time.after(second), Timestamp::from_micros(2_500_000));
+        assert_eq!(time.before(second), Timestamp::from_micros(500_000));
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), format!("{}us", i64::MAX));
+    }
 }

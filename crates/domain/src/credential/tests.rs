@@ -188,6 +188,9 @@ fn uses_within_a_tenth_of_a_second_are_one() {
     assert!(!secret.note_use(millis(1)), "time does not go back");
     assert_eq!(secret.take_use(), Some(millis(300)));
     assert_eq!(secret.take_use(), None);
+    assert!(secret.note_use(millis(0)));
+    assert!(!secret.note_use(millis(100)), "the recorder heard of the first");
+    assert_eq!(secret.take_use(), Some(millis(100)), "it takes the one after a tenth of a second as well");
 }
 
 /// How many keys a cache holds depends on it.

@@ -58,3 +58,60 @@ impl Key {
 fn secret(secret: &StoredSecret) -> Value {
     json!({ "version": secret.version, "expire_time": time(secret.expire_time) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::key::{
+        Deletion, Revocation,
+        sample::{at, key},
+    };
+
+    #[test]
+    fn it_has_a_name_an_owner_and_a_revision() {
+        let mut key = key(None, false);
+        assert_eq!(key.name().to_string(), format!("projects/acme/keys/{}", key.id));
+        assert_eq!(key.owner().to_string(), "projects/acme/serviceAccounts/ci");
+        assert_eq!(Resource::project(&key).as_str(), "acme");
+        key.set_revision(5);
+        assert_eq!(Resource::revision(&key), 5);
+    }
+
+    #[test]
+    fn the_audit_trail_shows_everything_but_secrets_and_digests() {
+        let mut key = key(None, false);
+        let secrets = json!([{ "version": 1, "expire_time": null }]);
+        assert_eq!(
+            key.describe(),
+            json!({
+                "display_name": "ci", "service_account": "ci", "environment": "production", "customers": [],
+                "allowed_cidrs": [], "metadata": {}, "tags": [], "expire_time": null, "disable_time": null,
+                "revoke_time": null, "revoke_reason": null, "delete_time": null, "purge_time": null,
+                "secrets": secrets, "protected": false,
+            })
+        );
+        key.customers = vec!["shop".parse().unwrap()];
+        key.allowed_cidrs = vec!["10.0.0.0/8".parse().unwrap()];
+        key.metadata = BTreeMap::from([("team".to_owned(), "core".to_owned())]).try_into().unwrap();
+        key.tags = ["a", "b"].map(|it| it.parse().unwrap()).to_vec();
+        key.expire_time = Some(at(1));
+        key.disable_time = Some(at(2));
+        key.revocation = Some(Revocation { time: at(3), reason: "leaked".parse().unwrap() });
+        key.deletion = Some(Deletion { time: at(4), purge_time: at(5) });
+        key.secrets[0].expire_time = Some(at(6));
+        key.protected = true;
+        let time = |second: u8| format!("1970-01-01T00:00:0{second}Z");
+        assert_eq!(
+            key.describe(),
+            json!({
+                "display_name": "ci", "service_account": "ci", "environment": "production",
+                "customers": ["shop"], "allowed_cidrs": ["10.0.0.0/8"], "metadata": { "team": "core" },
+                "tags": ["a", "b"], "expire_time": time(1), "disable_time": time(2), "revoke_time": time(3),
+                "revoke_reason": "leaked", "delete_time": time(4), "purge_time": time(5),
+                "secrets": [{ "version": 1, "expire_time": time(6) }], "protected": true,
+            })
+        );
+    }
+}

@@ -38,3 +38,9 @@ pub fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
         revision: 1,
     }
 }
+
+/// An API key of [`key`], of no secret that it has.
+#[cfg(test)]
+pub(crate) fn api_key() -> token::ApiKey {
+    token::issue("acme_live", key(None, false).id, &crate::digest::Secret::new([5; 32]))
+}

@@ -110,3 +110,101 @@ fn an_earlier_end_ends_the_grace_too() {
     key.end_at(None);
     assert_eq!(key.secrets[1].expire_time, Some(at(60)), "what has been cut short stays so");
 }
+
+/// The rows are the states, the columns what may be done in them.
+#[test]
+fn a_state_allows_what_its_row_says() {
+    const VERBS: [&str; 7] = ["rotated", "disabled", "enabled", "revoked", "deleted", "undeleted", "updated"];
+    for (state, allowed) in [
+        (State::Active, [true, true, false, true, true, false, true]),
+        (State::Disabled, [true, false, true, true, true, false, true]),
+        (State::Revoked, [false, false, false, false, true, false, true]),
+        (State::Expired, [false, true, false, true, true, false, true]),
+        (State::Deleted, [false, false, false, false, false, true, false]),
+    ] {
+        let key = in_state(state);
+        assert_eq!(key.state(at(10)), state);
+        assert_eq!(state.to_string(), state.as_str());
+        for (verb, allowed) in VERBS.into_iter().zip(allowed) {
+            let expected =
+                if allowed { Ok(()) } else { Err(Forbidden::State { verb, state: state.as_str() }) };
+            assert_eq!(done(key.clone(), verb, at(10)), expected, "{verb} while {state}");
+        }
+    }
+}
+
+fn in_state(state: State) -> Key {
+    let key = key(Some(at(20)), false);
+    match state {
+        State::Active => key,
+        State::Disabled => key.disable(at(1)).unwrap(),
+        State::Revoked => key.revoke(Reason::default(), at(1)).unwrap(),
+        State::Expired => Key { expire_time: Some(at(10)), ..key },
+        State::Deleted => key.delete(Retention::default(), at(1)).unwrap(),
+    }
+}
+
+fn done(key: Key, verb: &str, now: Timestamp) -> Result<(), Forbidden> {
+    let updated = |key: Key| {
+        assert_eq!(key.update_time, now);
+    };
+    match verb {
+        "rotated" => key.rotate(sealed(2), Duration::ZERO, now).map(updated),
+        "disabled" => key.disable(now).map(updated),
+        "enabled" => key.enable(now).map(updated),
+        "revoked" => key.revoke(Reason::default(), now).map(updated),
+        "deleted" => key.delete(Retention::default(), now).map(updated),
+        "undeleted" => key.undelete(now).map(updated),
+        _ => key.updatable(now),
+    }
+}
+
+#[test]
+fn a_protected_key_can_only_be_rotated_and_updated() {
+    let key = key(None, true);
+    for verb in ["disabled", "revoked", "deleted"] {
+        assert_eq!(done(key.clone(), verb, at(1)), Err(Forbidden::Protected { verb }));
+    }
+    assert_eq!(key.purgeable(), Err(Forbidden::Protected { verb: "deleted" }));
+    for verb in ["rotated", "updated"] {
+        assert_eq!(done(key.clone(), verb, at(1)), Ok(()));
+    }
+}
+
+#[test]
+fn a_key_is_due_for_purge_when_its_retention_is_over() {
+    let key = key(None, false);
+    assert!(!key.is_due_for_purge(at(1_000_000_000)), "it is not deleted");
+    assert_eq!(key.purgeable(), Ok(()));
+    let retention = Retention::try_from(DAY).unwrap();
+    let key = key.delete(retention, at(1)).unwrap();
+    let end = at(1).after(DAY);
+    assert_eq!(key.deletion, Some(Deletion { time: at(1), purge_time: end }));
+    assert!(!key.is_due_for_purge(Timestamp::from_micros(end.as_micros() - 1)));
+    assert!(key.is_due_for_purge(end));
+    assert_eq!(key.purgeable(), Ok(()));
+}
+
+#[test]
+fn a_key_follows_its_owner_in_whatever_state_it_is() {
+    let deletion = Deletion { time: at(10), purge_time: at(20) };
+    for state in State::ALL {
+        let key = in_state(state).follow_owner(deletion, at(11));
+        assert_eq!(key.deletion, Some(deletion), "{state}");
+        assert_eq!(key.update_time, at(11));
+    }
+}
+
+#[test]
+fn its_mask_tells_which_key_it_is() {
+    let key = key(None, false);
+    assert_eq!(key.masked(), format!("acme_live_{}****", key.id));
+}
+
+#[test]
+fn the_grace_is_counted_from_the_rotation() {
+    let rotated = |expire_time| key(expire_time, false).rotate(sealed(2), DAY, at(1)).unwrap();
+    assert_eq!(rotated(None).secrets[1].expire_time, Some(at(1).after(DAY)));
+    assert_eq!(rotated(Some(at(60))).secrets[1].expire_time, Some(at(60)));
+    assert_eq!(rotated(None).newest_secret(), 2);
+}

@@ -199,40 +199,4 @@ fn environment_tag(text: &str) -> Result<(), Invalid> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environments(list: &[(&str, &str)]) -> Result<Environments, Invalid> {
-        let list: Vec<_> = list
-            .iter()
-            .map(|(id, tag)| Environment { id: id.parse().unwrap(), tag: tag.parse().unwrap() })
-            .collect();
-        list.try_into()
-    }
-
-    #[test]
-    fn environments_are_unique_by_id_and_by_tag() {
-        assert!(environments(&[("production", "live"), ("qa", "qa")]).is_ok());
-        assert!(environments(&[("qa", "live"), ("qa", "qa")]).is_err());
-        assert!(environments(&[("production", "live"), ("qa", "live")]).is_err());
-        assert!(environments(&[]).is_err());
-    }
-
-    #[test]
-    fn a_changed_tag_drops_the_environment() {
-        let before = Environments::default();
-        let after = environments(&[("production", "prod"), ("staging", "stage")]).unwrap();
-        let dropped: Vec<_> = before.dropped_in(&after).map(|gone| gone.id.as_str()).collect();
-        assert_eq!(dropped, ["production", "development"]);
-    }
-
-    #[test]
-    fn prefixes_are_as_documented() {
-        for good in ["ab", "acme", "a1", "abcdefghijklmnop"] {
-            assert!(good.parse::<Prefix>().is_ok(), "{good}");
-        }
-        for bad in ["", "a", "1a", "Acme", "a_b", "abcdefghijklmnopq"] {
-            assert!(bad.parse::<Prefix>().is_err(), "{bad}");
-        }
-    }
-}
+mod tests;
