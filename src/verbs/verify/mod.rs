@@ -155,3 +155,6 @@ impl<C: Credentials> Verifier<C> {
         decision
     }
 }
+
+#[cfg(test)]
+mod tests;
