@@ -48,6 +48,37 @@ async fn what_does_not_fit_into_one_answer_is_asked_again() {
 }
 
 #[tokio::test]
+async fn any_size_is_answered_but_for_what_is_too_large_itself() {
+    let (server, client) = started().await;
+    let (key, api_key) = new_key(&server).await;
+    let questions = (0..100).map(|number| match number % 10 {
+        0 => Question::new(&api_key),
+        1 => Question::new("x".repeat(70_000)),
+        _ => Question::new("x".repeat(60_000)),
+    });
+    for (number, answer) in client.verify_batch(questions).await.into_iter().enumerate() {
+        match number % 10 {
+            0 => assert_eq!(valid(answer.unwrap()).key, key.name),
+            1 => assert_eq!(answer.unwrap_err().kind(), ErrorKind::Refused),
+            _ => assert_eq!(denied(answer.unwrap()).code, DenialCode::Malformed),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outage_costs_one_call() {
+    let (server, _) = started().await;
+    let relay = Relay::to(server.verify).await;
+    let client = crate::client_of(&server, relay.address);
+    relay.close();
+    let before = relay.connections();
+    let answers = client.verify_batch((0..20_000).map(|_| Question::new("junk"))).await;
+    assert_eq!(answers.len(), 20_000);
+    assert!(answers.into_iter().all(|it| it.is_err_and(|it| it.kind() == ErrorKind::Unavailable)));
+    assert!(relay.connections() - before <= 4, "{} attempts", relay.connections() - before);
+}
+
+#[tokio::test]
 async fn a_call_that_fails_fails_each_of_its_questions() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;

@@ -106,3 +106,38 @@ async fn a_node_that_comes_back_is_called_again() {
         is_let_in(&client, &api_key).await;
     }
 }
+
+#[tokio::test]
+async fn a_silent_node_is_probed_without_costing_an_answer() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let silent = Relay::to(server.verify).await;
+    let there = Relay::to(server.verify).await;
+    let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(there.address));
+    let client = both.deadline(Duration::from_secs(2)).connect().unwrap();
+    is_let_in(&client, &api_key).await;
+    is_let_in(&client, &api_key).await;
+    silent.silence();
+    let error = client.verify(Question::new(&api_key)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    for _ in 0..64 {
+        is_let_in(&client, &api_key).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_callers_lose_patience_is_known_to_fail() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let silent = Relay::to(server.verify).await;
+    let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(server.verify));
+    let client = both.deadline(Duration::from_secs(4)).connect().unwrap();
+    is_let_in(&client, &api_key).await;
+    is_let_in(&client, &api_key).await;
+    silent.silence();
+    let impatient = timeout(Duration::from_secs(3), client.verify(Question::new(&api_key)));
+    assert!(impatient.await.is_err());
+    for _ in 0..4 {
+        is_let_in(&client, &api_key).await;
+    }
+}

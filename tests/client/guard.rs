@@ -187,6 +187,39 @@ async fn a_limit_says_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_value_of_the_request_that_is_not_valid_is_a_bad_request() {
+    let (server, client) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    async fn ask<V: Verify + Clone + Send + Sync + 'static>(
+        verifier: V,
+        api_key: &str,
+        environment: &str,
+    ) -> Vec<u16> {
+        let environment = environment.to_owned();
+        let routes = guarded(Guard::new(verifier).environment(environment).question(|request, question| {
+            let customer = request.headers.get("x-customer").and_then(|it| it.to_str().ok());
+            question.customer(customer.unwrap_or_default())
+        }));
+        let mut statuses = Vec::new();
+        for customer in ["c1", "two words"] {
+            let headers = [("x-api-key", api_key), ("x-customer", customer)];
+            statuses.push(send(&routes, &headers).await.status().as_u16());
+        }
+        let headers = [("x-api-key", api_key), ("x-customer", "a b"), ("content-type", "application/grpc")];
+        let response = send(&routes, &headers).await;
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert!(response.extensions().get::<Error>().is_some());
+        statuses.push(status.code() as u16);
+        statuses
+    }
+    let invalid = Code::InvalidArgument as u16;
+    assert_eq!(ask(client.clone(), &api_key, "production").await, [200, 400, invalid]);
+    assert_eq!(ask(client.stream(), &api_key, "production").await, [200, 400, invalid]);
+    // What the service itself sets is for its operator to mend.
+    assert_eq!(ask(client, &api_key, "two words").await, [503, 503, Code::Unavailable as u16]);
+}
+
+#[tokio::test]
 async fn a_service_is_tested_with_answers_of_its_own() {
     let mut identity = Identity::default();
     identity.display_name = "Test".into();

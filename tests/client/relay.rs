@@ -1,6 +1,12 @@
 //! A connection that a test cuts, silences, or leads elsewhere.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use tokio::{
     io::copy_bidirectional,
@@ -14,6 +20,7 @@ use tokio::{
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     mode: watch::Sender<Mode>,
+    connections: Arc<AtomicUsize>,
 }
 
 /// A change of it cuts every connection, but for one to `Silent`.
@@ -38,12 +45,20 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (mode, modes) = watch::channel(mode);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepted = connections.clone();
         spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 spawn(connection(client, modes.clone()));
             }
         });
-        Self { address, mode }
+        Self { address, mode, connections }
+    }
+
+    /// How many were made to it.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Cuts every connection, and leads new ones to `target`.

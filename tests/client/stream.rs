@@ -185,3 +185,37 @@ async fn a_stream_and_single_calls_go_together() {
     server.keys().revoke_key(revoke).await.unwrap();
     assert_eq!(denied(stream.verify(Question::new(&api_key)).await.unwrap()).code, DenialCode::Revoked);
 }
+
+#[tokio::test]
+async fn a_silent_stream_fails_only_those_whose_time_is_over() {
+    const DEADLINE: Duration = Duration::from_secs(4);
+    let (server, _) = started().await;
+    let (key, api_key) = new_key(&server).await;
+    let silent = Relay::to(server.verify).await;
+    let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(server.verify));
+    let stream = both.deadline(DEADLINE).connect().unwrap().stream();
+    lets_in(&stream, &api_key).await;
+    silent.silence();
+    let ask = || {
+        let (stream, question) = (stream.clone(), Question::new(&api_key));
+        spawn(async move { stream.verify(question).await })
+    };
+    let mut early = ask();
+    assert!(timeout(DEADLINE / 2, &mut early).await.is_err());
+    let late = ask();
+    assert_eq!(early.await.unwrap().unwrap_err().kind(), ErrorKind::DeadlineExceeded);
+    assert_eq!(valid(late.await.unwrap().unwrap()).key, key.name);
+}
+
+#[tokio::test]
+async fn a_question_that_is_too_large_fails_alone() {
+    let (server, client) = started().await;
+    let (key, api_key) = new_key(&server).await;
+    let stream = client.stream();
+    let good = || stream.verify(Question::new(&api_key));
+    let large = stream.verify(Question::new("x".repeat(5 << 20)));
+    let (before, large, after) = tokio::join!(good(), large, good());
+    assert_eq!(large.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(valid(before.unwrap()).key, key.name);
+    assert_eq!(valid(after.unwrap()).key, key.name);
+}

@@ -13,8 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listen = arguments.next().ok_or("expected an address to listen on")?;
 
     let keystile = Client::connect(endpoint, Credential::from_env("CREDENTIAL")?)?;
-    let routes =
-        Router::new().route("/", get(hello)).layer(Guard::new(keystile.stream()).environment("production"));
+    let routes = Router::new().route("/", get(hello)).layer(Guard::new(keystile).environment("production"));
 
     let listener = TcpListener::bind(listen).await?;
     println!("listening on {}", listener.local_addr()?);

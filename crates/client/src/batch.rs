@@ -2,48 +2,82 @@
 
 use std::collections::VecDeque;
 
+use prost::Message;
 use proto::{BatchVerifyRequest, VerifyRequest, VerifyResult, verify_result::Result as Answer};
 
 use crate::{
     calls::{Calls, Stub},
     decision::Decision,
-    error::Error,
+    error::{Error, ErrorKind},
     question::Question,
 };
 
-/// What one call may ask.
+/// What one call may ask, and how many bytes of it: the server takes messages of 4 MiB.
 const MOST: usize = 1_000;
+const MOST_BYTES: usize = 3 << 20;
 
 pub(crate) async fn verify(
     calls: &Calls,
     questions: impl IntoIterator<Item = Question>,
 ) -> Vec<Result<Decision, Error>> {
-    let mut left: VecDeque<_> = questions.into_iter().map(Question::into_message).collect();
-    let mut answers = Vec::with_capacity(left.len());
+    // A question that is not sent has its error already.
+    let mut answers = Vec::new();
+    let mut left = VecDeque::new();
+    for (index, question) in questions.into_iter().enumerate() {
+        match question.into_message() {
+            Ok(message) => {
+                left.push_back((index, message));
+                answers.push(None);
+            }
+            Err(error) => answers.push(Some(Err(error))),
+        }
+    }
     while !left.is_empty() {
-        let asked: Vec<_> = left.drain(..left.len().min(MOST)).collect();
+        let (places, asked): (Vec<_>, Vec<_>) = left.drain(..chunk(&left)).unzip();
         let results = match call(calls, &asked).await {
             Ok(results) => results,
             Err(error) => {
-                answers.extend(asked.iter().map(|_| Err(error.clone())));
+                let remaining = left.iter().map(|(place, _)| *place);
+                let of_all = concerns_every_call(&error);
+                for place in places.into_iter().chain(remaining.take_while(|_| of_all)) {
+                    answers[place] = Some(Err(error.clone()));
+                }
+                if of_all {
+                    break;
+                }
                 continue;
             }
         };
-        let first = answers.len();
-        for (index, result) in results.into_iter().enumerate() {
+        let mut answered = 0;
+        for (place, result) in places.iter().zip(results) {
             let answer = read(result);
             // The answer was full: those that did not fit are asked again, if there is any progress.
-            if index > 0 && is_too_large(&answer) {
+            if answered > 0 && is_too_large(&answer) {
                 break;
             }
-            answers.push(answer);
+            answers[*place] = Some(answer);
+            answered += 1;
         }
-        let answered = answers.len() - first;
-        for question in asked.into_iter().skip(answered).rev() {
+        for question in places.into_iter().zip(asked).skip(answered).rev() {
             left.push_front(question);
         }
     }
-    answers
+    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(Error::fault("not answered")))).collect()
+}
+
+/// How many of the questions fit into the next call.
+fn chunk(questions: &VecDeque<(usize, VerifyRequest)>) -> usize {
+    let mut bytes = 0;
+    let fitting = questions.iter().take(MOST).take_while(|(_, question)| {
+        bytes += question.encoded_len();
+        bytes <= MOST_BYTES
+    });
+    fitting.count().max(1)
+}
+
+/// A further call would only meet the same error.
+fn concerns_every_call(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::CredentialRefused | ErrorKind::Unavailable)
 }
 
 /// As many results as questions.

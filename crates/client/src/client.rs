@@ -27,13 +27,14 @@ impl Client {
     /// A call that fails because Keystile is unavailable is repeated once, within the deadline.
     pub async fn verify(&self, question: Question) -> Result<Decision, Error> {
         let send = |mut stub: Stub, request| async move { stub.verify(request).await };
-        Ok(Decision::read(self.0.call(question.into_message(), send).await?))
+        Ok(Decision::read(self.0.call(question.into_message()?, send).await?))
     }
 
     /// Decides about many API keys, each by itself; the answers are in the order of the questions.
     ///
-    /// It makes one call for each 1,000 questions, one after the other. When a call fails, each of its questions has
-    /// that error.
+    /// It makes one call for each 1,000 questions or 3 MiB of them, one after the other. When a call fails, each of its
+    /// questions has that error. If the error concerns every call, such as a credential that is refused, no further
+    /// call is made, and the remaining questions have the error too.
     pub async fn verify_batch(
         &self,
         questions: impl IntoIterator<Item = Question>,
@@ -42,6 +43,9 @@ impl Client {
     }
 
     /// Opens a stream of questions when it is first asked; see [`VerifyStream`].
+    ///
+    /// A stream costs the least per question, but its answers come in order: a question that has to be read from the
+    /// database holds up the ones behind it. Where latency matters more than throughput, ask the client itself.
     ///
     /// # Panics
     ///

@@ -86,12 +86,38 @@ impl Error {
     /// The node did not answer, or turned the call away: another node may answer.
     pub(crate) fn concerns_the_node(&self) -> bool {
         match self.kind() {
-            ErrorKind::DeadlineExceeded => self.reason().is_none(),
+            ErrorKind::DeadlineExceeded => self.is_silence(),
             ErrorKind::Unavailable => {
-                matches!(self.reason(), None | Some("STOPPING" | "TOO_MANY_CONNECTIONS"))
+                matches!(self.reason(), None | Some("OVERLOADED" | "STOPPING" | "TOO_MANY_CONNECTIONS"))
             }
             _ => false,
         }
+    }
+
+    /// No answer came, not even that the server took too long.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.kind() == ErrorKind::DeadlineExceeded && self.reason().is_none()
+    }
+
+    /// A value that came with the request is not valid, such as the customer; not one that the service itself sets.
+    pub(crate) fn concerns_the_request(&self) -> bool {
+        let of_the_service = |it: &Violation| matches!(it.field.as_str(), "environment" | "min_revision");
+        self.kind() == ErrorKind::Refused
+            && self.reason() == Some("INVALID_ARGUMENT")
+            && !self.violations().iter().any(of_the_service)
+    }
+
+    /// A question that is refused before it is sent, as the server would refuse it.
+    pub(crate) fn invalid(field: &str, description: &str) -> Self {
+        let violation = Violation { field: field.to_owned(), description: description.to_owned() };
+        Self(Arc::new(Failure {
+            kind: ErrorKind::Refused,
+            reason: "INVALID_ARGUMENT".to_owned(),
+            message: format!("{field} {description}").trim_start().to_owned(),
+            violations: if field.is_empty() { Vec::new() } else { vec![violation] },
+            retry_after: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn deadline() -> Self {

@@ -54,6 +54,7 @@
 
 #![warn(missing_docs)]
 
+mod attempt;
 mod authorized;
 mod batch;
 mod builder;

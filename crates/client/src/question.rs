@@ -2,11 +2,17 @@
 
 use std::net::IpAddr;
 
+use prost::Message;
 use proto::{Endpoint, VerifyRequest};
+
+use crate::error::Error;
+
+/// The largest question in its encoded form; anything larger is no API key of Keystile, and is not sent.
+const LARGEST: usize = 64 * 1024;
 
 /// A question about one API key. Each method beyond [`Question::new`] narrows it.
 ///
-/// `Debug` does not show the API key.
+/// `Debug` does not show the API key. Its memory is not wiped: the transport holds copies of it as well.
 ///
 /// ```
 /// use keystile_client::Question;
@@ -17,17 +23,21 @@ use proto::{Endpoint, VerifyRequest};
 #[must_use = "a question is answered by `verify`"]
 pub struct Question {
     message: VerifyRequest,
+    /// Apart from the message, where an empty text would mean any environment.
+    environment: Option<String>,
 }
 
 impl Question {
     /// Is this API key good? It is the text as it was presented, without a scheme such as `Bearer`.
     pub fn new(api_key: impl Into<String>) -> Self {
-        Self { message: VerifyRequest { api_key: api_key.into(), ..VerifyRequest::default() } }
+        let message = VerifyRequest { api_key: api_key.into(), ..VerifyRequest::default() };
+        Self { message, environment: None }
     }
 
-    /// It must belong to this environment.
+    /// It must belong to this environment. An empty text does not mean "any": the question is then answered with an
+    /// error of the kind [`Refused`](crate::ErrorKind::Refused).
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
-        self.message.environment = environment.into();
+        self.environment = Some(environment.into());
         self
     }
 
@@ -66,7 +76,41 @@ impl Question {
         self
     }
 
-    pub(crate) fn into_message(self) -> VerifyRequest {
-        self.message
+    /// What is sent; an error if the server would not answer what is meant.
+    pub(crate) fn into_message(self) -> Result<VerifyRequest, Error> {
+        let Self { mut message, environment } = self;
+        if let Some(environment) = environment {
+            if environment.is_empty() {
+                return Err(Error::invalid("environment", "must not be empty"));
+            }
+            message.environment = environment;
+        }
+        if message.encoded_len() > LARGEST {
+            return Err(Error::invalid("", "the question is larger than 64 KiB"));
+        }
+        Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn an_empty_environment_does_not_mean_any() {
+        let error = Question::new("key").environment("").into_message().unwrap_err();
+        assert_eq!((error.kind(), error.violations()[0].field.as_str()), (ErrorKind::Refused, "environment"));
+        assert!(!error.concerns_the_request());
+        assert_eq!(Question::new("key").into_message().unwrap().environment, "");
+        assert_eq!(Question::new("key").environment("live").into_message().unwrap().environment, "live");
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_sent() {
+        Question::new("x".repeat(LARGEST - 8)).into_message().unwrap();
+        let error = Question::new("x".repeat(LARGEST)).into_message().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.concerns_the_request(), "its bearer wrote it");
     }
 }

@@ -1,6 +1,7 @@
 //! A tower layer that lets only valid API keys in.
 
 mod key_source;
+mod outage;
 mod refusal;
 mod service;
 
@@ -16,6 +17,8 @@ use tower_layer::Layer;
 pub use key_source::KeySource;
 pub use service::Guarded;
 
+use outage::Outage;
+
 use crate::{client::Client, question::Question};
 
 /// A layer that lets only requests with a valid API key in.
@@ -27,10 +30,11 @@ use crate::{client::Client, question::Question};
 /// - answers 401, 403 or 429 to a denied one, as the decision says, with a [`Denial`](crate::Denial) in the response's
 ///   extensions;
 /// - answers 401 without asking if there is no API key, or two different ones;
-/// - answers 503 if there is no decision, with an [`Error`](crate::Error) in the response's extensions. It is logged
-///   as well.
+/// - answers 400 if Keystile refuses the question for a value of the request, such as a customer that cannot be one;
+/// - answers 503 if there is no decision. What this begins with and its end are logged.
 ///
-/// A gRPC request is answered with the status UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED or UNAVAILABLE.
+/// After 400 and 503 there is an [`Error`](crate::Error) in the response's extensions. A gRPC request is answered with
+/// the status UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, INVALID_ARGUMENT or UNAVAILABLE.
 ///
 /// The same layer guards an axum router (see the [crate's page](crate)) and a tonic server:
 ///
@@ -47,6 +51,7 @@ use crate::{client::Client, question::Question};
 pub struct Guard<V = Client> {
     verifier: V,
     settings: Arc<Settings>,
+    outage: Arc<Outage>,
 }
 
 #[derive(Clone)]
@@ -72,7 +77,8 @@ impl<V> Guard<V> {
     /// Takes the API key from `authorization: Bearer` or from `x-api-key`.
     pub fn new(verifier: V) -> Self {
         let sources = vec![KeySource::bearer(), KeySource::header("x-api-key")];
-        Self { verifier, settings: Arc::new(Settings { sources, environment: None, narrow: None }) }
+        let settings = Arc::new(Settings { sources, environment: None, narrow: None });
+        Self { verifier, settings, outage: Arc::default() }
     }
 
     /// Where to take the API key from, in place of the default.
@@ -82,8 +88,14 @@ impl<V> Guard<V> {
     }
 
     /// Only lets API keys of this environment in.
+    ///
+    /// # Panics
+    ///
+    /// If `environment` is empty, such as a variable that is not set: that would let API keys of any environment in.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.settings).environment = Some(environment.into());
+        let environment = environment.into();
+        assert!(!environment.is_empty(), "the environment of a guard must not be empty");
+        Arc::make_mut(&mut self.settings).environment = Some(environment);
         self
     }
 
@@ -125,7 +137,7 @@ impl<S, V: Clone> Layer<S> for Guard<V> {
     type Service = Guarded<S, V>;
 
     fn layer(&self, inner: S) -> Guarded<S, V> {
-        Guarded::new(inner, self.verifier.clone(), self.settings.clone())
+        Guarded::new(inner, self.verifier.clone(), self.settings.clone(), self.outage.clone())
     }
 }
 
@@ -135,5 +147,16 @@ impl<V> Debug for Guard<V> {
             .field("sources", &self.settings.sources)
             .field("environment", &self.settings.environment)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "must not be empty")]
+    fn an_empty_environment_would_let_any_in() {
+        let _guard = Guard::new(()).environment("");
     }
 }

@@ -43,6 +43,14 @@ impl Refusal {
 
     /// Why stays between us and the operator.
     pub(super) fn undecided(error: &Error) -> Self {
+        if error.concerns_the_request() {
+            return Self {
+                status: StatusCode::BAD_REQUEST,
+                message: "the API key cannot be verified: a value of the request is not valid".to_owned(),
+                challenge: None,
+                retry_after: None,
+            };
+        }
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             message: "API keys cannot be verified at the moment".to_owned(),
@@ -80,6 +88,7 @@ impl Refusal {
     /// A response of headers only: a body without messages has nothing to put trailers behind.
     fn into_grpc<B: Default>(self) -> Response<B> {
         let code = match self.status {
+            StatusCode::BAD_REQUEST => Code::InvalidArgument,
             StatusCode::UNAUTHORIZED => Code::Unauthenticated,
             StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
             StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,

@@ -1,7 +1,6 @@
 //! The service behind the guard.
 
 use std::{
-    error::Error as StdError,
     fmt::{self, Debug, Formatter},
     mem,
     pin::Pin,
@@ -16,12 +15,13 @@ use tower_service::Service;
 use super::{
     Settings,
     key_source::{self, Presented},
+    outage::Outage,
     refusal::{Refusal, is_grpc},
 };
 use crate::{
     client::Client,
     decision::{Decision, Denial, Identity},
-    error::{Error, ErrorKind},
+    error::Error,
     verify::Verify,
 };
 
@@ -31,11 +31,12 @@ pub struct Guarded<S, V = Client> {
     inner: S,
     verifier: V,
     settings: Arc<Settings>,
+    outage: Arc<Outage>,
 }
 
 impl<S, V> Guarded<S, V> {
-    pub(super) fn new(inner: S, verifier: V, settings: Arc<Settings>) -> Self {
-        Self { inner, verifier, settings }
+    pub(super) fn new(inner: S, verifier: V, settings: Arc<Settings>, outage: Arc<Outage>) -> Self {
+        Self { inner, verifier, settings, outage }
     }
 }
 
@@ -59,10 +60,11 @@ where
         // The one that is ready is used; its clone need not be.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
-        let (verifier, settings) = (self.verifier.clone(), self.settings.clone());
+        let (verifier, settings, outage) =
+            (self.verifier.clone(), self.settings.clone(), self.outage.clone());
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            match let_in(&verifier, &settings, &parts).await {
+            match let_in(&verifier, &settings, &outage, &parts).await {
                 Ok(identity) => {
                     key_source::remove(&mut parts.headers, &settings.sources);
                     parts.extensions.insert(identity);
@@ -84,6 +86,7 @@ enum Refused {
 async fn let_in<V: Verify>(
     verifier: &V,
     settings: &Settings,
+    outage: &Outage,
     request: &Parts,
 ) -> Result<Arc<Identity>, Refused> {
     let api_key = match key_source::presented(&request.headers, &settings.sources) {
@@ -91,7 +94,14 @@ async fn let_in<V: Verify>(
         Presented::Nothing => return Err(Refused::Unasked(Refusal::no_api_key())),
         Presented::Several => return Err(Refused::Unasked(Refusal::several_api_keys())),
     };
-    match verifier.verify(settings.ask(request, api_key)).await {
+    let answer = verifier.verify(settings.ask(request, api_key)).await;
+    match &answer {
+        Ok(_) => outage.decided(),
+        // Keystile answers, and anyone can send such a request: neither an outage nor a line in the log.
+        Err(error) if error.concerns_the_request() => {}
+        Err(error) => outage.undecided(error),
+    }
+    match answer {
         Ok(Decision::Valid(identity)) => Ok(Arc::new(identity)),
         Ok(Decision::Denied(denial)) => Err(Refused::Denied(denial)),
         Err(error) => Err(Refused::Undecided(error)),
@@ -108,37 +118,12 @@ impl Refused {
                 response
             }
             Self::Undecided(error) => {
-                report(&error);
                 let mut response = Refusal::undecided(&error).into_response(grpc);
                 response.extensions_mut().insert(error);
                 response
             }
         }
     }
-}
-
-/// What passes by itself is a warning; what someone has to mend is an error.
-fn report(error: &Error) {
-    const MESSAGE: &str = "a request was answered with 503: its API key could not be verified";
-    let causes = causes(error);
-    match error.kind() {
-        ErrorKind::DeadlineExceeded | ErrorKind::Unavailable => tracing::warn!(error = causes, "{MESSAGE}"),
-        _ => tracing::error!(error = causes, "{MESSAGE}"),
-    }
-}
-
-/// The error and what caused it, each once: `a: b: c`.
-fn causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = StdError::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// A tonic service stays one behind the guard.

@@ -16,6 +16,8 @@ const IN_FLIGHT: usize = 1_024;
 /// The stream is opened when it is first asked, and again after it broke or the node stopped; what was not answered by
 /// then is asked again, once. Each call ends within the client's deadline. A call that is dropped costs the others
 /// nothing. Beyond 1,024 questions in flight further ones wait.
+///
+/// Answers come in the order of the questions: one that has to be read from the database holds up the ones behind it.
 #[derive(Debug, Clone)]
 pub struct VerifyStream {
     asked: mpsc::Sender<Asked>,
@@ -27,6 +29,7 @@ pub struct VerifyStream {
 struct Asked {
     question: proto::VerifyRequest,
     answer: oneshot::Sender<Result<Decision, Error>>,
+    deadline: Deadline,
     /// It was on a stream that broke.
     again: bool,
 }
@@ -42,12 +45,13 @@ impl VerifyStream {
     /// Decides about one API key.
     pub async fn verify(&self, question: Question) -> Result<Decision, Error> {
         let (answer, answered) = oneshot::channel();
-        let asked = Asked { question: question.into_message(), answer, again: false };
+        let deadline = Deadline::after(self.deadline);
+        let asked = Asked { question: question.into_message()?, answer, deadline, again: false };
         let asking = async {
             self.asked.send(asked).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
         };
-        Deadline::after(self.deadline).bound(asking).await
+        deadline.bound(asking).await
     }
 }
 

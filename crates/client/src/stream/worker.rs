@@ -1,6 +1,6 @@
 //! The task that owns the stream: it asks in order, and matches answers in the same order.
 
-use std::{collections::VecDeque, mem, pin::pin};
+use std::{collections::VecDeque, mem, pin::pin, ptr, time::Duration};
 
 use proto::{
     StreamVerifyRequest, StreamVerifyResponse, VerifyResult, stream_verify_response as stream, verify_result,
@@ -11,23 +11,32 @@ use tokio::{
     time::sleep,
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Request, Streaming};
 
 use super::{Asked, IN_FLIGHT};
 use crate::{
     batch,
-    calls::{Calls, Stub},
+    calls::{Calls, PROBE_PART},
     deadline::Deadline,
     decision::Decision,
     error::Error,
+    nodes::Turn,
+    retry::{self, RetryBudget},
 };
 
 /// Opens a stream whenever there is something to ask, until every handle is gone.
 pub(super) async fn run(calls: Calls, asked: Receiver<Asked>) {
-    let mut worker = Worker { calls: &calls, asked, waiting: VecDeque::new() };
+    // A stream that breaks may have all of its questions asked again.
+    let retries = RetryBudget::of(IN_FLIGHT as u32);
+    let mut worker = Worker { calls: &calls, retries, asked, waiting: VecDeque::new() };
+    let mut failed = None;
     while worker.has_work().await {
-        let node = calls.nodes().next();
-        let ended = match worker.open(node.stub()).await {
+        let turn = match failed {
+            Some(node) => Turn { node: calls.nodes().instead_of(node), probes: false },
+            None => calls.nodes().next(),
+        };
+        let node = turn.node;
+        let ended = match worker.open(turn).await {
             Ok(open) => {
                 node.record(&Ok(()));
                 worker.converse(open).await
@@ -39,15 +48,20 @@ pub(super) async fn run(calls: Calls, asked: Receiver<Asked>) {
             }
         };
         node.record(&ended);
+        failed = Some(node);
         match ended {
             Ok(()) => return,
-            Err(error) => worker.settle(&error).await,
+            Err(error) => {
+                let elsewhere = !ptr::eq(calls.nodes().instead_of(node), node);
+                worker.settle(&error, retry::wait(&error, elsewhere)).await;
+            }
         }
     }
 }
 
 struct Worker<'a> {
     calls: &'a Calls,
+    retries: RetryBudget,
     asked: Receiver<Asked>,
     /// Asked over the stream, in order, and not answered yet; at most `IN_FLIGHT`.
     waiting: VecDeque<Asked>,
@@ -73,12 +87,17 @@ impl Worker<'_> {
     }
 
     /// Opens a stream, and asks again what an earlier one left unanswered.
-    async fn open(&self, mut stub: Stub) -> Result<Open, Error> {
+    async fn open(&self, Turn { node, probes }: Turn<'_>) -> Result<Open, Error> {
         // As large as `waiting` may be, so that asking never waits and answers are always read.
         let (questions, outgoing) = mpsc::channel(IN_FLIGHT);
         self.waiting.iter().for_each(|asked| ask(&questions, asked));
-        let opening = async { Ok(stub.stream_verify(ReceiverStream::new(outgoing)).await?.into_inner()) };
-        let answers = Deadline::after(self.calls.deadline()).bound(opening).await?;
+        let mut request = Request::new(ReceiverStream::new(outgoing));
+        // The server takes it as the patience of each question, and not as the life of the stream.
+        request.set_timeout(self.calls.deadline());
+        let mut stub = node.stub();
+        let opening = async { Ok(stub.stream_verify(request).await?.into_inner()) };
+        let part = if probes { PROBE_PART } else { 1 };
+        let answers = Deadline::after(self.calls.deadline() / part).bound(opening).await?;
         Ok(Open { questions, answers })
     }
 
@@ -91,7 +110,7 @@ impl Worker<'_> {
                     let answer = answer?.ok_or_else(|| Error::unavailable("the stream has ended"))?;
                     let asked = self.waiting.pop_front();
                     let asked = asked.ok_or_else(|| Error::fault("an answer came without a question"))?;
-                    self.calls.retries().deposit();
+                    self.retries.deposit();
                     asked.give(read(answer));
                     silence.set(sleep(self.calls.deadline()));
                 }
@@ -106,7 +125,8 @@ impl Worker<'_> {
                     ask(&questions, &next);
                     self.waiting.push_back(next);
                 }
-                // The first caller has given up by now; another stream may lead to a node that answers.
+                // The callers that asked before this silence have given up by now; another stream may lead to a node that
+                // answers the others.
                 () = &mut silence, if !self.waiting.is_empty() => return Err(Error::deadline()),
             }
         }
@@ -120,21 +140,19 @@ impl Worker<'_> {
         }
     }
 
-    /// After a stream ended with `error`: keeps what may be asked a second time, and fails the rest.
-    async fn settle(&mut self, error: &Error) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let retry = self.calls.retries().retry(error, self.calls.deadline());
+    /// After a stream ended with `error`: keeps what may be asked a second time after `wait`, and fails the rest.
+    async fn settle(&mut self, error: &Error, wait: Duration) {
+        // A stream that fell silent says nothing about the questions that have time left.
+        let retry = error.is_transient() || error.is_silence();
         for mut asked in mem::take(&mut self.waiting) {
-            if retry.is_some() && !asked.again {
+            if retry && !asked.again && wait < asked.deadline.left() && self.retries.withdraw() {
                 asked.again = true;
                 self.waiting.push_back(asked);
             } else {
                 asked.give(Err(error.clone()));
             }
         }
-        if let Some(wait) = retry.filter(|_| !self.waiting.is_empty()) {
+        if !self.waiting.is_empty() && !wait.is_zero() {
             sleep(wait).await;
         }
     }
