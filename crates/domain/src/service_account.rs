@@ -165,7 +165,7 @@ mod tests {
         let mut account = account();
         assert_eq!(account.name().to_string(), "projects/acme/serviceAccounts/ci");
         assert_eq!(Resource::project(&account).as_str(), "acme");
-        account.set_revision(5);
+        account.revision = 5;
         assert_eq!(Resource::revision(&account), 5);
     }
 

@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(key.name().to_string(), format!("projects/acme/keys/{}", key.id));
         assert_eq!(key.owner().to_string(), "projects/acme/serviceAccounts/ci");
         assert_eq!(Resource::project(&key).as_str(), "acme");
-        key.set_revision(5);
+        key.revision = 5;
         assert_eq!(Resource::revision(&key), 5);
     }
 

@@ -55,7 +55,7 @@ fn it_is_the_project_of_its_own_changes() {
     let mut project = project();
     assert_eq!(project.name().to_string(), "projects/acme");
     assert_eq!(Resource::project(&project).as_str(), "acme");
-    project.set_revision(5);
+    project.revision = 5;
     assert_eq!(Resource::revision(&project), 5);
 }
 
