@@ -1,4 +1,4 @@
-//! Housekeeping: what is due by time alone, looked for once a minute.
+//! Housekeeping: what becomes due only by the passing of time, checked once a minute.
 
 use std::{pin::pin, time::Duration};
 

@@ -38,7 +38,7 @@ pub use listeners::{BindError, Listeners, reachable};
 pub use shutdown::Stopped;
 pub use world::World;
 
-/// Keeps a second server off an embedded database as long as the claim lives. A command needs no claim to run beside a server.
+/// Keeps a second server off an embedded database as long as the claim lives. A command needs no claim to run next to a server.
 pub fn claim(config: &Config) -> Result<Claim, StartError> {
     create_private_dir(&config.data_dir).map_err(StartError::DataDirectory)?;
     database::claim(&config.database)

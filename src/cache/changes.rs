@@ -10,7 +10,7 @@ use crate::ports::{Changes, changes::Rewinds};
 
 use super::{Cache, history::Fit};
 
-/// How long the database may take to tell what became of a change: a caller is waiting.
+/// How long the database may take to report the outcome of a change: a caller is waiting.
 const DOUBT_FOR: Duration = Duration::from_secs(1);
 
 #[async_trait]

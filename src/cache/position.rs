@@ -76,7 +76,7 @@ impl Position {
         if *moved.borrow() >= revision {
             return Ok(());
         }
-        // A poll that begins from here on finds every revision that the caller can know of.
+        // A poll that begins from here on finds every revision that the caller can know.
         let begun = self.begun.load(SeqCst);
         request_poll();
         // The answer is the same whether the time is over or the poll has found no such revision.

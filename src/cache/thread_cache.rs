@@ -54,7 +54,7 @@ const ADMIT_EVERY: u32 = 8;
 /// An entry that was found.
 pub(super) struct Hit {
     pub(super) entry: Entry,
-    /// This hit stands for many: the shared cache should count it.
+    /// This hit represents many: report it to the shared cache.
     pub(super) to_report: bool,
 }
 

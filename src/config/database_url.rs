@@ -14,7 +14,7 @@ pub struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// The whole address with its password, for the driver alone.
+    /// The whole address with its password, for the driver only.
     pub fn expose(&self) -> &str {
         &self.url
     }
@@ -88,7 +88,7 @@ fn check_host(host: &str, parameters: Option<&str>) -> Result<(), String> {
         _ => (host, None),
     };
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        // The text is not told: without an `@`, what stands here may be a password.
+        // The text is not quoted: without an `@`, it may be a password.
         return Err(
             "has no valid port behind its host: write postgres://user:password@host:5432/database".to_owned()
         );

@@ -80,7 +80,7 @@ impl Settings {
         });
         for (key, value) in entries {
             let name = variable(&key);
-            // The exact key alone, else `Log` and `log` would be two values of one setting.
+            // Only the exact key: otherwise `Log` and `log` would be two values of one setting.
             let known = known::find(&name).filter(|_| file_key(&name) == key);
             let place = Some(FileKey { path: path.to_owned(), key });
             match (known, value) {

@@ -1,4 +1,4 @@
-//! The wire: proto to domain and back, who may call, and what errors look like.
+//! The wire: proto to domain and back, authentication of callers, and errors as statuses.
 
 mod api;
 mod server;

@@ -1,4 +1,4 @@
-//! What must know of a change before it is answered, and where changes of other nodes are known from.
+//! What is informed of a change before it is answered, and where changes of other nodes become known.
 
 use std::fmt::Debug;
 

@@ -27,7 +27,7 @@ pub(super) fn unless_not_yet(micros: i64) -> Option<Timestamp> {
     (micros != NOT_YET).then(|| Timestamp::from_micros(micros))
 }
 
-/// Reads what is stored in `column`; the value itself is not told when that fails.
+/// Reads what is stored in `column`; an error does not quote the value.
 pub(super) fn read<T: FromStr>(column: &'static str, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| unreadable(column))
 }

@@ -98,7 +98,7 @@ fn id_value(column: impl ColumnTrait, cursor: &Cursor) -> Option<Value> {
     }
 }
 
-/// PostgreSQL takes no text that has a NUL; a place that we told has none.
+/// PostgreSQL takes no text that has a NUL; a cursor of ours has none.
 fn text_value(text: &str) -> Option<Value> {
     (!text.contains('\0')).then(|| text.into())
 }

@@ -72,7 +72,7 @@ impl Queries {
     }
 }
 
-/// The head of the change log, and beside it those of the keys that there are with their owners, once
+/// The head of the change log, together with the existing keys and their owners, once
 /// for each of their secrets.
 fn query(size: usize) -> SelectStatement {
     let ids = vec![Uuid::nil(); size];

@@ -38,7 +38,7 @@ pub(super) struct Use {
     connections: u32,
     /// How long a statement may take, unless the database is SQLite.
     slowest: Option<Duration>,
-    /// Is told how the database calls a connection.
+    /// Receives the name that the database has for a connection.
     session: Option<Arc<Session>>,
 }
 
@@ -117,7 +117,7 @@ fn sqlite_pool(connect: SqliteConnectOptions, to: &Use, options: &Options) -> Da
 /// After so many steps SQLite asks whether to go on: less than a millisecond, and no burden.
 const STEPS: i32 = 10_000;
 
-/// Makes the file for its owner's eyes alone; SQLite gives its side files the same mode. One that exists must be
+/// Creates the file with access for its owner only; SQLite gives its side files the same mode. One that exists must be
 /// writable, or SQLite would open it for reading only.
 fn create(file: &Path) -> io::Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
@@ -178,7 +178,7 @@ async fn mysql(options: &Options, url: &str) -> Result<Target, StoreError> {
 
 fn mysql_pool(connect: MySqlConnectOptions, to: &Use, options: &Options) -> DatabaseConnection {
     let Use { slowest, session, .. } = to.clone();
-    // MySQL has no bound for idle transactions alone, so idle connections end as well: from this side first,
+    // MySQL has no separate bound for idle transactions, so idle connections end as well: from this side first,
     // since the server writes a warning to its log for each that it ends.
     let settings = format!(
         "SET SESSION innodb_lock_wait_timeout = 10, wait_timeout = {}, \
@@ -259,7 +259,7 @@ where
     Ok(())
 }
 
-/// No parameters are sent while connecting, so the whole error is told; drivers leave the password out.
+/// No parameters are sent while connecting, so the whole error may be shown; drivers omit the password.
 fn unreachable(error: SqlxError) -> StoreError {
     match error::sqlx_kind(&error) {
         error::Kind::Broken => StoreError::Broken(error.to_string()),

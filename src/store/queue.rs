@@ -1,4 +1,4 @@
-//! A bounded queue in front of connections: whoever waits in it holds none.
+//! A bounded queue in front of connections: a caller that waits in it holds none.
 
 use std::{
     sync::{

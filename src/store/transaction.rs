@@ -26,7 +26,7 @@ pub(super) type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 pub(super) struct Transaction {
     backend: DbBackend,
     observer: Option<Observer>,
-    /// How long the database may take to answer a statement. A host that is lost never does, and nothing else tells.
+    /// How long the database may take to answer a statement. A host that is lost never answers, and gives no other sign.
     patience: Duration,
     session: Mutex<Session>,
 }

@@ -1,11 +1,11 @@
-//! Who asks, and how the request itself is to be taken.
+//! The caller of a verb, and whether its request is a repeat or a trial.
 
 use domain::{audit::Actor, id::ServiceAccountId, time::Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::ports::commits::{Remembered, RequestDigest};
 
-/// Who asks. Every verb takes it, the reading ones too: whatever is looked up is looked up on behalf of a caller.
+/// The caller. Every verb takes it, including those that only read: each look-up is made on behalf of a caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub actor: Actor,

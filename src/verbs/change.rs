@@ -19,7 +19,7 @@ use super::{
 pub(super) struct Edit<R, T = ()> {
     pub(super) after: R,
     pub(super) expect: Vec<Expect>,
-    /// What the answer has beside the resource.
+    /// What the answer has in addition to the resource.
     pub(super) with: T,
 }
 
@@ -88,7 +88,7 @@ impl Service {
         Ok(view)
     }
 
-    /// Deletes the resource `name` by `attempt`, and then goes on for a while with the removal of what it owned.
+    /// Deletes the resource `name` by `attempt`, and then continues for a while with the removal of what it owned.
     pub(super) async fn delete<F>(
         &self,
         call: &Call,

@@ -1,4 +1,4 @@
-//! Making a change: once it has begun it comes to its end and is made known, whatever becomes of its caller.
+//! Making a change: once begun, it is completed and made known even if its caller goes away.
 
 use domain::{Revision, audit::Change};
 

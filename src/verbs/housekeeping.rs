@@ -61,9 +61,9 @@ impl Round {
 }
 
 impl Service {
-    /// Goes on with `round` until it is done, or until `told` resolves, and says whether that came first. It rests between
+    /// Continues `round` until it is done or `stop` resolves, and returns whether `stop` came first. It rests between
     /// portions; replicas may do this side by side.
-    pub async fn keep_house<F>(&self, round: &mut Round, mut told: Pin<&mut F>) -> Result<bool, Error>
+    pub async fn keep_house<F>(&self, round: &mut Round, mut stop: Pin<&mut F>) -> Result<bool, Error>
     where
         F: Future<Output = ()> + Send,
     {
@@ -73,7 +73,7 @@ impl Service {
             let rest = rest_after(self.clock.uptime().saturating_sub(began));
             tokio::select! {
                 biased;
-                () = told.as_mut() => return Ok(true),
+                () = stop.as_mut() => return Ok(true),
                 () = self.clock.sleep(rest) => {}
             }
         }

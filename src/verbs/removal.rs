@@ -1,7 +1,7 @@
 //! What a deleted project or account owned follows it, in portions, so that no other change waits long.
 //!
 //! The owner's deletion comes first, in a commit of its own: from then on nothing that it owned verifies. Then come
-//! its keys. The call that began it goes on for a while, and housekeeping does what is left, on any replica.
+//! its keys. The call that began it continues for a while; housekeeping does the rest, on any replica.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const PORTION: u64 = 50;
 /// Of so many parts of the time, one at the most goes into portions: all other changes have the rest.
 const SHARE: u32 = 4;
 
-/// How long a call goes on with what it began before it answers.
+/// How long a call continues with what it began before it answers.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long to leave the database to other changes after a portion that took this long, their turns included.
@@ -70,7 +70,7 @@ impl Service {
                     left_over.0 = None;
                     return;
                 }
-                // The deletion is made; of what fails after it, housekeeping tells.
+                // The deletion is made; housekeeping reports what fails after it.
                 Err(_) => return,
             }
             let now = self.clock.uptime();

@@ -1,4 +1,4 @@
-//! Work that comes to its end whether or not somebody still waits for it.
+//! Work that is completed even if nobody waits for it any more.
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use proto::Code;
 pub enum DenialCode {
     /// The text is not an API key, or is damaged.
     Malformed,
-    /// Unknown or deleted key, wrong or ended secret, or not this caller's project; these are never told apart.
+    /// Unknown or deleted key, wrong or ended secret, or not this caller's project; the answer is the same for all.
     NotFound,
     /// Revoked for good.
     Revoked,

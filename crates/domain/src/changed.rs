@@ -11,7 +11,7 @@ pub enum Changed {
     Key(KeyId),
     ServiceAccount(ServiceAccountName),
     Project(ProjectId),
-    /// It cannot be told, so nothing that was known is still certain.
+    /// Not known, so everything may have changed.
     Everything,
 }
 

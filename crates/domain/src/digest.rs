@@ -68,7 +68,7 @@ impl fmt::Debug for Digest {
 
 pub type PepperVersion = u16;
 
-/// By this a pepper is known again; it tells nothing about the pepper, nor about any secret.
+/// Identifies a pepper, and reveals nothing about it or about any secret.
 pub type PepperCheck = [u8; 32];
 
 /// What is keyed for that: no id and secret are of this length, so it is no digest of any.

@@ -1,4 +1,4 @@
-//! Who calls, and how the request is to be taken.
+//! The caller of a request, and whether the request is a repeat or a trial.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ fn peer<T>(request: &Request<T>) -> String {
     address.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default()
 }
 
-/// A trial has the fingerprint of what it tries, so that it is told what a repeat would be told.
+/// A trial has the fingerprint of what it tries, so that it gets the answer that a repeat would get.
 fn repeatable(body: &impl Change) -> Result<Option<Repeatable>, Error> {
     let request_id = body.request_id();
     if request_id.is_empty() {

@@ -33,7 +33,7 @@ pub enum Subject {
 impl Subject {
     const ALL: [Self; 3] = [Self::Process, Self::Verify, Self::Admin];
 
-    /// The names of the services that it stands for.
+    /// The names of the services that it represents.
     pub fn services(self) -> &'static [String] {
         match self {
             Self::Process => &NO_NAME,

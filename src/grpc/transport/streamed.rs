@@ -48,7 +48,7 @@ impl Watcher for Backpressure {
             Ok(data) => {
                 let length = data.len();
                 let data = if self.must_count() {
-                    // Frames of a stream are sent in order, so this one stands for all that were not counted.
+                    // Frames of a stream are sent in order, so this one covers all that were not counted.
                     UnreadBytes::new(self.open.activity(), mem::take(&mut self.uncounted)).attach_to(data)
                 } else {
                     if self.uncounted > 0 {

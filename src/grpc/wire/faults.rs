@@ -1,4 +1,4 @@
-//! Reading a request field by field, so that every wrong one is told at once.
+//! Reading a request field by field, so that all invalid fields are reported at once.
 
 use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
 

@@ -163,7 +163,7 @@ static UNAVAILABLE: Series = Series::new("calls failed because the database does
 static BROKEN: Series = Series::new("calls failed with an internal error");
 static TOO_SLOW: Series = Series::new("calls failed because a query took too long");
 
-/// The cause goes to the log; the caller is told only whether to try again.
+/// The cause goes to the log; the caller learns only whether to retry.
 fn store(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) => {

@@ -36,7 +36,7 @@ impl Service {
 
     /// Fails when the log ends before `revision`.
     pub async fn check_is_reached(&self, revision: Revision) -> Result<(), Error> {
-        // What this node knows of saves the question.
+        // The position of this node saves a query.
         if revision <= self.position() {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl Service {
         if revision > head { Err(Error::RevisionAhead { revision, head }) } else { Ok(()) }
     }
 
-    /// Resolves once this node knows of a change after `revision`.
+    /// Resolves when this node has learnt of a change after `revision`.
     pub async fn change_after(&self, revision: Revision) {
         self.changes.beyond(revision).await;
     }

@@ -145,7 +145,7 @@ impl Service {
     }
 }
 
-/// What only the project and the clock can tell of a new key: how its API keys begin, and its end.
+/// What depends on the project and the clock: the token prefix of a new key, and its expiry.
 fn check_new_key(
     project: &Project,
     new: &NewKey,

@@ -1,4 +1,4 @@
-//! UpdateKey: describe a key anew, or change its policy.
+//! UpdateKey: change how a key is described, or its policy.
 
 use domain::{
     expiry::Expiry,

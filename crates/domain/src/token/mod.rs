@@ -13,7 +13,7 @@ use super::{
 const SECRET_WIDTH: usize = 2 * WIDTH_128;
 const BODY: usize = WIDTH_128 + SECRET_WIDTH + WIDTH_32;
 const LONGEST_PREFIX: usize = 16 + 1 + 10;
-/// What stands for everything secret in [`masked`].
+/// Replaces everything secret in [`masked`].
 const MASK: &str = "****";
 
 /// An API key that nobody has looked into: it cannot be printed, and is wiped after use.
@@ -30,7 +30,7 @@ impl ApiKey {
         Self(self.0.trim().to_owned())
     }
 
-    /// The text, for whoever must send it or show it once.
+    /// The text, for the code that sends it or shows it once.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -123,7 +123,7 @@ pub fn issue(token_prefix: &str, id: KeyId, secret: &Secret) -> ApiKey {
     ApiKey(text)
 }
 
-/// What may be shown of every API key of the key `id`: it tells which key, and nothing of a secret.
+/// What may be shown of every API key of the key `id`: it identifies the key, and contains nothing of a secret.
 pub fn masked(token_prefix: &str, id: KeyId) -> String {
     format!("{token_prefix}_{id}{MASK}")
 }

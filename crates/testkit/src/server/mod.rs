@@ -123,7 +123,7 @@ impl Server {
         VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
     }
 
-    /// The accounts as whoever holds `api_key` sees them.
+    /// The accounts as the holder of `api_key` sees them.
     pub fn accounts_as(&self, api_key: &str) -> ServiceAccountServiceClient<Client> {
         let caller = Bearer::new(api_key);
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), caller)

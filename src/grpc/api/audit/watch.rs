@@ -114,7 +114,7 @@ impl<C: Credentials> State<C> {
             let Watch { service, wanted, caller, session, stop } = &mut self.watch;
             if service.position() > wanted.after {
                 let batch = match service.next_events(caller, &wanted.scope, wanted.after).await {
-                    // Whoever watches has time.
+                    // A watcher can wait.
                     Err(Error::Store(StoreError::Overloaded(_))) => {
                         sleep(OVERLOADED).await;
                         continue;
@@ -130,7 +130,7 @@ impl<C: Credentials> State<C> {
                 () = stop.cancelled() => return Err(status::closing()),
                 () = service.change_after(wanted.after) => {}
                 _ = self.ticks.tick() => {
-                    // The node may have come further this very moment, and what it came to is not sent yet.
+                    // The node may have moved on at this moment, and those events are not sent yet.
                     let revision = service.position().min(wanted.after);
                     return Ok(Content::Heartbeat(Heartbeat { revision }));
                 }
@@ -140,7 +140,7 @@ impl<C: Credentials> State<C> {
     }
 
     /// Fails when the log went backwards: it may have lost what was sent already, even if it has grown beyond that since, and
-    /// what came in its place would never be sent. Only whoever has nothing misses nothing.
+    /// what came in its place would never be sent. Only a watcher that has received nothing misses nothing.
     fn check_log(&mut self) -> Result<(), Error> {
         let (Rewinds { number, to }, after) = (self.watch.service.rewinds(), self.watch.wanted.after);
         if std::mem::replace(&mut self.rewinds, number) == number || after == 0 {

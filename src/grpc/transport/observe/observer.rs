@@ -29,7 +29,7 @@ pub struct Observer {
     clock: Arc<dyn Clock>,
     traces: Option<Traces>,
     durations: Histogram<f64>,
-    /// The first stands for every unknown method.
+    /// The first is for every unknown method.
     methods: Vec<Method>,
     by_path: HashMap<String, usize, foldhash::fast::RandomState>,
 }
