@@ -61,8 +61,8 @@ impl Calls {
         }
         // Probes are few, and not what the budget is for.
         let probed_in_vain = probes && error.concerns_the_node();
-        let may_retry = probed_in_vain || (error.is_transient() && self.0.retries.withdraw());
-        if !may_retry {
+        let retried = probed_in_vain || (error.is_transient() && self.0.retries.withdraw());
+        if !retried {
             return Err(error);
         }
         if !wait.is_zero() {
