@@ -25,6 +25,7 @@ scripts/buf.sh --version >/dev/null # fetched once, before tests ask for it side
 
 cargo test --workspace --locked "$@"
 if [ $# -eq 0 ]; then
+    cargo test --locked -p keystile-client --features tls --lib
     scripts/loom.sh
     scripts/fuzz.sh
 fi
