@@ -3,6 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::decision::Code;
+use keystile::{
+    ports::{Changes, changes::Rewinds},
+    verbs::Call,
+};
 use testkit::database::Kind;
 
 use crate::{
@@ -180,4 +184,19 @@ async fn an_answer_is_never_from_before_the_revision_that_was_asked_for() {
     let decision = second.await.unwrap();
     assert_eq!(decision.code, Code::Valid);
     assert!(decision.revision >= revision, "{} of {revision}", decision.revision);
+}
+
+/// Its revision is given to the next change, so that a node that believed it would see the log go backwards.
+#[tokio::test]
+async fn a_change_that_is_only_tried_is_not_made_known() {
+    let (_database, node) = Node::alone(LIMITS).await;
+    let key = node.key("acme").await;
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    let trial = Call { validate_only: true, ..call() };
+    node.service.revoke_key(&trial, &key.name, "", &"".parse().unwrap()).await.unwrap();
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    node.revoke(&key).await;
+    assert_eq!(node.code(&key.api_key).await, Code::Revoked);
+    node.cache.catch_up().await.unwrap();
+    assert_eq!(node.cache.rewinds(), Rewinds::default());
 }
