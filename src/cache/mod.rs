@@ -124,16 +124,20 @@ impl Cache {
         })
     }
 
-    /// The entry of `id`, if it is current and not too old at this uptime.
-    fn usable_entry(&self, id: KeyId, uptime: u64) -> Option<Entry> {
+    /// The entry of `id`, if it is current and not too old at this uptime, with its age.
+    fn usable_entry(&self, id: KeyId, uptime: u64) -> Option<(Entry, Duration)> {
+        // Before the entry is checked: a change that comes between is in a later confirmation, but not in the entry.
+        let confirmed = self.position.confirmed();
+        let age = |entry: &Entry| age(entry.loaded_at.max(confirmed), uptime);
         // The time to live passes only while the change log is followed: in an outage only the bound on staleness
         // counts.
-        let confirmed = self.position.confirmed();
-        self.entries.get(id, |entry| {
+        let entry = self.entries.get(id, |entry| {
             confirmed.saturating_sub(entry.loaded_at) <= self.time_to_live
-                && self.age_at(entry, uptime) <= self.limits.max_staleness
+                && age(entry) <= self.limits.max_staleness
                 && self.is_current(entry)
-        })
+        })?;
+        let age = age(&entry);
+        Some((entry, age))
     }
 
     /// Whether nothing that `entry` depends on is known to have changed since it was read.
@@ -156,12 +160,6 @@ impl Cache {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long ago `entry` was known to be the newest state.
-    fn age_at(&self, entry: &Entry, uptime: u64) -> Duration {
-        let known = self.position.confirmed().max(entry.loaded_at);
-        Duration::from_micros(uptime.saturating_sub(known))
-    }
-
     /// In microseconds.
     fn uptime(&self) -> u64 {
         micros(self.clock.uptime())
@@ -180,8 +178,7 @@ impl Credentials for Cache {
         // Before the entry is checked, so that all changes up to it are in the entry.
         let position = self.position.point();
         let uptime = micros(uptime);
-        let entry = self.usable_entry(id, uptime)?;
-        let age = self.age_at(&entry, uptime);
+        let (entry, age) = self.usable_entry(id, uptime)?;
         Some(Self::snapshot(entry, position, age))
     }
 
@@ -196,7 +193,10 @@ impl Credentials for Cache {
             }
             Err(error) => return Err(error),
         };
-        let age = self.age_at(&entry, self.uptime());
+        let confirmed = self.position.confirmed();
+        // Only an entry that is still current is as new as that.
+        let known = if self.is_current(&entry) { entry.loaded_at.max(confirmed) } else { entry.loaded_at };
+        let age = age(known, self.uptime());
         Ok(Self::snapshot(entry, position, age))
     }
 
@@ -214,6 +214,11 @@ impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+/// How long ago `known` was, both in microseconds of uptime.
+fn age(known: u64, uptime: u64) -> Duration {
+    Duration::from_micros(uptime.saturating_sub(known))
 }
 
 fn micros(span: Duration) -> u64 {

@@ -3,7 +3,7 @@
 use std::{
     sync::atomic::{
         AtomicU64,
-        Ordering::{Relaxed, SeqCst},
+        Ordering::{Acquire, Release, SeqCst},
     },
     time::Duration,
 };
@@ -51,7 +51,7 @@ impl Position {
 
     /// The uptime, in microseconds, up to which all changes are known.
     pub(super) fn confirmed(&self) -> u64 {
-        self.confirmed.load(Relaxed)
+        self.confirmed.load(Acquire)
     }
 
     pub(super) fn begin_poll(&self) -> Poll {
@@ -60,7 +60,8 @@ impl Position {
 
     /// The poll reached the end of the log as it was at the uptime `asked`.
     pub(super) fn finish_poll(&self, Poll(number): Poll, asked: u64) {
-        self.confirmed.fetch_max(asked, Relaxed);
+        // After all changes up to then are known.
+        self.confirmed.fetch_max(asked, Release);
         self.finished.send_replace(number);
     }
 

@@ -66,7 +66,7 @@ impl Cache {
 
     async fn load_once(&self, id: KeyId) -> Result<Entry, StoreError> {
         // Another read may have ended since the look-up.
-        if let Some(entry) = self.usable_entry(id, self.uptime()) {
+        if let Some((entry, _)) = self.usable_entry(id, self.uptime()) {
             return Ok(entry);
         }
         if self.down.load(Relaxed) {
@@ -140,4 +140,23 @@ fn depends_on(id: KeyId, loaded: Option<&LoadedKey>) -> Vec<Changed> {
         resources.extend([Changed::ServiceAccount(account), Changed::Project(key.project.clone())]);
     }
     resources
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::key::sample::key;
+
+    use super::*;
+
+    /// A project's deletion must be enough: its keys are deleted later, one after another.
+    #[test]
+    fn a_key_depends_on_itself_its_account_and_its_project() {
+        let key = key(None, false);
+        let (id, project) = (key.id, key.project.clone());
+        let account = ServiceAccountName { project: project.clone(), service_account: "ci".parse().unwrap() };
+        let resources = depends_on(id, Some(&LoadedKey { key, owner_disabled: false }));
+        let expected = [Changed::Key(id), Changed::ServiceAccount(account), Changed::Project(project)];
+        assert_eq!(resources, expected);
+        assert_eq!(depends_on(id, None), [Changed::Key(id)]);
+    }
 }

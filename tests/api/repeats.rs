@@ -249,6 +249,25 @@ async fn a_trial_answers_as_the_request_would() {
     assert_eq!(reason(&status, Code::FailedPrecondition), "STATE_FORBIDS");
 }
 
+/// Otherwise the request itself would be taken for a repeat, and not be done.
+#[tokio::test]
+async fn a_trial_that_changes_nothing_is_not_remembered() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let named = |display_name: &str| Key { display_name: display_name.into(), ..Default::default() };
+    let (key, _) = server.key("acme", named("ci")).await;
+    let update = |display_name: &str, request_id: &str| UpdateKeyRequest {
+        key: Some(Key { name: key.name.clone(), ..named(display_name) }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["display_name".into()] }),
+        request_id: request_id.into(),
+        ..Default::default()
+    };
+    let trial = UpdateKeyRequest { validate_only: true, ..update("ci", "name") };
+    assert_eq!(server.update(trial).await.unwrap(), key);
+    server.update(update("other", "")).await.unwrap();
+    assert_eq!(server.update(update("ci", "name")).await.unwrap().display_name, "ci");
+}
+
 /// A repeat that comes while the first call is under way may look for it too early, and then see what it did.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn repeats_that_race_their_first_call_answer_as_it_does() {

@@ -283,3 +283,25 @@ async fn an_outage_finds_keys_that_rested() {
     node.clock.advance(TICK);
     assert_unavailable(node.verify(&keys[0].api_key).await);
 }
+
+/// A change may overtake a read, and then be confirmed before the decision on what was read.
+#[tokio::test]
+async fn a_decision_is_no_younger_than_the_read_that_it_rests_on() {
+    let database = fresh(Kind::Sqlite).await;
+    let (here, there) = (Node::on(&database, LIMITS).await, Node::on(&database, LIMITS).await);
+    there.create_project("acme").await;
+    let key = there.key("acme").await;
+    here.cache.catch_up().await.unwrap();
+    let span = Duration::from_secs(3);
+    here.store.set(Mode::Holds);
+    let (decision, ()) = tokio::join!(here.verify(&key.api_key), async {
+        here.store.held(1).await;
+        there.revoke(&key).await;
+        here.clock.advance(span);
+        here.cache.catch_up().await.unwrap();
+        here.store.set(Mode::Answers);
+    });
+    let Decision { code, age, .. } = decision.unwrap();
+    assert_eq!(code, Code::Valid, "the verification began before the change was known");
+    assert!(age >= span, "{age:?}");
+}
