@@ -2,10 +2,10 @@
 
 mod batch;
 mod decisions;
+mod duty_cycle;
 mod message;
 mod pending;
 mod queue;
-mod throttle;
 mod writer;
 
 use std::sync::{Arc, atomic::AtomicU64};

@@ -21,7 +21,7 @@ use crate::{
     telemetry::{Outage, Turn},
 };
 
-use super::{message::Message, pending::Pending, throttle::Throttle};
+use super::{duty_cycle::DutyCycle, message::Message, pending::Pending};
 
 /// Takes the pending uses every three seconds, and writes them in portions with a rest after each. What the store does not accept
 /// is kept for a later attempt, within bounds.
@@ -33,7 +33,7 @@ pub struct Writer {
     dropped: Arc<AtomicU64>,
     overload: Outage,
     pending: Pending,
-    throttle: Throttle,
+    duty_cycle: DutyCycle,
     store: Arc<dyn Recording>,
     clock: Arc<dyn Clock>,
     outage: Outage,
@@ -71,7 +71,7 @@ impl Writer {
             dropped,
             overload: Outage::default(),
             pending: Pending::default(),
-            throttle: Throttle::new(),
+            duty_cycle: DutyCycle::new(),
             store,
             clock,
             outage: Outage::default(),
@@ -84,7 +84,7 @@ impl Writer {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let rest = self.throttle.rest(self.clock.uptime());
+            let rest = self.duty_cycle.rest(self.clock.uptime());
             tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -117,7 +117,7 @@ impl Writer {
         self.receiver.close();
         while self.receive().await {}
         self.take_all();
-        self.throttle.hurry();
+        self.duty_cycle.hurry();
         let mut tries = LAST_TRIES;
         while !self.pending.batch.is_empty() && tries > 0 {
             match timeout(LAST_PATIENCE, self.write()).await {
@@ -167,8 +167,8 @@ impl Writer {
         let written = self.write_rehashes().await.and(written);
         let end = self.clock.uptime();
         match &written {
-            Ok(()) => self.throttle.rest_from(start, end),
-            Err(_) => self.throttle.rest_until(end + EVERY),
+            Ok(()) => self.duty_cycle.rest_from(start, end),
+            Err(_) => self.duty_cycle.rest_until(end + EVERY),
         }
         match (self.outage.note(written.is_err()), &written) {
             (Some(Turn::Began { .. }), Err(error)) => {
@@ -182,14 +182,14 @@ impl Writer {
     }
 
     async fn write_uses(&mut self, start: Duration) -> Result<(), StoreError> {
-        let uses = self.pending.batch.uses(self.throttle.portion());
+        let uses = self.pending.batch.uses(self.duty_cycle.portion());
         if uses.is_empty() {
             return Ok(());
         }
         let store = Arc::clone(&self.store);
         self.meanwhile(store.record_uses(&uses)).await?;
         self.pending.batch.forget_uses(&uses);
-        self.throttle.took(uses.len(), self.clock.uptime().saturating_sub(start));
+        self.duty_cycle.took(uses.len(), self.clock.uptime().saturating_sub(start));
         Ok(())
     }
 

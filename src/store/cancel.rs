@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 /// What a connection is called in the database, and which of the reads on it are to end.
 #[derive(Debug, Default)]
-pub(super) struct Session {
+pub(super) struct DatabaseSession {
     /// The process id of PostgreSQL or the connection id of MySQL and MariaDB; 0 before it is connected.
     id: AtomicI64,
     /// The number of the read that is under way; each has its own.
@@ -22,7 +22,7 @@ pub(super) struct Session {
     ended: AtomicU64,
 }
 
-impl Session {
+impl DatabaseSession {
     pub(super) fn connected(&self, id: i64) {
         self.id.store(id, SeqCst);
         self.lent();
@@ -66,7 +66,12 @@ const PATIENCE: Duration = Duration::from_millis(200);
 impl Canceller {
     /// Breaks off the read of this number on `connection`, which nobody else uses meanwhile; `false` when the connection must
     /// not be used again: it does not answer in the end, or an order may still come for it.
-    pub(super) async fn cancel(&self, connection: &DatabaseConnection, session: &Session, read: u64) -> bool {
+    pub(super) async fn cancel(
+        &self,
+        connection: &DatabaseConnection,
+        session: &DatabaseSession,
+        read: u64,
+    ) -> bool {
         session.end(read);
         let mut late = false;
         for _ in 0..TRIES {
@@ -87,7 +92,7 @@ impl Canceller {
     }
 
     /// A statement that has ended meanwhile is no reason to fail, and the probe finds out about all else.
-    async fn order(&self, session: &Session, read: u64) {
+    async fn order(&self, session: &DatabaseSession, read: u64) {
         let Some(id) = session.of(read) else { return };
         let order = match self.0.get_database_backend() {
             DbBackend::Postgres => format!("SELECT pg_cancel_backend({id})"),
@@ -104,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_end_of_one_read_is_not_that_of_the_next() {
-        let session = Session::default();
+        let session = DatabaseSession::default();
         assert!(session.goes_on());
         let first = session.begin();
         assert!(session.goes_on());
@@ -118,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_read_without_a_connection_breaks_nothing_off() {
-        let session = Session::default();
+        let session = DatabaseSession::default();
         let first = session.begin();
         assert_eq!(session.of(first), None);
         session.connected(7);

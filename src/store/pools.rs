@@ -24,7 +24,7 @@ use sea_orm::{
 
 use crate::ports::StoreError;
 
-use super::{Location, Options, cancel::Session, claim::cannot_write, error, reads::ReadConnection};
+use super::{Location, Options, cancel::DatabaseSession, claim::cannot_write, error, reads::ReadConnection};
 
 /// A pool of so many connections on a database that answered just now.
 pub(super) async fn connect(options: &Options, connections: u32) -> Result<DatabaseConnection, StoreError> {
@@ -39,7 +39,7 @@ pub(super) struct Use {
     /// How long a statement may take, unless the database is SQLite.
     slowest: Option<Duration>,
     /// Receives the name that the database has for a connection.
-    session: Option<Arc<Session>>,
+    session: Option<Arc<DatabaseSession>>,
 }
 
 impl Use {
@@ -68,7 +68,7 @@ impl Target {
     }
 
     pub(super) fn read_connection(&self, slowest: Option<Duration>, options: &Options) -> ReadConnection {
-        let session = Arc::new(Session::default());
+        let session = Arc::new(DatabaseSession::default());
         let db = self.pool(&Use { connections: 1, slowest, session: Some(session.clone()) }, options);
         ReadConnection { db, session }
     }

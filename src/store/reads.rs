@@ -21,7 +21,7 @@ use tokio::{
 use crate::ports::StoreError;
 
 use super::{
-    cancel::{Canceller, Session},
+    cancel::{Canceller, DatabaseSession},
     queue::Queue,
 };
 
@@ -47,7 +47,7 @@ struct Shared {
 /// A pool of one connection.
 pub(super) struct ReadConnection {
     pub(super) db: DatabaseConnection,
-    pub(super) session: Arc<Session>,
+    pub(super) session: Arc<DatabaseSession>,
 }
 
 impl Reads {

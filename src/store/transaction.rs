@@ -28,10 +28,10 @@ pub(super) struct Transaction {
     observer: Option<Observer>,
     /// How long the database may take to answer a statement. A host that is lost never answers, and gives no other sign.
     patience: Duration,
-    session: Mutex<Session>,
+    connection: Mutex<Connection>,
 }
 
-struct Session {
+struct Connection {
     link: Link,
     /// Whether every statement so far succeeded. At one that fails the database may end the transaction, and
     /// would commit each later statement by itself.
@@ -74,12 +74,12 @@ impl Transaction {
             _ => (Link::MySql(Lent::from(db.get_mysql_connection_pool()).await?), "BEGIN"),
         };
         link.run(begin, patience).await?;
-        let session = Mutex::new(Session { link, sound: true, answers: true });
-        Ok(Self { backend, observer, patience, session })
+        let connection = Mutex::new(Connection { link, sound: true, answers: true });
+        Ok(Self { backend, observer, patience, connection })
     }
 
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
-        let Session { mut link, sound, .. } = self.session.into_inner();
+        let Connection { mut link, sound, .. } = self.connection.into_inner();
         if !sound {
             return Err(Uncommitted::Undone(failed_before()));
         }
@@ -99,7 +99,7 @@ impl Transaction {
 
     /// Undoes it: by ROLLBACK, else by closing the connection.
     pub(super) async fn undo(self) {
-        let Session { mut link, answers, .. } = self.session.into_inner();
+        let Connection { mut link, answers, .. } = self.connection.into_inner();
         if answers && link.run("ROLLBACK", self.patience).await.is_ok() {
             link.give_back(self.patience);
         }
@@ -112,7 +112,7 @@ impl Transaction {
     }
 }
 
-impl Session {
+impl Connection {
     /// The connection for one more statement, after which [`Self::ran`] is called unless it is given up half-way.
     fn run(&mut self) -> Result<&mut Link, DbErr> {
         if !std::mem::replace(&mut self.sound, false) {
@@ -211,29 +211,29 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let mut session = self.session.lock().await;
-        let link = session.run()?;
+        let mut connection = self.connection.lock().await;
+        let link = connection.run()?;
         let done = within(self.patience, async {
             on!(link, it => query(&statement).execute(&mut **it).await.map(ExecResult::from))
         });
         let done = done.await;
         self.observe(&statement);
-        session.ran(done)
+        connection.ran(done)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let mut session = self.session.lock().await;
+        let mut connection = self.connection.lock().await;
         let sql = AssertSqlSafe(sql.to_owned());
-        let link = session.run()?;
+        let link = connection.run()?;
         let done =
             within(self.patience, async { on!(link, it => it.execute(sql).await.map(ExecResult::from)) });
         let done = done.await;
-        session.ran(done)
+        connection.ran(done)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let mut session = self.session.lock().await;
-        let link = session.run()?;
+        let mut connection = self.connection.lock().await;
+        let link = connection.run()?;
         let row = within(self.patience, async {
             on!(link, it => {
                 query(&statement).fetch_optional(&mut **it).await.map(|row| row.map(QueryResult::from))
@@ -241,12 +241,12 @@ impl ConnectionTrait for Transaction {
         });
         let row = row.await;
         self.observe(&statement);
-        session.ran(row)
+        connection.ran(row)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut session = self.session.lock().await;
-        let link = session.run()?;
+        let mut connection = self.connection.lock().await;
+        let link = connection.run()?;
         let rows = within(self.patience, async {
             on!(link, it => {
                 let rows = query(&statement).fetch_all(&mut **it).await;
@@ -255,7 +255,7 @@ impl ConnectionTrait for Transaction {
         });
         let rows = rows.await;
         self.observe(&statement);
-        session.ran(rows)
+        connection.ran(rows)
     }
 }
 

@@ -17,14 +17,14 @@ const LARGEST: usize = 4_096;
 
 /// All instants are uptimes.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(super) struct DutyCycle {
     portion: usize,
     longest: Duration,
     /// When the rest is over.
     rested: Duration,
 }
 
-impl Throttle {
+impl DutyCycle {
     pub(super) fn new() -> Self {
         Self { portion: FIRST, longest: LONG, rested: Duration::ZERO }
     }
@@ -75,41 +75,41 @@ mod tests {
 
     #[test]
     fn a_tenth_of_the_time_goes_into_writing() {
-        let mut throttle = Throttle::new();
-        assert_eq!(throttle.rest(millis(0)), millis(0));
-        throttle.rest_from(millis(1000), millis(1012));
-        assert_eq!(throttle.rest(millis(1012)), millis(108));
-        assert_eq!(throttle.rest(millis(1100)), millis(20));
-        assert_eq!(throttle.rest(millis(5000)), millis(0));
+        let mut duty_cycle = DutyCycle::new();
+        assert_eq!(duty_cycle.rest(millis(0)), millis(0));
+        duty_cycle.rest_from(millis(1000), millis(1012));
+        assert_eq!(duty_cycle.rest(millis(1012)), millis(108));
+        assert_eq!(duty_cycle.rest(millis(1100)), millis(20));
+        assert_eq!(duty_cycle.rest(millis(5000)), millis(0));
     }
 
     #[test]
     fn a_portion_takes_as_long_as_it_may() {
-        let mut throttle = Throttle::new();
-        throttle.took(256, millis(16));
-        throttle.took(256, millis(20));
-        assert_eq!(throttle.portion(), 256);
-        throttle.took(256, millis(15));
-        assert_eq!(throttle.portion(), 320);
-        throttle.took(256, millis(0));
-        assert_eq!(throttle.portion(), 320, "a portion that was not full says nothing about one that is");
-        throttle.took(3, millis(21));
-        assert_eq!(throttle.portion(), 240);
+        let mut duty_cycle = DutyCycle::new();
+        duty_cycle.took(256, millis(16));
+        duty_cycle.took(256, millis(20));
+        assert_eq!(duty_cycle.portion(), 256);
+        duty_cycle.took(256, millis(15));
+        assert_eq!(duty_cycle.portion(), 320);
+        duty_cycle.took(256, millis(0));
+        assert_eq!(duty_cycle.portion(), 320, "a portion that was not full says nothing about one that is");
+        duty_cycle.took(3, millis(21));
+        assert_eq!(duty_cycle.portion(), 240);
         for _ in 0..20 {
-            throttle.took(64, millis(500));
+            duty_cycle.took(64, millis(500));
         }
-        assert_eq!(throttle.portion(), SMALLEST);
+        assert_eq!(duty_cycle.portion(), SMALLEST);
         for _ in 0..30 {
-            throttle.took(LARGEST, millis(1));
+            duty_cycle.took(LARGEST, millis(1));
         }
-        assert_eq!(throttle.portion(), LARGEST);
+        assert_eq!(duty_cycle.portion(), LARGEST);
     }
 
     #[test]
     fn at_the_end_portions_are_large() {
-        let mut throttle = Throttle::new();
-        throttle.hurry();
-        throttle.took(LARGEST, Duration::from_secs(1));
-        assert_eq!(throttle.portion(), LARGEST);
+        let mut duty_cycle = DutyCycle::new();
+        duty_cycle.hurry();
+        duty_cycle.took(LARGEST, Duration::from_secs(1));
+        assert_eq!(duty_cycle.portion(), LARGEST);
     }
 }
