@@ -188,7 +188,7 @@ impl Drop for Read {
     }
 }
 
-/// Ends what runs on the connection, then gives it back; or another one if this one does not come to itself.
+/// Ends what runs on the connection, then returns it to its pool; a connection that does not recover is replaced.
 async fn clean(shared: Arc<Shared>, mut taken: Taken, read: u64) {
     let ReadConnection { db, session } = &taken.connection;
     if !shared.canceller.cancel(db, session, read).await {

@@ -85,7 +85,7 @@ impl Connection {
         rest
     }
 
-    /// Lets somebody else read whatever comes, and goes on to write.
+    /// Gives the reading half to another task, and keeps the writing half.
     pub fn unread(self) -> impl AsyncWriteExt + Unpin {
         let (mut reader, writer) = self.0.into_split();
         tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });

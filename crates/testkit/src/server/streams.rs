@@ -50,7 +50,7 @@ impl Server {
         self.talk_as(&self.root).await.unwrap()
     }
 
-    /// The newest revision, once this node has come to it.
+    /// The newest revision, as soon as this node has reached it.
     pub async fn caught_up(&self) -> i64 {
         let head = self.revision().await;
         let request = VerifyRequest { api_key: self.root.clone(), min_revision: head, ..Default::default() };
