@@ -63,6 +63,6 @@ impl Entries {
 /// What counts against the capacity: the entry with what it points to, and the bookkeeping of moka.
 fn weight(entry: &Entry) -> u32 {
     const BOOKKEEPING: usize = 290;
-    let bytes = BOOKKEEPING + size_of::<Entry>() + entry.heap_size() + entry.new_profile_size();
+    let bytes = BOOKKEEPING + size_of::<Entry>() + entry.heap_size() + entry.profile_share();
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,6 @@
 //! Keys in memory, as they are now: a decorator over the store that never answers from before a known change.
 
+mod access;
 mod changes;
 mod entries;
 mod entry;
@@ -27,11 +28,13 @@ use crate::ports::{
     load::Loaded,
 };
 
+use access::Roles;
 use domain::{
     Revision,
     freshness::{Freshness, Point, Stamp},
     id::KeyId,
-    policy::Profile,
+    policy::{Granted, Profile},
+    shared_access::{CurrentAccess, KeyAccess},
 };
 use entries::Entries;
 use entry::Entry;
@@ -67,7 +70,9 @@ pub struct Cache {
     time_to_live: u64,
     entries: Entries,
     profiles: Interner<Profile>,
-    in_flight: SingleFlight<Entry>,
+    roles: Roles,
+    in_flight: SingleFlight<KeyId, Entry>,
+    accesses_in_flight: SingleFlight<Granted, Arc<KeyAccess>>,
     batcher: ReadBatcher<Loaded>,
     freshness: Freshness,
     position: Position,
@@ -113,7 +118,9 @@ impl Cache {
             time_to_live: micros(limits.time_to_live),
             entries: Entries::new(&limits, threads),
             profiles: Interner::default(),
+            roles: Roles::new(&limits),
             in_flight: SingleFlight::default(),
+            accesses_in_flight: SingleFlight::default(),
             freshness,
             position: Position::new(point, confirmed),
             history: Mutex::new(LogHistory::new(end)),
@@ -124,20 +131,10 @@ impl Cache {
         })
     }
 
-    /// The entry of `id`, if it is current and not too old at this uptime, with its age.
-    fn usable_entry(&self, id: KeyId, uptime: u64) -> Option<(Entry, Duration)> {
-        // Before the entry is checked: a change that comes between is in a later confirmation, but not in the entry.
-        let confirmed = self.position.confirmed();
-        let age = |entry: &Entry| age(entry.loaded_at.max(confirmed), uptime);
-        // The time to live passes only while the change log is followed: in an outage only the bound on staleness
-        // counts.
-        let entry = self.entries.get(id, |entry| {
-            confirmed.saturating_sub(entry.loaded_at) <= self.time_to_live
-                && age(entry) <= self.limits.max_staleness
-                && self.is_current(entry)
-        })?;
-        let age = age(&entry);
-        Some((entry, age))
+    /// What may be used at this uptime.
+    fn check(&self, uptime: u64) -> Check<'_> {
+        // Before any value is checked: a change that comes between is in a later confirmation, but not in the value.
+        Check { cache: self, confirmed: self.position.confirmed(), uptime }
     }
 
     /// Whether nothing that `entry` depends on is known to have changed since it was read.
@@ -145,10 +142,15 @@ impl Cache {
         self.freshness.is_current(&entry.stamp)
     }
 
-    fn snapshot(entry: Entry, position: Point, age: Duration) -> Snapshot {
+    /// What `entry` and `access` say together; both are current at `position`.
+    fn snapshot(entry: Entry, access: CurrentAccess, position: Point, age: Duration) -> Snapshot {
+        let point = entry.stamp.point();
+        // Beyond the position, only what both include.
+        let point = access.get().map_or(point, |access| point.min(access.stamp.point()));
         Snapshot {
             key: entry.key,
-            revision: entry.stamp.point().max(position).revision(),
+            access,
+            revision: point.max(position).revision(),
             age,
             degraded: age > DEGRADED_AFTER,
             stamp: entry.stamp,
@@ -177,9 +179,14 @@ impl Credentials for Cache {
     fn cached(&self, id: KeyId, uptime: Duration) -> Option<Snapshot> {
         // Before the entry is checked, so that all changes up to it are in the entry.
         let position = self.position.point();
-        let uptime = micros(uptime);
-        let (entry, age) = self.usable_entry(id, uptime)?;
-        Some(Self::snapshot(entry, position, age))
+        let check = self.check(micros(uptime));
+        let entry = self.entries.get(id, |entry| check.passes(entry.loaded_at, &entry.stamp))?;
+        let access = match entry.profile() {
+            Some(profile) => check.usable_access(profile)?,
+            None => CurrentAccess::NONE,
+        };
+        let age = check.age(loaded_at(&entry, &access));
+        Some(Self::snapshot(entry, access, position, age))
     }
 
     async fn read(&self, id: KeyId) -> Result<Snapshot, StoreError> {
@@ -193,11 +200,17 @@ impl Credentials for Cache {
             }
             Err(error) => return Err(error),
         };
-        let confirmed = self.position.confirmed();
-        // Only an entry that is still current is as new as that.
-        let known = if self.is_current(&entry) { entry.loaded_at.max(confirmed) } else { entry.loaded_at };
-        let age = age(known, self.uptime());
-        Ok(Self::snapshot(entry, position, age))
+        let access = match entry.profile() {
+            Some(profile) => self.read_access(id, &entry, profile).await?,
+            None => CurrentAccess::NONE,
+        };
+        let check = self.check(self.uptime());
+        let loaded_at = loaded_at(&entry, &access);
+        // Only what is still current is as new as the last confirmation.
+        let is_current = self.is_current(&entry)
+            && access.get().is_none_or(|access| self.freshness.is_current(&access.stamp));
+        let age = if is_current { check.age(loaded_at) } else { age(loaded_at, check.uptime) };
+        Ok(Self::snapshot(entry, access, position, age))
     }
 
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool {
@@ -208,6 +221,47 @@ impl Credentials for Cache {
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
         self.position.reach(revision, patience, || self.poll_requested.notify_one()).await
     }
+}
+
+/// Which cached values may be used at one time.
+#[derive(Clone, Copy)]
+struct Check<'a> {
+    cache: &'a Cache,
+    /// The uptime, in microseconds, up to which all changes are known.
+    confirmed: u64,
+    /// Now, in microseconds.
+    uptime: u64,
+}
+
+impl Check<'_> {
+    /// Whether a value that was read at `loaded_at` and has this stamp is current and not too old.
+    fn passes(self, loaded_at: u64, stamp: &Stamp) -> bool {
+        // The time to live passes only while the change log is followed: in an outage only the bound on staleness
+        // counts.
+        self.confirmed.saturating_sub(loaded_at) <= self.cache.time_to_live
+            && self.age(loaded_at) <= self.cache.limits.max_staleness
+            && self.cache.freshness.is_current(stamp)
+    }
+
+    /// What the keys of `profile` may do; `None` if that must be read first.
+    fn usable_access(self, profile: &Profile) -> Option<CurrentAccess> {
+        let access = profile.current_access();
+        let usable = match access.get() {
+            Some(known) => self.passes(known.loaded_at, &known.stamp),
+            None => profile.granted.is_none(),
+        };
+        usable.then_some(access)
+    }
+
+    /// The age of a current value that was read at `loaded_at`.
+    fn age(self, loaded_at: u64) -> Duration {
+        age(loaded_at.max(self.confirmed), self.uptime)
+    }
+}
+
+/// When the older of the two was read.
+fn loaded_at(entry: &Entry, access: &CurrentAccess) -> u64 {
+    access.get().map_or(entry.loaded_at, |access| access.loaded_at.min(entry.loaded_at))
 }
 
 impl fmt::Debug for Cache {

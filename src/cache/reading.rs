@@ -25,14 +25,14 @@ use super::{
 };
 
 /// One read may have begun too early, and the next one too, if it was joined by those that outlived the first.
-const LOADS: u32 = 3;
+pub(super) const LOADS: u32 = 3;
 
 /// When a query was asked.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
-    era: Era,
+pub(super) struct Asked {
+    pub(super) era: Era,
     /// In microseconds.
-    uptime: u64,
+    pub(super) uptime: u64,
 }
 
 impl Cache {
@@ -59,14 +59,20 @@ impl Cache {
                 return Ok(entry);
             }
         }
-        // This happens when the log went backwards, which the follower is to find out.
+        Err(self.behind())
+    }
+
+    /// The error when reads keep being older than changes that are known here. This happens when the log went backwards,
+    /// which the follower is to find out.
+    pub(super) fn behind(&self) -> StoreError {
         self.poll_requested.notify_one();
-        Err(StoreError::Unavailable("it is behind its own change log".into()))
+        StoreError::Unavailable("it is behind its own change log".into())
     }
 
     async fn load_once(&self, id: KeyId) -> Result<Entry, StoreError> {
         // Another read may have ended since the look-up.
-        if let Some((entry, _)) = self.usable_entry(id, self.uptime()) {
+        let check = self.check(self.uptime());
+        if let Some(entry) = self.entries.get(id, |entry| check.passes(entry.loaded_at, &entry.stamp)) {
             return Ok(entry);
         }
         if self.down.load(Relaxed) {
@@ -77,7 +83,7 @@ impl Cache {
         Ok(self.keep(id, loaded.key(id)?, loaded.head, asked))
     }
 
-    fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> Asked {
         Asked { era: self.freshness.era(), uptime: self.uptime() }
     }
 
@@ -101,7 +107,7 @@ impl Cache {
     }
 
     /// Notes the head that a query found, which may be ahead of the follower.
-    fn note(&self, head: Head, era: Era) {
+    pub(super) fn note(&self, head: Head, era: Era) {
         let mut history = self.history();
         if era == self.freshness.era() && history.note(head) == Fit::Contradicts {
             self.freshness.begin_era();
@@ -127,7 +133,7 @@ pub(super) fn batcher(store: Arc<dyn CacheStore>, queries: usize) -> ReadBatcher
     })
 }
 
-fn gone() -> StoreError {
+pub(super) fn gone() -> StoreError {
     StoreError::Unavailable("it did not answer a moment ago".into())
 }
 

@@ -147,7 +147,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::ports::credentials::CachedKey;
+    use crate::ports::credentials::{CachedKey, EncodedKey};
 
     /// Room for more than a thread takes, on so many threads.
     fn roomy(threads: usize) -> ThreadCache {
@@ -168,7 +168,8 @@ mod tests {
     fn large(id: KeyId, bytes: usize) -> Entry {
         let key = Key { id, ..key(None, false) };
         let credential = Credential::new(&key, false).unwrap();
-        Entry { key: Some(Arc::new(CachedKey { credential, encoded: vec![0; bytes].into() })), ..entry(1) }
+        let encoded = EncodedKey::new(&[], &vec![0; bytes]);
+        Entry { key: Some(Arc::new(CachedKey { credential, encoded })), ..entry(1) }
     }
 
     /// Offers it until it is taken.

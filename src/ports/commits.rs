@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     audit::{Change, Head},
     id::{EnvironmentId, Generation, ProjectId, ServiceAccountId},
-    name::ServiceAccountName,
+    name::{RoleName, ServiceAccountName},
     resource::Kind,
     time::Timestamp,
 };
@@ -45,12 +45,14 @@ pub struct CommitStep {
 }
 
 /// What must hold when a change is made, after all changes before it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Expect {
     /// The resource is as it was read.
     Unchanged(Box<AnyResource>),
     /// The account exists, and is the one of this generation.
     Owner(ServiceAccountName, Generation),
+    /// The role exists.
+    Role(RoleName),
     /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
     /// never do.
     NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
@@ -64,7 +66,7 @@ impl Expect {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum KeysOf {
     Project,
     ServiceAccount(ServiceAccountId, Generation),

@@ -1,7 +1,8 @@
 //! What a change writes.
 
 use domain::{
-    key::Key, project::Project, removal::Removal, resource::Resource, service_account::ServiceAccount,
+    key::Key, project::Project, removal::Removal, resource::Resource, role::Role,
+    service_account::ServiceAccount,
 };
 
 /// Every update or deletion is of a resource as it was read: if it has another revision in the store, that is a conflict.
@@ -38,7 +39,7 @@ macro_rules! resources {
     };
 }
 
-resources!(Project, ServiceAccount, Key);
+resources!(Project, ServiceAccount, Role, Key);
 
 impl Write {
     pub fn insert<R: Resource + Into<AnyResource>>(resource: R) -> Self {

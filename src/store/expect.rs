@@ -5,7 +5,7 @@ use domain::{key::Key, resource::Resource, service_account::ServiceAccount};
 use crate::ports::commits::{CommitError, Expect};
 
 use super::{
-    keys, service_accounts,
+    keys, roles, service_accounts,
     table::{ChangeError, any},
     transaction::Transaction,
     writes::table,
@@ -14,6 +14,7 @@ use super::{
 pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), ChangeError> {
     let (holds, otherwise) = match expected {
         Expect::Unchanged(resource) => (table(resource).is_unchanged(tx).await?, CommitError::Conflict),
+        Expect::Role(name) => (any(tx, roles::named(name)).await?, CommitError::Conflict),
         Expect::Owner(name, generation) => {
             let account = service_accounts::of_generation(name, *generation);
             (any(tx, account).await?, CommitError::OwnerGone(name.clone()))

@@ -25,6 +25,7 @@ mod reads;
 mod recording;
 mod removals;
 mod requests;
+mod roles;
 mod service_accounts;
 mod shares;
 mod sql_store;
@@ -33,6 +34,7 @@ mod transaction;
 mod turns;
 mod use_statements;
 mod wakeups;
+mod with_head;
 mod writes;
 mod writing;
 

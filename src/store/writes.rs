@@ -30,6 +30,7 @@ pub(super) fn table(resource: &AnyResource) -> &(dyn Table + Sync) {
     match resource {
         AnyResource::Project(project) => project,
         AnyResource::ServiceAccount(account) => account,
+        AnyResource::Role(role) => role,
         AnyResource::Key(key) => key,
     }
 }

@@ -5,12 +5,12 @@ use domain::{
     id::{ProjectId, ServiceAccountId},
     labels::Metadata,
     name::KeyName,
-    project::{Environments, Prefix, Retention},
+    project::{Environments, KeyPolicy, Prefix, Retention},
     text::DisplayName,
     token::ApiKey,
 };
 
-use crate::verbs::{Call, Caller, Error, NewKey, NewProject, Service};
+use crate::verbs::{Call, Caller, Error, NewKey, NewProject, Service, projects::all_projects};
 
 /// A key of the system project that may do everything.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Service {
             prefix: Prefix::system(),
             environments: Environments::default(),
             retention: Retention::default(),
+            key_policy: KeyPolicy::default(),
         };
         match self.create_project(&Call::own(), &new).await {
             Ok(created) => Ok(created.system_key.api_key.map(|api_key| RootKey {
@@ -57,7 +58,9 @@ impl Service {
             service_account: Some(ServiceAccountId::of_system_key(&project)),
             environment,
             display_name: name("Root, minted at the command line"),
-            customers: Vec::new(),
+            roles: vec!["root".parse().expect("it is a valid id")],
+            permissions: Vec::new(),
+            customers: vec![all_projects()],
             allowed_cidrs: Vec::new(),
             metadata: Metadata::default(),
             tags: Vec::new(),

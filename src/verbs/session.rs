@@ -1,12 +1,14 @@
 //! The callers of Keystile: each is authenticated by an API key, which is verified as any other.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use domain::{
+    access::{Access, Projects},
     decision::Question,
     freshness::Stamp,
     id::{KeyId, ServiceAccountId},
     key::is_past,
+    shared_access::KeyAccess,
     time::Timestamp,
     token::{ApiKey, Presented},
 };
@@ -27,6 +29,9 @@ pub struct Session {
     peer: Option<IpAddr>,
     /// Of the snapshot that proved it: while that is current, the proof is.
     stamp: Stamp,
+    /// What the key may do; `None` if nothing was granted to it.
+    access: Option<Arc<KeyAccess>>,
+    projects: Projects,
     /// When the key or its secret ends.
     end: Option<Timestamp>,
 }
@@ -39,6 +44,22 @@ impl Session {
     pub fn service_account(&self) -> &ServiceAccountId {
         let profile = self.proof.key.credential.policy.profile();
         profile.caller.as_ref().expect("a session is of the system project")
+    }
+}
+
+impl Session {
+    pub fn access(&self) -> &Access {
+        self.access.as_ref().map_or(Access::none(), |it| &it.access)
+    }
+
+    /// The projects that the caller may act on.
+    pub fn projects(&self) -> &Projects {
+        &self.projects
+    }
+
+    /// What must be current for the session to be.
+    fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        std::iter::once(&self.stamp).chain(self.access.as_ref().map(|it| &it.stamp))
     }
 }
 
@@ -65,21 +86,23 @@ impl<C: Credentials> Verifier<C> {
         let Some(snapshot) = self.snapshot(&presented, self.moment()).await? else { return Ok(None) };
         // A read takes time, in which a credential may expire.
         let Moment { now, .. } = self.moment();
-        let stamp = snapshot.stamp.clone();
+        let (stamp, access) = (snapshot.stamp.clone(), snapshot.access.get().cloned());
         let question = Question { client_ip: peer, ..Question::default() };
-        let Some(proof) = self.judge(&presented, snapshot, &question, now).into_valid() else {
+        let Some(proof) = self.judge(&Projects::All, &presented, snapshot, &question, now).into_valid()
+        else {
             return Ok(None);
         };
         if proof.key.credential.policy.profile().caller.is_none() {
             return Ok(None);
         }
         let end = proof.end();
-        Ok(Some((Session { presented, proof, peer, stamp, end }, now)))
+        let projects = Projects::stored(&proof.key.credential.policy.restrictions().customers);
+        Ok(Some((Session { presented, proof, peer, stamp, access, projects, end }, now)))
     }
 
     /// Whether `session` is still proven: nothing is known to have happened that could have ended it.
     pub fn stands(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
-        !is_past(session.end, now) && self.credentials.is_current(&session.stamp, uptime)
+        !is_past(session.end, now) && session.stamps().all(|stamp| self.credentials.is_current(stamp, uptime))
     }
 
     /// Whether `session` is still proven. If so, this is a use of its key.

@@ -1,6 +1,7 @@
 //! Keystile over real gRPC connections: every method, good input and bad.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod audit;
 mod callers;
 mod calls;

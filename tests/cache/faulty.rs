@@ -15,26 +15,28 @@ use domain::{
     audit::{Event, Head},
     digest::{PepperCheck, PepperVersion},
     filter::Filter,
-    id::{KeyId, ProjectId, ServiceAccountId},
+    id::{KeyId, ProjectId, RoleId, ServiceAccountId},
     key::Key,
     name::Scope,
     page::{Cursor, Page},
     project::Project,
-    query::{AccountOrder, AccountTest, EventTest, KeyOrder},
+    query::{AccountOrder, AccountTest, EventTest, KeyOrder, RoleOrder, RoleTest},
     removal::Removal,
+    role::Role,
     service_account::ServiceAccount,
     time::Timestamp,
 };
 use keystile::{
     ports::{
-        Cleanup, Commits, Feed, LoadKeys, PepperRecords, ReadKeys, ReadLog, ReadProjects,
-        ReadServiceAccounts, Readiness, Recording, StoreError,
+        Cleanup, Commits, Feed, LoadKeys, LoadRoles, PepperRecords, ReadKeys, ReadLog, ReadProjects,
+        ReadRoles, ReadServiceAccounts, Readiness, Recording, StoreError,
         cleanup::{KeyAt, Removable, RemovalAt, RemovalCursor},
         commits::{Commit, CommitError, Remembered, RequestDigest},
         feed::FeedEntry,
         keys::{KeyCounts, KeyQuery},
         load::Loaded,
         recorder::{LastUse, Rehash},
+        roles::LoadedRoles,
         service_accounts::AccountLabel,
     },
     store::SqlStore,
@@ -61,6 +63,7 @@ pub(crate) struct Faulty {
     mode: watch::Sender<Mode>,
     pub(crate) gate: Gate,
     loads: AtomicUsize,
+    role_loads: AtomicUsize,
     /// How many keys were read and are kept from being answered.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
@@ -82,6 +85,7 @@ impl Faulty {
             mode: watch::Sender::new(Mode::Answers),
             gate: Gate::new(),
             loads: AtomicUsize::new(0),
+            role_loads: AtomicUsize::new(0),
             held: watch::Sender::new(0),
             follows: watch::Sender::new(0),
             answers: AtomicUsize::new(usize::MAX),
@@ -99,6 +103,11 @@ impl Faulty {
     /// How many keys it was asked for since this was last called.
     pub(crate) fn loads(&self) -> usize {
         self.loads.swap(0, SeqCst)
+    }
+
+    /// How many queries for roles it was asked since this was last called.
+    pub(crate) fn role_loads(&self) -> usize {
+        self.role_loads.swap(0, SeqCst)
     }
 
     /// How many times it was asked for the head of the log, for verifications.
@@ -173,6 +182,32 @@ impl LoadKeys for Faulty {
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
         self.before().await?;
         self.real.lately_used(most).await
+    }
+}
+
+#[async_trait]
+impl LoadRoles for Faulty {
+    async fn load_roles(&self, project: &ProjectId, ids: &[RoleId]) -> Result<LoadedRoles, StoreError> {
+        self.role_loads.fetch_add(1, SeqCst);
+        self.before().await?;
+        self.real.load_roles(project, ids).await
+    }
+}
+
+#[async_trait]
+impl ReadRoles for Faulty {
+    async fn role(&self, project: &ProjectId, id: &RoleId) -> Result<Option<Role>, StoreError> {
+        self.gate.read()?;
+        self.real.role(project, id).await
+    }
+
+    async fn roles(
+        &self,
+        project: &ProjectId,
+        filter: &Filter<RoleTest>,
+        page: Page<RoleOrder>,
+    ) -> Result<Vec<Role>, StoreError> {
+        self.real.roles(project, filter, page).await
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Revision,
+    access::Projects,
     audit::Actor,
     decision::{Code, Question},
     digest::Peppers,
@@ -19,7 +20,7 @@ use domain::{
     labels::Metadata,
     mark::MarkKey,
     name::{KeyName, ServiceAccountName},
-    project::{Environments, Retention},
+    project::{Environments, KeyPolicy, Retention},
     token::ApiKey,
 };
 use keystile::{
@@ -128,6 +129,7 @@ impl Node {
             prefix: "acme".parse().unwrap(),
             environments: Environments::default(),
             retention: Retention::default(),
+            key_policy: KeyPolicy::default(),
         };
         self.service.create_project(&call(), &project).await.unwrap();
     }
@@ -159,7 +161,7 @@ impl Node {
     }
 
     pub(crate) async fn verify_at(&self, api_key: &str, min_revision: Revision) -> Result<Decision, Error> {
-        self.verifier.verify(question(api_key, min_revision)).await
+        self.verifier.verify(&Projects::All, question(api_key, min_revision)).await
     }
 
     /// The session of the caller with this API key.
@@ -213,6 +215,8 @@ pub(crate) fn new_key(project: &str) -> NewKey {
         service_account: None,
         environment: "production".parse().unwrap(),
         display_name: "".parse().unwrap(),
+        roles: vec![],
+        permissions: vec![],
         customers: vec![],
         allowed_cidrs: vec![],
         metadata: Metadata::default(),

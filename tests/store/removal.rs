@@ -17,7 +17,7 @@ use domain::{
     key::{Deletion, Key},
     labels::Metadata,
     name::{KeyName, ServiceAccountName},
-    project::{Environments, Retention},
+    project::{Environments, KeyPolicy, Retention},
     removal::{Removal, Removed},
     time::{DAY, Timestamp},
 };
@@ -113,6 +113,7 @@ impl Replica {
             prefix: "acme".parse().unwrap(),
             environments: Environments::default(),
             retention: Retention::default(),
+            key_policy: KeyPolicy::default(),
         };
         self.service.create_project(&call(), &project).await.map(drop)
     }

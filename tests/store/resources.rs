@@ -160,6 +160,8 @@ pub(crate) fn full_key() -> Key {
     old.last_used_time = Some(at(70));
     Key {
         display_name: "Grüße 'an' \"die\" Welt \\ %_ \u{1f511} ".parse().unwrap(),
+        roles: vec![],
+        permissions: vec![],
         customers: vec!["cust_1".parse().unwrap(), "ü,\"2\"".parse().unwrap()],
         allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         metadata: metadata(&[("team", "core \u{1f680}"), ("quote", "\"'\\")]),

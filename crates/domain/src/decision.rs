@@ -1,8 +1,15 @@
 //! The codes of Verify, and the ordered table of checks that decides between them: the first that fails.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
-use super::{id::EnvironmentId, key::is_past, labels::Customer, policy::Policy, time::Timestamp};
+use super::{
+    access::{Access, Ambiguity, Endpoint, Expression},
+    id::EnvironmentId,
+    key::is_past,
+    labels::Customer,
+    policy::Policy,
+    time::Timestamp,
+};
 
 /// The codes, in the order in which they are decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,10 +24,11 @@ pub enum Code {
     WrongEnvironment,
     IpNotAllowed,
     WrongCustomer,
+    MissingPermission,
 }
 
 impl Code {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Valid,
         Self::Malformed,
         Self::NotFound,
@@ -31,6 +39,7 @@ impl Code {
         Self::WrongEnvironment,
         Self::IpNotAllowed,
         Self::WrongCustomer,
+        Self::MissingPermission,
     ];
 
     /// What a gateway should answer its own caller.
@@ -43,7 +52,9 @@ impl Code {
             | Self::Disabled
             | Self::Expired
             | Self::OwnerDisabled => 401,
-            Self::WrongEnvironment | Self::IpNotAllowed | Self::WrongCustomer => 403,
+            Self::WrongEnvironment | Self::IpNotAllowed | Self::WrongCustomer | Self::MissingPermission => {
+                403
+            }
         }
     }
 
@@ -59,6 +70,7 @@ impl Code {
             Self::WrongEnvironment => "the key belongs to another environment",
             Self::IpNotAllowed => "the key is not valid from this address",
             Self::WrongCustomer => "the key is not valid for this customer",
+            Self::MissingPermission => "the key does not have the permission, or may not call the endpoint",
         }
     }
 }
@@ -69,24 +81,39 @@ pub struct Question {
     pub environment: Option<EnvironmentId>,
     pub client_ip: Option<IpAddr>,
     pub customer: Option<Customer>,
+    pub permission: Option<Arc<Expression>>,
+    pub endpoint: Option<Endpoint>,
 }
 
-/// The code of the first check that `policy` fails, or [`Code::Valid`].
-pub fn decide(policy: &Policy, question: &Question, now: Timestamp) -> Code {
-    CHECKS
-        .iter()
-        .find(|check| !(check.passes)(policy, question, now))
-        .map_or(Code::Valid, |check| check.denies_with)
+impl Question {
+    /// Why the path of the endpoint is denied whatever the key may do.
+    pub fn ambiguity(&self) -> Option<Ambiguity> {
+        self.endpoint.as_ref().and_then(|endpoint| endpoint.path().err())
+    }
+}
+
+/// What a decision rests on: the key, what it may do, and the question.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    pub policy: &'a Policy,
+    pub access: &'a Access,
+    pub question: &'a Question,
+    pub now: Timestamp,
+}
+
+/// The code of the first check that `case` fails, or [`Code::Valid`].
+pub fn decide(case: Case<'_>) -> Code {
+    CHECKS.iter().find(|check| !(check.passes)(case)).map_or(Code::Valid, |check| check.denies_with)
 }
 
 /// Each check with how it came out.
-pub fn explain(policy: &Policy, question: &Question, now: Timestamp) -> Vec<(Code, Outcome)> {
+pub fn explain(case: Case<'_>) -> Vec<(Code, Outcome)> {
     let mut failed = false;
     let mut outcomes = Vec::with_capacity(CHECKS.len());
     for check in CHECKS {
         let outcome = if failed {
             Outcome::NotReached
-        } else if (check.passes)(policy, question, now) {
+        } else if (check.passes)(case) {
             Outcome::Passed
         } else {
             failed = true;
@@ -111,27 +138,28 @@ pub enum Outcome {
 
 struct Check {
     denies_with: Code,
-    passes: fn(&Policy, &Question, Timestamp) -> bool,
+    passes: fn(Case<'_>) -> bool,
 }
 
 /// Every check of a proven key, in the order of the codes.
 const CHECKS: &[Check] = &[
-    Check { denies_with: Code::Revoked, passes: |it, _, _| !it.restrictions().revoked },
-    Check { denies_with: Code::Disabled, passes: |it, _, _| !it.restrictions().disabled },
-    Check { denies_with: Code::Expired, passes: |it, _, now| !is_past(it.expire_time(), now) },
-    Check { denies_with: Code::OwnerDisabled, passes: |it, _, _| !it.restrictions().owner_disabled },
+    Check { denies_with: Code::Revoked, passes: |it| !it.policy.restrictions().revoked },
+    Check { denies_with: Code::Disabled, passes: |it| !it.policy.restrictions().disabled },
+    Check { denies_with: Code::Expired, passes: |it| !is_past(it.policy.expire_time(), it.now) },
+    Check { denies_with: Code::OwnerDisabled, passes: |it| !it.policy.restrictions().owner_disabled },
     Check { denies_with: Code::WrongEnvironment, passes: right_environment },
     Check { denies_with: Code::IpNotAllowed, passes: allowed_address },
     Check { denies_with: Code::WrongCustomer, passes: right_customer },
+    Check { denies_with: Code::MissingPermission, passes: permitted },
 ];
 
-fn right_environment(policy: &Policy, question: &Question, _now: Timestamp) -> bool {
+fn right_environment(Case { policy, question, .. }: Case<'_>) -> bool {
     question.environment.as_ref().is_none_or(|asked| *asked == policy.profile().environment)
 }
 
 /// A key with a list of networks needs an address in one of them; an IPv4 address that is mapped into
 /// IPv6 counts as IPv4.
-fn allowed_address(policy: &Policy, question: &Question, _now: Timestamp) -> bool {
+fn allowed_address(Case { policy, question, .. }: Case<'_>) -> bool {
     let networks = &policy.restrictions().allowed_cidrs;
     networks.is_empty()
         || question.client_ip.is_some_and(|address| {
@@ -140,14 +168,23 @@ fn allowed_address(policy: &Policy, question: &Question, _now: Timestamp) -> boo
         })
 }
 
-fn right_customer(policy: &Policy, question: &Question, _now: Timestamp) -> bool {
+fn right_customer(Case { policy, question, .. }: Case<'_>) -> bool {
     let customers = &policy.restrictions().customers;
-    customers.is_empty() || question.customer.as_ref().is_some_and(|customer| customers.contains(customer))
+    // Those of a key of the system project are the projects that it may act on.
+    policy.profile().project.is_system()
+        || customers.is_empty()
+        || question.customer.as_ref().is_some_and(|customer| customers.contains(customer))
+}
+
+/// What is not asked for is not missing; if both a permission and an endpoint are, both are needed.
+fn permitted(Case { access, question, .. }: Case<'_>) -> bool {
+    question.permission.as_ref().is_none_or(|expression| expression.is_allowed_by(access))
+        && question.endpoint.as_ref().is_none_or(|endpoint| access.allows_endpoint(endpoint))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cmp::Ordering, collections::HashSet};
+    use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
     use super::*;
     use crate::{
@@ -175,7 +212,7 @@ mod tests {
         for (http_status, codes) in [
             (200, &[Valid][..]),
             (401, &[Malformed, NotFound, Revoked, Disabled, Expired, OwnerDisabled]),
-            (403, &[WrongEnvironment, IpNotAllowed, WrongCustomer]),
+            (403, &[WrongEnvironment, IpNotAllowed, WrongCustomer, MissingPermission]),
         ] {
             assert!(codes.iter().all(|code| code.http_status() == http_status), "{http_status}");
         }
@@ -184,10 +221,10 @@ mod tests {
         assert_eq!(messages.len(), Code::ALL.len());
     }
 
-    type Cure = fn(&mut Case);
+    type Cure = fn(&mut Trial);
 
     /// What makes a case pass a check that it fails, in the order of the checks.
-    const CURES: [(Code, Cure); 7] = [
+    const CURES: [(Code, Cure); 8] = [
         (Code::Revoked, |it| it.key.revocation = None),
         (Code::Disabled, |it| it.key.disable_time = None),
         (Code::Expired, |it| it.key.expire_time = Some(at(11))),
@@ -195,15 +232,16 @@ mod tests {
         (Code::WrongEnvironment, |it| it.question.environment = Some(it.key.environment.clone())),
         (Code::IpNotAllowed, |it| it.question.client_ip = Some([10, 1, 2, 3].into())),
         (Code::WrongCustomer, |it| it.question.customer = Some("shop".parse().unwrap())),
+        (Code::MissingPermission, |it| it.key.permissions = vec!["documents.*".parse().unwrap()]),
     ];
 
-    struct Case {
+    struct Trial {
         key: Key,
         owner_disabled: bool,
         question: Question,
     }
 
-    impl Case {
+    impl Trial {
         fn that_fails_everything() -> Self {
             let key = Key {
                 revocation: Some(Revocation { time: at(1), reason: Reason::default() }),
@@ -216,6 +254,8 @@ mod tests {
                 environment: Some("staging".parse().unwrap()),
                 client_ip: Some([192, 0, 2, 1].into()),
                 customer: Some("other".parse().unwrap()),
+                permission: Some(Arc::new(Expression::parse("documents.read").unwrap())),
+                endpoint: None,
             };
             Self { key, owner_disabled: true, question }
         }
@@ -227,17 +267,23 @@ mod tests {
         }
 
         fn decided(&self) -> Code {
-            decide(&Policy::new(&self.key, self.owner_disabled), &self.question, at(10))
+            self.with(decide)
         }
 
         fn explained(&self) -> Vec<(Code, Outcome)> {
-            explain(&Policy::new(&self.key, self.owner_disabled), &self.question, at(10))
+            self.with(explain)
+        }
+
+        fn with<T>(&self, judge: fn(Case<'_>) -> T) -> T {
+            let (policy, access) =
+                (Policy::new(&self.key, self.owner_disabled), Access::of([], &self.key.permissions));
+            judge(Case { policy: &policy, access: &access, question: &self.question, now: at(10) })
         }
     }
 
     #[test]
     fn the_first_check_that_fails_decides() {
-        let mut case = Case::that_fails_everything();
+        let mut case = Trial::that_fails_everything();
         for (place, (code, cure)) in CURES.into_iter().enumerate() {
             assert_eq!(case.decided(), code);
             let outcomes = CURES.iter().enumerate().map(|(at, (code, _))| {
@@ -259,14 +305,14 @@ mod tests {
     #[test]
     fn every_check_denies_without_the_others() {
         for (code, _) in CURES {
-            assert_eq!(Case::that_passes_all_but(Some(code)).decided(), code);
+            assert_eq!(Trial::that_passes_all_but(Some(code)).decided(), code);
         }
     }
 
     /// What the caller does not say: no environment passes any, but a key that has a list needs an entry of it.
     #[test]
     fn what_is_not_said_passes_only_where_the_key_asks_for_nothing() {
-        let mut case = Case::that_passes_all_but(None);
+        let mut case = Trial::that_passes_all_but(None);
         case.question.environment = None;
         assert_eq!(case.decided(), Code::Valid);
         case.question.customer = None;
@@ -281,7 +327,7 @@ mod tests {
 
     #[test]
     fn an_address_is_in_one_of_the_networks() {
-        let mut case = Case::that_passes_all_but(None);
+        let mut case = Trial::that_passes_all_but(None);
         case.key.allowed_cidrs = ["10.0.0.0/8", "2001:db8::/32"].map(|it| it.parse().unwrap()).to_vec();
         for (address, code) in [
             ("10.255.255.255", Code::Valid),

@@ -120,6 +120,10 @@ checked_string! {
     ServiceAccountId, slug
 }
 checked_string! {
+    /// A role's id within its project.
+    RoleId, slug
+}
+checked_string! {
     /// The id of one of a project's environments, such as `production`.
     EnvironmentId, environment_id
 }

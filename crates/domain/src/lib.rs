@@ -1,5 +1,6 @@
 //! The rules of API keys: pure values and functions; time and randomness are arguments.
 
+pub mod access;
 pub mod audit;
 mod base62;
 pub mod changed;
@@ -21,7 +22,9 @@ pub mod project;
 pub mod query;
 pub mod removal;
 pub mod resource;
+pub mod role;
 pub mod service_account;
+pub mod shared_access;
 mod sync;
 pub mod text;
 pub mod time;

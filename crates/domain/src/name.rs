@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use super::{
     Invalid,
-    id::{KeyId, ProjectId, ServiceAccountId},
+    id::{KeyId, ProjectId, RoleId, ServiceAccountId},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub struct KeyName {
 pub struct ServiceAccountName {
     pub project: ProjectId,
     pub service_account: ServiceAccountId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoleName {
+    pub project: ProjectId,
+    pub role: RoleId,
 }
 
 /// One project, or all of them: `projects/{project}` or `projects/-`.
@@ -58,6 +64,16 @@ impl FromStr for ServiceAccountName {
     }
 }
 
+impl FromStr for RoleName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = || Invalid::new("must be of the form projects/{project}/roles/{role}");
+        let (project, role) = split(text, "roles").ok_or_else(wrong)?;
+        Ok(Self { project, role: role.parse().map_err(|_| wrong())? })
+    }
+}
+
 impl FromStr for Scope {
     type Err = Invalid;
 
@@ -86,6 +102,12 @@ impl fmt::Display for KeyName {
 impl fmt::Display for ServiceAccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "projects/{}/serviceAccounts/{}", self.project, self.service_account)
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "projects/{}/roles/{}", self.project, self.role)
     }
 }
 

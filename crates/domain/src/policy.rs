@@ -1,13 +1,19 @@
 //! What a key allows: everything that the checks of a verification decide on.
 
-use std::{mem::size_of_val, sync::Arc};
+use std::{
+    hash::{Hash, Hasher},
+    mem::size_of_val,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
 use super::{
-    id::{EnvironmentId, ServiceAccountId},
+    access::Grant,
+    id::{EnvironmentId, ProjectId, RoleId, ServiceAccountId},
     key::Key,
     labels::Customer,
+    shared_access::{CurrentAccess, SharedAccess},
     time::Timestamp,
 };
 
@@ -22,13 +28,27 @@ pub struct Policy {
 }
 
 /// What many keys have in common.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 pub struct Profile {
     /// What the API keys begin with, as in `acme_live`.
     pub token_prefix: Box<str>,
     pub environment: EnvironmentId,
+    pub project: ProjectId,
     /// The service account that a key of the system project authenticates; keys of other projects authenticate nobody.
     pub caller: Option<ServiceAccountId>,
+    /// `None` if nothing was granted to them.
+    pub granted: Option<Granted>,
+    /// What that comes to now; no part of what makes profiles equal.
+    pub access: SharedAccess,
+}
+
+/// What was granted to a key: the roles that it holds, and its own permissions. What it may do depends also on what the
+/// roles grant now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Granted {
+    pub project: ProjectId,
+    pub roles: Box<[RoleId]>,
+    pub permissions: Box<[Grant]>,
 }
 
 /// What most keys have nothing of: reasons to deny.
@@ -99,19 +119,67 @@ impl Policy {
     }
 }
 
+impl Granted {
+    /// The bytes that it takes in memory in addition to itself.
+    fn size(&self) -> usize {
+        let roles = self.roles.iter().map(|it| size_of_val(it) + it.as_str().len());
+        let permissions = self.permissions.iter().map(|it| size_of_val(it) + it.as_str().len());
+        self.project.as_str().len() + roles.sum::<usize>() + permissions.sum::<usize>()
+    }
+
+    /// `None` for a key that nothing was granted to.
+    pub fn to(key: &Key) -> Option<Self> {
+        (!key.roles.is_empty() || !key.permissions.is_empty()).then(|| Self {
+            project: key.project.clone(),
+            roles: key.roles.clone().into(),
+            permissions: key.permissions.clone().into(),
+        })
+    }
+}
+
 impl Profile {
     fn new(key: &Key) -> Self {
         Self {
             token_prefix: key.token_prefix.as_str().into(),
             environment: key.environment.clone(),
+            project: key.project.clone(),
             caller: key.project.is_system().then(|| key.service_account.clone()),
+            granted: Granted::to(key),
+            access: SharedAccess::default(),
         }
+    }
+
+    /// What makes profiles equal.
+    fn parts(&self) -> (&str, &EnvironmentId, &ProjectId, &Option<ServiceAccountId>, &Option<Granted>) {
+        (&self.token_prefix, &self.environment, &self.project, &self.caller, &self.granted)
+    }
+
+    /// What its keys may do, as it was read last; not read yet, or no longer current, it may have nothing.
+    pub fn current_access(&self) -> CurrentAccess {
+        if self.granted.is_some() { self.access.current() } else { CurrentAccess::NONE }
     }
 
     /// The bytes that it takes in memory.
     pub fn size(&self) -> usize {
         let caller = self.caller.as_ref().map_or(0, |it| it.as_str().len());
-        size_of::<Self>() + self.token_prefix.len() + self.environment.as_str().len() + caller
+        let texts = [&*self.token_prefix, self.environment.as_str(), self.project.as_str()];
+        let granted = self.granted.as_ref().map_or(0, Granted::size);
+        let access = self.current_access().get().map_or(0, |access| access.size());
+        size_of::<Self>() + texts.iter().map(|text| text.len()).sum::<usize>() + caller + granted + access
+    }
+}
+
+impl PartialEq for Profile {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Profile {}
+
+impl Hash for Profile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
@@ -129,7 +197,6 @@ impl Restrictions {
 mod tests {
     use super::*;
     use crate::{
-        id::ProjectId,
         key::{
             Revocation,
             sample::{at, key},
@@ -191,9 +258,10 @@ mod tests {
         key.token_prefix = "acme_live".into();
         key.environment = "production".parse().unwrap();
         let size = |key: &Key| Policy::new(key, false).profile().size();
-        assert_eq!(size(&key), size_of::<Profile>() + "acme_live".len() + "production".len());
+        let texts = "acme_live".len() + "production".len();
+        assert_eq!(size(&key), size_of::<Profile>() + texts + "acme".len());
         key.project = ProjectId::system();
-        assert_eq!(size(&key), size_of::<Profile>() + "acme_live".len() + "production".len() + "ci".len());
+        assert_eq!(size(&key), size_of::<Profile>() + texts + "system".len() + "ci".len());
 
         let heap_size = |key: &Key| Policy::new(key, false).heap_size();
         assert_eq!(heap_size(&key), 0, "a key without restrictions");

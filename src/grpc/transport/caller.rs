@@ -92,6 +92,10 @@ impl<C: Credentials> StreamCaller<C> {
         self.verifier.note_session(&self.session, moment);
     }
 
+    pub(in crate::grpc) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
     pub(in crate::grpc) fn verifier(&self) -> &Arc<Verifier<C>> {
         &self.verifier
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use domain::{
     decision, etag,
-    id::{KeyId, ProjectId, ServiceAccountId},
+    id::{KeyId, ProjectId, RoleId, ServiceAccountId},
     key::{self, StoredSecret},
-    name::{KeyName, ProjectName, ServiceAccountName},
+    name::{KeyName, ProjectName, RoleName, ServiceAccountName},
     project::Project,
     time::Timestamp,
 };
@@ -33,6 +33,10 @@ pub(in crate::grpc) fn account_name(project: &ProjectId, account: &ServiceAccoun
     ServiceAccountName { project: project.clone(), service_account: account.clone() }.to_string()
 }
 
+pub(in crate::grpc) fn role_name(project: &ProjectId, role: &RoleId) -> String {
+    RoleName { project: project.clone(), role: role.clone() }.to_string()
+}
+
 pub(in crate::grpc) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(T::to_string).collect()
 }
@@ -46,8 +50,8 @@ impl From<KeyView> for proto::Key {
             service_account: account_name(&key.project, &key.service_account),
             environment: key.environment.to_string(),
             state: key_state(state).into(),
-            roles: Vec::new(),
-            permissions: Vec::new(),
+            roles: key.roles.iter().map(|role| role_name(&key.project, role)).collect(),
+            permissions: texts(&key.permissions),
             customers: texts(&key.customers),
             allowed_cidrs: texts(&key.allowed_cidrs),
             plan: String::new(),
@@ -143,6 +147,7 @@ pub(in crate::grpc) fn project(project: Project) -> proto::Project {
         update_time: Some(time(project.update_time)),
         etag: etag(project.revision),
         revision: project.revision,
+        key_policy: None,
     }
 }
 
@@ -213,6 +218,7 @@ pub(in crate::grpc) fn code(code: decision::Code) -> proto::Code {
         decision::Code::WrongEnvironment => proto::Code::WrongEnvironment,
         decision::Code::IpNotAllowed => proto::Code::IpNotAllowed,
         decision::Code::WrongCustomer => proto::Code::WrongCustomer,
+        decision::Code::MissingPermission => proto::Code::MissingPermission,
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
 
 use domain::{
     Invalid,
+    access::ExpressionFault,
     filter::{Filter, FilterError},
     labels::Metadata,
     time::Timestamp,
@@ -125,6 +126,21 @@ impl Faults {
             });
         };
         read(text).map_err(note).ok()
+    }
+
+    pub(in crate::grpc) fn expression<T>(
+        &mut self,
+        field: &str,
+        expression: Result<T, ExpressionFault>,
+    ) -> Option<T> {
+        let note = |fault: ExpressionFault| {
+            self.0.push(FieldFault {
+                field: field.to_owned(),
+                description: fault.why.to_string(),
+                position: Some(fault.position),
+            });
+        };
+        expression.map_err(note).ok()
     }
 
     /// `value`, which is there when nothing was wrong; else everything that was.

@@ -78,6 +78,11 @@ fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
             let tagged = words::keys_with(project, |term| term.eq(terms::of_tag(tag)));
             Column::Id.in_subquery(tagged.into_query())
         }
+        KeyTest::Role(role) => {
+            let holding = words::keys_with(project, |term| term.eq(terms::of_role(role)));
+            Column::Id.in_subquery(holding.into_query())
+        }
+        KeyTest::Permission(_) | KeyTest::ViolatesPolicy => nothing(),
         KeyTest::Time(column, by, time) => {
             let column = match column {
                 KeyTime::Create => Column::CreateTime,

@@ -1,8 +1,9 @@
 //! ExplainVerify: every check of a verification, and how it comes out.
 
 use domain::{
+    access::Access,
     credential::Credential,
-    decision::{Code, Outcome, Question, checked_codes, explain},
+    decision::{Case, Code, Outcome, Question, checked_codes, explain},
     id::ProjectId,
     judge::{Prover, judge, judge_unread},
     key::Key,
@@ -45,9 +46,14 @@ impl Service {
         match &request.subject {
             Subject::ApiKey(api_key) => self.explain_api_key(request, api_key, now).await,
             Subject::Key(name) => {
-                let credential = self.credential(Some(self.load(caller, name).await?)).await?;
-                Ok(credential.map_or(Explanation::ends_at(Code::NotFound), |credential| {
-                    Explanation::of(&explain(&credential.policy, &request.question, now))
+                let known = self.known(Some(self.load(caller, name).await?)).await?;
+                Ok(known.map_or(Explanation::ends_at(Code::NotFound), |(credential, access)| {
+                    Explanation::of(&explain(Case {
+                        policy: &credential.policy,
+                        access: &access,
+                        question: &request.question,
+                        now,
+                    }))
                 }))
             }
         }
@@ -67,25 +73,31 @@ impl Service {
             return Ok(Explanation::ends_at(judgement.code));
         }
         let key = self.store.key(&request.project, presented.id()).await?;
-        let credential = self.credential(key).await?;
+        let known = self.known(key).await?;
+        let known = known.as_ref().map(|(credential, access)| (credential, access));
         // Nothing was proven here before, so any key of marks will do.
         let mark_key = MarkKey::new(&self.random.bytes());
         let prover = Prover { peppers: self.peppers.clone(), mark_key };
-        let judgement = judge(&prover, credential.as_ref(), &presented, question, now);
-        Ok(match &credential {
-            Some(credential) if judgement.secret.is_some() => {
-                Explanation::of(&explain(&credential.policy, question, now))
+        let judgement = judge(&prover, known, &presented, question, now);
+        Ok(match known {
+            Some((credential, access)) if judgement.secret.is_some() => {
+                Explanation::of(&explain(Case { policy: &credential.policy, access, question, now }))
             }
             _ => Explanation::ends_at(judgement.code),
         })
     }
 
-    /// `key` as a Verify would read it now.
-    async fn credential(&self, key: Option<Key>) -> Result<Option<Credential>, Error> {
+    /// `key` as a Verify would read it now, and what it may do.
+    async fn known(&self, key: Option<Key>) -> Result<Option<(Credential, Access)>, Error> {
         let Some(key) = key else { return Ok(None) };
         let owner = self.store.service_account(&key.project, &key.service_account).await?;
         let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Ok(None) };
-        Ok(Credential::new(&key, owner.disable_time.is_some()))
+        let Some(credential) = Credential::new(&key, owner.disable_time.is_some()) else { return Ok(None) };
+        let mut roles = Vec::with_capacity(key.roles.len());
+        for id in &key.roles {
+            roles.extend(self.store.role(&key.project, id).await?);
+        }
+        Ok(Some((credential, Access::of(&roles, &key.permissions))))
     }
 }
 

@@ -7,6 +7,7 @@ mod disable;
 mod enable;
 mod explain;
 mod get;
+mod grants;
 mod list;
 mod lookup;
 mod revoke;

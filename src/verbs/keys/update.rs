@@ -1,8 +1,9 @@
 //! UpdateKey: change how a key is described, or its policy.
 
 use domain::{
+    access::Grant,
     expiry::Expiry,
-    id::EnvironmentId,
+    id::{EnvironmentId, RoleId},
     key::{Forbidden, Key},
     labels::{Customer, Metadata, Tag},
     name::{KeyName, ServiceAccountName},
@@ -12,15 +13,17 @@ use ipnet::IpNet;
 
 use crate::verbs::{
     Call, Error, KeyView, Service,
-    change::{check_immutable, forbidden, immutable},
+    change::{Edit, check_immutable, forbidden, immutable},
 };
 
-use super::create::expiry_field;
+use super::{create::expiry_field, grants::check_projects};
 
 /// What is to change; the rest stays.
 #[derive(Debug, Clone, Default)]
 pub struct KeyPatch {
     pub display_name: Option<DisplayName>,
+    pub roles: Option<Vec<RoleId>>,
+    pub permissions: Option<Vec<Grant>>,
     pub customers: Option<Vec<Customer>>,
     pub allowed_cidrs: Option<Vec<IpNet>>,
     pub metadata: Option<Metadata>,
@@ -48,6 +51,8 @@ impl Service {
         etag: &str,
         patch: &KeyPatch,
     ) -> Result<KeyView, Error> {
+        let roles = patch.roles.as_deref().unwrap_or_default();
+        let expect_roles = self.expect_roles(&name.project, roles).await?;
         self.change(call, "keys.update", name, etag, |mut key: Key, now| {
             key.updatable(now).map_err(forbidden(name))?;
             let patch = patch.clone();
@@ -61,17 +66,19 @@ impl Service {
                 key.end_at(end);
             }
             if let Some(customers) = patch.customers {
-                if key.project.is_system() && !customers.is_empty() {
-                    return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
+                if key.project.is_system() {
+                    check_projects(&customers)?;
                 }
                 key.customers = customers;
             }
+            key.roles = patch.roles.unwrap_or(key.roles);
+            key.permissions = patch.permissions.unwrap_or(key.permissions);
             key.display_name = patch.display_name.unwrap_or(key.display_name);
             key.allowed_cidrs = patch.allowed_cidrs.unwrap_or(key.allowed_cidrs);
             key.metadata = patch.metadata.unwrap_or(key.metadata);
             key.tags = patch.tags.unwrap_or(key.tags);
             key.update_time = now;
-            Ok(key.into())
+            Ok(Edit { after: key, expect: expect_roles.clone(), with: () })
         })
         .await
     }

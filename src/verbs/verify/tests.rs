@@ -13,11 +13,15 @@ use domain::{
         Key,
         sample::{at, key},
     },
+    shared_access::CurrentAccess,
     token::issue,
 };
 
 use super::*;
-use crate::ports::{credentials::CachedKey, recorder::Rehash};
+use crate::ports::{
+    credentials::{CachedKey, EncodedKey},
+    recorder::Rehash,
+};
 
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
@@ -79,7 +83,14 @@ impl Known {
     fn snapshot(&self) -> Snapshot {
         let freshness = Freshness::new(1);
         let stamp = freshness.stamp(Point::new(freshness.era(), 5), &[]);
-        Snapshot { key: self.0.clone(), revision: 5, age: Duration::ZERO, degraded: false, stamp }
+        Snapshot {
+            key: self.0.clone(),
+            access: CurrentAccess::NONE,
+            revision: 5,
+            age: Duration::ZERO,
+            degraded: false,
+            stamp,
+        }
     }
 }
 
@@ -116,7 +127,8 @@ impl Case {
         let (mut key, secret) = (key(None, false), Secret::new([1; 32]));
         key.secrets[0].digest = peppers.digest_with(1, key.id, &secret).unwrap();
         edit(&mut key);
-        let cached = CachedKey { credential: Credential::new(&key, false).unwrap(), encoded: Box::default() };
+        let cached =
+            CachedKey { credential: Credential::new(&key, false).unwrap(), encoded: EncodedKey::default() };
         let effects = Arc::new(Effects::default());
         let verifier = Verifier::new(
             Arc::new(Known(Some(Arc::new(cached)))),
@@ -129,7 +141,7 @@ impl Case {
     }
 
     async fn verify(&self, api_key: &ApiKey) -> Decision {
-        self.verifier.verify(request(api_key, 0)).await.unwrap()
+        self.verifier.verify(&Projects::All, request(api_key, 0)).await.unwrap()
     }
 
     /// As the recorder does when it writes the use.
@@ -189,11 +201,11 @@ async fn a_malformed_text_is_denied_without_a_revision() {
 async fn no_answer_is_from_before_the_revision_that_is_asked_for() {
     let case = Case::new(1, |_| {});
     let moment = case.verifier.moment();
-    assert!(case.verifier.verify_cached(request(&case.api_key, 5), moment).is_ok());
+    assert!(case.verifier.verify_cached(&Projects::All, request(&case.api_key, 5), moment).is_ok());
     case.effects.take();
-    let miss = case.verifier.verify_cached(request(&case.api_key, 6), moment).unwrap_err();
+    let miss = case.verifier.verify_cached(&Projects::All, request(&case.api_key, 6), moment).unwrap_err();
     let Err(Error::RevisionNotReached { min_revision: 6, revision: 5 }) =
-        case.verifier.verify_miss(miss).await
+        case.verifier.verify_miss(&Projects::All, miss).await
     else {
         panic!("what was read is from before the revision");
     };

@@ -6,8 +6,9 @@ use ipnet::IpNet;
 
 use super::{
     Revision,
+    access::Grant,
     digest::{Digest, PepperVersion},
-    id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
+    id::{EnvironmentId, KeyId, ProjectId, RoleId, ServiceAccountId},
     labels::{Customer, Metadata, Tag},
     project::Retention,
     text::{DisplayName, Reason},
@@ -27,6 +28,10 @@ pub struct Key {
     /// What its API keys begin with, as in `acme_live`.
     pub token_prefix: String,
     pub display_name: DisplayName,
+    /// Sorted, each once.
+    pub roles: Vec<RoleId>,
+    /// Granted directly; sorted, each once.
+    pub permissions: Vec<Grant>,
     pub customers: Vec<Customer>,
     pub allowed_cidrs: Vec<IpNet>,
     pub metadata: Metadata,

@@ -43,6 +43,7 @@ fn project() -> Project {
         prefix: "ac".parse().unwrap(),
         environments: environments(&[("production", "live"), ("qa", "qa")]).unwrap(),
         retention: Retention::default(),
+        key_policy: KeyPolicy::default(),
         system_key: KeyId::new(Timestamp::from_micros(0), [1; 10]),
         create_time: Timestamp::from_micros(0),
         update_time: Timestamp::from_micros(0),

@@ -1,6 +1,14 @@
 //! UpdateKey's mask and the fields that it may name.
 
-use domain::{expiry::Expiry, name::KeyName};
+use std::{collections::BTreeSet, str::FromStr};
+
+use domain::{
+    Invalid,
+    access::Grant,
+    expiry::Expiry,
+    id::{ProjectId, RoleId},
+    name::{KeyName, RoleName},
+};
 use proto::key::Expiration;
 
 use crate::{
@@ -24,25 +32,34 @@ const EXPIRATION: [&str; 3] = ["expire_time", "ttl", "expiration"];
 pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     let unset = proto::Key::default();
     let key = request.key.as_ref().unwrap_or(&unset);
-    let mutable: Vec<_> = ["display_name", "customers", "allowed_cidrs", "metadata", "tags"]
-        .into_iter()
-        .chain(EXPIRATION)
-        .collect();
+    let mutable: Vec<_> =
+        ["display_name", "roles", "permissions", "customers", "allowed_cidrs", "metadata", "tags"]
+            .into_iter()
+            .chain(EXPIRATION)
+            .collect();
     let mut faults = Faults::default();
     let mask = Mask::read(
         &mut faults,
         request.update_mask.as_ref(),
         &mutable,
-        &["key.roles", "key.permissions", "key.plan", "key.limits", "key.credits"],
+        &["key.plan", "key.limits", "key.credits"],
     )?;
     if !matches!(mask, Mask::Paths(_)) {
         not_yet("key.", &not_yet_on(key))?;
     }
 
-    let name = faults.read("key.name", &key.name);
+    let name: Option<KeyName> = faults.read("key.name", &key.name);
     let mut patch = KeyPatch::default();
     if mask.names("display_name", !key.display_name.is_empty()) {
         patch.display_name = faults.read("key.display_name", &key.display_name);
+    }
+    if mask.names("roles", !key.roles.is_empty())
+        && let Some(name) = &name
+    {
+        patch.roles = roles(&mut faults, &key.roles, &name.project);
+    }
+    if mask.names("permissions", !key.permissions.is_empty()) {
+        patch.permissions = permissions(&mut faults, &key.permissions);
     }
     if mask.names("customers", !key.customers.is_empty()) {
         patch.customers = faults.list("key.customers", &key.customers, 100);
@@ -67,6 +84,47 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     faults.finish(name.map(|name| Update { name, etag: key.etag.clone(), patch }))
 }
 
+/// The roles of a key of `project`, by name or id: sorted, each once.
+pub(super) fn roles(faults: &mut Faults, texts: &[String], project: &ProjectId) -> Option<Vec<RoleId>> {
+    const MOST: usize = 16;
+    let list: Vec<RoleRef> = faults.list("key.roles", texts, MOST)?;
+    if list.iter().any(|role| role.project.as_ref().is_some_and(|of| of != project)) {
+        let why = Invalid::new(format!("must be of the key's own project, projects/{project}"));
+        return faults.take("key.roles", Err(why));
+    }
+    Some(sorted(list.into_iter().map(|role| role.id)))
+}
+
+/// The permissions that are granted to a key directly: sorted, each once.
+pub(super) fn permissions(faults: &mut Faults, texts: &[String]) -> Option<Vec<Grant>> {
+    const MOST: usize = 200;
+    faults.list("key.permissions", texts, MOST).map(sorted)
+}
+
+/// A role's name, or its bare id.
+#[derive(PartialEq)]
+struct RoleRef {
+    project: Option<ProjectId>,
+    id: RoleId,
+}
+
+impl FromStr for RoleRef {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.contains('/') {
+            let RoleName { project, role } = text.parse()?;
+            return Ok(Self { project: Some(project), id: role });
+        }
+        Ok(Self { project: None, id: text.parse()? })
+    }
+}
+
+fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let values: BTreeSet<T> = values.into_iter().collect();
+    values.into_iter().collect()
+}
+
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {
     match expiration {
         Expiration::ExpireTime(time) => faults.time("key.expire_time", time).map(Expiry::At),
@@ -75,12 +133,6 @@ pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Exp
 }
 
 /// The fields of a key whose capabilities are still to come, and whether they are asked for.
-pub(super) fn not_yet_on(key: &proto::Key) -> [(&'static str, bool); 5] {
-    [
-        ("roles", !key.roles.is_empty()),
-        ("permissions", !key.permissions.is_empty()),
-        ("plan", !key.plan.is_empty()),
-        ("limits", !key.limits.is_empty()),
-        ("credits", key.credits.is_some()),
-    ]
+pub(super) fn not_yet_on(key: &proto::Key) -> [(&'static str, bool); 3] {
+    [("plan", !key.plan.is_empty()), ("limits", !key.limits.is_empty()), ("credits", key.credits.is_some())]
 }

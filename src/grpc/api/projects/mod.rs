@@ -4,7 +4,7 @@ use domain::{
     id::ProjectId,
     name::ProjectName,
     page::{Order, Page},
-    project::{Environment, Environments, Prefix, Retention},
+    project::{Environment, Environments, KeyPolicy, Prefix, Retention},
 };
 use tonic::{Request, Response, Status};
 
@@ -122,7 +122,14 @@ fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Erro
     else {
         return faults.finish(None);
     };
-    faults.finish(Some(NewProject { id, display_name, prefix, environments, retention }))
+    faults.finish(Some(NewProject {
+        id,
+        display_name,
+        prefix,
+        environments,
+        retention,
+        key_policy: KeyPolicy::default(),
+    }))
 }
 
 fn patch(

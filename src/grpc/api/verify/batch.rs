@@ -10,7 +10,7 @@ use proto::{BatchVerifyRequest, VerifyError, VerifyRequest};
 use crate::{
     grpc::wire::status,
     ports::{Credentials, Moment},
-    verbs::{Error, FieldFault, Verifier},
+    verbs::{Error, FieldFault, Session, Verifier},
 };
 
 use super::{EncodedDecision, EncodedItem, question};
@@ -36,6 +36,7 @@ pub(super) fn read(request: BatchVerifyRequest) -> Result<Vec<VerifyRequest>, Er
 
 pub(super) async fn verify<C: Credentials>(
     verifier: &Arc<Verifier<C>>,
+    session: &Arc<Session>,
     requests: Vec<VerifyRequest>,
     patience: Duration,
 ) -> Vec<EncodedItem> {
@@ -46,7 +47,7 @@ pub(super) async fn verify<C: Credentials>(
     for (at, request) in requests.into_iter().enumerate() {
         let min_revision = request.min_revision;
         // They all wait for their revisions together.
-        match start(verifier, request, Duration::ZERO, moment) {
+        match start(verifier, session, request, Duration::ZERO, moment) {
             Started::Done(verified) => results.push(verified),
             Started::Read(read) => {
                 // Until the read is done.
@@ -90,19 +91,23 @@ pub(super) enum Started<F> {
 
 pub(super) fn start<C: Credentials>(
     verifier: &Arc<Verifier<C>>,
+    session: &Arc<Session>,
     request: VerifyRequest,
     patience: Duration,
     moment: Moment,
 ) -> Started<impl Future<Output = Verified> + Send + use<C>> {
-    let request = match question::read(request, patience) {
+    let (request, view) = match question::read(request, patience) {
         Ok(request) => request,
         Err(error) => return Started::Done(Err(status::item(error))),
     };
-    match verifier.verify_cached(request, moment) {
-        Ok(decision) => Started::Done(Ok(decision.into())),
+    match verifier.verify_cached(session.projects(), request, moment) {
+        Ok(decision) => Started::Done(Ok(EncodedDecision::new(decision, view))),
         Err(miss) => {
-            let verifier = verifier.clone();
-            Started::Read(async move { Ok(verifier.verify_miss(miss).await.map_err(status::item)?.into()) })
+            let (verifier, session) = (verifier.clone(), session.clone());
+            Started::Read(async move {
+                let decision = verifier.verify_miss(session.projects(), miss).await;
+                Ok(EncodedDecision::new(decision.map_err(status::item)?, view))
+            })
         }
     }
 }

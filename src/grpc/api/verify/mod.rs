@@ -2,6 +2,7 @@
 
 mod batch;
 mod encoded;
+mod expressions;
 mod item;
 mod question;
 mod stream;
@@ -27,6 +28,11 @@ use proto::{BatchVerifyRequest, StreamVerifyRequest, VerifyRequest};
 pub(in crate::grpc) use question::question;
 use stream::Answers;
 
+/// The caller's session.
+fn session<T>(request: &Request<T>) -> Result<Arc<Session>, Status> {
+    request.extensions().get::<Arc<Session>>().cloned().ok_or_else(unauthenticated)
+}
+
 #[derive(Debug)]
 pub(in crate::grpc) struct VerifyApi<C> {
     pub(in crate::grpc) verifier: Arc<Verifier<C>>,
@@ -37,8 +43,10 @@ pub(in crate::grpc) struct VerifyApi<C> {
 impl<C: Credentials> VerifyService for VerifyApi<C> {
     async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<EncodedDecision>, Status> {
         let patience = question::patience(request.metadata());
-        let request = question::read(request.into_inner(), patience)?;
-        Ok(Response::new(self.verifier.verify(request).await?.into()))
+        let session = session(&request)?;
+        let (request, view) = question::read(request.into_inner(), patience)?;
+        let decision = self.verifier.verify(session.projects(), request).await?;
+        Ok(Response::new(EncodedDecision::new(decision, view)))
     }
 
     async fn batch_verify(
@@ -46,8 +54,9 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
         request: Request<BatchVerifyRequest>,
     ) -> Result<Response<EncodedBatch>, Status> {
         let patience = question::patience(request.metadata());
+        let session = session(&request)?;
         let requests = batch::read(request.into_inner())?;
-        let results = batch::verify(&self.verifier, requests, patience).await;
+        let results = batch::verify(&self.verifier, &session, requests, patience).await;
         Ok(Response::new(EncodedBatch { results }))
     }
 
@@ -55,9 +64,9 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
 
     async fn stream_verify(
         &self,
-        mut request: Request<Streaming<StreamVerifyRequest>>,
+        request: Request<Streaming<StreamVerifyRequest>>,
     ) -> Result<Response<Answers<C>>, Status> {
-        let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
+        let session = session(&request)?;
         let patience = question::patience(request.metadata());
         let caller = StreamCaller::new(self.verifier.clone(), session);
         let answers = Answers::new(caller, request.into_inner(), patience, &self.stop);

@@ -132,7 +132,7 @@ impl<C: Credentials> Answers<C> {
                     break;
                 }
             };
-            match start(self.caller.verifier(), question, self.patience, moment) {
+            match start(self.caller.verifier(), self.caller.session(), question, self.patience, moment) {
                 Started::Done(verified) if self.waiting.is_empty() => return Poll::Ready(Some(Ok(verified))),
                 Started::Done(verified) => self.waiting.push_back(Waiting::Done(verified)),
                 Started::Read(read) => {

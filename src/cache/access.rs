@@ -1,0 +1,173 @@
+//! What keys may do: put together from the roles that they hold and their own permissions, once for all keys that hold the
+//! same.
+//!
+//! A key's entry does not depend on its roles. What they grant has a stamp of its own, so that a change of a role costs one
+//! read of it, however many keys hold it.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use domain::{
+    access::Access,
+    changed::Changed,
+    freshness::{Point, Stamp},
+    id::{KeyId, RoleId},
+    name::RoleName,
+    policy::{Granted, Profile},
+    role::Role,
+    shared_access::{CurrentAccess, KeyAccess},
+};
+use moka::sync::Cache as Moka;
+
+use crate::ports::StoreError;
+
+use super::{
+    Cache, Limits,
+    entry::{Entry, Hasher},
+    reading::{LOADS, gone},
+};
+
+/// The roles that were read lately: keys with permissions of their own need them too.
+pub(super) struct Roles(Moka<RoleName, RoleEntry, Hasher>);
+
+/// What one read brought.
+#[derive(Debug, Clone)]
+struct RoleEntry {
+    /// `None` if there is no such role: it was deleted, and is still to be removed from keys.
+    role: Option<Arc<Role>>,
+    /// The uptime when the read began, in microseconds.
+    loaded_at: u64,
+    stamp: Stamp,
+}
+
+impl Roles {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let roles = Moka::builder()
+            .max_capacity(limits.capacity / 16)
+            .weigher(|name, entry| weight(name, entry))
+            .build_with_hasher(Hasher::default());
+        Self(roles)
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+/// What counts against the capacity: the texts, and the bookkeeping of moka.
+fn weight(name: &RoleName, entry: &RoleEntry) -> u32 {
+    const BOOKKEEPING: usize = 300;
+    let texts = entry.role.as_ref().map_or(0, |role| role.size());
+    u32::try_from(BOOKKEEPING + 2 * name.role.as_str().len() + texts).unwrap_or(u32::MAX)
+}
+
+impl Cache {
+    /// What the keys of `profile` may do now. While the database is gone, what they could do when it was last known, within
+    /// the bound on staleness. `entry` is that of the key `id`, for which it is read.
+    pub(super) async fn read_access(
+        &self,
+        id: KeyId,
+        entry: &Entry,
+        profile: &Profile,
+    ) -> Result<CurrentAccess, StoreError> {
+        let Some(granted) = &profile.granted else { return Ok(CurrentAccess::NONE) };
+        match self.load_access(profile, granted).await {
+            Ok((access, is_new)) => {
+                if is_new {
+                    // Again, because its weight now includes what it may do.
+                    self.entries.put(id, entry.clone());
+                }
+                Ok(CurrentAccess::new(access))
+            }
+            Err(StoreError::Unavailable(why)) if self.may_answer() => {
+                let known = profile.current_access();
+                let is_current = known.get().is_some_and(|it| self.freshness.is_current(&it.stamp));
+                if is_current { Ok(known) } else { Err(StoreError::Unavailable(why)) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Cache::load`] reads a key; says also whether it had to be put together.
+    async fn load_access(
+        &self,
+        profile: &Profile,
+        granted: &Granted,
+    ) -> Result<(Arc<KeyAccess>, bool), StoreError> {
+        if let Some(access) = self.check(self.uptime()).usable_access(profile)
+            && let Some(access) = access.get()
+        {
+            return Ok((access.clone(), false));
+        }
+        let floor = self.freshness.newest();
+        for _ in 0..LOADS {
+            let load = || self.load_access_once(granted);
+            let access = self.accesses_in_flight.join(granted.clone(), load).await?;
+            if access.stamp.point() >= floor || self.freshness.is_current(&access.stamp) {
+                profile.access.replace(access.clone());
+                return Ok((access, true));
+            }
+        }
+        Err(self.behind())
+    }
+
+    async fn load_access_once(&self, granted: &Granted) -> Result<Arc<KeyAccess>, StoreError> {
+        let asked = self.asked();
+        // Without roles it depends on nothing, and is as new as this.
+        let position = Point::new(asked.era, self.position.point().revision());
+        let entries = self.role_entries(granted).await?;
+        let point = entries.iter().map(|entry| entry.stamp.point()).min().unwrap_or(position);
+        let loaded_at = entries.iter().map(|entry| entry.loaded_at).min().unwrap_or(asked.uptime);
+        let roles = entries.iter().filter_map(|entry| entry.role.as_deref());
+        let access = Access::of(roles, &granted.permissions);
+        let depends_on: Vec<_> = granted.roles.iter().map(|role| changed(granted, role)).collect();
+        Ok(Arc::new(KeyAccess {
+            encoded: self.encoder.encode_access(&access),
+            access,
+            stamp: self.freshness.stamp(point, &depends_on),
+            loaded_at,
+        }))
+    }
+
+    /// The roles of `granted`; those that are not cached are read in one query.
+    async fn role_entries(&self, granted: &Granted) -> Result<Vec<RoleEntry>, StoreError> {
+        let check = self.check(self.uptime());
+        let mut entries = Vec::with_capacity(granted.roles.len());
+        let mut missing = Vec::new();
+        for id in &granted.roles {
+            let cached = self.roles.0.get(&name(granted, id));
+            match cached.filter(|entry| check.passes(entry.loaded_at, &entry.stamp)) {
+                Some(entry) => entries.push(entry),
+                None => missing.push(id.clone()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(entries);
+        }
+        if self.down.load(Relaxed) {
+            return Err(gone());
+        }
+        let asked = self.asked();
+        let mut loaded = self.store.load_roles(&granted.project, &missing).await?;
+        self.note(loaded.head, asked.era);
+        let point = Point::new(asked.era, loaded.head.revision);
+        for id in &missing {
+            let found = loaded.roles.iter().position(|role| role.id == *id);
+            let entry = RoleEntry {
+                role: found.map(|at| Arc::new(loaded.roles.swap_remove(at))),
+                loaded_at: asked.uptime,
+                stamp: self.freshness.stamp(point, &[changed(granted, id)]),
+            };
+            self.roles.0.insert(name(granted, id), entry.clone());
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+fn name(granted: &Granted, role: &RoleId) -> RoleName {
+    RoleName { project: granted.project.clone(), role: role.clone() }
+}
+
+fn changed(granted: &Granted, role: &RoleId) -> Changed {
+    Changed::Role(name(granted, role))
+}

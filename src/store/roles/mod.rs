@@ -1,0 +1,100 @@
+//! Roles.
+
+mod load;
+pub(super) mod row;
+mod write;
+
+use async_trait::async_trait;
+use domain::{
+    filter::Filter,
+    id::{ProjectId, RoleId},
+    name::RoleName,
+    page::Page,
+    query::{RoleOrder, RoleTest},
+    role::Role,
+};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Select};
+
+use crate::{
+    ports::{LoadRoles, ReadRoles, StoreError, roles::LoadedRoles},
+    store::{
+        SqlStore,
+        error::failed,
+        filter::{compare, is_text, narrow},
+        keyset::{self, Sort},
+        projects,
+    },
+};
+
+use row::{Column, Entity};
+
+#[async_trait]
+impl ReadRoles for SqlStore {
+    async fn role(&self, project: &ProjectId, id: &RoleId) -> Result<Option<Role>, StoreError> {
+        let read = self.admin.begin().await?;
+        let answer = read.within(one(&read, project, id)).await;
+        read.done(answer)
+    }
+
+    async fn roles(
+        &self,
+        project: &ProjectId,
+        filter: &Filter<RoleTest>,
+        page: Page<RoleOrder>,
+    ) -> Result<Vec<Role>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(list(&read, project, filter, &page)).await;
+        read.done(answer)
+    }
+}
+
+#[async_trait]
+impl LoadRoles for SqlStore {
+    async fn load_roles(&self, project: &ProjectId, ids: &[RoleId]) -> Result<LoadedRoles, StoreError> {
+        let read = self.verify.begin().await?;
+        let answer = read.within(load::run(&read, project, ids)).await;
+        read.done(answer)
+    }
+}
+
+async fn one(db: &DatabaseConnection, project: &ProjectId, id: &RoleId) -> Result<Option<Role>, StoreError> {
+    Entity::find_by_id((project.to_string(), id.to_string()))
+        .filter(projects::is_living(Column::ProjectId))
+        .one(db)
+        .await
+        .map_err(failed)?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+async fn list(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    filter: &Filter<RoleTest>,
+    page: &Page<RoleOrder>,
+) -> Result<Vec<Role>, StoreError> {
+    let (column, index) = match page.order.by {
+        RoleOrder::CreateTime => (Column::CreateTime, "roles_by_create_time"),
+        RoleOrder::DisplayName => (Column::DisplayName, "roles_by_display_name"),
+    };
+    let sort =
+        Sort { column, id: Some(Column::Id), index: (*filter == Filter::everything()).then_some(index) };
+    let rows = keyset::page(passing(project, filter), db.get_database_backend(), &sort, page);
+    let rows = rows.all(db).await.map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub(super) fn named(name: &RoleName) -> Select<Entity> {
+    Entity::find_by_id((name.project.to_string(), name.role.to_string()))
+}
+
+/// The roles of `project` that pass `filter`.
+fn passing(project: &ProjectId, filter: &Filter<RoleTest>) -> Select<Entity> {
+    let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str()));
+    narrow(rows, filter, &|test| match test {
+        RoleTest::BuiltIn => Column::BuiltIn.eq(true),
+        RoleTest::DisplayName(name) => is_text(Column::DisplayName, name),
+        RoleTest::CreateTime(by, time) => compare(Column::CreateTime, *by, time.as_micros()),
+        RoleTest::UpdateTime(by, time) => compare(Column::UpdateTime, *by, time.as_micros()),
+    })
+}

@@ -1,0 +1,3 @@
+//! What a key may do.
+
+mod verify_permission;
