@@ -56,6 +56,8 @@ pub enum Expect {
     /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
     /// never do.
     NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
+    /// The project has fewer active keys than this, without its system key.
+    ActiveKeysBelow { project: ProjectId, most: u32, now: Timestamp },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
 }
@@ -100,6 +102,9 @@ pub enum CommitError {
     /// [`Expect::NoKeys`] or [`Expect::NoServiceAccounts`] does not hold.
     #[error("it is in use by {0}")]
     InUse(Kind),
+    /// [`Expect::ActiveKeysBelow`] does not hold for this project.
+    #[error("projects/{0} has as many active keys as it may have")]
+    TooManyKeys(ProjectId),
     /// [`Expect::Owner`] does not hold for this account.
     #[error("{0} is gone")]
     OwnerGone(ServiceAccountName),

@@ -8,6 +8,7 @@ use domain::{
     id::{KeyId, ProjectId},
     key::Key,
     page::Page,
+    project::KeyPolicy,
     query::{KeyOrder, KeyTest},
     time::Timestamp,
 };
@@ -31,6 +32,8 @@ pub trait ReadKeys: Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy)]
 pub struct KeyQuery<'a> {
     pub project: &'a ProjectId,
+    /// Of the project: which keys violate it.
+    pub policy: &'a KeyPolicy,
     pub filter: &'a Filter<KeyTest>,
     /// Deleted keys as well, as long as they are not purged.
     pub show_deleted: bool,

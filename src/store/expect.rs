@@ -1,6 +1,7 @@
 //! What must still hold when a change is made.
 
 use domain::{key::Key, resource::Resource, service_account::ServiceAccount};
+use sea_orm::{PaginatorTrait, QuerySelect};
 
 use crate::ports::commits::{CommitError, Expect};
 
@@ -22,6 +23,11 @@ pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Cha
         Expect::NoKeys { project, of, except_deleted, now } => {
             let keys = keys::filter::using(project, of, *except_deleted, *now);
             (!any(tx, keys).await?, CommitError::InUse(Key::KIND))
+        }
+        Expect::ActiveKeysBelow { project, most, now } => {
+            let active = keys::filter::active(project, *now).limit(u64::from(*most));
+            let fewer = active.count(tx).await? < u64::from(*most);
+            (fewer, CommitError::TooManyKeys(project.clone()))
         }
         Expect::NoServiceAccounts(project) => {
             let others = service_accounts::unprotected(project);

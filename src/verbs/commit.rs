@@ -1,6 +1,6 @@
 //! Making a change: once begun, it is completed and made known even if its caller goes away.
 
-use domain::{Revision, audit::Change};
+use domain::{Revision, audit::Change, name::ProjectName, project::PolicyField};
 
 use crate::ports::{
     StoreError,
@@ -36,6 +36,9 @@ impl Call {
             CommitError::Conflict | CommitError::Repeated => return AttemptError::Stale,
             CommitError::Exists(_) => Error::AlreadyExists { resource },
             CommitError::InUse(by) => Error::InUse { resource, used_by: by.as_str() },
+            CommitError::TooManyKeys(project) => {
+                Error::KeyPolicy { project: ProjectName(project), violated: vec![PolicyField::MaxActiveKeys] }
+            }
             CommitError::OwnerGone(owner) => Error::OwnerGone { resource: owner.to_string() },
             CommitError::OutcomeUnknown(why) => {
                 Error::OutcomeUnknown { resource, repeatable: self.repeatable.is_some(), why }

@@ -1,6 +1,6 @@
 //! Why a verb did not do what it was asked.
 
-use domain::{Invalid, Revision, key::Forbidden};
+use domain::{Invalid, Revision, key::Forbidden, name::ProjectName, project::PolicyField};
 
 use crate::ports::StoreError;
 
@@ -26,6 +26,8 @@ pub enum Error {
     Forbidden { resource: String, why: Forbidden },
     #[error("{resource} is in use by {used_by}")]
     InUse { resource: String, used_by: &'static str },
+    #[error("the key policy of {project} forbids it: {}", fields(violated))]
+    KeyPolicy { project: ProjectName, violated: Vec<PolicyField> },
     #[error("the key's service account {resource} was deleted")]
     OwnerGone { resource: String },
     #[error("{resource} is still being deleted; its id is available when that is done")]
@@ -66,6 +68,11 @@ impl FieldFault {
     pub fn new(field: impl Into<String>, why: &Invalid) -> Self {
         Self { field: field.into(), description: why.to_string(), position: None }
     }
+}
+
+/// The names of the violated parts of a key policy.
+fn fields(violated: &[PolicyField]) -> String {
+    violated.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl Error {

@@ -208,7 +208,9 @@ pub(crate) fn call() -> Call {
     Call { caller, repeatable: None, validate_only: false }
 }
 
+/// A key of the system project may act on all projects.
 pub(crate) fn new_key(project: &str) -> NewKey {
+    let customers = if project == "system" { vec!["*".parse().unwrap()] } else { Vec::new() };
     NewKey {
         project: project.parse().unwrap(),
         id: None,
@@ -217,7 +219,7 @@ pub(crate) fn new_key(project: &str) -> NewKey {
         display_name: "".parse().unwrap(),
         roles: vec![],
         permissions: vec![],
-        customers: vec![],
+        customers,
         allowed_cidrs: vec![],
         metadata: Metadata::default(),
         tags: vec![],

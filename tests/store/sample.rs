@@ -185,7 +185,8 @@ pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, siz
 
 pub(crate) fn query(filter: &Filter<domain::query::KeyTest>) -> KeyQuery<'_> {
     static PROJECT: std::sync::LazyLock<ProjectId> = std::sync::LazyLock::new(acme);
-    KeyQuery { project: &PROJECT, filter, show_deleted: false, now: NOW }
+    static POLICY: std::sync::LazyLock<KeyPolicy> = std::sync::LazyLock::new(KeyPolicy::default);
+    KeyQuery { project: &PROJECT, policy: &POLICY, filter, show_deleted: false, now: NOW }
 }
 
 pub(crate) fn first_page<K>(by: K, size: u64) -> Page<K> {

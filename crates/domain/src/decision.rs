@@ -106,34 +106,14 @@ pub fn decide(case: Case<'_>) -> Code {
     CHECKS.iter().find(|check| !(check.passes)(case)).map_or(Code::Valid, |check| check.denies_with)
 }
 
-/// Each check with how it came out.
-pub fn explain(case: Case<'_>) -> Vec<(Code, Outcome)> {
-    let mut failed = false;
-    let mut outcomes = Vec::with_capacity(CHECKS.len());
-    for check in CHECKS {
-        let outcome = if failed {
-            Outcome::NotReached
-        } else if (check.passes)(case) {
-            Outcome::Passed
-        } else {
-            failed = true;
-            Outcome::Failed
-        };
-        outcomes.push((check.denies_with, outcome));
-    }
-    outcomes
+/// What each check of a proven key denies with, and whether `case` passes it, in their order.
+pub(super) fn checks(case: Case<'_>) -> impl Iterator<Item = (Code, bool)> {
+    CHECKS.iter().map(move |check| (check.denies_with, (check.passes)(case)))
 }
 
 /// What the checks of a proven key deny with, in their order.
 pub fn checked_codes() -> impl Iterator<Item = Code> {
     CHECKS.iter().map(|check| check.denies_with)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Passed,
-    Failed,
-    NotReached,
 }
 
 struct Check {
@@ -188,6 +168,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        explain::{Outcome, explain},
         key::{
             Key, Revocation,
             sample::{at, key},
@@ -271,7 +252,7 @@ mod tests {
         }
 
         fn explained(&self) -> Vec<(Code, Outcome)> {
-            self.with(explain)
+            self.with(|case| explain(case, &[]).into_iter().map(|it| (it.code, it.outcome)).collect())
         }
 
         fn with<T>(&self, judge: fn(Case<'_>) -> T) -> T {

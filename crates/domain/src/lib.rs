@@ -8,6 +8,7 @@ pub mod credential;
 pub mod decision;
 pub mod digest;
 pub mod expiry;
+pub mod explain;
 pub mod filter;
 pub mod freshness;
 pub mod id;

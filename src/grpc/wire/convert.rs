@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use domain::{
     decision, etag,
+    explain::{Explained, Outcome},
     id::{KeyId, ProjectId, RoleId, ServiceAccountId},
     key::{self, StoredSecret},
     name::{KeyName, ProjectName, RoleName, ServiceAccountName},
-    project::Project,
+    project::{KeyPolicy, Project},
     time::Timestamp,
 };
 
@@ -136,6 +137,8 @@ pub(in crate::grpc) fn project(project: Project) -> proto::Project {
         id: it.id.to_string(),
         tag: it.tag.to_string(),
     };
+    let key_policy =
+        (project.key_policy != KeyPolicy::default()).then(|| key_policy(&project.id, &project.key_policy));
     proto::Project {
         system_key: key_name(&project.id, project.system_key),
         name: ProjectName(project.id).to_string(),
@@ -147,7 +150,17 @@ pub(in crate::grpc) fn project(project: Project) -> proto::Project {
         update_time: Some(time(project.update_time)),
         etag: etag(project.revision),
         revision: project.revision,
-        key_policy: None,
+        key_policy,
+    }
+}
+
+fn key_policy(project: &ProjectId, policy: &KeyPolicy) -> proto::KeyPolicy {
+    proto::KeyPolicy {
+        max_ttl: policy.max_ttl.map(duration),
+        require_expiration: policy.require_expiration,
+        max_active_keys: policy.max_active_keys.map_or(0, |most| i32::try_from(most).unwrap_or(i32::MAX)),
+        max_rotation_grace: policy.max_rotation_grace.map(duration),
+        allowed_roles: policy.allowed_roles.iter().map(|role| role_name(project, role)).collect(),
     }
 }
 
@@ -178,13 +191,10 @@ impl From<EventView> for proto::AuditEvent {
 
 impl From<Explanation> for proto::ExplainVerifyResponse {
     fn from(explanation: Explanation) -> Self {
-        let check = |(failed, reached): (decision::Code, decision::Outcome)| proto::Check {
-            code: code(failed).into(),
-            outcome: outcome(reached).into(),
-            detail: match reached {
-                decision::Outcome::Failed => failed.message().to_owned(),
-                decision::Outcome::Passed | decision::Outcome::NotReached => String::new(),
-            },
+        let check = |check: Explained| proto::Check {
+            code: code(check.code).into(),
+            outcome: outcome(check.outcome).into(),
+            detail: check.detail,
         };
         Self {
             code: code(explanation.code).into(),
@@ -193,11 +203,11 @@ impl From<Explanation> for proto::ExplainVerifyResponse {
     }
 }
 
-pub(in crate::grpc) fn outcome(outcome: decision::Outcome) -> proto::check::Outcome {
+pub(in crate::grpc) fn outcome(outcome: Outcome) -> proto::check::Outcome {
     match outcome {
-        decision::Outcome::Passed => proto::check::Outcome::Passed,
-        decision::Outcome::Failed => proto::check::Outcome::Failed,
-        decision::Outcome::NotReached => proto::check::Outcome::NotReached,
+        Outcome::Passed => proto::check::Outcome::Passed,
+        Outcome::Failed => proto::check::Outcome::Failed,
+        Outcome::NotReached => proto::check::Outcome::NotReached,
     }
 }
 

@@ -5,6 +5,7 @@ pub(super) mod convert;
 pub(super) mod entries;
 pub(super) mod error_info;
 pub(super) mod faults;
+pub(super) mod lists;
 pub(super) mod mask;
 pub(super) mod paging;
 pub(super) mod status;

@@ -63,6 +63,19 @@ impl From<Error> for Status {
             Error::Forbidden { resource, why: Forbidden::Protected { .. } } => {
                 about(Code::FailedPrecondition, message, ErrorReason::Protected, resource)
             }
+            Error::KeyPolicy { project, violated } => {
+                let fields: Vec<_> = violated.iter().map(|field| field.as_str()).collect();
+                let resource = project.to_string();
+                let mut details = info(
+                    ErrorReason::KeyPolicy,
+                    [("resource", resource.clone()), ("fields", fields.join(","))],
+                );
+                for field in fields {
+                    let subject = format!("{resource}/keyPolicy/{field}");
+                    details.add_precondition_failure_violation("KEY_POLICY", subject, field);
+                }
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
             Error::InUse { resource, used_by } => {
                 let details =
                     info(ErrorReason::InUse, [("resource", resource), ("used_by", used_by.to_owned())]);

@@ -19,17 +19,18 @@ use crate::{
 };
 
 use super::{
+    access::{Granting, has_permission, violates},
     row::{Column, Entity, lifecycle},
     terms, words,
 };
 
-/// The keys that `query` is about.
-pub(super) fn queried(query: KeyQuery<'_>) -> Select<Entity> {
+/// The keys that `query` is about. `granting` are the roles that grant each permission that it asks for.
+pub(super) fn queried(query: KeyQuery<'_>, granting: &Granting) -> Select<Entity> {
     let project = query.project;
     let shown =
         if query.show_deleted { is_due(query.now).not() } else { Column::Lifecycle.lt(lifecycle::DELETED) };
     let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(shown);
-    narrow(rows, query.filter, &|test| passes(test, project, query.now))
+    narrow(rows, query.filter, &|test| passes(test, query, granting))
 }
 
 /// The keys of `project` that stand in the way of a change. Purged ones and a system key never do.
@@ -53,6 +54,14 @@ pub(in crate::store) fn using(
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
 }
 
+/// The active keys of `project`, without its system key.
+pub(in crate::store) fn active(project: &ProjectId, now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::ProjectId.eq(project.as_str()))
+        .filter(Column::Protected.eq(false))
+        .filter(in_state(State::Active, now))
+}
+
 /// Whether `filter` asks for something that few keys have, so that an index on that may beat one on the
 /// order.
 pub(super) fn picks_few(filter: &Filter<KeyTest>) -> bool {
@@ -62,12 +71,18 @@ pub(super) fn picks_few(filter: &Filter<KeyTest>) -> bool {
         Filter::Not(_) => false,
         Filter::Test(test) => matches!(
             test,
-            KeyTest::ServiceAccount(_) | KeyTest::DisplayName(_) | KeyTest::NameWords(_) | KeyTest::Tag(_)
+            KeyTest::ServiceAccount(_)
+                | KeyTest::DisplayName(_)
+                | KeyTest::NameWords(_)
+                | KeyTest::Tag(_)
+                | KeyTest::Role(_)
+                | KeyTest::Permission(_)
         ),
     }
 }
 
-fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
+fn passes(test: &KeyTest, query: KeyQuery<'_>, granting: &Granting) -> Expr {
+    let KeyQuery { project, now, .. } = query;
     match test {
         KeyTest::State(state) => in_state(*state, now),
         KeyTest::Environment(id) => Column::Environment.eq(id.as_str()),
@@ -82,7 +97,8 @@ fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
             let holding = words::keys_with(project, |term| term.eq(terms::of_role(role)));
             Column::Id.in_subquery(holding.into_query())
         }
-        KeyTest::Permission(_) | KeyTest::ViolatesPolicy => nothing(),
+        KeyTest::Permission(permission) => has_permission(project, permission, granting.of(permission)),
+        KeyTest::ViolatesPolicy => violates(project, query.policy, now),
         KeyTest::Time(column, by, time) => {
             let column = match column {
                 KeyTime::Create => Column::CreateTime,

@@ -1,5 +1,6 @@
 //! Keys, with their secrets and what they are found by.
 
+mod access;
 pub(super) mod filter;
 pub(super) mod read;
 pub(super) mod row;

@@ -30,6 +30,7 @@ use crate::{
 };
 
 use super::{
+    access::Granting,
     filter,
     row::{Column, Entity, Model, lifecycle},
     secrets,
@@ -56,7 +57,8 @@ pub(super) async fn list(
     query: KeyQuery<'_>,
     page: &Page<KeyOrder>,
 ) -> Result<Vec<Key>, StoreError> {
-    let rows = filter::queried(query);
+    let granting = Granting::read(db, query).await?;
+    let rows = filter::queried(query, &granting);
     let (column, index) = match page.order.by {
         KeyOrder::CreateTime => (Column::CreateTime, "keys_by_create_time"),
         KeyOrder::DisplayName => (Column::DisplayName, "keys_by_display_name"),
@@ -122,13 +124,18 @@ pub(in crate::store) async fn lately_used(
 }
 
 pub(super) async fn count(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
-    counts(db, query).await.map_err(failed)
+    let granting = Granting::read(db, query).await?;
+    counts(db, query, &granting).await.map_err(failed)
 }
 
-async fn counts(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCounts, DbErr> {
+async fn counts(
+    db: &DatabaseConnection,
+    query: KeyQuery<'_>,
+    granting: &Granting,
+) -> Result<KeyCounts, DbErr> {
     let past = Expr::case(filter::is_past(query.now), 1).finally(0);
     let query = KeyQuery { show_deleted: true, ..query };
-    let groups: Vec<(i16, i32, i64)> = filter::queried(query)
+    let groups: Vec<(i16, i32, i64)> = filter::queried(query, granting)
         .select_only()
         .column(Column::Lifecycle)
         .expr_as(past, "past")

@@ -34,12 +34,17 @@ pub(crate) fn of_tag(tag: &Tag) -> String {
 }
 
 pub(crate) fn of_role(role: &RoleId) -> String {
-    format!("r:{role}")
+    format!("{ROLE}{role}")
 }
 
+/// One with a wildcard is a term of another kind, because it is not looked up, but compared.
 pub(crate) fn of_permission(grant: &Grant) -> String {
-    format!("p:{grant}")
+    let kind = if grant.as_str().contains('*') { WILDCARD } else { "p:" };
+    format!("{kind}{grant}")
 }
+
+pub(crate) const ROLE: &str = "r:";
+pub(crate) const WILDCARD: &str = "w:";
 
 pub(crate) fn of_word(word: &str) -> String {
     format!("n:{word}")

@@ -6,6 +6,7 @@ mod write;
 
 use async_trait::async_trait;
 use domain::{
+    access::{Grant, Permission},
     filter::Filter,
     id::{ProjectId, RoleId},
     name::RoleName,
@@ -13,12 +14,13 @@ use domain::{
     query::{RoleOrder, RoleTest},
     role::Role,
 };
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::{
     ports::{LoadRoles, ReadRoles, StoreError, roles::LoadedRoles},
     store::{
         SqlStore,
+        columns::{read, read_list},
         error::failed,
         filter::{compare, is_text, narrow},
         keyset::{self, Sort},
@@ -82,6 +84,45 @@ async fn list(
     let rows = keyset::page(passing(project, filter), db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The roles of `project` that grant each of `permissions`. Roles are read in portions, because they may be large.
+pub(super) async fn granting(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    permissions: Vec<Permission>,
+) -> Result<Vec<(Permission, Vec<RoleId>)>, StoreError> {
+    const PORTION: u64 = 200;
+    let mut granting: Vec<_> = permissions.into_iter().map(|permission| (permission, Vec::new())).collect();
+    if granting.is_empty() {
+        return Ok(granting);
+    }
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(String, String)> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .column(Column::Permissions)
+            .filter(Column::ProjectId.eq(project.as_str()))
+            .filter(Column::Id.gt(after.as_str()))
+            .order_by_asc(Column::Id)
+            .limit(PORTION)
+            .into_tuple()
+            .all(db)
+            .await
+            .map_err(failed)?;
+        let Some((last, _)) = rows.last() else { return Ok(granting) };
+        after = last.clone();
+        for (id, permissions) in &rows {
+            let id: RoleId = read("roles.id", id)?;
+            let grants: Vec<Grant> = read_list("roles.permissions", permissions)?;
+            for (permission, roles) in &mut granting {
+                if grants.iter().any(|grant| grant.allows(permission.as_str())) {
+                    roles.push(id.clone());
+                }
+            }
+        }
+    }
 }
 
 pub(super) fn named(name: &RoleName) -> Select<Entity> {

@@ -15,7 +15,7 @@ use domain::{
 };
 use ipnet::IpNet;
 
-use super::grants::check_projects;
+use super::{grants::check_projects, policy::expected_by_policy};
 
 use crate::{
     ports::commits::Expect,
@@ -60,8 +60,7 @@ impl Service {
         let project = self.load_project(&call.caller, &new.project).await?;
         let (token_prefix, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = vec![Expect::unchanged(project)];
-        expect.extend(self.expect_roles(&new.project, &new.roles).await?);
+        let mut expect = self.expect_roles(&new.project, &new.roles).await?;
         let mut steps = Vec::new();
         let (service_account, account_generation) = match &new.service_account {
             Some(id) => {
@@ -105,6 +104,7 @@ impl Service {
             secrets: vec![StoredSecret::new(1, sealed, now)],
             revision: 0,
         };
+        expect.extend(expected_by_policy(&project, &key, false, None, now)?);
         let key = match self.try_create(call, ACTION, key, expect, steps, now).await {
             // It was there a moment ago: reading again finds that it is not.
             Err(AttemptError::Final(Error::OwnerGone { .. })) => return Err(AttemptError::Stale),

@@ -3,12 +3,16 @@
 use domain::{
     access::Access,
     credential::Credential,
-    decision::{Case, Code, Outcome, Question, checked_codes, explain},
+    decision::{Case, Code, Question, checked_codes},
+    explain::{Explained, Outcome, explain},
+    filter::Filter,
     id::ProjectId,
     judge::{Prover, judge, judge_unread},
     key::Key,
     mark::MarkKey,
     name::KeyName,
+    page::{Order, Page},
+    query::RoleOrder,
     time::Timestamp,
     token::{ApiKey, Presented},
 };
@@ -32,7 +36,7 @@ pub enum Subject {
 #[derive(Debug)]
 pub struct Explanation {
     pub code: Code,
-    pub checks: Vec<(Code, Outcome)>,
+    pub checks: Vec<Explained>,
 }
 
 impl Service {
@@ -47,14 +51,12 @@ impl Service {
             Subject::ApiKey(api_key) => self.explain_api_key(request, api_key, now).await,
             Subject::Key(name) => {
                 let known = self.known(Some(self.load(caller, name).await?)).await?;
-                Ok(known.map_or(Explanation::ends_at(Code::NotFound), |(credential, access)| {
-                    Explanation::of(&explain(Case {
-                        policy: &credential.policy,
-                        access: &access,
-                        question: &request.question,
-                        now,
-                    }))
-                }))
+                let Some((credential, access)) = known else {
+                    return Ok(Explanation::ends_at(Code::NotFound));
+                };
+                let question = &request.question;
+                let case = Case { policy: &credential.policy, access: &access, question, now };
+                self.explain(&request.project, case).await
             }
         }
     }
@@ -79,12 +81,22 @@ impl Service {
         let mark_key = MarkKey::new(&self.random.bytes());
         let prover = Prover { peppers: self.peppers.clone(), mark_key };
         let judgement = judge(&prover, known, &presented, question, now);
-        Ok(match known {
+        match known {
             Some((credential, access)) if judgement.secret.is_some() => {
-                Explanation::of(&explain(Case { policy: &credential.policy, access, question, now }))
+                let case = Case { policy: &credential.policy, access, question, now };
+                self.explain(&request.project, case).await
             }
-            _ => Explanation::ends_at(judgement.code),
-        })
+            _ => Ok(Explanation::ends_at(judgement.code)),
+        }
+    }
+
+    async fn explain(&self, project: &ProjectId, case: Case<'_>) -> Result<Explanation, Error> {
+        // As many as are worth looking through for one that would help.
+        const ROLES: u64 = 200;
+        let order = Order { by: RoleOrder::CreateTime, descending: false };
+        let page = Page { size: ROLES, order, after: None };
+        let roles = self.store.roles(project, &Filter::everything(), page).await?;
+        Ok(Explanation::of(explain(case, &roles)))
     }
 
     /// `key` as a Verify would read it now, and what it may do.
@@ -105,13 +117,11 @@ impl Service {
 const IDENTITY: [Code; 2] = [Code::Malformed, Code::NotFound];
 
 impl Explanation {
-    fn of(checks: &[(Code, Outcome)]) -> Self {
-        let failed = checks.iter().find(|(_, outcome)| *outcome == Outcome::Failed);
-        let identity = IDENTITY.map(|code| (code, Outcome::Passed));
-        Self {
-            code: failed.map_or(Code::Valid, |(code, _)| *code),
-            checks: identity.iter().chain(checks).copied().collect(),
-        }
+    fn of(checks: Vec<Explained>) -> Self {
+        let failed = checks.iter().find(|it| it.outcome == Outcome::Failed);
+        let code = failed.map_or(Code::Valid, |it| it.code);
+        let identity = IDENTITY.map(|code| explained(code, Outcome::Passed));
+        Self { code, checks: identity.into_iter().chain(checks).collect() }
     }
 
     fn ends_at(code: Code) -> Self {
@@ -120,9 +130,19 @@ impl Explanation {
             std::cmp::Ordering::Equal => Outcome::Failed,
             std::cmp::Ordering::Greater => Outcome::NotReached,
         };
-        Self {
-            code,
-            checks: IDENTITY.into_iter().chain(checked_codes()).map(|it| (it, outcome(it))).collect(),
-        }
+        let codes = IDENTITY.into_iter().chain(checked_codes());
+        Self { code, checks: codes.map(|it| explained(it, outcome(it))).collect() }
     }
+}
+
+/// A check of the API key itself, of which no more is said than Verify says.
+fn explained(code: Code, outcome: Outcome) -> Explained {
+    let detail = match (code, outcome) {
+        (_, Outcome::NotReached) => "",
+        (Code::Malformed, Outcome::Passed) => "the text has the form of an API key",
+        (Code::NotFound, Outcome::Passed) => "the API key belongs to the key",
+        (_, Outcome::Passed) => "",
+        (failed, Outcome::Failed) => failed.message(),
+    };
+    Explained { code, outcome, detail: detail.to_owned() }
 }

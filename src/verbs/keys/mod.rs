@@ -10,6 +10,7 @@ mod get;
 mod grants;
 mod list;
 mod lookup;
+mod policy;
 mod revoke;
 mod rotate;
 mod undelete;

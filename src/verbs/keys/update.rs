@@ -53,7 +53,7 @@ impl Service {
     ) -> Result<KeyView, Error> {
         let roles = patch.roles.as_deref().unwrap_or_default();
         let expect_roles = self.expect_roles(&name.project, roles).await?;
-        self.change(call, "keys.update", name, etag, |mut key: Key, now| {
+        self.change_by_policy(call, "keys.update", name, etag, |mut key: Key, now| {
             key.updatable(now).map_err(forbidden(name))?;
             let patch = patch.clone();
             patch.check_immutable(&key)?;

@@ -3,7 +3,7 @@
 use domain::{
     id::ProjectId,
     name::ProjectName,
-    project::{Environment, Environments, Prefix, Project, Retention},
+    project::{Environment, Environments, KeyPolicy, Prefix, Project, Retention},
     text::DisplayName,
 };
 
@@ -21,6 +21,7 @@ pub struct ProjectPatch {
     pub display_name: Option<DisplayName>,
     pub environments: Option<Environments>,
     pub retention: Option<Retention>,
+    pub key_policy: Option<KeyPolicy>,
     /// It cannot change: what the request says it is.
     pub prefix: Option<Prefix>,
 }
@@ -41,6 +42,7 @@ impl Service {
             after.display_name = patch.display_name.unwrap_or(after.display_name);
             after.environments = patch.environments.unwrap_or(after.environments);
             after.retention = patch.retention.unwrap_or(after.retention);
+            after.key_policy = patch.key_policy.unwrap_or(after.key_policy);
             after.update_time = now;
             let unused = |environment: &Environment| Expect::NoKeys {
                 project: id.clone(),

@@ -15,7 +15,7 @@ use super::{
     time::{DAY, Timestamp},
 };
 
-pub use key_policy::KeyPolicy;
+pub use key_policy::{KeyPolicy, PolicyField};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {

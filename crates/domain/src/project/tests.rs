@@ -70,6 +70,10 @@ fn the_audit_trail_shows_all_of_it() {
             "prefix": "ac",
             "environments": [{ "id": "production", "tag": "live" }, { "id": "qa", "tag": "qa" }],
             "deleted_key_retention_seconds": 30 * 24 * 60 * 60,
+            "key_policy": {
+                "max_ttl_seconds": null, "require_expiration": false, "max_active_keys": null,
+                "max_rotation_grace_seconds": null, "allowed_roles": [],
+            },
             "system_key": project.system_key.to_string(),
         })
     );

@@ -17,6 +17,7 @@ use crate::{
         api::verify::question,
         wire::{
             faults::{Faults, not_yet},
+            lists::roles,
             paging::PageRequest,
         },
     },
@@ -40,7 +41,9 @@ pub(super) fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error
     }
     let environment = faults.read("key.environment", &key.environment);
     let display_name = faults.read("key.display_name", &key.display_name);
-    let roles = parent.as_ref().and_then(|parent| update::roles(&mut faults, &key.roles, &parent.0));
+    let roles = parent
+        .as_ref()
+        .and_then(|parent| roles(&mut faults, "key.roles", &key.roles, &parent.0, update::MOST_ROLES));
     let permissions = update::permissions(&mut faults, &key.permissions);
     let customers = faults.list("key.customers", &key.customers, 100);
     let allowed_cidrs = faults.cidrs("key.allowed_cidrs", &key.allowed_cidrs);

@@ -1,19 +1,12 @@
 //! UpdateKey's mask and the fields that it may name.
 
-use std::{collections::BTreeSet, str::FromStr};
-
-use domain::{
-    Invalid,
-    access::Grant,
-    expiry::Expiry,
-    id::{ProjectId, RoleId},
-    name::{KeyName, RoleName},
-};
+use domain::{access::Grant, expiry::Expiry, name::KeyName};
 use proto::key::Expiration;
 
 use crate::{
     grpc::wire::{
         faults::{Faults, not_yet},
+        lists::{roles, sorted},
         mask::Mask,
     },
     verbs::{Error, KeyPatch},
@@ -25,6 +18,9 @@ pub(super) struct Update {
     pub(super) etag: String,
     pub(super) patch: KeyPatch,
 }
+
+/// How many roles a key may hold.
+pub(super) const MOST_ROLES: usize = 16;
 
 /// Names for a key's end, any of which a mask may use.
 const EXPIRATION: [&str; 3] = ["expire_time", "ttl", "expiration"];
@@ -56,7 +52,7 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     if mask.names("roles", !key.roles.is_empty())
         && let Some(name) = &name
     {
-        patch.roles = roles(&mut faults, &key.roles, &name.project);
+        patch.roles = roles(&mut faults, "key.roles", &key.roles, &name.project, MOST_ROLES);
     }
     if mask.names("permissions", !key.permissions.is_empty()) {
         patch.permissions = permissions(&mut faults, &key.permissions);
@@ -84,45 +80,10 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
     faults.finish(name.map(|name| Update { name, etag: key.etag.clone(), patch }))
 }
 
-/// The roles of a key of `project`, by name or id: sorted, each once.
-pub(super) fn roles(faults: &mut Faults, texts: &[String], project: &ProjectId) -> Option<Vec<RoleId>> {
-    const MOST: usize = 16;
-    let list: Vec<RoleRef> = faults.list("key.roles", texts, MOST)?;
-    if list.iter().any(|role| role.project.as_ref().is_some_and(|of| of != project)) {
-        let why = Invalid::new(format!("must be of the key's own project, projects/{project}"));
-        return faults.take("key.roles", Err(why));
-    }
-    Some(sorted(list.into_iter().map(|role| role.id)))
-}
-
 /// The permissions that are granted to a key directly: sorted, each once.
 pub(super) fn permissions(faults: &mut Faults, texts: &[String]) -> Option<Vec<Grant>> {
     const MOST: usize = 200;
     faults.list("key.permissions", texts, MOST).map(sorted)
-}
-
-/// A role's name, or its bare id.
-#[derive(PartialEq)]
-struct RoleRef {
-    project: Option<ProjectId>,
-    id: RoleId,
-}
-
-impl FromStr for RoleRef {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text.contains('/') {
-            let RoleName { project, role } = text.parse()?;
-            return Ok(Self { project: Some(project), id: role });
-        }
-        Ok(Self { project: None, id: text.parse()? })
-    }
-}
-
-fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
-    let values: BTreeSet<T> = values.into_iter().collect();
-    values.into_iter().collect()
 }
 
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {
