@@ -167,9 +167,9 @@ impl Node {
         self.verifier.authenticate(ApiKey::new(api_key.to_owned()), None).await.unwrap()
     }
 
-    /// Whether that goes on, with a new proof or without.
-    pub(crate) async fn goes_on(&self, session: &Session) -> bool {
-        self.verifier.stands(session, self.clock.moment())
+    /// Whether a call of the session is let in: it is still valid, or can be renewed.
+    pub(crate) async fn lets_in(&self, session: &Session) -> bool {
+        self.verifier.is_still_valid(session, self.clock.moment())
             || self.verifier.renew(session).await.unwrap().is_some()
     }
 

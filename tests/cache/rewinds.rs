@@ -94,8 +94,11 @@ async fn a_key_revoked_under_a_revision_given_before_is_not_valid() {
             let rewinds = node.cache.rewinds();
             assert_eq!((rewinds.number, rewinds.to), (1, head), "{kind:?}, {more} more");
             assert_eq!(node.cache.position(), head);
-            assert!(!node.verifier.stands(&session, node.verifier.moment()), "its proof was of before");
-            assert!(node.goes_on(&session).await, "but it is still good");
+            assert!(
+                !node.verifier.is_still_valid(&session, node.verifier.moment()),
+                "its proof was of before"
+            );
+            assert!(node.lets_in(&session).await, "but it is still good");
             // From here on all is as ever: nothing is read twice, and changes are seen.
             node.codes(&renamed).await;
             node.store.loads();
@@ -105,7 +108,7 @@ async fn a_key_revoked_under_a_revision_given_before_is_not_valid() {
             elsewhere.revoke(&caller).await;
             node.cache.catch_up().await.unwrap();
             assert_eq!(node.cache.rewinds().number, 1);
-            assert!(!node.goes_on(&session).await);
+            assert!(!node.lets_in(&session).await);
         }
     }
 }

@@ -29,9 +29,9 @@ async fn a_caller_revoked_elsewhere_does_not_stay_in() {
         there.create_project("other").await;
         // Nobody has told it yet.
         let session = there.session(&caller.api_key).await.unwrap();
-        assert!(there.verifier.stands(&session, there.verifier.moment()));
+        assert!(there.verifier.is_still_valid(&session, there.verifier.moment()));
         there.cache.catch_up().await.unwrap();
-        assert!(!there.verifier.stands(&session, there.verifier.moment()), "{kind:?}: it stays in");
+        assert!(!there.verifier.is_still_valid(&session, there.verifier.moment()), "{kind:?}: it stays in");
         assert!(there.verifier.renew(&session).await.unwrap().is_none(), "{kind:?}: it comes back");
     }
 }
@@ -51,7 +51,7 @@ async fn a_caller_revoked_by_a_change_that_is_made_known_late_does_not_stay_in()
     node.create_project("other").await;
     let session = node.session(&caller.api_key).await.unwrap();
     node.cache.made(head, &caller.name.to_string());
-    assert!(!node.verifier.stands(&session, node.verifier.moment()), "it stays in");
+    assert!(!node.verifier.is_still_valid(&session, node.verifier.moment()), "it stays in");
     assert!(node.verifier.renew(&session).await.unwrap().is_none());
 }
 
@@ -65,7 +65,7 @@ async fn a_change_of_something_else_leaves_sessions_alone() {
     node.revoke(&others[0]).await;
     node.cache.catch_up().await.unwrap();
     // At worst, one of them shares a slot with it, which one in ten thousand does.
-    assert!(node.verifier.stands(&session, node.verifier.moment()));
+    assert!(node.verifier.is_still_valid(&session, node.verifier.moment()));
 }
 
 /// Its key is read while its credential is valid, and the answer comes when it no longer is.

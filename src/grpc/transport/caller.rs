@@ -53,7 +53,7 @@ impl<C: Credentials> StreamCaller<C> {
         context: &mut Context<'_>,
         moment: Moment,
     ) -> Poll<Result<(), Unproven>> {
-        if self.renewal.is_none() && self.verifier.stands(&self.session, moment) {
+        if self.renewal.is_none() && self.verifier.is_still_valid(&self.session, moment) {
             return Poll::Ready(Ok(()));
         }
         let renewal = self.renewal.get_or_insert_with(|| {

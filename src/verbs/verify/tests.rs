@@ -228,6 +228,8 @@ async fn a_session_uses_its_key_and_stays_bound_to_the_address_of_its_peer() {
     assert!(case.verifier.renew(&session).await.unwrap().is_some());
     case.take_use();
     case.effects.take();
-    assert!(case.verifier.goes_on(&session, case.verifier.moment()));
+    let moment = case.verifier.moment();
+    assert!(case.verifier.is_still_valid(&session, moment));
+    case.verifier.note_session(&session, moment);
     assert_eq!(case.effects.take(), [Used(case.id, 1)]);
 }
