@@ -1,6 +1,6 @@
 //! The contract of the store: every test runs on SQLite, PostgreSQL and MariaDB.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod changes;
 mod commits;
