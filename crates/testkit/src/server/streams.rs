@@ -85,12 +85,12 @@ pub struct Talk {
 
 impl Talk {
     /// Whether an answer comes that is a decision; else why not.
-    pub async fn goes_on(&mut self) -> Result<(), Status> {
+    pub async fn is_answered(&mut self) -> Result<(), Status> {
         self.code("junk").await.map(|code| assert_eq!(code, Code::Malformed))
     }
 
     /// How it ends though nothing is asked.
-    pub async fn ends_by_itself(&mut self) -> Status {
+    pub async fn ended_while_idle(&mut self) -> Status {
         let end = tokio::time::timeout(PATIENCE, self.next()).await.expect("it does not end");
         end.expect_err("it is not an answer")
     }
