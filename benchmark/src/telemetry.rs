@@ -1,4 +1,4 @@
-//! What our server tells while it is measured: a collector takes its traces, and its metrics are read once a second.
+//! What our server wait_for_line while it is measured: a collector takes its traces, and its metrics are read once a second.
 
 use std::{
     io::{Read, Write},

@@ -14,7 +14,7 @@ async fn nowhere() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_is_asked_again() {
+async fn a_restarted_server_is_called_again() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
@@ -31,7 +31,7 @@ async fn a_server_that_comes_back_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_cut_costs_no_call() {
+async fn a_cut_connection_fails_no_call() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
@@ -43,7 +43,7 @@ async fn a_connection_that_was_cut_costs_no_call() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_not_waited_for() {
+async fn a_call_to_a_silent_server_ends_at_its_deadline() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let ask = async |address: SocketAddr| {
@@ -58,7 +58,7 @@ async fn a_server_that_never_answers_is_not_waited_for() {
         "no handshake: {error:?}"
     );
 
-    // In the middle of a connection.
+    // On an established connection.
     let relay = Relay::to(server.verify).await;
     let client = builder(&server.root).endpoint(url(relay.address));
     let client = client.deadline(Duration::from_millis(500)).connect().unwrap();
@@ -69,7 +69,7 @@ async fn a_server_that_never_answers_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn of_several_nodes_those_that_are_there_answer() {
+async fn calls_use_the_reachable_nodes() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let there = Relay::to(server.verify).await;
@@ -85,7 +85,7 @@ async fn of_several_nodes_those_that_are_there_answer() {
 }
 
 #[tokio::test]
-async fn a_node_that_comes_back_is_called_again() {
+async fn a_restarted_node_is_called_again() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let one = Relay::to(server.verify).await;
@@ -100,7 +100,7 @@ async fn a_node_that_comes_back_is_called_again() {
     for _ in 0..64 {
         is_let_in(&client, &api_key).await;
     }
-    // Only the one that was away is left.
+    // Only the restarted node is left.
     other.close();
     for _ in 0..10 {
         is_let_in(&client, &api_key).await;
@@ -108,7 +108,7 @@ async fn a_node_that_comes_back_is_called_again() {
 }
 
 #[tokio::test]
-async fn a_silent_node_is_probed_without_costing_an_answer() {
+async fn a_silent_node_is_probed_without_failing_a_call() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let silent = Relay::to(server.verify).await;
@@ -126,7 +126,7 @@ async fn a_silent_node_is_probed_without_costing_an_answer() {
 }
 
 #[tokio::test]
-async fn a_node_whose_callers_lose_patience_is_known_to_fail() {
+async fn a_node_whose_calls_are_dropped_late_counts_as_failing() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let silent = Relay::to(server.verify).await;

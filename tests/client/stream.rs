@@ -14,7 +14,7 @@ async fn lets_in(stream: &VerifyStream, api_key: &str) -> Identity {
     valid(stream.verify(Question::new(api_key)).await.unwrap())
 }
 
-/// Tasks that ask all the time, each about a key of its own, until they are aborted.
+/// Tasks that verify in a loop until they are aborted, each a key of its own.
 async fn busy(server: &Server, stream: &VerifyStream) -> Vec<JoinHandle<()>> {
     let mut tasks = Vec::new();
     for number in 0..8 {
@@ -33,7 +33,7 @@ async fn busy(server: &Server, stream: &VerifyStream) -> Vec<JoinHandle<()>> {
     tasks
 }
 
-/// None of the tasks has seen another's answer.
+/// Checks that no task has received a decision for another.
 async fn end(tasks: Vec<JoinHandle<()>>) {
     for task in tasks {
         task.abort();
@@ -75,7 +75,7 @@ async fn every_task_gets_its_own_answer() {
 }
 
 #[tokio::test]
-async fn callers_that_give_up_shift_no_answers() {
+async fn dropped_calls_do_not_shift_responses() {
     let (server, client) = started().await;
     let stream = client.stream();
     let mut keys = Vec::new();
@@ -90,7 +90,7 @@ async fn callers_that_give_up_shift_no_answers() {
                 spawn(async move { stream.verify(Question::new(api_key)).await })
             })
             .collect();
-        // How far they get before they are dropped is up to the scheduler.
+        // The scheduler decides how far they get before they are dropped.
         for _ in 0..round % 4 {
             tokio::task::yield_now().await;
         }
@@ -100,7 +100,7 @@ async fn callers_that_give_up_shift_no_answers() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_is_opened_again() {
+async fn a_cut_stream_is_reopened() {
     let (server, _) = started().await;
     let relay = Relay::to(server.verify).await;
     let client = client_of(&server, relay.address);
@@ -116,7 +116,7 @@ async fn a_stream_that_is_cut_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_hands_its_stream_over() {
+async fn after_a_stop_the_stream_moves_to_the_restarted_server() {
     let (server, _) = started().await;
     let relay = Relay::to(server.verify).await;
     let client = client_of(&server, relay.address);
@@ -125,7 +125,7 @@ async fn a_server_that_stops_hands_its_stream_over() {
     let tasks = busy(&server, &stream).await;
     lets_in(&stream, &api_key).await;
     let server = server.restart_with(&[]).await;
-    // While it is away, calls fail soon, and do not hang.
+    // While no server runs, calls fail soon, and do not hang.
     let meanwhile = timeout(PATIENCE, stream.verify(Question::new(&api_key))).await.unwrap();
     assert!(meanwhile.is_err_and(|error| error.kind() == ErrorKind::Unavailable));
     relay.lead_to(server.verify);
@@ -134,7 +134,7 @@ async fn a_server_that_stops_hands_its_stream_over() {
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_is_given_up_within_the_deadline() {
+async fn a_silent_stream_is_dropped_within_the_deadline() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
@@ -173,7 +173,7 @@ async fn a_credential_that_is_revoked_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_stream_and_single_calls_go_together() {
+async fn a_stream_and_single_calls_share_a_client() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
     let stream = client.stream();
@@ -187,7 +187,7 @@ async fn a_stream_and_single_calls_go_together() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_fails_only_those_whose_time_is_over() {
+async fn a_silent_stream_fails_only_calls_past_their_deadline() {
     const DEADLINE: Duration = Duration::from_secs(4);
     let (server, _) = started().await;
     let (key, api_key) = new_key(&server).await;
@@ -208,7 +208,7 @@ async fn a_silent_stream_fails_only_those_whose_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_too_large_fails_alone() {
+async fn only_a_question_that_is_too_large_fails() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
     let stream = client.stream();

@@ -1,4 +1,4 @@
-//! One question: identities, denials, and why there is no decision.
+//! Single questions: identities, denials and errors.
 
 use std::{
     net::IpAddr,
@@ -15,7 +15,7 @@ use testkit::{
 use crate::{builder, client_of, denied, is_let_in, new_key, started, url, valid};
 
 #[tokio::test]
-async fn a_valid_api_key_tells_who_presents_it() {
+async fn a_valid_api_key_identifies_its_bearer() {
     let (server, client) = started().await;
     let asked = Key {
         display_name: "Web shop".into(),
@@ -43,7 +43,7 @@ async fn a_valid_api_key_tells_who_presents_it() {
 }
 
 #[tokio::test]
-async fn each_denial_has_its_code_and_what_to_answer() {
+async fn each_denial_has_its_code_and_http_status() {
     let (server, client) = started().await;
     let bound =
         Key { customers: vec!["c1".into()], allowed_cidrs: vec!["10.0.0.0/8".into()], ..Default::default() };
@@ -88,7 +88,7 @@ async fn each_denial_has_its_code_and_what_to_answer() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_refused_says_which_fields_are_wrong() {
+async fn a_refused_question_lists_the_wrong_fields() {
     let (server, client) = started().await;
     let (_, api_key) = new_key(&server).await;
     let question = Question::new(&api_key).customer("two words").min_revision(-1);
@@ -151,7 +151,7 @@ async fn clones_and_tasks_share_a_client() {
 }
 
 #[tokio::test]
-async fn a_client_needs_somewhere_to_call() {
+async fn a_client_needs_an_endpoint() {
     let server = Server::start().await;
     assert!(builder(&server.root).connect().is_err());
     assert!(builder(&server.root).endpoint("not a url").connect().is_err());

@@ -128,7 +128,7 @@ async fn revoke_all(plan: &Plan, fixture: &Fixture, replicas: [&Server; 3]) -> F
     Ok(delays)
 }
 
-/// Asks over and over; tells when the key was valid once, and answers when it no longer is.
+/// Asks over and over; wait_for_line when the key was valid once, and answers when it no longer is.
 async fn until_denied(
     probe: &mut Probe,
     request: &Requests,

@@ -21,7 +21,7 @@ pub(super) async fn refused() -> Status {
         command.env(format!("KEYSTILE_{listener}_LISTEN"), "127.0.0.1:0");
     }
     let process = Process::spawn(command.env("KEYSTILE_LOG_FORMAT", "json"));
-    let line = process.tells(r#""message":"serving""#).await;
+    let line = process.wait_for_line(r#""message":"serving""#).await;
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     let verify: SocketAddr = line["listener.verify"].as_str().unwrap().parse().unwrap();
     let printed = process.prints("ProjectService/CreateProject").await;
@@ -42,7 +42,7 @@ pub(super) async fn refused() -> Status {
         caller.verify(VerifyRequest::default()).await.unwrap();
     }
     HealthClient::new(channel(verify)).check(HealthCheckRequest::default()).await.unwrap();
-    process.tells("connection limit reached").await;
+    process.wait_for_line("connection limit reached").await;
     // Once a connection closes there is room.
     callers.truncate(callers.len() / 2);
     let mut caller = VerifyServiceClient::with_interceptor(channel(verify), Bearer::new(root));
