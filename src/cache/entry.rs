@@ -39,9 +39,9 @@ impl Entry {
 mod tests {
     use super::*;
 
-    /// The cache of each thread holds thousands in place.
+    /// The cache of each thread stores thousands of entries inline.
     #[test]
-    fn it_is_small() {
+    fn an_entry_is_small() {
         assert_eq!(size_of::<Entry>(), 40);
     }
 }

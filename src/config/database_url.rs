@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_for_the_driver_alone() {
+    fn only_the_driver_gets_the_password() {
         let url = ServerUrl::parse("postgres://ann:hunter2@db:5432/keys?password=hunter2").expect("a url");
         assert_eq!(url.expose(), "postgres://ann:hunter2@db:5432/keys?password=hunter2");
         assert_eq!(url.to_string(), "postgres://ann:***@db:5432/keys?***");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_says_what_would_be_right_and_never_quotes() {
+    fn a_fault_says_what_is_expected_and_never_quotes_the_url() {
         for (wrong, message) in [
             ("hunter2", "must begin with sqlite://"),
             ("oracle://ann:hunter2@db/keys", "must begin with sqlite://"),

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_fault_stands_on_its_own_line() {
+    fn each_fault_is_on_its_own_line() {
         let fault = |setting: &str, key: Option<&str>| Fault {
             setting: setting.to_owned(),
             place: key.map(|key| FileKey { path: PathBuf::from("k.toml"), key: key.to_owned() }),

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_one_read_is_not_that_of_the_next() {
+    fn the_end_of_one_read_does_not_end_the_next() {
         let session = DatabaseSession::default();
         assert!(session.goes_on());
         let first = session.begin();
@@ -118,18 +118,18 @@ mod tests {
         session.begin();
         assert!(session.goes_on());
         session.end(first);
-        assert!(session.goes_on(), "word of its end came late");
+        assert!(session.goes_on(), "a late end of an earlier read");
     }
 
     #[test]
-    fn a_read_without_a_connection_breaks_nothing_off() {
+    fn a_read_without_a_connection_cancels_nothing() {
         let session = DatabaseSession::default();
         let first = session.begin();
         assert_eq!(session.of(first), None);
         session.connected(7);
         assert_eq!(session.of(first), Some(7));
         let second = session.begin();
-        assert_eq!(session.of(second), None, "the connection may be gone, and its id be another's");
+        assert_eq!(session.of(second), None, "the connection may be closed, and its id reused");
         session.lent();
         assert_eq!(session.of(second), Some(7));
     }

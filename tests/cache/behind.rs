@@ -101,7 +101,7 @@ async fn a_follower_too_far_behind_declares_everything_changed() {
     node.cache.catch_up().await.unwrap();
     assert_eq!(node.cache.position(), position + 10_003);
     assert_eq!(node.cache.position(), revision);
-    assert_eq!(node.store.follows(), follows + 2, "one portion wait_for_line how far behind it is");
+    assert_eq!(node.store.follows(), follows + 2, "one portion shows how far behind it is");
     assert_eq!(node.store.heads(), 1);
     node.store.loads();
     for (number, key) in keys.iter().enumerate() {

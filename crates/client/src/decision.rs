@@ -162,10 +162,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_denial_is_never_answered_with_a_success() {
+    fn a_denial_never_has_a_success_status() {
         for (said, answered) in [(401, 401), (429, 429), (0, 403), (200, 403), (302, 403), (-1, 403)] {
             let answer = VerifyResponse { code: 9_999, http_status: said, ..Default::default() };
-            let Decision::Denied(denial) = Decision::read(answer) else { panic!("{said} let it in") };
+            let Decision::Denied(denial) = Decision::read(answer) else { panic!("{said} is a success") };
             assert_eq!(denial.http_status, answered);
         }
     }

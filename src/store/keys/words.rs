@@ -77,7 +77,7 @@ fn begins_with(term: Expr, word: &str) -> Expr {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_another_word_implies_is_left_out() {
+    fn words_implied_by_another_are_left_out() {
         let necessary = |text: &str| {
             let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
             super::necessary(&words).join(" ")

@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "must not be empty")]
-    fn an_empty_environment_would_let_any_in() {
+    fn an_empty_environment_is_refused() {
         let _guard = Guard::new(()).environment("");
     }
 }

@@ -121,13 +121,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_retry_is_never_told_too_early() {
-        let told = [0, 1, 999, 1_000, 1_001].map(|millis| whole_seconds(Duration::from_millis(millis)));
-        assert_eq!(told, [0, 1, 1, 1, 2]);
+    fn retry_after_is_rounded_up() {
+        let rounded = [0, 1, 999, 1_000, 1_001].map(|millis| whole_seconds(Duration::from_millis(millis)));
+        assert_eq!(rounded, [0, 1, 1, 1, 2]);
     }
 
     #[test]
-    fn grpc_is_told_from_what_resembles_it() {
+    fn only_grpc_content_types_count_as_grpc() {
         for (content_type, grpc) in [
             ("application/grpc", true),
             ("application/grpc+proto", true),
