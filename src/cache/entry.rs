@@ -16,7 +16,7 @@ pub(super) struct Entry {
     pub(super) stamp: Stamp,
 }
 
-/// Hashes ids. Fast, and seeded at random, so that nobody can make up ids that collide.
+/// Hashes ids. Fast, and seeded at random, so that an attacker cannot choose ids that collide.
 pub(super) type Hasher = foldhash::quality::RandomState;
 
 impl Entry {

@@ -232,7 +232,10 @@ mod tests {
             (steps(10..=10, 1, 9), "the event at the position is a different one"),
             (steps(11..=12, 0, 0), "the event at the position is gone"),
             (steps(10..=12, 1, 10)[..1].iter().cloned().chain(steps(12..=12, 0, 0)).collect(), "a gap"),
-            (steps(10..=10, 0, 0).into_iter().chain(steps(11..=12, 1, 9)).collect(), "the event does not continue the chain"),
+            (
+                steps(10..=10, 0, 0).into_iter().chain(steps(11..=12, 1, 9)).collect(),
+                "the event does not continue the chain",
+            ),
         ] {
             let mut history = seen_to(10);
             assert_eq!(read(&mut history, &log), Err(Contradiction), "{what}");

@@ -57,8 +57,8 @@ impl<T: Clone> Drop for Waiter<'_, T> {
     /// Removes the read from the list when it is done, or when nothing is left that waits for it.
     fn drop(&mut self) {
         let mut reads = self.reads.lock();
-        let alone = Arc::strong_count(&self.cell) <= 2;
-        if (self.cell.initialized() || alone)
+        let is_last = Arc::strong_count(&self.cell) <= 2;
+        if (self.cell.initialized() || is_last)
             && reads.get(&self.id).is_some_and(|listed| Arc::ptr_eq(listed, &self.cell))
         {
             reads.remove(&self.id);

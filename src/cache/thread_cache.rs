@@ -91,7 +91,7 @@ impl ThreadCache {
         let mut thread = self.threads.get_or(|| RefCell::new(self.thread())).borrow_mut();
         let thread = &mut *thread;
         thread.misses = thread.misses.wrapping_add(1);
-        // Not in step with a caller that verifies the same keys over and over.
+        // Pseudo-random, so as not to be in step with a caller that verifies the same keys in a cycle.
         let lot = thread.misses.wrapping_mul(0x9e37_79b9) >> 16;
         if !lot.is_multiple_of(ADMIT_EVERY) || thread.cells.is_empty() || size > self.capacity {
             return;

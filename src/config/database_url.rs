@@ -65,7 +65,7 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// The file of a `sqlite://` address; `None` for other schemes. The path is taken as it stands, without decoding.
+/// The file of a `sqlite://` address; `None` for other schemes. The path is used without decoding.
 pub(super) fn sqlite_file(text: &str) -> Option<Result<PathBuf, String>> {
     let (scheme, path) = text.split_once("://")?;
     scheme.eq_ignore_ascii_case("sqlite").then(|| match path {
@@ -82,7 +82,7 @@ const SCHEMES: &str = "must begin with sqlite://, postgres://, postgresql://, my
 const ENCODE: &str = "percent-encode special characters of the user name and password, such as %40 for `@`";
 
 fn check_host(host: &str, parameters: Option<&str>) -> Result<(), String> {
-    // Port digits stand behind the last colon that is not part of an IPv6 address in brackets.
+    // The port is after the last colon that is not part of an IPv6 address in brackets.
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (host, None),

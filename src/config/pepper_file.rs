@@ -54,7 +54,7 @@ fn generate(path: &Path, random: &mut dyn FnMut(&mut [u8])) -> Result<(), Privat
     random(&mut suffix);
     let draft = path.with_added_extension(format!("{:016x}", u64::from_be_bytes(suffix)));
     let encoded = Zeroizing::new(STANDARD.encode(*secret));
-    // When another process was first, its file stands, and this pepper is forgotten unused.
+    // If another process was first, its file stays, and this pepper is discarded unused.
     private_file::create(path, &draft, &Zeroizing::new(format!("1:{}\n", *encoded)))?;
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(super) struct Queue {
     waiting: AtomicUsize,
     /// How long one may wait.
     patience: Duration,
-    /// It refused somebody since it was last empty.
+    /// Whether it has refused work since it was last empty.
     overloaded: AtomicBool,
 }
 

@@ -162,7 +162,10 @@ async fn a_call_that_is_given_up_ends_its_query_in_the_database() {
         giving_up.spawn(async move {
             let list = projects.list_projects(ListProjectsRequest::default());
             // A timeout of the client: it resets the stream, and does not wait for the server.
-            assert!(timeout(Duration::from_secs(2), list).await.is_err(), "the call ended before the timeout");
+            assert!(
+                timeout(Duration::from_secs(2), list).await.is_err(),
+                "the call ended before the timeout"
+            );
         });
     }
     wait_for(&raw, RUNNING, |running| running >= 5).await;

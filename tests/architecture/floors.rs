@@ -7,7 +7,7 @@ use crate::{
     server,
 };
 
-/// Each module with what it may use of ours, crates included; ARCHITECTURE.md has the same table. The name of a module stands for
+/// Each module with what it may use of ours, crates included; ARCHITECTURE.md has the same table. The name of a module includes
 /// all below it that has no line of its own.
 const FLOORS: &[(&str, &[&str])] = &[
     ("ports", &["domain"]),

@@ -122,7 +122,8 @@ async fn queued_misses_fail_when_the_database_is_down() {
     let others: Vec<_> = keys[1..].iter().map(ask).collect();
     following.looks(2).await;
     for other in others {
-        let answer = timeout(PATIENCE, other).await.expect("a miss waits for a database that is down").unwrap();
+        let answer =
+            timeout(PATIENCE, other).await.expect("a miss waits for a database that is down").unwrap();
         assert!(matches!(answer, Err(Error::Store(StoreError::Unavailable(_)))), "{answer:?}");
     }
     assert_eq!(node.store.loads(), 0);

@@ -167,8 +167,8 @@ impl Node {
         self.verifier.authenticate(ApiKey::new(api_key.to_owned()), None).await.unwrap()
     }
 
-    /// Whether a call of the session is let in: it is still valid, or can be renewed.
-    pub(crate) async fn lets_in(&self, session: &Session) -> bool {
+    /// Whether a call of the session is accepted: it is still valid, or can be renewed.
+    pub(crate) async fn accepts(&self, session: &Session) -> bool {
         self.verifier.is_still_valid(session, self.clock.moment())
             || self.verifier.renew(session).await.unwrap().is_some()
     }

@@ -121,7 +121,8 @@ async fn dropped_after<F: Future>(future: F, polls: usize) -> Option<F::Output> 
     let mut future = pin!(Some(future));
     let mut left = polls;
     poll_fn(move |context| {
-        let polled = future.as_mut().as_pin_mut().expect("a dropped future is not polled again").poll(context);
+        let polled =
+            future.as_mut().as_pin_mut().expect("a dropped future is not polled again").poll(context);
         left -= 1;
         if polled.is_pending() && left == 0 {
             future.set(None);

@@ -98,7 +98,7 @@ async fn a_key_revoked_under_a_reused_revision_is_not_valid() {
                 !node.verifier.is_still_valid(&session, node.verifier.moment()),
                 "the session is from before the rewind"
             );
-            assert!(node.lets_in(&session).await, "it can be renewed");
+            assert!(node.accepts(&session).await, "it can be renewed");
             // From here on the cache works as usual: no key is read twice, and changes are seen.
             node.codes(&renamed).await;
             node.store.loads();
@@ -108,7 +108,7 @@ async fn a_key_revoked_under_a_reused_revision_is_not_valid() {
             elsewhere.revoke(&caller).await;
             node.cache.catch_up().await.unwrap();
             assert_eq!(node.cache.rewinds().number, 1);
-            assert!(!node.lets_in(&session).await);
+            assert!(!node.accepts(&session).await);
         }
     }
 }

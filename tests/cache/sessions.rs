@@ -31,7 +31,10 @@ async fn a_caller_revoked_on_another_node_loses_its_session() {
         let session = there.session(&caller.api_key).await.unwrap();
         assert!(there.verifier.is_still_valid(&session, there.verifier.moment()));
         there.cache.catch_up().await.unwrap();
-        assert!(!there.verifier.is_still_valid(&session, there.verifier.moment()), "{kind:?}: the session stays valid");
+        assert!(
+            !there.verifier.is_still_valid(&session, there.verifier.moment()),
+            "{kind:?}: the session stays valid"
+        );
         assert!(there.verifier.renew(&session).await.unwrap().is_none(), "{kind:?}: the session is renewed");
     }
 }

@@ -58,7 +58,8 @@ impl Caller {
 
     /// Verifies until the code is as expected.
     pub(crate) async fn wait_for_code(&self, api_key: &str, code: Code) {
-        self.wait_for_response(api_key, |answer| answer.as_ref().is_ok_and(|answer| answer.code() == code)).await;
+        self.wait_for_response(api_key, |answer| answer.as_ref().is_ok_and(|answer| answer.code() == code))
+            .await;
     }
 
     /// Verifies until the response is as wanted, and returns all responses until then.

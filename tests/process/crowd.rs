@@ -104,7 +104,8 @@ async fn idle_connections_to_the_metrics_keep_no_other_client_out() {
     caller.create_project().await;
     // All of them are closed in the end, including the newest.
     for mut silent in silent {
-        let ended = timeout(Duration::from_secs(30), silent.read_u8()).await.expect("an idle connection is kept");
+        let ended =
+            timeout(Duration::from_secs(30), silent.read_u8()).await.expect("an idle connection is kept");
         assert!(ended.is_err());
     }
     serving.stop().await;

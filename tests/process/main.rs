@@ -21,13 +21,13 @@ mod outage;
 mod peppers;
 mod private_postgres;
 mod readme;
+mod received;
 mod replicas;
 mod replicas_hot;
 mod secrets;
 mod start;
 mod stop;
 mod strangers;
-mod received;
 mod warm;
 
 /// A generous limit: only a server that hangs takes longer.

@@ -147,7 +147,9 @@ async fn replicas_survive_an_outage_of_the_database() {
         }
         postgres.start_again();
         for caller in callers {
-            caller.wait_for_response(&of_warm, |answer| answer.as_ref().is_ok_and(|answer| !answer.degraded)).await;
+            caller
+                .wait_for_response(&of_warm, |answer| answer.as_ref().is_ok_and(|answer| !answer.degraded))
+                .await;
         }
     }
     // Both replicas follow each other's changes again.
@@ -224,7 +226,9 @@ async fn a_replica_that_was_stopped_serves_nothing_stale() {
         sleeper.signal("CONT");
         for task in asked {
             match task.await.unwrap() {
-                Ok(answer) => assert_eq!(answer.code(), Code::Revoked, "the decision is staler than the bound"),
+                Ok(answer) => {
+                    assert_eq!(answer.code(), Code::Revoked, "the decision is staler than the bound")
+                }
                 Err(status) => assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}"),
             }
         }

@@ -86,7 +86,11 @@ async fn a_revoked_key_needs_its_pepper_until_it_is_purged() {
     let serving = home.serve().await;
     let caller = serving.caller(&root);
     caller.rotate(&caller.system_key().await).await;
-    assert_eq!(caller.code(&api_key).await, Code::Revoked, "a revoked key does not verify, so its secret does not move");
+    assert_eq!(
+        caller.code(&api_key).await,
+        Code::Revoked,
+        "a revoked key does not verify, so its secret does not move"
+    );
     serving.stop().await;
     let early = home.with("KEYSTILE_PEPPERS", &pepper(2));
     early.run(&[]).await.with_code(78).with_stderr("version 1 (1 secret) is not configured");

@@ -232,7 +232,11 @@ pub(crate) async fn a_database_that_lost_changes_is_noticed(database: &Database,
         .await;
     database.execute("DELETE FROM audit_events WHERE revision > 2").await;
     let other = insert(4).await;
-    assert_eq!((lost.revision, before.revision, other.revision), (2, 3, 3), "the log continues from the database's state");
+    assert_eq!(
+        (lost.revision, before.revision, other.revision),
+        (2, 3, 3),
+        "the log continues from the database's state"
+    );
     assert_ne!(other.hash, before.hash, "the revision is of another change");
     insert(5).await;
     assert_chain_is_whole(store, 4).await;

@@ -47,7 +47,7 @@ pub(crate) async fn a_loaded_key_has_its_owner(_: &Database, store: &SqlStore) {
     let gone = Write::delete(ServiceAccount { revision: 3, ..account("ci") });
     write(store, vec![gone]).await;
     let (found, _) = load(store, full.id).await.unwrap();
-    assert!(found.is_none(), "as good as deleted");
+    assert!(found.is_none(), "the key counts as deleted");
 
     // A later account with the same id.
     write(store, vec![Write::insert(ServiceAccount { generation: 8, ..account("ci") })]).await;

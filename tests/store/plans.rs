@@ -224,7 +224,10 @@ pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
 }
 
 /// Preloading reads every key that was ever used, but from an index, not from the table.
-pub(crate) async fn the_most_recently_used_keys_are_read_from_an_index_only(database: &Database, store: &SqlStore) {
+pub(crate) async fn the_most_recently_used_keys_are_read_from_an_index_only(
+    database: &Database,
+    store: &SqlStore,
+) {
     populate(store).await;
     insert_keys(store, (0..1000).map(|n| Key { last_used_time: Some(at(50)), ..key(n) })).await;
     database.execute(if database.kind == Kind::Postgres { "VACUUM keys" } else { "SELECT 1" }).await;

@@ -207,7 +207,9 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     assert_eq!(server.largest_commit(), PORTION);
 
     // Housekeeping is woken, and need not wait for its next round.
-    tokio::time::timeout(Duration::from_secs(30), server.service.left_over()).await.expect("housekeeping is not woken");
+    tokio::time::timeout(Duration::from_secs(30), server.service.left_over())
+        .await
+        .expect("housekeeping is not woken");
 
     // Another process finds what is left to do.
     let other = Replica::on(database).await;

@@ -61,7 +61,9 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     }
     let rate = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.rate));
     let against_undisturbed = |name: &str, rounds: &[Measured]| Row {
-        ratio: Some(Spread::of(rounds.iter().zip(&undisturbed).map(|(with, without)| with.rate / without.rate))),
+        ratio: Some(Spread::of(
+            rounds.iter().zip(&undisturbed).map(|(with, without)| with.rate / without.rate),
+        )),
         bare: Some(rate(&undisturbed)),
         ..Row::value(name, "/s", rate(rounds))
     };

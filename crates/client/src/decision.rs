@@ -16,7 +16,7 @@ use crate::code::DenialCode;
 pub enum Decision {
     /// Let its bearer in.
     Valid(Identity),
-    /// Let nobody in.
+    /// Do not admit the request.
     Denied(Denial),
 }
 
@@ -76,7 +76,7 @@ pub struct Denial {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Basis {
-    /// The position in the change log; 0 for a malformed API key, which rests on its text alone.
+    /// The position in the change log; 0 for a malformed API key, which is decided by its text only.
     pub revision: i64,
     /// How long ago the node last knew that its data was current.
     pub age: Duration,

@@ -63,7 +63,7 @@ impl Code {
     }
 }
 
-/// What the caller of Verify wants to know of an API key.
+/// What the caller of Verify asks about an API key.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
     pub environment: Option<EnvironmentId>,

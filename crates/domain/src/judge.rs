@@ -32,7 +32,7 @@ impl Judgement<'_> {
     }
 }
 
-/// Judges by the API key alone; `None` when its key must be read first.
+/// Judges by the API key only; `None` when its key must be read first.
 pub fn judge_unread(presented: &Presented) -> Option<Judgement<'static>> {
     presented.token().is_err().then(|| Judgement::unproven(Code::Malformed))
 }

@@ -27,7 +27,7 @@ pub struct Profile {
     /// What the API keys begin with, as in `acme_live`.
     pub token_prefix: Box<str>,
     pub environment: EnvironmentId,
-    /// The service account that a key of the system project authenticates; keys of other projects authenticate nobody.
+    /// The service account that a key of the system project authenticates; keys of other projects authenticate no caller.
     pub caller: Option<ServiceAccountId>,
 }
 

@@ -29,7 +29,7 @@ pub struct ServiceAccount {
     pub last_used_time: Option<Timestamp>,
     /// It owns the project's system key, so it stays as long as that.
     pub protected: bool,
-    /// CreateKey made it for a key, and nobody has updated it since: it is deleted when its last key is purged.
+    /// CreateKey made it for a key, and it has not been updated since: it is deleted when its last key is purged.
     pub implicit: bool,
     pub revision: Revision,
 }

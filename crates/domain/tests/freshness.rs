@@ -191,7 +191,10 @@ fn explore_sessions(is_valid: fn(&Node, &Session) -> bool) {
         });
         let session = node.authenticate();
         revoking.join().unwrap();
-        assert!(session.is_none_or(|session| !is_valid(&node, &session)), "a session of a revoked caller stays valid");
+        assert!(
+            session.is_none_or(|session| !is_valid(&node, &session)),
+            "a session of a revoked caller stays valid"
+        );
         changing.join().unwrap();
         assert!(node.authenticate().is_none(), "a revoked caller is authenticated");
     });

@@ -210,7 +210,8 @@ async fn a_query_that_times_out_frees_its_place() {
 #[tokio::test]
 async fn a_query_that_panics_frees_its_place() {
     let throttle = Throttle { concurrent: 1, ..STILL };
-    let batcher = ReadBatcher::<usize>::new(throttle, nothing, |_| async { panic!("the test panics on purpose") });
+    let batcher =
+        ReadBatcher::<usize>::new(throttle, nothing, |_| async { panic!("the test panics on purpose") });
     for _ in 0..3 {
         assert!(matches!(batcher.load(id(0)).await, Err(StoreError::Unavailable(_))));
     }

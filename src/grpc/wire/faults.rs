@@ -147,7 +147,7 @@ pub(in crate::grpc) fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>
     }
 }
 
-/// A field that is present but whose capability is still to come; `path` is what it stands in.
+/// Fails if a field is set whose feature is not built yet; `path` is the message that has it.
 pub(in crate::grpc) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {
         Some((field, _)) => Err(Error::NotYetAvailable { field: format!("{path}{field}") }),

@@ -45,7 +45,7 @@ fn necessary(words: &[String]) -> Vec<&str> {
     necessary
 }
 
-/// Whether the key of the row has them all: a look at its few terms, which no planner can make anything else of.
+/// Whether the key of the row has all the words: a lookup of its few terms, in a form that no planner rewrites.
 fn has_all(words: &[&str]) -> Expr {
     const OTHERS: &str = "others";
 

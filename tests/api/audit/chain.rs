@@ -7,7 +7,11 @@ use testkit::server::Server;
 
 use super::{as_hashed, check, log, six_changes};
 
-on_every_database!(hashes_can_be_recomputed_from_the_documentation, the_documented_rules_find_no_fault, verify_audit_chain_finds_no_fault);
+on_every_database!(
+    hashes_can_be_recomputed_from_the_documentation,
+    the_documented_rules_find_no_fault,
+    verify_audit_chain_finds_no_fault
+);
 
 async fn hashes_can_be_recomputed_from_the_documentation(server: Server) {
     six_changes(&server).await;

@@ -26,7 +26,7 @@ fn connections(server: &Server) -> [(Channel, &'static str); 2] {
     [(channel(server.admin), HARMLESS), (channel(server.verify), ASKS)]
 }
 
-async fn is_let_in((channel, path): &(Channel, &'static str), api_key: &str) -> bool {
+async fn is_authenticated((channel, path): &(Channel, &'static str), api_key: &str) -> bool {
     match call(channel, path, bearer(api_key), &[]).await {
         Ok(_) => true,
         Err(status) => {
@@ -51,11 +51,11 @@ async fn two_callers_on_one_connection_are_authenticated_separately() {
     for connection in connections(&server) {
         for _ in 0..3 {
             for wrong in wrong.iter().chain([&tenant]) {
-                assert!(is_let_in(&connection, &valid).await);
+                assert!(is_authenticated(&connection, &valid).await);
                 let refused = call(&connection.0, connection.1, bearer(wrong), &[]).await;
                 assert_same(&refused.unwrap_err(), &expected, "after a valid caller");
-                assert!(is_let_in(&connection, &server.root).await);
-                assert!(!is_let_in(&connection, wrong).await);
+                assert!(is_authenticated(&connection, &server.root).await);
+                assert!(!is_authenticated(&connection, wrong).await);
             }
         }
     }
@@ -86,7 +86,7 @@ async fn a_superseded_caller_is_refused_from_the_end_of_its_grace() {
     let new = server.keys().rotate_key(rotate).await.unwrap().into_inner().api_key;
     assert_ends_after_span(&server, &old).await;
     for connection in connections(&server) {
-        assert!(is_let_in(&connection, &new).await);
+        assert!(is_authenticated(&connection, &new).await);
     }
 }
 
@@ -101,7 +101,7 @@ async fn assert_ends_after_span(server: &Server, api_key: &str) {
         server.clock.advance(step);
         for connection in &connections {
             for _ in 0..3 {
-                assert!(is_let_in(connection, api_key).await, "the credential is valid");
+                assert!(is_authenticated(connection, api_key).await, "the credential is valid");
             }
         }
         for talk in &mut talks {
@@ -110,7 +110,7 @@ async fn assert_ends_after_span(server: &Server, api_key: &str) {
     }
     server.clock.advance(TICK);
     for connection in &connections {
-        assert!(!is_let_in(connection, api_key).await, "the credential has ended");
+        assert!(!is_authenticated(connection, api_key).await, "the credential has ended");
     }
     let [asking, idle] = &mut talks[..] else { panic!("the test opens two streams") };
     for end in [asking.is_answered().await.unwrap_err(), idle.ended_while_idle().await] {
@@ -128,8 +128,8 @@ async fn a_refused_key_of_a_tenant_counts_as_unused() {
     let connections = connections(&server);
     for connection in &connections {
         for _ in 0..3 {
-            assert!(is_let_in(connection, &caller_api_key).await);
-            assert!(!is_let_in(connection, &api_key).await);
+            assert!(is_authenticated(connection, &caller_api_key).await);
+            assert!(!is_authenticated(connection, &api_key).await);
         }
     }
     assert!(server.talk_on(connections[1].0.clone(), &api_key, None).await.is_err());

@@ -71,7 +71,10 @@ async fn every_reason_is_as_the_contract_promises() {
         assert_eq!(info.len(), metadata.len(), "{expected}: {info:?}");
         for (name, value) in metadata {
             let value_sent = info.get(*name).unwrap_or_else(|| panic!("{expected} lacks {name}"));
-            assert!(value_sent == value || (*value == "*" && !value_sent.is_empty()), "{expected}: {value_sent}");
+            assert!(
+                value_sent == value || (*value == "*" && !value_sent.is_empty()),
+                "{expected}: {value_sent}"
+            );
         }
         let delay = status.get_details_retry_info().and_then(|it| it.retry_delay);
         assert_eq!(delay.is_some_and(|it| !it.is_zero()), retry, "{expected}");

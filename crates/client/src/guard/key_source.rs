@@ -24,7 +24,7 @@ pub(super) enum Presented {
 }
 
 impl KeySource {
-    /// The header `authorization` with the scheme `Bearer`. Other schemes are not looked at.
+    /// The header `authorization` with the scheme `Bearer`. Other schemes are ignored.
     pub fn bearer() -> Self {
         Self(Source::Bearer)
     }

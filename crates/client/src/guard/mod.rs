@@ -99,7 +99,7 @@ impl<V> Guard<V> {
         self
     }
 
-    /// Adds to the question what the request tells, such as its customer.
+    /// Adds to the question what the request says, such as its customer.
     ///
     /// ```no_run
     /// # use keystile_client::{Client, Guard};

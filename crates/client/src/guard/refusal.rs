@@ -1,4 +1,4 @@
-//! What a request gets that is not let in, over HTTP and over gRPC.
+//! The response to a request that is not admitted, over HTTP and over gRPC.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) struct Refusal {
     retry_after: Option<Duration>,
 }
 
-/// Of a retry after a failure of which nobody knows how long it lasts.
+/// The delay of a retry after a failure of unknown length.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 impl Refusal {

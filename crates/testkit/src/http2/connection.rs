@@ -81,7 +81,9 @@ impl Connection {
     pub async fn ends(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         // A reset ends the connection too.
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("the server does not close the connection");
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest))
+            .await
+            .expect("the server does not close the connection");
         rest
     }
 

@@ -66,7 +66,7 @@ impl TryFrom<WatchAuditEventsRequest> for Wanted {
 
 impl<C: Credentials> Watch<C> {
     pub(in crate::grpc) async fn events(self) -> Result<Events, Error> {
-        // Before the log is looked at, so that none is missed.
+        // Before the log is read, so that no rewind is missed.
         let rewinds = self.service.rewinds().number;
         self.service.check_is_reached(self.wanted.after).await?;
         let heartbeats = Schedule::every(self.wanted.heartbeat);

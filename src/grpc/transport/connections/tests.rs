@@ -33,7 +33,7 @@ fn watched(most: usize) -> (Connections, CancellationToken) {
     (connections, stop)
 }
 
-fn let_in(connections: &Connections) -> Admitted {
+fn authenticated(connections: &Connections) -> Admitted {
     let admitted = connections.admit().unwrap();
     admitted.activity.note_authenticated();
     admitted
@@ -74,7 +74,7 @@ fn next(stream: &mut Streamed) -> Option<Bytes> {
 #[tokio::test]
 async fn the_oldest_unauthenticated_connection_is_closed_to_make_room() {
     let connections = of(3);
-    let caller = let_in(&connections);
+    let caller = authenticated(&connections);
     let strangers = [connections.admit().unwrap(), connections.admit().unwrap()];
     let newcomer = connections.admit().unwrap();
     assert!(!newcomer.activity.is_spare());
@@ -84,11 +84,14 @@ async fn the_oldest_unauthenticated_connection_is_closed_to_make_room() {
 #[tokio::test]
 async fn beyond_the_limit_there_is_room_only_for_health_checks() {
     let connections = of(2);
-    let callers = [let_in(&connections), let_in(&connections)];
+    let callers = [authenticated(&connections), authenticated(&connections)];
     let spare: Vec<_> = (0..SPARE * 2).map(|_| connections.admit().unwrap()).collect();
     let (first, last) = spare.split_at(SPARE);
     assert!(last.iter().all(|it| it.activity.is_spare() && !connections.has_room_for(&it.activity)));
-    assert!(first.iter().all(is_cut) && !last.iter().any(is_cut), "the oldest is closed once all places are taken");
+    assert!(
+        first.iter().all(is_cut) && !last.iter().any(is_cut),
+        "the oldest is closed once all places are taken"
+    );
     assert!(!callers.iter().any(is_cut));
     drop(callers);
     let last = spare.last().unwrap();
@@ -98,8 +101,8 @@ async fn beyond_the_limit_there_is_room_only_for_health_checks() {
 #[tokio::test]
 async fn an_ordinary_unauthenticated_connection_is_closed_before_a_spare_one() {
     let connections = of(3);
-    let caller = let_in(&connections);
-    let busy = [let_in(&connections), let_in(&connections)];
+    let caller = authenticated(&connections);
+    let busy = [authenticated(&connections), authenticated(&connections)];
     let spare = connections.admit().unwrap();
     drop(busy);
     // Two places are free; unauthenticated connections are closed to make room for each other.
@@ -110,7 +113,7 @@ async fn an_ordinary_unauthenticated_connection_is_closed_before_a_spare_one() {
 }
 
 #[tokio::test]
-async fn a_connection_in_its_first_call_is_closed_last() {
+async fn a_connection_in_its_first_call_is_closed_after_silent_ones() {
     let connections = of(2);
     let [calling, silent] = [connections.admit().unwrap(), connections.admit().unwrap()];
     let _open = OpenCall::new(calling.activity.clone());
@@ -119,16 +122,16 @@ async fn a_connection_in_its_first_call_is_closed_last() {
 }
 
 #[tokio::test]
-async fn with_all_places_taken_the_oldest_spare_connection_is_closed() {
+async fn with_all_places_taken_by_callers_a_connection_is_refused() {
     let connections = of(1);
-    let _callers: Vec<_> = (0..=SPARE).map(|_| let_in(&connections)).collect();
+    let _callers: Vec<_> = (0..=SPARE).map(|_| authenticated(&connections)).collect();
     assert!(connections.admit().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_idle_authenticated_connection_is_closed_too() {
     let (connections, _stop) = watched(2);
-    let [idle, busy] = [let_in(&connections), let_in(&connections)];
+    let [idle, busy] = [authenticated(&connections), authenticated(&connections)];
     let _open = OpenCall::new(busy.activity.clone());
     sleep(TICK * (IDLE + 2)).await;
     assert!(!is_cut(&idle), "no connection is closed while there is room");
@@ -139,7 +142,8 @@ async fn a_long_idle_authenticated_connection_is_closed_too() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not() {
     let (connections, _stop) = watched(10);
-    let [deaf, slow, quiet] = [let_in(&connections), let_in(&connections), let_in(&connections)];
+    let [deaf, slow, quiet] =
+        [authenticated(&connections), authenticated(&connections), authenticated(&connections)];
     let mut waiting = [&deaf, &slow].map(|it| UnreadBytes::new(&it.activity, 100_000));
     for _ in 0..10 {
         sleep(TICK * (STALLED - 2)).await;
@@ -152,9 +156,9 @@ async fn a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_that_was_not_polled_does_not_count_as_unread() {
+async fn bytes_that_were_never_sent_do_not_count_as_read() {
     let (connections, _stop) = watched(10);
-    let deaf = let_in(&connections);
+    let deaf = authenticated(&connections);
     let unread = UnreadBytes::new(&deaf.activity, 100_000);
     let (mut idle, answers) = stream(&deaf);
     answers.send(Bytes::from(vec![0; 20_000])).unwrap();
@@ -172,7 +176,7 @@ async fn a_response_that_was_not_polled_does_not_count_as_unread() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_with_all_responses_read_stays_open() {
     let (connections, _stop) = watched(10);
-    let caller = let_in(&connections);
+    let caller = authenticated(&connections);
     let (mut idle, answers) = stream(&caller);
     for _ in 0..2 {
         answers.send(Bytes::from(vec![0; 20_000])).unwrap();
@@ -189,7 +193,7 @@ async fn an_idle_stream_with_all_responses_read_stays_open() {
 #[tokio::test(start_paused = true)]
 async fn progress_on_one_stream_keeps_the_connection_of_a_paused_one() {
     let (connections, _stop) = watched(10);
-    let caller = let_in(&connections);
+    let caller = authenticated(&connections);
     let unread = UnreadBytes::new(&caller.activity, 100_000);
     let (mut living, answers) = stream(&caller);
     for _ in 0..STALLED * 2 {
@@ -206,16 +210,20 @@ async fn progress_on_one_stream_keeps_the_connection_of_a_paused_one() {
 #[tokio::test(start_paused = true)]
 async fn at_the_stop_only_connections_with_calls_stay() {
     let (connections, stop) = watched(10);
-    let [idle, busy, unread] = [let_in(&connections), let_in(&connections), let_in(&connections)];
+    let [idle, busy, unread] =
+        [authenticated(&connections), authenticated(&connections), authenticated(&connections)];
     let stranger = connections.admit().unwrap();
     let open = OpenCall::new(busy.activity.clone());
     let waiting = UnreadBytes::new(&unread.activity, 100_000);
     sleep(TICK * 10).await;
-    assert!(![&idle, &busy, &unread, &stranger].into_iter().any(is_cut), "the connection has some ticks to close");
+    assert!(
+        ![&idle, &busy, &unread, &stranger].into_iter().any(is_cut),
+        "no connection is closed before the stop"
+    );
     stop.cancel();
     // A small amount that is not counted may still be read.
     sleep(TICK * 4).await;
-    assert!(![&idle, &stranger].into_iter().any(is_cut), "the connection is closed at once");
+    assert!(![&idle, &stranger].into_iter().any(is_cut), "a connection has some ticks to close by itself");
     sleep(TICK * 4).await;
     assert_eq!([&idle, &stranger, &busy, &unread].map(is_cut), [true, true, false, false]);
     drop((open, waiting));
