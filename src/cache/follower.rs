@@ -187,7 +187,7 @@ async fn answer<T>(
     query: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let answer = timeout(patience, query).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())))
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the database takes too long".into())))
 }
 
 fn hex(hash: &Hash) -> String {

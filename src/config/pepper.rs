@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_one() {
+    fn at_least_one_pepper_is_needed() {
         for empty in ["", " \n", ",,"] {
             assert_eq!(parse_peppers(empty), Err(PepperError::Empty));
         }

@@ -233,5 +233,5 @@ async fn an_unknown_service_is_refused_with_a_reason() {
     let unknown = HealthCheckRequest { service: "nothing".into() };
     let refused = HealthClient::new(channel(server.verify)).check(unknown).await.unwrap_err();
     assert_eq!(reason(&refused, Code::NotFound), "NOT_FOUND");
-    assert_eq!(metadata(&refused, "resource"), None, "it does not say what");
+    assert_eq!(metadata(&refused, "resource"), None, "the error names no resource");
 }

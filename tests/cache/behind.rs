@@ -37,7 +37,7 @@ async fn grow(database: &Database, number: u64) {
 }
 
 #[tokio::test]
-async fn what_changed_is_read_in_portions() {
+async fn changes_are_read_in_portions() {
     let (database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = node.keys(20).await;
     for key in &keys {
@@ -138,7 +138,7 @@ async fn a_min_revision_beyond_the_end_of_the_log_fails_at_once() {
     let head = node.cache.position();
     for min_revision in [head + 1, i64::MAX] {
         let question = VerifyRequest { patience: 4 * PATIENCE, ..question(&key.api_key, min_revision) };
-        let answer = timeout(PATIENCE, node.verifier.verify(question)).await.expect("it waits");
+        let answer = timeout(PATIENCE, node.verifier.verify(question)).await.expect("the call waits");
         let Err(Error::RevisionNotReached { min_revision: asked, revision }) = answer else {
             panic!("{answer:?}");
         };

@@ -64,6 +64,6 @@ fn denied(decision: Decision) -> Denial {
 }
 
 /// Verifies, and expects that the API key is valid.
-async fn is_let_in(client: &Client, api_key: &str) -> Identity {
+async fn identify(client: &Client, api_key: &str) -> Identity {
     valid(client.verify(Question::new(api_key)).await.unwrap())
 }

@@ -7,10 +7,10 @@ use testkit::{forge, server::Server};
 use tokio::{spawn, task::JoinHandle, time::timeout};
 
 use crate::{
-    PATIENCE, builder, client_of, denied, is_let_in, named_key, new_key, relay::Relay, started, url, valid,
+    PATIENCE, builder, client_of, denied, identify, named_key, new_key, relay::Relay, started, url, valid,
 };
 
-async fn is_valid(stream: &VerifyStream, api_key: &str) -> Identity {
+async fn identify_on(stream: &VerifyStream, api_key: &str) -> Identity {
     valid(stream.verify(Question::new(api_key)).await.unwrap())
 }
 
@@ -64,7 +64,7 @@ async fn every_task_gets_its_own_answer() {
                         let error = stream.verify(question).await.unwrap_err();
                         assert_eq!(error.kind(), ErrorKind::Refused);
                     }
-                    _ => assert_eq!(is_valid(&stream, &api_key).await.key, key.name),
+                    _ => assert_eq!(identify_on(&stream, &api_key).await.key, key.name),
                 }
             })
         })
@@ -95,7 +95,7 @@ async fn dropped_calls_do_not_shift_responses() {
             tokio::task::yield_now().await;
         }
         dropped.iter().for_each(JoinHandle::abort);
-        assert_eq!(is_valid(&stream, api_key).await.key, key.name);
+        assert_eq!(identify_on(&stream, api_key).await.key, key.name);
     }
 }
 
@@ -108,10 +108,10 @@ async fn a_cut_stream_is_reopened() {
     let (key, api_key) = new_key(&server).await;
     let tasks = busy(&server, &stream).await;
     for _ in 0..8 {
-        assert_eq!(is_valid(&stream, &api_key).await.key, key.name);
+        assert_eq!(identify_on(&stream, &api_key).await.key, key.name);
         relay.lead_to(server.verify);
     }
-    assert_eq!(is_valid(&stream, &api_key).await.key, key.name);
+    assert_eq!(identify_on(&stream, &api_key).await.key, key.name);
     end(tasks).await;
 }
 
@@ -123,13 +123,13 @@ async fn after_a_stop_the_stream_moves_to_the_restarted_server() {
     let stream = client.stream();
     let (key, api_key) = new_key(&server).await;
     let tasks = busy(&server, &stream).await;
-    is_valid(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     let server = server.restart_with(&[]).await;
     // While no server runs, calls fail soon, and do not hang.
     let meanwhile = timeout(PATIENCE, stream.verify(Question::new(&api_key))).await.unwrap();
     assert!(meanwhile.is_err_and(|error| error.kind() == ErrorKind::Unavailable));
     relay.lead_to(server.verify);
-    assert_eq!(is_valid(&stream, &api_key).await.key, key.name);
+    assert_eq!(identify_on(&stream, &api_key).await.key, key.name);
     end(tasks).await;
 }
 
@@ -140,7 +140,7 @@ async fn a_silent_stream_is_dropped_within_the_deadline() {
     let relay = Relay::to(server.verify).await;
     let client = builder(&server.root).deadline(Duration::from_millis(500));
     let stream = client.endpoint(url(relay.address)).connect().unwrap().stream();
-    is_valid(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     relay.silence();
     let asked: Vec<_> = (0..3_000)
         .map(|_| {
@@ -153,7 +153,7 @@ async fn a_silent_stream_is_dropped_within_the_deadline() {
         assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
     }
     relay.lead_to(server.verify);
-    is_valid(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_credential_that_is_revoked_ends_the_stream() {
     let (own, credential) = server.key("system", proto::Key::default()).await;
     let client: Client = builder(&credential).endpoint(url(server.verify)).connect().unwrap();
     let stream = client.stream();
-    is_valid(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     let revoke = proto::RevokeKeyRequest { name: own.name, ..Default::default() };
     server.keys().revoke_key(revoke).await.unwrap();
     for _ in 0..3 {
@@ -177,8 +177,8 @@ async fn a_stream_and_single_calls_share_a_client() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
     let stream = client.stream();
-    is_valid(&stream, &api_key).await;
-    is_let_in(&client, &api_key).await;
+    identify_on(&stream, &api_key).await;
+    identify(&client, &api_key).await;
     let wrong = forge::with_wrong_secret(&api_key);
     assert_eq!(denied(stream.verify(Question::new(wrong)).await.unwrap()).code, DenialCode::NotFound);
     let revoke = proto::RevokeKeyRequest { name: key.name, ..Default::default() };
@@ -194,7 +194,7 @@ async fn a_silent_stream_fails_only_calls_past_their_deadline() {
     let silent = Relay::to(server.verify).await;
     let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(server.verify));
     let stream = both.deadline(DEADLINE).connect().unwrap().stream();
-    is_valid(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     silent.silence();
     let ask = || {
         let (stream, question) = (stream.clone(), Question::new(&api_key));

@@ -82,7 +82,7 @@ async fn a_root_key_from_the_command_line_can_be_the_first() {
     assert_eq!(minted.stdout, format!("{root}\n"), "the output is only the API key");
     let serving = home.serve().await;
     serving.caller(&root).create_project().await;
-    assert_eq!(serving.stop().await.stdout, "", "it was shown already");
+    assert_eq!(serving.stop().await.stdout, "", "the root key is shown only once");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -159,7 +159,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
         {
             self.return_permit();
         }
-        let answer = answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())));
+        let answer =
+            answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the database takes too long".into())));
         let answer = answer.map(Arc::new);
         for read in reads {
             read.finish(answer.clone());

@@ -41,7 +41,7 @@ fn variables_of_kubernetes_services_are_ignored() {
 }
 
 #[test]
-fn without_its_service_each_is_a_fault() {
+fn without_its_service_each_variable_is_a_fault() {
     for (name, value) in SERVICES {
         if !name.ends_with("_SERVICE_HOST") {
             assert_unknown(&fault(&[(name, value)]), name);

@@ -70,7 +70,7 @@ async fn a_star_changes_everything() {
     update(&server, changed(), &["*"]).await.unwrap();
     let bare = Project { environments: vec![environment("production", "live")], ..acme() };
     let updated = update(&server, bare, &["*"]).await.unwrap();
-    assert_eq!(updated.display_name, "", "it was unset");
+    assert_eq!(updated.display_name, "", "the display name is cleared");
     assert_eq!(updated.deleted_key_retention, Some(days(30)), "the default");
     assert_eq!(updated.environments.len(), 1);
 

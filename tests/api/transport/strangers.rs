@@ -25,7 +25,7 @@ async fn a_client_that_does_not_speak_http_2_is_disconnected() {
             stranger.send(hello).await.unwrap();
             assert_others_are_served(&server).await;
             let answer = stranger.ends().await;
-            assert!(!answer.starts_with(b"HTTP/1.1"), "it was taken for a friend");
+            assert!(!answer.starts_with(b"HTTP/1.1"), "the server answers in HTTP/1.1");
         }
     }
 }
