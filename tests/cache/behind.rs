@@ -71,7 +71,7 @@ async fn catching_up_may_take_longer_than_the_limit_for_one_query() {
     let end = node.cache.position() + 5_500;
     // Six portions together take longer than the limit for one.
     node.store.answers_changes_after(Duration::from_millis(300));
-    following.looks(1).await;
+    following.poll_times(1).await;
     let caught_up = async {
         while node.cache.position() < end {
             if let Some(key) = keys.next() {
@@ -154,7 +154,7 @@ async fn while_the_log_cannot_be_read_a_verification_waits_for_min_revision() {
     let key = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Hangs);
-    following.looks(1).await;
+    following.poll_times(1).await;
     let elsewhere = Node::on(&database, LIMITS).await;
     let revision = elsewhere.revoke(&key).await;
     let node = Arc::new(node);

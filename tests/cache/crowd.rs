@@ -120,7 +120,7 @@ async fn queued_misses_fail_when_the_database_is_down() {
         tokio::task::yield_now().await;
     }
     let others: Vec<_> = keys[1..].iter().map(ask).collect();
-    following.looks(2).await;
+    following.poll_times(2).await;
     for other in others {
         let answer =
             timeout(PATIENCE, other).await.expect("a miss waits for a database that is down").unwrap();

@@ -108,7 +108,7 @@ async fn a_database_that_hangs_counts_as_down() {
     let cold = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Hangs);
-    following.looks(2).await;
+    following.poll_times(2).await;
     node.clock.advance(DEGRADED + TICK);
     let (warm, cold) =
         timeout(PATIENCE, async { (node.verify(&keys[0].api_key).await, node.verify(&cold.api_key).await) })

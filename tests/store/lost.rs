@@ -59,7 +59,7 @@ async fn a_late_cancellation_hits_no_other_read(kind: Kind, lock: &str, unlock: 
     let session = timeout(PATIENCE, one).await.expect("the pool has one connection");
     let raw = database.raw().await;
     raw.execute_unprepared(lock).await.unwrap();
-    proxy.hold_orders();
+    proxy.hold_cancellations();
     let read = async { store.project(&acme()).await };
     tokio::select! {
         read = read => panic!("the read does not wait: {read:?}"),

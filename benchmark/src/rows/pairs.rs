@@ -33,7 +33,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let all = Requests::new(few(), Form::Verify, Code::Valid);
     Load::open(&fixture.server, "Verify", &all, WIDE, true).await?.exhaust(&fixture.server).await?;
     if let Some(metrics) = &fixture.server.metrics {
-        metrics.tells_of(FEW).await?;
+        metrics.assert_reported(FEW).await?;
     }
     let one = Requests::new(hot, Form::Verify, Code::Valid);
     if plan.has("unary") {
