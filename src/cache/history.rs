@@ -185,7 +185,7 @@ mod tests {
         Head { revision, hash }
     }
 
-    /// Steps of the time line `line`; it parted from the time line 0 after `parted`.
+    /// Steps of the time line `line`, which diverged from the time line 0 after `parted`.
     fn steps(revisions: std::ops::RangeInclusive<Revision>, line: u8, parted: Revision) -> Vec<FeedEntry> {
         let at = |revision| head(revision, if revision > parted { line } else { 0 });
         let step = |revision| FeedEntry {
@@ -226,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_shorter_or_another_is_not() {
+    fn a_shorter_or_different_log_is_not_followed() {
         for (log, what) in [
-            (vec![], "it ends before"),
-            (steps(10..=10, 1, 9), "the event where it was is another"),
-            (steps(11..=12, 0, 0), "the event where it was is gone"),
+            (vec![], "too short"),
+            (steps(10..=10, 1, 9), "another event"),
+            (steps(11..=12, 0, 0), "a lost event"),
             (steps(10..=12, 1, 10)[..1].iter().cloned().chain(steps(12..=12, 0, 0)).collect(), "a gap"),
-            (steps(10..=10, 0, 0).into_iter().chain(steps(11..=12, 1, 9)).collect(), "it does not follow"),
+            (steps(10..=10, 0, 0).into_iter().chain(steps(11..=12, 1, 9)).collect(), "a broken chain"),
         ] {
             let mut history = seen_to(10);
             assert_eq!(read(&mut history, &log), Err(Contradiction), "{what}");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_ahead_must_come() {
+    fn heads_seen_ahead_must_appear_in_the_log() {
         for (log, follows) in [
             (steps(10..=13, 0, 0), false),
             (steps(10..=13, 1, 10), false),
@@ -256,14 +256,14 @@ mod tests {
         }
     }
 
-    /// What is seen while the log is read may be beyond what it brings.
+    /// A head that is seen during a read of the log may be beyond the end of that read.
     #[test]
-    fn what_was_seen_since_need_not_come_yet() {
+    fn heads_seen_during_a_read_need_not_appear_in_it() {
         let mut history = seen_to(10);
         let newest = history.newest();
         history.note(head(12, 0));
         assert_eq!(history.follow(&steps(10..=11, 0, 0), true, newest), Ok(()));
-        // Nor need it if there is more to read.
+        // Nor must it appear if there is more to read.
         assert_eq!(history.follow(&steps(11..=11, 0, 0), false, history.newest()), Ok(()));
         assert_eq!(read(&mut history, &steps(11..=11, 0, 0)), Err(Contradiction));
     }
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn little_is_remembered() {
+    fn the_history_is_bounded() {
         let mut history = seen_to(0);
         for revision in (0..20_000).step_by(1000) {
             let fresh = steps(revision.max(1)..=revision + 1000, 0, 0);

@@ -72,14 +72,14 @@ mod tests {
         CachedKey { credential, encoded: vec![0; bytes].into() }
     }
 
-    /// With the two counters of an [`Arc`] it is one block of 128 bytes, a size that allocators have.
+    /// With the two counters of an [`Arc`] it is one block of 128 bytes, which is a size class of allocators.
     #[test]
-    fn it_is_small() {
+    fn a_cached_key_is_small() {
         assert!(size_of::<CachedKey>() <= 112, "{} bytes", size_of::<CachedKey>());
     }
 
     #[test]
-    fn its_size_grows_with_what_is_encoded() {
+    fn the_size_grows_with_the_encoded_part() {
         assert_eq!(cached(0).size(), size_of::<CachedKey>());
         assert_eq!(cached(1000).size(), cached(0).size() + 1000);
     }

@@ -78,17 +78,8 @@ impl<C: Credentials> Verifier<C> {
     }
 
     /// Whether `session` is still proven: nothing is known to have happened that could have ended it.
-    pub fn stands(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
+    pub fn is_still_valid(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
         !is_past(session.end, now) && self.credentials.is_current(&session.stamp, uptime)
-    }
-
-    /// Whether `session` is still proven. If so, this is a use of its key.
-    pub fn goes_on(&self, session: &Session, moment: Moment) -> bool {
-        let stands = self.stands(session, moment);
-        if stands {
-            self.note_session(session, moment);
-        }
-        stands
     }
 
     /// Notes a use of the key of `session`.

@@ -48,28 +48,28 @@ pub(crate) enum Mode {
     Answers,
     /// UNAVAILABLE at once.
     Fails,
-    /// No answer until it is in another mode.
+    /// No answer until the mode changes.
     Hangs,
-    /// It reads at once, and keeps what it has read until it is in another mode.
+    /// It reads at once, and holds back what it has read until the mode changes.
     Holds,
 }
 
-/// Counts what is asked of it, and answers as its mode says.
+/// Counts its calls, and answers as its mode says.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     real: SqlStore,
     mode: watch::Sender<Mode>,
     pub(crate) gate: Gate,
     loads: AtomicUsize,
-    /// How many keys were read and are kept from being answered.
+    /// How many keys were read but are held back.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
-    /// How many more times it answers what changed, before it fails.
+    /// How many more calls of `changes_after` succeed before it fails.
     answers: AtomicUsize,
     heads: AtomicUsize,
-    /// How far away it is from those who ask what changed.
+    /// The latency of `changes_after`.
     lag: Mutex<Duration>,
-    /// How long it pretends to write uses, which then go no further.
+    /// If set, a write of uses takes this long and is not forwarded to the real store.
     pretends: Mutex<Option<Duration>>,
     /// The uses that it wrote, call by call.
     portions: watch::Sender<Vec<Vec<LastUse>>>,
@@ -96,17 +96,17 @@ impl Faulty {
         self.mode.send_replace(mode);
     }
 
-    /// How many keys it was asked for since this was last called.
+    /// How many keys were loaded since this was last called.
     pub(crate) fn loads(&self) -> usize {
         self.loads.swap(0, SeqCst)
     }
 
-    /// How many times it was asked for the head of the log, for verifications.
+    /// How many times the head of the log was read for verifications.
     pub(crate) fn heads(&self) -> usize {
         self.heads.swap(0, SeqCst)
     }
 
-    /// How many times it was asked for changes, ever.
+    /// How many times the changes were read since it was made.
     pub(crate) fn follows(&self) -> usize {
         *self.follows.borrow()
     }
@@ -131,12 +131,12 @@ impl Faulty {
         self.portions.borrow().clone()
     }
 
-    /// Resolves once it wrote uses so many times, ever.
+    /// Resolves once it has written uses this many times since it was made.
     pub(crate) async fn portions_reach(&self, number: usize) {
         self.portions.subscribe().wait_for(|portions| portions.len() >= number).await.unwrap();
     }
 
-    /// Resolves once so many keys are held.
+    /// Resolves once this many keys are held back.
     pub(crate) async fn held(&self, number: usize) {
         self.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
     }
@@ -313,7 +313,7 @@ impl Cleanup for Faulty {
 
 #[async_trait]
 impl Commits for Faulty {
-    /// Changes go through whatever the mode is: they may be made elsewhere.
+    /// Changes succeed in every mode, as if another node made them.
     async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {
         self.gate.pass(self.real.commit(commit)).await
     }

@@ -55,13 +55,13 @@ pub(crate) async fn changes_are_followed_by_revision(_: &Database, store: &SqlSt
     assert!(store.changes_after(5, 10).await.unwrap().is_empty());
 }
 
-/// Whichever process made the change.
+/// From any process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_tells_of_changes() {
+async fn postgres_notifies_of_changes() {
     let (database, store) = Database::migrated(Kind::Postgres).await;
     let elsewhere = database.open().await;
     let mut wakeups = elsewhere.wakeups();
-    // The first word is that it listens from here on.
+    // The first wake-up means that the listener is connected.
     wakeups.next().await;
     let word = tokio::spawn(async move { wakeups.next().await });
     store.commit(commit(vec![])).await.unwrap();

@@ -14,7 +14,7 @@ use crate::sample::{
     acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, sealed, stored,
 };
 
-/// Half of the changes come from another process.
+/// Half of the changes are made by a second store.
 pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Database, store: &SqlStore) {
     const CHANGES: u64 = 32;
 
@@ -50,7 +50,7 @@ pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Databas
     }
 }
 
-pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &SqlStore) {
+pub(crate) async fn of_concurrent_changes_to_one_key_one_wins(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let read = stored(store, key_id(1)).await;
@@ -72,8 +72,8 @@ pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &
     pool.close().await;
 }
 
-/// Verifications leave their traces while the keys that they used change.
-pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Database, store: &SqlStore) {
+/// Uses and new digests are written while the same keys change.
+pub(crate) async fn recorded_uses_and_changes_do_not_block_each_other(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..20).map(key)).await;
     let pool = Arc::new(database.open().await);

@@ -27,7 +27,7 @@ pub struct Profile {
     /// What the API keys begin with, as in `acme_live`.
     pub token_prefix: Box<str>,
     pub environment: EnvironmentId,
-    /// The service account that a key of the system project authenticates; keys of other projects authenticate nobody.
+    /// The service account that a key of the system project authenticates; keys of other projects authenticate no caller.
     pub caller: Option<ServiceAccountId>,
 }
 
@@ -138,7 +138,7 @@ mod tests {
     };
 
     #[test]
-    fn it_has_the_state_of_the_key_and_its_owner() {
+    fn a_policy_has_the_state_of_the_key_and_its_owner() {
         let mut key = key(None, false);
         let state = |key: &Key, owner_disabled| {
             let policy = Policy::new(key, owner_disabled);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_the_key_or_its_newest_secret() {
+    fn a_policy_ends_with_the_key_or_its_newest_secret() {
         let mut key = key(None, false);
         let end = |key: &Key| Policy::new(key, false).expire_time();
         assert_eq!(end(&key), None);
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(Arc::strong_count(one.profile()), 2);
     }
 
-    /// What the capacity of a cache is counted by.
+    /// The capacity of the cache is counted by this size.
     #[test]
     fn sizes_count_every_byte_of_text() {
         let mut key = key(None, false);

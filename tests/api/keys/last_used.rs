@@ -1,4 +1,4 @@
-//! When a key and its secrets were last used: exact once the recorder wrote it down.
+//! When a key and its secrets were last used: exact once the recorder has written it.
 
 use proto::{Code, Key};
 use testkit::server::Server;
@@ -6,7 +6,7 @@ use testkit::server::Server;
 use crate::calls::{HOUR, at, disabling, inner, rotation, span, verify};
 
 #[tokio::test]
-async fn each_secret_s_last_success_is_kept() {
+async fn each_secret_has_the_time_of_its_last_success() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
@@ -14,7 +14,7 @@ async fn each_secret_s_last_success_is_kept() {
     let (unused, _) = server.key("acme", Key::default()).await;
     let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR * 24)), ..rotation(&key.name) };
     let new = server.rotate(request).await.unwrap().api_key;
-    // By the hour: who was used.
+    // Which secret is used at each hour.
     for api_key in [&new, &old, &old, &new] {
         server.clock.advance(HOUR);
         assert_eq!(server.code(api_key).await, Code::Valid);
@@ -26,7 +26,7 @@ async fn each_secret_s_last_success_is_kept() {
     assert_eq!(after.last_used_time, Some(at(4 * HOUR)));
     let times: Vec<_> = after.secrets.iter().map(|it| it.last_used_time).collect();
     assert_eq!(times, [Some(at(4 * HOUR)), Some(at(3 * HOUR))]);
-    assert_eq!(after.etag, before.etag, "being used is no change");
+    assert_eq!(after.etag, before.etag, "a use is not a change");
     assert_eq!(after.update_time, before.update_time);
     let account = proto::GetServiceAccountRequest { name: key.service_account };
     let account = inner(server.accounts().get_service_account(account).await).unwrap();
@@ -50,7 +50,7 @@ async fn a_change_of_the_key_keeps_its_last_use() {
 }
 
 #[tokio::test]
-async fn a_denial_or_an_explanation_is_no_use() {
+async fn denials_and_explanations_are_not_uses() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;

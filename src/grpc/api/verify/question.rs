@@ -19,7 +19,7 @@ pub(super) fn read(mut request: proto::VerifyRequest, patience: Duration) -> Res
     Ok(VerifyRequest { api_key, question, min_revision: request.min_revision, patience })
 }
 
-/// What `request` asks of the API key; `path` is where the request stands in a larger one.
+/// What `request` asks of the API key; `path` is the position of the request in a larger one.
 pub(in crate::grpc) fn question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
     let asked = [
         ("permission", !request.permission.is_empty()),
