@@ -120,3 +120,65 @@ fn little_is_remembered() {
     }
     assert_eq!(history.hashes.len(), MOST);
 }
+
+/// Too far behind, it continues at the head: what is before it is forgotten, and what was seen beyond it must still come.
+#[test]
+fn it_skips_to_a_head() {
+    let mut history = seen_to(10);
+    for revision in [14, 20, 30] {
+        assert_eq!(history.note(head(revision, 0)), Fit::Fits);
+    }
+    assert_eq!(history.skip_to(head(20, 0)), Ok(()));
+    assert_eq!(history.end(), End { head: head(20, 0), stored: Some(head(20, 0).hash) });
+    assert_eq!(history.newest_head(), head(30, 0));
+    assert_eq!(history.hashes.len(), 2);
+    assert_eq!(history.note(head(14, 1)), Fit::Unknown);
+    assert_eq!(read(&mut history, &steps(20..=29, 0, 0)), Err(Contradiction));
+    assert_eq!(read(&mut history, &steps(20..=30, 0, 0)), Ok(30));
+    // A head that was not seen before is one from now on.
+    assert_eq!(history.skip_to(head(50, 0)), Ok(()));
+    assert_eq!(history.note(head(50, 1)), Fit::Contradicts);
+}
+
+#[test]
+fn it_does_not_skip_what_contradicts_it() {
+    let mut history = seen_to(10);
+    history.note(head(14, 0));
+    assert_eq!(history.skip_to(head(14, 1)), Err(Contradiction));
+    assert_eq!(history.end().head, head(10, 0));
+    assert_eq!(history.note(head(14, 1)), Fit::Contradicts);
+    assert_eq!(history.skip_to(head(20, 0)), Err(Contradiction));
+}
+
+#[test]
+fn a_contradiction_is_noted_once_and_lasts() {
+    let mut history = seen_to(10);
+    assert!(!history.is_contradicted());
+    assert!(!history.contradict());
+    assert!(history.is_contradicted());
+    assert!(history.contradict());
+    // Until it starts over, no head says anything more.
+    assert_eq!(history.note(head(10, 1)), Fit::Fits);
+    assert_eq!(history.note(head(9, 1)), Fit::Fits);
+    assert_eq!(read(&mut history, &steps(10..=11, 0, 0)), Err(Contradiction));
+}
+
+/// No more hashes fit, so that of the end is not kept: another one for its revision must not pass for it.
+#[test]
+fn an_end_without_room_for_its_hash_is_unknown() {
+    let mut history = seen_to(10);
+    for revision in (12..).take(MOST - 1) {
+        assert_eq!(history.note(head(revision, 0)), Fit::Fits);
+    }
+    assert_eq!(history.follow(&steps(10..=11, 0, 0), false, 0), Ok(()));
+    assert_eq!(history.note(head(11, 1)), Fit::Unknown);
+}
+
+#[test]
+fn a_log_without_one_of_its_revisions_is_not_followed() {
+    let mut history = seen_to(10);
+    let mut log = steps(10..=12, 0, 0);
+    log.remove(1);
+    log[1].previous_hash = head(10, 0).hash;
+    assert_eq!(read(&mut history, &log), Err(Contradiction));
+}
