@@ -132,6 +132,40 @@ mod tests {
         assert_eq!(flight.join(id(), || async { Ok(1) }).await.unwrap(), 1);
     }
 
+    #[tokio::test]
+    async fn who_comes_later_joins_the_read_that_others_still_wait_for() {
+        let flight = SingleFlight::default();
+        let mut first = Box::pin(flight.join(id(), std::future::pending));
+        let mut second = Box::pin(flight.join(id(), std::future::pending));
+        assert!(poll_once(first.as_mut()).await.is_none());
+        assert!(poll_once(second.as_mut()).await.is_none());
+        drop(second);
+        let mut third = Box::pin(flight.join(id(), || async { Ok(3) }));
+        assert!(poll_once(third.as_mut()).await.is_none(), "it reads on its own");
+    }
+
+    /// Some who waited for it may not have run since.
+    #[tokio::test]
+    async fn a_read_that_is_done_is_joined_no_more() {
+        let flight = SingleFlight::default();
+        let gate = Semaphore::new(0);
+        let read = || async {
+            let _pass = gate.acquire().await;
+            Ok(1)
+        };
+        let mut first = Box::pin(flight.join(id(), read));
+        let mut slow = Box::pin(flight.join(id(), read));
+        assert!(poll_once(first.as_mut()).await.is_none());
+        assert!(poll_once(slow.as_mut()).await.is_none());
+        gate.add_permits(1);
+        assert_eq!(first.await.unwrap(), 1);
+        let mut next = Box::pin(flight.join(id(), std::future::pending));
+        assert!(poll_once(next.as_mut()).await.is_none(), "it joins what is done");
+        assert_eq!(slow.await.unwrap(), 1);
+        let mut last = Box::pin(flight.join(id(), || async { Ok(4) }));
+        assert!(poll_once(last.as_mut()).await.is_none(), "the next read is no longer listed");
+    }
+
     /// Polls once.
     async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         std::future::poll_fn(|context| {

@@ -14,8 +14,12 @@ pub trait Credentials: Debug + Send + Sync + 'static {
     /// What is known of the key; the database is asked if that is not cached.
     fn read(&self, id: KeyId) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
 
-    /// Whether a snapshot with this stamp is still current: nothing that it depends on is known to have changed, and
-    /// the change log was followed lately enough.
+    /// Whether nothing is known to have changed that a snapshot with this stamp depends on, however long ago the change
+    /// log was followed.
+    fn is_unchanged(&self, stamp: &Stamp) -> bool;
+
+    /// Whether a snapshot with this stamp is still current: it is unchanged, and the change log was followed lately
+    /// enough.
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool;
 
     /// Waits until no answer is older than `revision`, but no longer than `patience`, nor longer than it takes

@@ -87,9 +87,14 @@ impl<C: Credentials> Verifier<C> {
         self.note_use(session.key(), &session.proof, moment.now);
     }
 
-    /// The session, proven again; `None` when it is over. This is no use of its key.
+    /// The session, proven again by what is known when this is ready; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        let proven = self.prove_caller(session.presented.clone(), session.peer).await?;
-        Ok(proven.map(|(session, _)| session))
+        loop {
+            match self.prove_caller(session.presented.clone(), session.peer).await? {
+                // A change overtook the read.
+                Some((session, _)) if !self.credentials.is_unchanged(&session.stamp) => {}
+                proven => return Ok(proven.map(|(session, _)| session)),
+            }
+        }
     }
 }

@@ -8,12 +8,12 @@ use keystile::{
     ports::{Changes, Readiness},
     verbs::{Error, VerifyRequest},
 };
-use testkit::database::Database;
+use testkit::database::{Database, Kind};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     faulty::Mode,
-    node::{Following, LIMITS, Node, PATIENCE, question},
+    node::{Following, LIMITS, Node, PATIENCE, fresh, question},
 };
 
 /// Lets the log grow by `number` changes of something that verifies nothing.
@@ -127,6 +127,32 @@ async fn a_verification_with_min_revision_polls_the_log_at_once() {
     assert_eq!(decision.code, Code::Revoked);
     assert!(decision.revision >= revision);
     drop(following);
+}
+
+/// Its own change moves its position at once, for those who watch the log.
+#[tokio::test]
+async fn after_a_change_of_its_own_it_looks_at_once() {
+    let database = fresh(Kind::Sqlite).await;
+    let node = Node::on(&database, LIMITS).await;
+    let _following = Following::unprompted(&node).await;
+    let before = node.cache.position();
+    node.create_project("acme").await;
+    timeout(PATIENCE, node.cache.beyond(before)).await.expect("it waits for its next poll");
+}
+
+/// A change of its own that comes while the log is read cannot be in what is read.
+#[tokio::test]
+async fn a_change_that_comes_while_the_log_is_read_is_no_rewind() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.store.hold_changes(true);
+    let change = async {
+        node.store.reads_changes().await;
+        node.create_project("other").await;
+        node.store.hold_changes(false);
+    };
+    let ((), polled) = tokio::join!(change, node.cache.catch_up());
+    polled.unwrap();
+    assert_eq!(node.cache.rewinds().number, 0);
 }
 
 /// A verification does not wait for a revision beyond the end of the log: one poll shows that it does not exist.

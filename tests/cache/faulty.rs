@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -67,10 +67,18 @@ pub(crate) struct Faulty {
     /// How many more calls of `changes_after` succeed before it fails.
     answers: AtomicUsize,
     heads: AtomicUsize,
+    /// Whether it keeps what it has read of changes.
+    holds_changes: watch::Sender<bool>,
+    /// How many times it has read changes, ever.
+    changes_read: watch::Sender<usize>,
     /// The latency of `changes_after`.
     lag: Mutex<Duration>,
     /// If set, a write of uses takes this long and is not forwarded to the real store.
     pretends: Mutex<Option<Duration>>,
+    /// Whether every other call to write uses fails, the first one included.
+    every_other_fails: AtomicBool,
+    /// How many calls to write uses there were while that was so.
+    attempts: AtomicUsize,
     /// The uses that it wrote, call by call.
     portions: watch::Sender<Vec<Vec<LastUse>>>,
 }
@@ -86,8 +94,12 @@ impl Faulty {
             follows: watch::Sender::new(0),
             answers: AtomicUsize::new(usize::MAX),
             heads: AtomicUsize::new(0),
+            holds_changes: watch::Sender::new(false),
+            changes_read: watch::Sender::new(0),
             lag: Mutex::default(),
             pretends: Mutex::default(),
+            every_other_fails: AtomicBool::new(false),
+            attempts: AtomicUsize::new(0),
             portions: watch::Sender::default(),
         }
     }
@@ -119,12 +131,28 @@ impl Faulty {
         *self.lag.lock().unwrap() = lag;
     }
 
+    /// From now on, or no longer, it reads what changed at once, and keeps it.
+    pub(crate) fn hold_changes(&self, hold: bool) {
+        self.holds_changes.send_replace(hold);
+    }
+
+    /// Resolves once it has read changes from now on.
+    pub(crate) async fn reads_changes(&self) {
+        let mut read = self.changes_read.subscribe();
+        read.borrow_and_update();
+        read.changed().await.unwrap();
+    }
+
     pub(crate) async fn follows_reach(&self, number: usize) {
         self.follows.subscribe().wait_for(|follows| *follows >= number).await.unwrap();
     }
 
     pub(crate) fn pretend_to_write_uses(&self, time: Duration) {
         *self.pretends.lock().unwrap() = Some(time);
+    }
+
+    pub(crate) fn fail_every_other_write_of_uses(&self) {
+        self.every_other_fails.store(true, SeqCst);
     }
 
     pub(crate) fn portions(&self) -> Vec<Vec<LastUse>> {
@@ -188,7 +216,10 @@ impl Feed for Faulty {
         if self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
             return Err(StoreError::Unavailable("it has answered often enough".into()));
         }
-        self.real.changes_after(revision, most).await
+        let changes = self.real.changes_after(revision, most).await;
+        self.changes_read.send_modify(|read| *read += 1);
+        self.holds_changes.subscribe().wait_for(|holds| !holds).await.unwrap();
+        changes
     }
 
     async fn head_for_verifications(&self) -> Result<Head, StoreError> {
@@ -346,6 +377,9 @@ impl PepperRecords for Faulty {
 impl Recording for Faulty {
     async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError> {
         self.before().await?;
+        if self.every_other_fails.load(SeqCst) && self.attempts.fetch_add(1, SeqCst).is_multiple_of(2) {
+            return Err(StoreError::Unavailable("it is made to fail now and then".into()));
+        }
         let pretends = *self.pretends.lock().unwrap();
         match pretends {
             Some(time) => sleep(time).await,

@@ -62,6 +62,10 @@ impl Credentials for Counting {
         self.cache.read(id).await
     }
 
+    fn is_unchanged(&self, stamp: &Stamp) -> bool {
+        self.cache.is_unchanged(stamp)
+    }
+
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool {
         self.cache.is_current(stamp, uptime)
     }

@@ -3,6 +3,7 @@
 
 mod behind;
 mod changes;
+mod contradictions;
 mod crowd;
 mod faulty;
 mod flood;
@@ -12,6 +13,7 @@ mod misses;
 mod node;
 mod outcomes;
 mod recorder;
+mod recorder_limits;
 mod rewinds;
 mod sessions;
 mod staleness;

@@ -255,13 +255,25 @@ impl Wakeups for Words {
 
 impl Following {
     pub(crate) async fn start(node: &Node) -> Self {
+        let following = Self::spawn(node);
+        following.poll_once().await;
+        following
+    }
+
+    /// One that looks at the log when it starts, and from then on only when the cache requests it.
+    pub(crate) async fn unprompted(node: &Node) -> Self {
+        let before = node.store.follows();
+        let following = Self::spawn(node);
+        node.store.follows_reach(before + 1).await;
+        following
+    }
+
+    fn spawn(node: &Node) -> Self {
         let (wake, words) = mpsc::unbounded_channel();
         let hour = Duration::from_secs(3600);
         let follower = Follower::new(node.cache.clone(), Box::new(Words(words)), hour);
         let task = tokio::spawn(follower.run(std::future::pending()));
-        let following = Self { store: node.store.clone(), wake, task };
-        following.poll_once().await;
-        following
+        Self { store: node.store.clone(), wake, task }
     }
 
     /// Makes it poll, and waits until the cache has taken in the result.

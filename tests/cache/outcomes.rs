@@ -20,8 +20,9 @@ use tonic::{Code as Grpc, Request, Status, transport::Channel};
 use tonic_types::StatusExt;
 
 use crate::{
+    faulty::Mode,
     gate::Commits,
-    node::{LIMITS, Node, PATIENCE, TestKey, call, fresh},
+    node::{Following, LIMITS, Node, PATIENCE, TestKey, call, fresh},
 };
 
 /// The admin side of a node on the wire.
@@ -273,4 +274,20 @@ async fn a_repeat_at_another_node_makes_the_change_known_there() {
     let repeat = there.service.revoke_key(&call, &key.name, "", &reason).await.unwrap();
     assert_eq!(repeat.key.revision, first.key.revision);
     assert_eq!(there.code(&key.api_key).await, Code::Revoked);
+}
+
+/// The head cannot be read, so the log has to show whether the change was made: the node does not wait for its next poll.
+#[tokio::test]
+async fn a_change_of_unknown_outcome_has_the_log_polled() {
+    let database = fresh(Kind::Sqlite).await;
+    let elsewhere = Node::on(&database, LIMITS).await;
+    elsewhere.create_project("acme").await;
+    let key = elsewhere.key("acme").await;
+    let node = Node::on(&database, LIMITS).await;
+    let _following = Following::unprompted(&node).await;
+    let before = node.store.follows();
+    node.store.set(Mode::Fails);
+    node.store.gate.set(Commits::Unknown);
+    node.service.disable_key(&call(), &key.name, "").await.unwrap_err();
+    timeout(PATIENCE, node.store.follows_reach(before + 1)).await.expect("the log is not polled");
 }

@@ -24,9 +24,9 @@ use tokio::{
 use crate::faulty::{Faulty, Mode};
 
 /// A writer on a store that does not write. The clock is paused: time passes only while a task waits for it.
-struct Recording {
-    store: Arc<Faulty>,
-    queue: Queue,
+pub(crate) struct Recording {
+    pub(crate) store: Arc<Faulty>,
+    pub(crate) queue: Queue,
     clock: Arc<TokioClock>,
     stop: oneshot::Sender<()>,
     writer: JoinHandle<Unsaved>,
@@ -34,7 +34,7 @@ struct Recording {
 }
 
 impl Recording {
-    async fn start(keys: &[TestKey]) -> Self {
+    pub(crate) async fn start(keys: &[TestKey]) -> Self {
         let (database, real) = Database::migrated(Kind::Sqlite).await;
         let store = Arc::new(Faulty::new(real));
         store.pretend_to_write_uses(PORTION);
@@ -57,7 +57,7 @@ impl Recording {
         self.clock.uptime().as_millis()
     }
 
-    async fn stop(self) -> (Unsaved, Arc<Faulty>, u128) {
+    pub(crate) async fn stop(self) -> (Unsaved, Arc<Faulty>, u128) {
         let before = self.millis();
         self.stop.send(()).unwrap();
         let unsaved = self.writer.await.unwrap();
@@ -67,7 +67,7 @@ impl Recording {
 
 /// How long the write of a portion takes: in the range in which the size of portions stays the same.
 const PORTION: Duration = Duration::from_millis(17);
-const SIZE: usize = 256;
+pub(crate) const SIZE: usize = 256;
 
 /// A clock that shows the time of tokio's timers.
 #[derive(Debug)]
@@ -96,9 +96,9 @@ impl Clock for TokioClock {
     }
 }
 
-type TestKey = (KeyId, Arc<CachedKey>);
+pub(crate) type TestKey = (KeyId, Arc<CachedKey>);
 
-fn keys(number: u64) -> Vec<TestKey> {
+pub(crate) fn keys(number: u64) -> Vec<TestKey> {
     (0..number).map(key).collect()
 }
 
@@ -136,7 +136,7 @@ fn key(n: u64) -> TestKey {
 }
 
 /// Records a use as a verification does; `true` if that put a message into the queue.
-fn use_at(queue: &Queue, (id, key): &TestKey, millis: i64) -> bool {
+pub(crate) fn use_at(queue: &Queue, (id, key): &TestKey, millis: i64) -> bool {
     let first = key.credential.secret(1).unwrap().note_use(Timestamp::from_micros(millis * 1000));
     if first {
         queue.used(*id, key.clone(), 1);

@@ -14,7 +14,7 @@ use crate::{
 const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::MySql];
 
 /// Removes the last events, so that the log ends with `revision`.
-async fn rewind(database: &Database, revision: Revision) {
+pub(crate) async fn rewind(database: &Database, revision: Revision) {
     let raw = database.raw().await;
     for statement in [
         format!("DELETE FROM audit_events WHERE revision > {revision}"),
@@ -30,7 +30,7 @@ async fn rewind(database: &Database, revision: Revision) {
 
 impl Node {
     /// Makes this many changes of a resource that no test uses.
-    async fn idle(&self, key: &TestKey, times: usize) {
+    pub(crate) async fn idle(&self, key: &TestKey, times: usize) {
         for _ in 0..times {
             self.service.rotate_key(&call(), &key.name, "", Duration::ZERO).await.unwrap();
         }
@@ -46,18 +46,18 @@ impl Node {
 }
 
 /// A database with five changes at its end that are lost later, and a node that has followed them.
-struct Lossy {
-    database: Database,
-    node: Node,
+pub(crate) struct Lossy {
+    pub(crate) database: Database,
+    pub(crate) node: Node,
     /// All cached at the node, and valid.
-    keys: Vec<TestKey>,
-    filler: TestKey,
+    pub(crate) keys: Vec<TestKey>,
+    pub(crate) filler: TestKey,
     /// Where the log is cut off.
-    kept: Revision,
+    pub(crate) kept: Revision,
 }
 
 impl Lossy {
-    async fn on(kind: Kind) -> Self {
+    pub(crate) async fn on(kind: Kind) -> Self {
         let database = fresh(kind).await;
         let node = Node::on(&database, LIMITS).await;
         node.create_project("acme").await;
@@ -190,6 +190,9 @@ async fn a_load_in_flight_does_not_restore_the_old_state() {
     asking.await.unwrap();
     assert_eq!(node.code(&cold.api_key).await, Code::Revoked);
     assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
+    // The head that it found is of before too, and no sign that the log goes backwards again.
+    node.cache.catch_up().await.unwrap();
+    assert_eq!(node.cache.rewinds().number, 1);
 }
 
 /// The database fails just as the node notices the rewind: until it is back, nothing that was cached before is served.

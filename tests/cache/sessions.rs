@@ -85,3 +85,22 @@ async fn a_caller_that_expires_while_its_key_is_read_is_not_let_in() {
     });
     assert!(session.is_none());
 }
+
+/// Its key is read before it is revoked, and the answer comes after that.
+#[tokio::test]
+async fn a_caller_revoked_while_it_is_proven_again_does_not_stay_in() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    let caller = node.key("system").await;
+    let session = node.session(&caller.api_key).await.unwrap();
+    // The log cannot be followed, so only a new proof shows whether the caller is still good.
+    node.clock.advance(LIMITS.max_staleness + Duration::from_micros(1));
+    assert!(node.verifier.renew(&session).await.unwrap().is_some());
+    node.clock.advance(LIMITS.max_staleness + Duration::from_micros(1));
+    node.store.set(Mode::Holds);
+    let (renewed, ()) = tokio::join!(node.verifier.renew(&session), async {
+        node.store.held(1).await;
+        node.revoke(&caller).await;
+        node.store.set(Mode::Answers);
+    });
+    assert!(renewed.unwrap().is_none());
+}

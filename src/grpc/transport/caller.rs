@@ -60,7 +60,7 @@ impl<C: Credentials> StreamCaller<C> {
         });
         let renewed = ready!(renewal.as_mut().poll(context));
         self.renewal = None;
-        // A session that was renewed just now is valid for this check, even if the next change is there already.
+        // A session that was renewed just now is valid for this check, even while the log cannot be followed.
         Poll::Ready(match renewed {
             Ok(Some(session)) => {
                 self.session = Arc::new(session);

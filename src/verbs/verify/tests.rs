@@ -92,6 +92,10 @@ impl Credentials for Known {
         Ok(self.snapshot())
     }
 
+    fn is_unchanged(&self, _stamp: &Stamp) -> bool {
+        true
+    }
+
     fn is_current(&self, _stamp: &Stamp, _uptime: Duration) -> bool {
         true
     }

@@ -69,6 +69,19 @@ fn a_new_era_makes_earlier_values_stale_and_earlier_changes_irrelevant() {
     assert!(!freshness.is_current(&later));
 }
 
+/// Whatever the newest change was, and whatever it touched.
+#[test]
+fn each_era_is_newer_than_all_points_of_the_one_before() {
+    let freshness = Freshness::new(16);
+    freshness.made(8, &Changed::Everything);
+    let last = Point::new(freshness.era(), Revision::MAX);
+    let read = freshness.stamp(last, &[key(1)]);
+    freshness.begin_era();
+    assert!(Point::new(freshness.era(), 0) > last);
+    assert!(freshness.newest() > last);
+    assert!(!freshness.is_current(&read));
+}
+
 #[test]
 fn in_the_last_era_no_value_is_current() {
     let freshness = Freshness::new(16);
@@ -77,6 +90,19 @@ fn in_the_last_era_no_value_is_current() {
     }
     assert!(!freshness.is_current(&stamp(&freshness, 1, &[])));
     assert!(!freshness.is_current(&stamp(&freshness, 17_000_000_000_000, &[])));
+    assert!(freshness.newest() > Point::new(freshness.era(), 17_000_000_000_000));
+}
+
+#[test]
+#[should_panic(expected = "power_of_two")]
+fn the_number_of_slots_is_a_power_of_two() {
+    Freshness::new(3);
+}
+
+#[test]
+#[should_panic(expected = "1 << 16")]
+fn there_are_no_more_slots_than_a_stamp_can_name() {
+    Freshness::new(1 << 17);
 }
 
 #[test]
