@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use super::{
     endpoint::{Endpoint, EndpointPattern},
     index::Index,
-    permission::{Grant, Shape},
+    permission::{Grant, Shape, Wildcards},
 };
 use crate::id::RoleId;
 
@@ -24,7 +24,7 @@ pub struct Access {
     /// By the text after `*.`.
     ending: Index<1>,
     /// The places of all other permissions.
-    mixed: Box<[u32]>,
+    mixed: Box<[(u32, Wildcards)]>,
     /// Patterns without wildcards in the path, by method and path.
     literal: Index<2>,
     /// The places of all other patterns.
@@ -65,7 +65,7 @@ impl Access {
                 Shape::Exact => exact.push((item, [grant.as_str()])),
                 Shape::Below(above) => below.push((item, [above])),
                 Shape::Ending(end) => ending.push((item, [end])),
-                Shape::Mixed => mixed.push(item),
+                Shape::Mixed(wildcards) => mixed.push((item, wildcards)),
             }
         }
         let (mut literal, mut wild) = (Vec::new(), Vec::new());
@@ -93,15 +93,19 @@ impl Access {
     }
 
     fn allows_by_wildcard(&self, permission: &str) -> bool {
+        let text = |item: usize| self.permissions[item].as_str();
         let has_ends = !self.below.is_empty() || !self.ending.is_empty();
         let mut dots = permission.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(dot, _)| dot);
         let by_an_end = |dot| {
             let (above, end) = (&permission[..dot], &permission[dot + 1..]);
-            self.below.has([above], |item| self.permissions[item].shape() == Shape::Below(above))
-                || self.ending.has([end], |item| self.permissions[item].shape() == Shape::Ending(end))
+            self.below.has([above], |item| text(item).strip_suffix(".*") == Some(above))
+                || self.ending.has([end], |item| text(item).strip_prefix("*.") == Some(end))
         };
         has_ends && dots.any(by_an_end)
-            || self.mixed.iter().any(|item| self.permissions[*item as usize].allows(permission))
+            || self
+                .mixed
+                .iter()
+                .any(|(item, wildcards)| self.permissions[*item as usize].allows_with(*wildcards, permission))
     }
 
     /// Whether a role allows `endpoint`. Nobody may use one whose path is ambiguous.

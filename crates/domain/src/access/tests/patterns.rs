@@ -175,13 +175,13 @@ fn defined(pattern: &[&str], path: &[&str]) -> bool {
 /// Segment `z` is in no pattern; paths are longer than patterns, so that there is a witness for whatever is not covered.
 #[test]
 fn one_pattern_covers_another_exactly_if_it_matches_all_of_it() {
-    let paths = every(&["a", "", "*", "**"], 3).into_iter().flat_map(|path| {
+    let paths = every(&["a", "b", "", "*", "**"], 3).into_iter().flat_map(|path| {
         ["* ", "GET ", "PUT "].map(|method| format!("{method}{path}").parse::<EndpointPattern>())
     });
     let grpc = ["/a/a", "/a/*"].map(str::parse);
     let patterns: Vec<_> = paths.chain(grpc).filter_map(Result::ok).collect();
     assert!(patterns.len() > 50);
-    let asked: Vec<_> = every(&["a", "z", ""], 5)
+    let asked: Vec<_> = every(&["a", "b", "z", ""], 5)
         .into_iter()
         .flat_map(|path| ["GET", "PUT", "z", ""].map(|method| Endpoint::new(method.to_owned(), path.clone())))
         .filter(|endpoint| endpoint.path().is_ok())
@@ -190,6 +190,15 @@ fn one_pattern_covers_another_exactly_if_it_matches_all_of_it() {
         .iter()
         .map(|pattern| asked.iter().map(|endpoint| pattern.matches(endpoint)).collect())
         .collect();
+    for (pattern, matched) in patterns.iter().zip(&matched) {
+        let (method, path) = pattern.as_str().split_once(' ').unwrap_or(("", pattern.as_str()));
+        let wanted: Vec<_> = path.split('/').skip(1).collect();
+        for (endpoint, matched) in asked.iter().zip(matched) {
+            let segments: Vec<_> = endpoint.path().unwrap().split('/').skip(1).collect();
+            let has_method = method == "*" || method == endpoint.method();
+            assert_eq!(*matched, has_method && defined(&wanted, &segments), "{pattern} for {endpoint:?}");
+        }
+    }
     for (one, of_one) in patterns.iter().zip(&matched) {
         for (other, of_other) in patterns.iter().zip(&matched) {
             let all = of_other.iter().zip(of_one).all(|(other, one)| *one || !*other);

@@ -1,5 +1,7 @@
 //! What each grant allows, and which texts are grants and permissions.
 
+use proptest::prelude::*;
+
 use super::super::{Grant, Permission};
 
 /// Each grant, with names that it allows and names that it does not.
@@ -145,6 +147,18 @@ fn one_grant_covers_another_exactly_if_it_allows_all_of_it() {
         for (other, of_other) in grants.iter().zip(&allowed) {
             let all = of_other.iter().zip(of_one).all(|(other, one)| *one || !*other);
             assert_eq!(one.covers(other), all, "{one} over {other}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn long_grants_match_as_defined(grant in "[ab*](\\.[ab*]){3,7}", names in prop::collection::vec("[ab](\\.[ab]){3,9}", 30)) {
+        let pattern: Vec<_> = grant.split('.').collect();
+        let grant: Grant = grant.parse().unwrap();
+        for name in names {
+            let segments: Vec<_> = name.split('.').collect();
+            prop_assert_eq!(grant.allows(&name), defined(&pattern, &segments), "{} for {}", grant, name);
         }
     }
 }
