@@ -75,24 +75,23 @@ impl Grant {
         let between = permission
             .strip_prefix(&self.as_str()[..first])
             .and_then(|rest| rest.strip_suffix(&self.as_str()[last + 1..]));
-        between.is_some_and(|between| {
-            if first == last { !between.is_empty() } else { self.takes(first, last, between.as_bytes()) }
-        })
+        between.is_some_and(|between| first == last || self.takes(first, last, between.as_bytes()))
     }
 
     /// Whether the part from the wildcard at `first` to the one at `last` matches `between`.
     ///
-    /// Each wildcard takes at least one character and ends before the next literal. To take less is never wrong, because
-    /// the next wildcard can take more.
-    fn takes(&self, first: usize, last: usize, between: &[u8]) -> bool {
-        let mut rest = between;
+    /// Each wildcard takes at least one character, and ends where the next literal first occurs. To take less is never
+    /// wrong, because the next wildcard can take more. No name ends with a dot, so the last one always finds something.
+    fn takes(&self, first: usize, last: usize, mut between: &[u8]) -> bool {
         // Each begins and ends with a dot, so that only whole segments match.
-        for literal in self.as_str().as_bytes()[first + 1..last].split(|byte| *byte == b'*') {
-            let mut places = rest.windows(literal.len()).skip(1);
-            let Some(taken) = places.position(|text| text == literal) else { return false };
-            rest = &rest[1 + taken + literal.len()..];
-        }
-        !rest.is_empty()
+        let mut literals = self.as_str().as_bytes()[first + 1..last].split(|byte| *byte == b'*');
+        literals.all(|literal| {
+            let place = between.windows(literal.len()).skip(1).position(|text| text == literal);
+            if let Some(place) = place {
+                between = &between[1 + place + literal.len()..];
+            }
+            place.is_some()
+        })
     }
 
     fn wildcards(&self) -> Option<Wildcards> {

@@ -117,6 +117,8 @@ fn its_size_counts_every_text() {
     assert_eq!(size(&["a.*"]), size(&["*.a"]), "each in an index");
     assert_eq!(size(&["*.*"]), size_of::<Access>() + size_of::<Grant>() + 3 + size_of::<(u32, Wildcards)>());
     assert_eq!(allowed(&["GET /aa"]).size(), allowed(&["GET /a"]).size() + 1);
+    // Two slots of an index instead of one place in a list.
+    assert_eq!(allowed(&["GET /a"]).size() + size_of::<u32>(), allowed(&["GET /*"]).size() + 16);
     let wild = size_of::<Access>() + size_of::<RoleId>() + size_of::<EndpointPattern>() + "role".len();
     assert_eq!(allowed(&["GET /*"]).size(), wild + "GET /*".len() + size_of::<u32>());
 }
