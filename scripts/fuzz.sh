@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 
 seconds=${1:-10}
 targets=("${@:2}")
-if [ ${#targets[@]} -eq 0 ]; then targets=(token filter); fi
+if [ ${#targets[@]} -eq 0 ]; then targets=(token filter expression endpoint); fi
 
 # Coverage by rustc flags only, so that the stable toolchain suffices. `--target` keeps them from build scripts.
 host=$(rustc -vV | sed -n 's/^host: //p')

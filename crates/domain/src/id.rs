@@ -1,4 +1,4 @@
-//! Ids of keys, projects, service accounts and environments.
+//! Ids of keys, projects, service accounts, roles and environments.
 
 use std::{fmt, str::FromStr};
 
@@ -118,6 +118,10 @@ checked_string! {
 checked_string! {
     /// A service account's id within its project.
     ServiceAccountId, slug
+}
+checked_string! {
+    /// A role's id within its project.
+    RoleId, slug
 }
 checked_string! {
     /// The id of one of a project's environments, such as `production`.

@@ -1,5 +1,6 @@
 //! The rules of API keys: pure values and functions; time and randomness are arguments.
 
+pub mod access;
 pub mod audit;
 mod base62;
 pub mod changed;

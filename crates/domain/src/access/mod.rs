@@ -1,0 +1,15 @@
+//! What a key may do: permissions and endpoints that are granted, and the questions that callers ask about them.
+
+pub mod endpoint;
+pub mod expression;
+mod index;
+pub mod permission;
+mod set;
+
+pub use endpoint::{Ambiguity, Endpoint, EndpointPattern};
+pub use expression::{Expression, ExpressionFault};
+pub use permission::{Grant, Permission};
+pub use set::Access;
+
+#[cfg(test)]
+mod tests;
