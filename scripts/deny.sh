@@ -12,7 +12,7 @@ if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $version" ]; then
     cargo install cargo-deny --version "$version" --locked --debug --root target/tools
 fi
 
-# An exception that nothing needs any more is a fault too.
+# An exception that is no longer needed is a fault too.
 cargo-deny check --deny unmatched-skip --deny unnecessary-skip licenses bans sources
 if timeout 120 cargo-deny fetch db; then
     cargo-deny check --disable-fetch advisories

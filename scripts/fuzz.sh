@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Fuzzes each target for SECONDS seconds (default 10): scripts/fuzz.sh [SECONDS [TARGET...]]
 #
-# Targets start from fuzz/seeds/TARGET, where there is one, and keep what they learn in fuzz/corpus/TARGET.
+# Targets start from fuzz/seeds/TARGET, if it exists, and save new inputs in fuzz/corpus/TARGET.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 
 seconds=${1:-10}
 targets=("${@:2}")
-if [ ${#targets[@]} -eq 0 ]; then targets=(token filter); fi
+if [ ${#targets[@]} -eq 0 ]; then targets=(token filter expression endpoint); fi
 
-# Coverage by rustc flags alone, so that the stable toolchain does. `--target` keeps them from build scripts.
+# Coverage by rustc flags only, so that the stable toolchain suffices. `--target` keeps them from build scripts.
 host=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="-Ccodegen-units=1 -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs Debian packages, as root, without starting the services that they bring.
+# Installs Debian packages, as root, without starting their services.
 set -euo pipefail
 
 export DEBIAN_FRONTEND=noninteractive
 
-# Debian asks this file whether a package may start its service. One that is there already decides for itself.
+# Debian runs this file to decide whether a package may start its service. An existing one is not replaced.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
@@ -12,6 +12,6 @@ if [ ! -e "$policy" ]; then
     chmod 755 "$policy"
 fi
 
-# A list that cannot be refreshed is told, but the old one may do.
-apt-get update -qq </dev/null || echo "apt-get update failed; trying with the lists at hand" >&2
+# Report a failure to refresh the package lists, but try with the old ones.
+apt-get update -qq </dev/null || echo "apt-get update failed; trying with the existing lists" >&2
 apt-get install -qq -y --no-install-recommends "$@" </dev/null >/dev/null

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced: makes sure that a command is there, or fails with what to do about it.
+# Sourced: makes sure that a command exists, or fails with what to do about it.
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -8,7 +8,7 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# need COMMAND PACKAGE: installs Debian's PACKAGE unless COMMAND is there.
+# need COMMAND PACKAGE: installs Debian's PACKAGE unless COMMAND exists.
 need() {
     have "$1" || install_package "$2"
     have "$1" || die "'$1' is still missing after installing '$2'"

@@ -7,6 +7,7 @@ pub mod config;
 pub mod grpc;
 pub mod ports;
 pub mod recorder;
+mod schedule;
 pub mod store;
 pub mod telemetry;
 pub mod verbs;

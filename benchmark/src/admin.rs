@@ -1,4 +1,4 @@
-//! What is set up over the wire, as anybody would.
+//! Set-up over the public API.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl Admin {
         Ok(())
     }
 
-    /// A key as they mostly are: a name, one tag, and so many bytes of metadata. Answers with its API key.
+    /// Creates a typical key: a name, one tag, and this many bytes of metadata. Returns its API key.
     pub(crate) async fn create_key(&self, metadata: usize) -> Fallible<String> {
         let key = proto::Key {
             display_name: "Checkout".into(),
@@ -67,14 +67,14 @@ impl Admin {
         Ok(created.into_inner().api_key)
     }
 
-    /// Revokes the key of that name.
+    /// Revokes the key with this name.
     pub(crate) async fn revoke(&self, name: String) -> Fallible<()> {
         let request = proto::RevokeKeyRequest { name, ..Default::default() };
         self.keys().revoke_key(request).await?;
         Ok(())
     }
 
-    /// What Verify answers.
+    /// The response of Verify.
     pub(crate) async fn verify(&self, api_key: &str) -> Fallible<proto::VerifyResponse> {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         let mut client = VerifyServiceClient::with_interceptor(self.verify.clone(), self.bearer.clone());
@@ -94,7 +94,7 @@ impl Interceptor for Bearer {
     }
 }
 
-/// So many bytes of metadata, names included, in entries of 64 bytes.
+/// This many bytes of metadata, including names, in entries of 64 bytes.
 fn entries(bytes: usize) -> BTreeMap<String, String> {
     let entry = |number| {
         let name = format!("label-{number:02}");

@@ -4,10 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-/// Measures Verify beside a bare tonic service, and prints one table.
+/// Measures Verify next to a bare tonic service, and prints one table.
 #[derive(Debug, Parser)]
 pub(crate) struct Arguments {
-    /// Rounds that are short, and fewer keys: to see that it works
+    /// Short rounds and fewer keys, to check that the benchmark works
     #[arg(long)]
     pub(crate) quick: bool,
     /// Groups of rows to measure, or parts of their names, separated by commas: unary, h2load, metadata, refused, latency,
@@ -17,16 +17,16 @@ pub(crate) struct Arguments {
     /// Ten million keys in the databases, which takes a quarter of an hour and 10 GB
     #[arg(long)]
     pub(crate) large: bool,
-    /// A PostgreSQL server; databases are made on it and dropped
+    /// A PostgreSQL server; databases are created on it and dropped
     #[arg(long, default_value = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable")]
     pub(crate) postgres: String,
-    /// NAME=VALUE: a variable of our server alone, such as a setting, TOKIO_WORKER_THREADS or LD_PRELOAD
+    /// NAME=VALUE: a variable for our server only, such as a setting, TOKIO_WORKER_THREADS or LD_PRELOAD
     #[arg(long)]
     pub(crate) with: Vec<String>,
     /// Where to write the figures as JSON
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/verify.json"))]
     pub(crate) json: PathBuf,
-    /// Be the bare service: how the benchmark starts itself again
+    /// Run as the bare service: the benchmark starts itself with this
     #[arg(long, hide = true)]
     pub(crate) bare: bool,
     #[arg(long, hide = true, default_value = "127.0.0.1:0")]

@@ -1,5 +1,5 @@
-//! What ours is measured against: tonic and prost as anybody would use them, with nothing behind them. It answers what
-//! ours answers, built anew for every call, and looks nothing up.
+//! The bare service that ours is compared with: plain tonic and prost, without any logic. It returns the same response as
+//! ours, built again for every call, and looks nothing up.
 
 use std::pin::Pin;
 
@@ -68,7 +68,7 @@ impl VerifyService for Bare {
     }
 }
 
-/// Field by field, as an ordinary handler has it; the request is read and otherwise ignored.
+/// Field by field, as in an ordinary handler; the request is decoded and otherwise ignored.
 fn answer(model: &proto::VerifyResponse, request: &proto::VerifyRequest) -> proto::VerifyResponse {
     std::hint::black_box(request);
     model.clone()

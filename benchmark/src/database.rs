@@ -1,4 +1,4 @@
-//! Databases of the benchmark's own, gone when it ends.
+//! Databases of the benchmark, dropped when it ends.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use crate::Fallible;
 
 pub(crate) struct Database {
-    /// As KEYSTILE_DATABASE_URL has it.
+    /// In the form of KEYSTILE_DATABASE_URL.
     pub(crate) url: String,
     place: Place,
 }
@@ -28,9 +28,9 @@ impl Database {
         })
     }
 
-    /// One more on the server that `url` leads to.
+    /// A new database on the server at `url`.
     pub(crate) async fn postgres(url: &str) -> Fallible<Self> {
-        // The name of a temporary directory is nobody else's.
+        // The name of a temporary directory is unique.
         let name = TempDir::new()?.path().display().to_string();
         let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("keystile_bench_{}", name.to_lowercase());
@@ -54,7 +54,7 @@ impl Drop for Database {
             return;
         };
         let (url, drop) = (url.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
-        // A thread of its own, for this one is inside a runtime.
+        // In a thread, because this one is inside a runtime.
         let dropped = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
             runtime.is_ok_and(|runtime| runtime.block_on(on_server(&url, &drop)).is_ok())

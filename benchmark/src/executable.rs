@@ -1,4 +1,4 @@
-//! The server's executable: built as it is shipped, by itself and with the release profile.
+//! The server's executable: built as for a release, in a separate cargo run.
 
 use std::{
     env,
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::Fallible;
 
-/// Builds it if it is not current, and answers where it is.
+/// Builds it if it is not current, and returns its path.
 pub(crate) fn build() -> Fallible<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    // `cargo run` describes the benchmark's own package to it. Build scripts that watch these variables, as ring's does,
-    // would run again, and take half of the dependencies with them.
+    // `cargo run` sets variables that describe the benchmark's package. Build scripts that watch them, as ring's does,
+    // would run again, and rebuild half of the dependencies.
     for (name, _) in env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|it| name.to_string_lossy().starts_with(it)) {
             build.env_remove(name);

@@ -7,7 +7,7 @@ use crate::{Fallible, admin::Admin, database::Database, keys::Keys, population, 
 pub(crate) struct Fixture {
     pub(crate) server: Server,
     pub(crate) admin: Admin,
-    /// Of a key that was made over the wire, and what is answered to it.
+    /// The API key of a key that was created over the API, and its response.
     pub(crate) api_key: String,
     pub(crate) answer: VerifyResponse,
     /// The keys that were loaded.
@@ -16,7 +16,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// `stored` keys in a database, and a server on it that has none of them at hand.
+    /// `stored` keys in a database, and a server on it that has none of them cached.
     pub(crate) async fn new(
         database: Database,
         stored: u64,

@@ -1,4 +1,4 @@
-//! Load on a server, and what it comes to.
+//! Load on a server, and its results.
 
 use std::{
     cell::{Cell, RefCell},
@@ -33,7 +33,7 @@ pub(crate) struct Meter {
     timing: Cell<bool>,
 }
 
-/// How many connections, and how many messages under way on each.
+/// How many connections, and how many messages in flight on each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Width {
     pub(crate) connections: usize,
@@ -53,16 +53,16 @@ enum Lane {
     Flow(Flow),
 }
 
-/// What one round came to.
+/// The results of one round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
-    /// Decisions in a second.
+    /// Decisions per second.
     pub(crate) rate: f64,
-    /// What the server's threads ran for one, in microseconds.
+    /// CPU time of the server for one decision, in microseconds.
     pub(crate) cpu: f64,
     /// The share of answers that were not as expected.
     pub(crate) wrong: f64,
-    /// Quantiles of the latency, in microseconds, where it was asked for.
+    /// Quantiles of the latency, in microseconds, if it was measured.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
 }
@@ -84,7 +84,7 @@ impl Meter {
 
     pub(crate) fn latency(&self, latency: Duration) {
         if self.timing.get() {
-            let nanos = u64::try_from(latency.as_nanos()).expect("it fits");
+            let nanos = u64::try_from(latency.as_nanos()).expect("the number fits");
             self.latencies.borrow_mut().push(nanos);
         }
     }
@@ -97,7 +97,7 @@ impl Meter {
 }
 
 impl Load {
-    /// Connects to `server`'s `method`; each connection asks at random, or its share of asking each once.
+    /// Connects to `server`'s `method`. Each connection sends requests at random, or its share of each request once.
     pub(crate) async fn open(
         server: &Server,
         method: &'static str,
@@ -119,12 +119,12 @@ impl Load {
         Ok(Self { lanes, in_flight: width.in_flight, tolerant: false })
     }
 
-    /// From now on, answers that are not as expected are counted and fail nothing.
+    /// From now on, unexpected responses are counted and cause no failure.
     pub(crate) fn tolerate(&mut self) {
         self.tolerant = true;
     }
 
-    /// As much as the server takes: `warm_up` unmeasured, then for `span`.
+    /// As much load as the server takes: `warm_up` unmeasured, then for `span`.
     pub(crate) async fn saturate(
         &mut self,
         server: &Server,
@@ -143,7 +143,7 @@ impl Load {
         self.run(&meter, ends, None).await.map_err(|error| server.explain(error))
     }
 
-    /// Until each was asked once.
+    /// Until each request was sent once.
     pub(crate) async fn exhaust(&mut self, server: &Server) -> Fallible<Measured> {
         for lane in &mut self.lanes {
             if let Lane::Calls(calls) = lane {
@@ -157,7 +157,7 @@ impl Load {
         Ok(measured)
     }
 
-    /// Calls that are due by `pace`, whether or not they are answered in time, until `span` is over.
+    /// Makes the calls that are due by `pace`, whether or not earlier ones are answered, until `span` is over.
     pub(crate) async fn pace(
         &mut self,
         server: &Server,
@@ -184,7 +184,7 @@ impl Load {
         Ok(Measured { p50: meter.quantile(0.5), p99: meter.quantile(0.99), ..measured })
     }
 
-    /// Drives every connection until `ends` has told them to stop; fails when an answer was not as expected.
+    /// Drives every connection until `ends` has stopped them; fails if a response was not as expected.
     async fn run<T>(
         &mut self,
         meter: &Rc<Meter>,
@@ -231,7 +231,7 @@ impl Load {
     }
 }
 
-/// A moment, with what was done by then.
+/// A moment, with the counts at that time.
 struct Mark {
     time: Instant,
     cpu: Duration,

@@ -47,10 +47,10 @@ fn main() -> Fallible<()> {
     server::EXECUTABLE.get_or_init(|| executable);
     let plan = Plan::new(&arguments);
     let mut report = Report::new(arguments.quick);
-    // One thread: whatever the client does not take is the server's.
+    // One thread, so that the rest of the machine is for the server.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let measured = runtime.block_on(rows::all(&plan, &mut report));
-    // What was measured before a failure is worth showing.
+    // Show what was measured before a failure.
     println!();
     report.print();
     report.write(&arguments.json)?;

@@ -1,6 +1,6 @@
-//! Medians and the like.
+//! Medians and other quantiles.
 
-/// What several rounds of the same came to.
+/// The spread of a result over several rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) median: f64,

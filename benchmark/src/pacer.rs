@@ -1,4 +1,4 @@
-//! Says when calls are due.
+//! Announces to connections when calls are due.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use tokio::{sync::mpsc::UnboundedSender, time::interval};
 
 use crate::{clock, wire::Tick};
 
-/// So many calls a second, told of so often.
+/// A rate of calls, and the interval at which due calls are announced.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     rate: f64,
@@ -24,32 +24,32 @@ pub(crate) struct Pace {
 #[derive(Debug)]
 pub(crate) struct Pacer(Arc<AtomicBool>);
 
-/// Tokio's timers know whole milliseconds.
+/// The resolution of tokio's timers.
 const TIMER: Duration = Duration::from_millis(1);
 
 impl Pace {
-    /// As evenly as can be: in a millisecond a server answers dozens. It takes a thread that sleeps and wakes.
+    /// Calls as evenly spaced as possible: a server answers dozens in a millisecond. Needs a thread that sleeps and wakes.
     pub(crate) const fn even(rate: f64) -> Self {
         Self { rate, step: Duration::from_micros(200) }
     }
 
-    /// Those of a millisecond at once.
+    /// All calls of a millisecond at once.
     pub(crate) const fn in_bursts(rate: f64) -> Self {
         Self { rate, step: TIMER }
     }
 }
 
 impl Pacer {
-    /// Tells one connection after the other.
+    /// Announces due calls to the connections in turn.
     pub(crate) fn start(connections: Vec<UnboundedSender<Tick>>, pace: Pace) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut ticks = Ticks { connections, pace, start: clock::now(), number: 0, told: 0.0 };
+        let mut ticks = Ticks { connections, pace, start: clock::now(), number: 0, announced: 0.0 };
         let pacer = Self(stopped.clone());
         if pace.step < TIMER {
             thread::spawn(move || {
                 while !stopped.load(Relaxed) {
                     thread::sleep(ticks.due().saturating_duration_since(clock::now()));
-                    if !ticks.tell() {
+                    if !ticks.announce() {
                         return;
                     }
                 }
@@ -59,7 +59,7 @@ impl Pacer {
                 let mut steps = interval(pace.step);
                 while !stopped.load(Relaxed) {
                     steps.tick().await;
-                    if !ticks.tell() {
+                    if !ticks.announce() {
                         return;
                     }
                 }
@@ -84,7 +84,7 @@ struct Ticks {
     pace: Pace,
     start: Instant,
     number: u32,
-    told: f64,
+    announced: f64,
 }
 
 impl Ticks {
@@ -92,11 +92,11 @@ impl Ticks {
         self.start + self.pace.step * (self.number + 1)
     }
 
-    /// Tells the next connection what it owes; `false` once it listens no more.
-    fn tell(&mut self) -> bool {
+    /// Announces the calls that are due to the next connection; `false` once it has ended.
+    fn announce(&mut self) -> bool {
         let due = self.due();
-        let owed = ((due - self.start).as_secs_f64() * self.pace.rate - self.told).floor();
-        self.told += owed;
+        let owed = ((due - self.start).as_secs_f64() * self.pace.rate - self.announced).floor();
+        self.announced += owed;
         let connection = &self.connections[self.number as usize % self.connections.len()];
         self.number += 1;
         connection.send((due, owed as u32)).is_ok()

@@ -1,4 +1,4 @@
-//! How long everything takes, and what is left away.
+//! How long each measurement takes, and which are skipped.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) warm_up: Duration,
     pub(crate) span: Duration,
-    /// The keys that are many to a cache.
+    /// A number of keys that is large for a cache.
     pub(crate) many: u64,
-    /// The keys that are many to a database.
+    /// A number of keys that is large for a database.
     pub(crate) stored: u64,
     /// How many keys are revoked.
     pub(crate) revocations: u64,
     /// Where a PostgreSQL server is.
     pub(crate) postgres: String,
-    /// Longer than any group takes that has not got stuck.
+    /// A generous limit: only a group that hangs takes longer.
     pub(crate) longest: Duration,
     groups: Vec<String>,
 }
 
-/// Keys that are few.
+/// A small number of keys.
 pub(crate) const FEW: u64 = 10_000;
 
-/// What keeps two processors busy.
+/// Enough load to keep two processors busy.
 pub(crate) const WIDE: Width = Width { connections: 8, in_flight: 32 };
 
 impl Plan {
@@ -33,7 +33,7 @@ impl Plan {
         let millis = Duration::from_millis;
         let quick = arguments.quick;
         Self {
-            // Short and many: on a machine that is shared, two rounds side by side are disturbed alike.
+            // Many short rounds: on a shared machine, two adjacent rounds are disturbed in the same way.
             rounds: if quick { 3 } else { 9 },
             warm_up: millis(if quick { 100 } else { 150 }),
             span: millis(if quick { 300 } else { 600 }),

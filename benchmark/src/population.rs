@@ -1,4 +1,4 @@
-//! Keys by the million: copies of one that was made properly, written straight into the tables.
+//! Millions of keys: copies of one that was created over the API, written directly into the tables.
 
 use std::{fmt::Write, ops::Range};
 
@@ -10,8 +10,8 @@ use crate::{Fallible, database::Database, keys::Keys};
 /// How many keys one statement writes.
 const PORTION: u64 = 20_000;
 
-/// From so many keys on, the indexes that a server does not use by itself are left away, and foreign keys are not
-/// checked: it is only time that they would cost.
+/// From this number on, indexes that only listings use are dropped and foreign keys are not
+/// checked, to save time.
 const MANY: u64 = 2_000_000;
 
 /// The indexes that verifications, a start and housekeeping use.
@@ -46,7 +46,7 @@ pub(crate) async fn load(database: &Database, api_key: &str, numbers: Range<u64>
         start = end;
     }
     if postgres {
-        // So that nobody writes down what was loaded while others are measured.
+        // So that the database does not write the loaded rows to disk during a measurement.
         db.execute_unprepared("VACUUM ANALYZE").await?;
         db.execute_unprepared("CHECKPOINT").await?;
     }
@@ -119,9 +119,9 @@ fn json(keys: &Keys, numbers: Range<u64>) -> String {
     for number in numbers {
         let separator = if json.len() > 1 { "," } else { "" };
         let id = keys.id(number).as_uuid().simple();
-        write!(json, "{separator}[\"{id}\",\"").expect("a string takes all");
+        write!(json, "{separator}[\"{id}\",\"").expect("a String accepts all writes");
         for byte in keys.digest(number).as_bytes() {
-            write!(json, "{byte:02x}").expect("a string takes all");
+            write!(json, "{byte:02x}").expect("a String accepts all writes");
         }
         json.push_str("\"]");
     }

@@ -1,4 +1,4 @@
-//! The rows, as one table for people and as JSON for whatever compares runs.
+//! The rows, as a table for people and as JSON for programs that compare runs.
 
 use std::{fs, path::Path};
 
@@ -18,14 +18,14 @@ pub(crate) struct Row {
     pub(crate) unit: &'static str,
     pub(crate) ours: Spread,
     pub(crate) bare: Option<Spread>,
-    /// Ours by what it is compared with, round by round.
+    /// Our rate divided by that of the other service, round by round.
     pub(crate) ratio: Option<Spread>,
-    /// Microseconds that the servers' threads ran for one decision.
+    /// CPU time of the servers for one decision, in microseconds.
     pub(crate) cpu: Option<(Spread, Option<Spread>)>,
     pub(crate) promise: Option<Promise>,
 }
 
-/// What design section 6 says of a row: of its ratio, if it has one, else of its value.
+/// A target for a row: for its ratio if it has one, else for its value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Promise {
     AtLeast(f64),
@@ -37,7 +37,7 @@ impl Report {
         Self { rows: Vec::new(), quick }
     }
 
-    /// Adds a row, and shows it at once, for whoever waits.
+    /// Adds a row, and prints it at once, to show progress.
     pub(crate) fn add(&mut self, row: Row) {
         eprintln!("{}", row.cells().join("  "));
         self.rows.push(row);
@@ -64,7 +64,7 @@ impl Report {
                 .zip(widths)
                 .enumerate()
                 .map(|(column, (cell, width))| match column {
-                    // Words to the left, numbers to the right.
+                    // Text is left-aligned, numbers are right-aligned.
                     0 | 1 | 10 => format!("{cell:<width$}"),
                     _ => format!("{cell:>width$}"),
                 })
@@ -88,7 +88,7 @@ impl Report {
 }
 
 impl Row {
-    /// Rates of ours and, taken in turns with them, of the bare service.
+    /// Rates of ours and of the bare service, measured alternately.
     pub(crate) fn rates(name: impl Into<String>, ours: &[Measured], bare: &[Measured]) -> Self {
         let rates = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.rate));
         let cpu = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.cpu));
@@ -163,7 +163,7 @@ impl Row {
     }
 }
 
-/// No more digits than a run on a shared machine bears.
+/// No more digits than are significant on a shared machine.
 fn short(value: f64) -> String {
     match value.abs() {
         it if it >= 10_000.0 => {

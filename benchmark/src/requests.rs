@@ -1,4 +1,4 @@
-//! What is asked: gRPC messages of one length, encoded beforehand, in a random or a fixed order.
+//! Requests: gRPC messages of one length, encoded in advance, in a random or a fixed order.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ pub(crate) struct Requests {
 
 #[derive(Debug, Clone)]
 enum Order {
-    /// Any of them, again and again.
+    /// Any of them, repeatedly.
     Random(u64),
-    /// Each once: the next one, and how far it is to the one after it.
+    /// Each once: the next one, and the distance to the one after it.
     Each { first: usize, next: usize, step: usize },
 }
 
@@ -25,7 +25,7 @@ enum Order {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Form {
     Verify,
-    /// So many of them in each request.
+    /// How many are in each request.
     Batch(usize),
     Stream,
 }
@@ -58,7 +58,7 @@ impl Requests {
             }
             let grown = bytes.len() - start;
             if grown > 0 {
-                assert!(length == 0 || length == grown, "the messages are of one length");
+                assert!(length == 0 || length == grown, "all messages have one length");
                 length = grown;
             }
         }
@@ -68,11 +68,11 @@ impl Requests {
 
     /// The same for the connection of this number: another random order.
     pub(crate) fn at_random(&self, connection: usize) -> Self {
-        let seed = u64::try_from(connection).expect("it fits");
+        let seed = u64::try_from(connection).expect("the number fits");
         Self { order: Order::Random(mix(seed + 1)), ..self.clone() }
     }
 
-    /// The share of one of so many connections: together they ask each once.
+    /// The share of one connection of several: together they send each request once.
     pub(crate) fn each_once(&self, connection: usize, connections: usize) -> Self {
         Self { order: Order::Each { first: connection, next: connection, step: connections }, ..self.clone() }
     }
@@ -88,15 +88,15 @@ impl Requests {
 
     /// The next one, unless it is longer than `room`.
     pub(crate) fn next_within(&mut self, room: i64) -> Option<&[u8]> {
-        if i64::try_from(self.length).expect("it fits") > room {
+        if i64::try_from(self.length).expect("the number fits") > room {
             return None;
         }
         let count = self.len();
         let at = match &mut self.order {
             Order::Random(state) => {
                 *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                // The high half is spread evenly over the whole, without a division.
-                let high = usize::try_from(mix(*state) >> 32).expect("it fits");
+                // Scale the high half to the range, without a division.
+                let high = usize::try_from(mix(*state) >> 32).expect("the number fits");
                 (high * count) >> 32
             }
             Order::Each { next, step, .. } => {
@@ -112,7 +112,7 @@ impl Requests {
         matches!(self.order, Order::Each { next, .. } if next >= self.len())
     }
 
-    /// From the beginning, where each is asked once.
+    /// Starts again, if each is sent once.
     pub(crate) fn rewind(&mut self) {
         if let Order::Each { first, next, .. } = &mut self.order {
             *next = *first;
@@ -125,7 +125,7 @@ impl Requests {
     }
 }
 
-/// SplitMix64's finisher: every number becomes another that looks random.
+/// SplitMix64's finisher: a bijection whose results look random.
 pub(crate) fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -135,6 +135,6 @@ pub(crate) fn mix(number: u64) -> u64 {
 /// `content` as field 1.
 fn field(out: &mut Vec<u8>, content: &[u8]) {
     prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, out);
-    prost::encoding::encode_varint(u64::try_from(content.len()).expect("it fits"), out);
+    prost::encoding::encode_varint(u64::try_from(content.len()).expect("the number fits"), out);
     out.extend_from_slice(content);
 }

@@ -1,4 +1,4 @@
-//! The bare service in a process of its own: this executable, started again.
+//! The bare service in a separate process: this executable, started again.
 
 use std::{error::Error, fs, net::SocketAddr, path::Path};
 

@@ -1,4 +1,4 @@
-//! A server process as the benchmark sees it: where it listens, and what it uses. It ends with its handle.
+//! A server process: its address, and the resources that it uses. It is killed when its handle is dropped.
 
 use std::{
     env,
@@ -26,24 +26,24 @@ use crate::{
 
 pub(crate) struct Server {
     child: Child,
-    /// Ends the server when this process is gone without having done so.
+    /// Ends the server if this process dies without doing so.
     guard: Child,
     pub(crate) verify: SocketAddr,
     pub(crate) admin: SocketAddr,
     /// A credential of the system project.
     pub(crate) api_key: String,
-    /// Of our own.
+    /// Of Keystile only.
     pub(crate) metrics: Option<Reader>,
     _directory: TempDir,
 }
 
-/// The pepper of all servers, so that loaders can make keys that they accept.
+/// The pepper of all servers, with which the benchmark computes the digests of loaded keys.
 pub(crate) const PEPPER: &[u8] = b"a pepper that only benchmarks ever use";
 
-/// What is measured.
+/// The measured server.
 pub(crate) static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
 
-/// Further variables of ours, from the command line.
+/// Further variables of our server, from the command line.
 pub(crate) static WITH: OnceLock<Vec<(String, String)>> = OnceLock::new();
 
 /// How long a server may take to answer.
@@ -84,7 +84,7 @@ impl Server {
         let mut bare = command(&env::current_exe()?, &directory)?;
         let listen_on = listen.to_string();
         let child = bare.args(["--bare", "--listen", &listen_on, "--answer"]).arg(file).spawn()?;
-        // As long as ours, for headers of the same size.
+        // A credential as long as ours, for headers of the same size.
         let api_key = "x".repeat(80);
         Self::ready(child, (listen, listen), api_key, directory)
     }
@@ -118,18 +118,18 @@ impl Server {
         self.child.id()
     }
 
-    /// The time that its threads ran, in user space and in the kernel.
+    /// Its CPU time, in user space and in the kernel.
     pub(crate) fn cpu(&self) -> Duration {
         const TICKS_PER_SECOND: u64 = 100;
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
-        // The name in parentheses may hold spaces.
+        // The name in parentheses may contain spaces.
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
         let ticks: u64 =
             fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
         Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
 
-    /// The memory that it holds, in bytes.
+    /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
         let kib = status
@@ -153,7 +153,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // They may have ended by themselves. The guard goes first: it knows the other by its number alone.
+        // Both may have ended already. Kill the guard first: it has only the server's process id, which may be reused.
         let _ = self.guard.kill();
         let _ = self.guard.wait();
         let _ = self.child.kill();
@@ -172,7 +172,7 @@ fn keystile(subcommand: &str, directory: &TempDir) -> Fallible<Command> {
     Ok(command)
 }
 
-/// In its own directory, and with no variable that is not meant for it.
+/// In its own directory, with a clean environment.
 fn command(executable: &Path, directory: &TempDir) -> Fallible<Command> {
     let mut command = Command::new(executable);
     command
@@ -184,7 +184,7 @@ fn command(executable: &Path, directory: &TempDir) -> Fallible<Command> {
     Ok(command)
 }
 
-/// Its input ends with this process.
+/// A shell whose input closes when this process ends.
 fn guard(server: &Child) -> std::io::Result<Child> {
     let script = format!("read -r _; kill -KILL {}", server.id());
     Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn()

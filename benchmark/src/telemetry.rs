@@ -1,4 +1,4 @@
-//! What our server tells while it is measured: a collector takes its traces, and its metrics are read once a second.
+//! Telemetry of our server during measurements: a collector receives its traces, and its metrics are read once a second.
 
 use std::{
     io::{Read, Write},
@@ -32,7 +32,7 @@ use crate::Fallible;
 
 static SPANS: AtomicU64 = AtomicU64::new(0);
 
-/// The address of the collector, which all servers have in common; it lives as long as this process.
+/// The address of the collector, which all servers share; it runs as long as this process.
 pub(crate) fn collector() -> SocketAddr {
     static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
     *ADDRESS.get_or_init(|| {
@@ -44,7 +44,7 @@ pub(crate) fn collector() -> SocketAddr {
             runtime.block_on(async {
                 let incoming = TcpIncoming::from(TcpListener::from_std(listener).expect("a listener"));
                 let server = Server::builder().add_service(TraceServiceServer::new(Spans));
-                server.serve_with_incoming(incoming).await.expect("it serves");
+                server.serve_with_incoming(incoming).await.expect("the collector serves");
             });
         });
         address
@@ -79,7 +79,7 @@ impl Reader {
         thread::spawn({
             let stopped = stopped.clone();
             move || {
-                // The server may not be there yet, or no more.
+                // The server may not be up yet, or no longer.
                 while !stopped.load(SeqCst) {
                     let _ = read(address);
                     thread::sleep(Duration::from_secs(1));
@@ -89,8 +89,8 @@ impl Reader {
         Self { address, stopped }
     }
 
-    /// Fails if the server does not tell of this many verifications: then it was measured as nobody runs it.
-    pub(crate) async fn tells_of(&self, verifications: u64) -> Fallible<()> {
+    /// Fails if the server's telemetry has not this many verifications: then it ran without the telemetry of production.
+    pub(crate) async fn assert_reported(&self, verifications: u64) -> Fallible<()> {
         let text = read(self.address)?;
         let sum = |name: &str| {
             let lines = text.lines().filter(|line| line.starts_with(name));
@@ -101,7 +101,7 @@ impl Reader {
         if decided.min(timed) < verifications {
             return Err(format!("of {verifications} calls, {decided} were counted and {timed} timed").into());
         }
-        // They are sent every five seconds.
+        // Traces are sent every five seconds.
         let span = async {
             while SPANS.load(Relaxed) == 0 {
                 sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! Any text as a filter: it is read or refused with a position within the text, and never panics.
+//! Any text as a filter: the parser returns a filter or an error with a position in the text, and never panics.
 #![no_main]
 
 use keystile_domain::{

@@ -1,4 +1,4 @@
-//! Any text as an API key: it parses to what it was written from, or is refused, and never panics.
+//! Any text as an API key: the parser returns a token that prints as the text, or an error, and never panics.
 #![no_main]
 
 use keystile_domain::token::{ApiKey, Token, issue, masked, unmask};

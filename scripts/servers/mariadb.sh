@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced, after need.sh and private.sh: a MariaDB in which the tests may create databases.
 
-# use_mariadb: exports KEYSTILE_TEST_MYSQL_URL: the one given, else the standard address, else a private server.
+# use_mariadb: exports KEYSTILE_TEST_MYSQL_URL: the given one, else the standard address, else a private server.
 use_mariadb() {
     local standard=mysql://root@127.0.0.1:3306/mysql
     PATH=$PATH:/usr/sbin
@@ -40,7 +40,7 @@ start_mariadb() {
         die "mariadb-install-db failed"
     }
     port=$(free_port)
-    # Without the machine's configuration, but with the character set that Debian's would bring.
+    # Without the machine's configuration, but with the character set of Debian's.
     launch TERM mariadbd --no-defaults --datadir="$DIR/data" --tmpdir="$DIR" --socket="$DIR/socket" \
         --pid-file="$DIR/pid" --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --skip-ssl \
         --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci \

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced, after need.sh and private.sh: a PostgreSQL in which the tests may create databases.
 
-# use_postgres: exports KEYSTILE_TEST_POSTGRES_URL: the one given, else the standard address, else a private server.
+# use_postgres: exports KEYSTILE_TEST_POSTGRES_URL: the given one, else the standard address, else a private server.
 use_postgres() {
     local standard=postgres://postgres@127.0.0.1:5432/postgres
     if [ -n "${KEYSTILE_TEST_POSTGRES_URL:-}" ]; then
@@ -37,7 +37,7 @@ start_postgres() {
     (cd "$DIR" && "${RUN_AS[@]}" initdb -D "$DIR/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync) \
         >/dev/null || die "initdb failed"
     port=$(free_port)
-    # The data is thrown away, so nothing need survive a crash of the machine: no fsync, and QUIT to stop at once.
+    # The data is temporary and need not survive a crash of the machine: no fsync, and QUIT to stop at once.
     launch QUIT postgres -D "$DIR/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
         -c max_connections=300 -c fsync=off
     KEYSTILE_TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres

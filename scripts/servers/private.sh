@@ -3,20 +3,20 @@
 
 PRIVATE_SERVERS=() # "signal pid directory"
 
-# private_only: whether to leave servers alone that happen to answer at the standard address.
+# private_only: whether to ignore servers that answer at the standard address.
 private_only() { [ "${KEYSTILE_TEST_PRIVATE:-}" = 1 ]; }
 
 free_port() {
     local port
-    # Below the range that the kernel hands out to clients, so that nobody is given it in between.
+    # Below the range from which the kernel assigns ports to clients, so that it is not assigned in between.
     while port=$((20000 + RANDOM % 12000)); do
         (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
     echo "$port"
 }
 
-# private_dir USER: sets DIR to a new directory and RUN_AS to what runs a command as its owner. Database servers
-# refuse to run as root; then it is USER if the package has made one, else nobody.
+# private_dir USER: sets DIR to a new directory, and RUN_AS to a prefix that runs a command as its owner. Database servers
+# refuse to run as root; as root, the owner is USER if the package has created it, else the user nobody.
 private_dir() {
     local user=$1
     RUN_AS=()

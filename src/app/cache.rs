@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loads_leave_connections_to_others() {
+    fn loads_leave_connections_for_follower_and_readiness() {
         for (connections, expected) in [(2, 1), (3, 1), (4, 2), (6, 4), (1000, 4)] {
             assert_eq!(reads(connections), expected);
         }

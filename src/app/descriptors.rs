@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn callers_get_what_the_database_leaves() {
+    fn connections_get_the_descriptors_that_the_database_leaves() {
         let few = shares(10).iter().sum::<usize>();
         let fewer = shares(20).iter().sum::<usize>();
         assert!(few >= fewer, "{few} {fewer}");

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_peppers_are_named_with_what_needs_them() {
+    fn missing_peppers_are_named_with_the_number_of_secrets() {
         let missing = |version, secrets| Missing { version, secrets };
         assert_eq!(
             StartError::PeppersMissing(vec![missing(1, 12)]).to_string(),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_database_is_told_from_one_that_refuses() {
+    fn a_silent_database_and_a_refusing_one_have_different_errors() {
         let error = |refused| StartError::NoDatabase {
             database: "postgres://ann:***@db/keys".to_owned(),
             patience: Duration::from_secs(30),

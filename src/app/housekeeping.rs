@@ -6,19 +6,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    schedule::Schedule,
     telemetry::{Outage, Turn},
     verbs::{Round, Service},
 };
-
-use super::schedule::Schedule;
 
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Runs a round every minute, and earlier when a call left work to do. At the stop, the portion under way is finished.
 pub(super) async fn run(service: Service, stop: CancellationToken) {
-    let mut schedule = Schedule::every(EVERY, &stop);
+    let mut schedule = Schedule::every(EVERY);
     let mut outage = Outage::default();
-    while schedule.next_or(service.left_over()).await {
+    while schedule.next_or(service.left_over(), stop.cancelled()).await {
         let mut round = Round::default();
         let stopped = service.keep_house(&mut round, pin!(stop.cancelled())).await;
         log(&round);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_told_with_its_variable() {
+    async fn a_port_in_use_is_reported_with_its_variable() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let free = "127.0.0.1:0".parse().unwrap();
         let admin = taken.local_addr().unwrap();

@@ -11,7 +11,6 @@ mod listeners;
 mod metrics;
 mod peppers;
 mod readiness;
-mod schedule;
 mod serve;
 mod servers;
 mod shutdown;

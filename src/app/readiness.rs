@@ -1,6 +1,6 @@
 //! Readiness for health checks: the admin services need the database, verifications need a cache that is recent enough.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -10,10 +10,9 @@ use crate::{
     cache::Cache,
     grpc::{Health, Subject},
     ports::Readiness,
+    schedule::Schedule,
     telemetry::{Outage, Turn},
 };
-
-use super::schedule::Schedule;
 
 /// Keeps the health up to date.
 #[derive(Debug)]
@@ -30,9 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Monitor {
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut schedule = Schedule::every(EVERY, &stop);
+        let mut schedule = Schedule::every(EVERY);
         let (mut admin, mut verify) = (Outage::default(), Outage::default());
-        while schedule.next().await {
+        while schedule.next_or(pending(), stop.cancelled()).await {
             let Some(answer) = stop.run_until_cancelled(self.ping()).await else { return };
             if let Some(turn) = admin.note(answer.is_err()) {
                 match turn {

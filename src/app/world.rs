@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_in_this_century() {
+    fn the_clock_is_in_this_century() {
         let now = World::system().clock.now();
         assert!(now > "2025-01-01T00:00:00Z".parse().unwrap(), "{now}");
         assert!(now < "2100-01-01T00:00:00Z".parse().unwrap(), "{now}");

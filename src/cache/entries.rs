@@ -66,3 +66,124 @@ fn weight(entry: &Entry) -> u32 {
     let bytes = BOOKKEEPING + size_of::<Entry>() + entry.heap_size() + entry.profile_share();
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use domain::{
+        credential::Credential,
+        freshness::{Freshness, Point},
+        key::{Key, sample::key},
+        time::Timestamp,
+    };
+
+    use super::{super::interner::Interner, *};
+    use crate::ports::credentials::{CachedKey, EncodedKey};
+
+    const CAPACITY: u64 = 1 << 20;
+
+    const LIMITS: Limits = Limits {
+        capacity: CAPACITY,
+        time_to_live: Duration::MAX,
+        unknown: 100,
+        reads: 1,
+        max_staleness: Duration::MAX,
+        fail_open: false,
+    };
+
+    fn id(seed: u16) -> KeyId {
+        let [high, low] = seed.to_be_bytes();
+        KeyId::new(Timestamp::from_micros(0), [0, 0, 0, 0, 0, 0, 0, 0, high, low])
+    }
+
+    fn unknown() -> Entry {
+        let stamp = Freshness::new(1).stamp(Point::from_bits(1), &[]);
+        Entry { key: None, loaded_at: 0, stamp }
+    }
+
+    /// The entry of a key with so many bytes of its own.
+    fn known(id: KeyId, bytes: usize) -> Entry {
+        entry(credential(id), bytes)
+    }
+
+    fn credential(id: KeyId) -> Credential {
+        Credential::new(&Key { id, ..key(None, false) }, false).unwrap()
+    }
+
+    fn entry(credential: Credential, bytes: usize) -> Entry {
+        let encoded = EncodedKey::new(&[], &vec![0; bytes]);
+        Entry { key: Some(Arc::new(CachedKey { credential, encoded })), ..unknown() }
+    }
+
+    fn is_cached(entries: &Entries, seed: u16) -> bool {
+        entries.get(id(seed), |_| true).is_some()
+    }
+
+    #[test]
+    fn what_is_cleared_is_gone() {
+        let entries = Entries::new(&LIMITS, 1);
+        for seed in 0..10 {
+            entries.put(id(seed), if seed % 2 == 0 { known(id(seed), 0) } else { unknown() });
+        }
+        assert_eq!(entries.keys.iter().count() + entries.unknown.iter().count(), 10);
+        entries.clear();
+        assert!((0..10).all(|seed| !is_cached(&entries, seed)));
+    }
+
+    /// An id that a key had takes no room among the keys.
+    #[test]
+    fn an_entry_is_with_the_keys_or_with_the_unknown_ids() {
+        let entries = Entries::new(&LIMITS, 1);
+        entries.put(id(1), known(id(1), 0));
+        assert!(entries.keys.contains_key(&id(1)));
+        entries.put(id(1), unknown());
+        assert!(!entries.keys.contains_key(&id(1)));
+        assert!(entries.unknown.contains_key(&id(1)));
+    }
+
+    #[test]
+    fn no_more_bytes_of_keys_are_kept_than_there_is_capacity_for() {
+        for bytes in [0, 1000, 100_000] {
+            let entries = Entries::new(&LIMITS, 1);
+            for seed in 0..3000 {
+                entries.put(id(seed), known(id(seed), bytes));
+                entries.keys.run_pending_tasks();
+            }
+            let kept =
+                entries.keys.iter().map(|(_, entry)| size_of::<Entry>() + entry.heap_size()).sum::<usize>();
+            // The rest is for the threads, and for what a profile takes.
+            assert!(kept as u64 <= CAPACITY - CAPACITY / 8, "{kept} bytes in keys of {bytes}");
+            let enough = CAPACITY / if bytes == 0 { 8 } else { 2 };
+            assert!(kept as u64 >= enough, "{kept} bytes in keys of {bytes}");
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_profile_each_count_a_share_of_it() {
+        let profiles = Interner::default();
+        let sharing = |seed| {
+            let mut credential = credential(id(seed));
+            credential.policy.share_profile(|profile| profiles.share(profile));
+            entry(credential, 0)
+        };
+        let first = sharing(1);
+        let (profile, weight_of_one) = (first.profile_share(), weight(&first) as usize);
+        assert!(profile > 0);
+        let second = sharing(2);
+        assert_eq!(second.profile_share(), profile / 2);
+        assert_eq!(weight(&second) as usize, weight_of_one - profile + profile / 2);
+    }
+
+    #[test]
+    fn unknown_ids_are_bounded_by_their_number() {
+        let entries = Entries::new(&LIMITS, 1);
+        entries.put(id(0), known(id(0), 0));
+        for seed in 1..1000 {
+            entries.put(id(seed), unknown());
+        }
+        entries.unknown.run_pending_tasks();
+        assert_eq!(entries.unknown.entry_count(), LIMITS.unknown);
+        assert!(is_cached(&entries, 0), "they evict no key");
+    }
+}

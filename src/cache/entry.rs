@@ -16,7 +16,7 @@ pub(super) struct Entry {
     pub(super) stamp: Stamp,
 }
 
-/// Hashes ids. Fast, and seeded at random, so that nobody can make up ids that collide.
+/// Hashes ids. Fast, and seeded at random, so that an attacker cannot choose ids that collide.
 pub(super) type Hasher = foldhash::quality::RandomState;
 
 impl Entry {
@@ -44,9 +44,9 @@ impl Entry {
 mod tests {
     use super::*;
 
-    /// The cache of each thread holds thousands in place.
+    /// The cache of each thread stores thousands of entries inline.
     #[test]
-    fn it_is_small() {
+    fn an_entry_is_small() {
         assert_eq!(size_of::<Entry>(), 40);
     }
 }

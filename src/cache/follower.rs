@@ -11,11 +11,12 @@ use domain::{
     changed::Changed,
     freshness::Point,
 };
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::{
     ports::{Feed, StoreError, changes::Rewinds, feed::Wakeups},
+    schedule::Schedule,
     telemetry::{Outage, Turn},
 };
 
@@ -49,22 +50,23 @@ impl Follower {
     /// Follows until `stop` resolves.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
-        let mut ticks = interval(self.poll);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stop => return,
-                () = self.wakeups.next() => {}
-                () = self.cache.poll_requested.notified() => {}
-                _ = ticks.tick() => {}
-                () = sleep(AGAIN), if self.outage.is_lasting() => {}
-            }
+        let mut schedule = Schedule::every(self.poll);
+        while schedule.next_or(self.early(), &mut stop).await {
             tokio::select! {
                 biased;
                 () = &mut stop => return,
                 () = self.follow() => {}
             }
+        }
+    }
+
+    /// Resolves when the log is to be polled before the next poll is due.
+    async fn early(&mut self) {
+        tokio::select! {
+            biased;
+            () = self.wakeups.next() => {}
+            () = self.cache.poll_requested.notified() => {}
+            () = sleep(AGAIN), if self.outage.is_lasting() => {}
         }
     }
 
@@ -186,7 +188,7 @@ async fn answer<T>(
     query: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let answer = timeout(patience, query).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())))
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the database takes too long".into())))
 }
 
 fn hex(hash: &Hash) -> String {

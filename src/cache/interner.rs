@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_nothing_has_any_more_are_dropped() {
+    fn values_without_users_are_dropped() {
         let interner = Interner::default();
         let kept: Vec<_> = (0..100).map(|number| interner.share(&Arc::new(number))).collect();
         for number in 100..10_000 {

@@ -213,6 +213,10 @@ impl Credentials for Cache {
         Ok(Self::snapshot(entry, access, position, age))
     }
 
+    fn is_unchanged(&self, stamp: &Stamp) -> bool {
+        self.freshness.is_current(stamp)
+    }
+
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool {
         let age = Duration::from_micros(micros(uptime).saturating_sub(self.position.confirmed()));
         age <= self.limits.max_staleness && self.freshness.is_current(stamp)

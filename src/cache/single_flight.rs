@@ -57,8 +57,8 @@ impl<K: Clone + Eq + Hash, T: Clone> Drop for Waiter<'_, K, T> {
     /// Removes the read from the list when it is done, or when nothing is left that waits for it.
     fn drop(&mut self) {
         let mut reads = self.reads.lock();
-        let alone = Arc::strong_count(&self.cell) <= 2;
-        if (self.cell.initialized() || alone)
+        let is_last = Arc::strong_count(&self.cell) <= 2;
+        if (self.cell.initialized() || is_last)
             && reads.get(&self.id).is_some_and(|listed| Arc::ptr_eq(listed, &self.cell))
         {
             reads.remove(&self.id);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_thousand_who_miss_together_read_once() {
+    async fn a_thousand_concurrent_misses_make_one_read() {
         let flight = Arc::new(SingleFlight::default());
         let reads = Arc::new(AtomicU32::new(0));
         let gate = Arc::new(Semaphore::new(0));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_the_reader_gives_up_another_reads() {
+    async fn after_the_reader_is_dropped_another_reads() {
         let flight = SingleFlight::default();
         let mut first = Box::pin(flight.join(id(), std::future::pending));
         let mut second = Box::pin(flight.join(id(), || async { Ok(2) }));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_all_give_up_nothing_is_left_behind() {
+    async fn after_all_are_dropped_no_entry_is_left() {
         let flight = SingleFlight::<KeyId, u32>::default();
         let mut only = Box::pin(flight.join(id(), std::future::pending));
         assert!(poll_once(only.as_mut()).await.is_none());
@@ -125,11 +125,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_shared_and_not_kept() {
+    async fn a_failure_is_shared_and_not_cached() {
         let flight = SingleFlight::<KeyId, u32>::default();
         let failed = || async { Err(StoreError::Unavailable("gone".into())) };
         assert!(flight.join(id(), failed).await.is_err());
         assert_eq!(flight.join(id(), || async { Ok(1) }).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_comes_later_joins_the_read_that_others_still_wait_for() {
+        let flight = SingleFlight::default();
+        let mut first = Box::pin(flight.join(id(), std::future::pending));
+        let mut second = Box::pin(flight.join(id(), std::future::pending));
+        assert!(poll_once(first.as_mut()).await.is_none());
+        assert!(poll_once(second.as_mut()).await.is_none());
+        drop(second);
+        let mut third = Box::pin(flight.join(id(), || async { Ok(3) }));
+        assert!(poll_once(third.as_mut()).await.is_none(), "it reads on its own");
+    }
+
+    /// Some who waited for it may not have run since.
+    #[tokio::test]
+    async fn a_read_that_is_done_is_joined_no_more() {
+        let flight = SingleFlight::default();
+        let gate = Semaphore::new(0);
+        let read = || async {
+            let _pass = gate.acquire().await;
+            Ok(1)
+        };
+        let mut first = Box::pin(flight.join(id(), read));
+        let mut slow = Box::pin(flight.join(id(), read));
+        assert!(poll_once(first.as_mut()).await.is_none());
+        assert!(poll_once(slow.as_mut()).await.is_none());
+        gate.add_permits(1);
+        assert_eq!(first.await.unwrap(), 1);
+        let mut next = Box::pin(flight.join(id(), std::future::pending));
+        assert!(poll_once(next.as_mut()).await.is_none(), "it joins what is done");
+        assert_eq!(slow.await.unwrap(), 1);
+        let mut last = Box::pin(flight.join(id(), || async { Ok(4) }));
+        assert!(poll_once(last.as_mut()).await.is_none(), "the next read is no longer listed");
     }
 
     /// Polls once.

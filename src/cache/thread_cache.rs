@@ -91,7 +91,7 @@ impl ThreadCache {
         let mut thread = self.threads.get_or(|| RefCell::new(self.thread())).borrow_mut();
         let thread = &mut *thread;
         thread.misses = thread.misses.wrapping_add(1);
-        // Not in step with a caller that verifies the same keys over and over.
+        // Pseudo-random, so as not to be in step with a caller that verifies the same keys in a cycle.
         let lot = thread.misses.wrapping_mul(0x9e37_79b9) >> 16;
         if !lot.is_multiple_of(ADMIT_EVERY) || thread.cells.is_empty() || size > self.capacity {
             return;
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::ports::credentials::{CachedKey, EncodedKey};
 
-    /// Room for more than a thread takes, on so many threads.
+    /// Capacity for more than this many threads use.
     fn roomy(threads: usize) -> ThreadCache {
         ThreadCache::new(threads as u64 * 100_000_000, threads)
     }
@@ -164,7 +164,7 @@ mod tests {
         Entry { key: None, loaded_at: 0, stamp }
     }
 
-    /// An entry that keeps a key of about so many bytes.
+    /// An entry with a key of about this many bytes.
     fn large(id: KeyId, bytes: usize) -> Entry {
         let key = Key { id, ..key(None, false) };
         let credential = Credential::new(&key, false).unwrap();
@@ -172,7 +172,7 @@ mod tests {
         Entry { key: Some(Arc::new(CachedKey { credential, encoded })), ..entry(1) }
     }
 
-    /// Offers it until it is taken.
+    /// Offers it until it is cached.
     fn put(cache: &ThreadCache, id: KeyId, point: u64) {
         while found(cache, id) != Some(point) {
             cache.offer(id, &entry(point));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_what_was_put_last_and_only_where_it_was_put() {
+    fn finds_the_last_entry_only_on_its_own_thread() {
         let cache = roomy(2);
         assert_eq!(found(&cache, id(1)), None);
         for point in 1..4 {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_now_and_then_stays_out() {
+    fn rarely_used_keys_are_not_cached() {
         let cache = roomy(1);
         let taken = (0..8_000).map(id).filter(|id| {
             cache.offer(*id, &entry(1));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_are_asked_for_over_and_over_find_room() {
+    fn frequently_used_keys_are_cached() {
         const IDS: u16 = 10_000;
         let cache = roomy(1);
         for _ in 0..100 {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_usable_is_not_found() {
+    fn unusable_entries_are_not_found() {
         let cache = roomy(1);
         put(&cache, id(1), 7);
         assert!(cache.get(id(1), |entry| entry.stamp.point().bits() > 7).is_none());
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_always_room_for_one_more() {
+    fn a_full_cache_accepts_new_entries() {
         let cache = roomy(1);
         for seed in 0..u16::MAX {
             put(&cache, id(seed), seed.into());
@@ -239,16 +239,16 @@ mod tests {
     }
 
     #[test]
-    fn one_hit_of_many_is_to_be_reported() {
+    fn every_64th_hit_is_reported() {
         let cache = roomy(1);
         put(&cache, id(1), 1);
         let reported = (0..10 * REPORT_EVERY).filter(|_| cache.get(id(1), |_| true).unwrap().to_report);
         assert_eq!(reported.count(), 10);
     }
 
-    /// However large the keys are, and however many threads there are.
+    /// For any size of keys and any number of threads.
     #[test]
-    fn no_more_is_kept_than_there_is_room_for() {
+    fn the_capacity_is_never_exceeded() {
         const CAPACITY: usize = 1 << 20;
         for bytes in [0, 1000, 20_000, 100_000, 10_000_000] {
             let cache = ThreadCache::new(CAPACITY as u64, 4);
@@ -259,7 +259,7 @@ mod tests {
                         for id in (0..20_000).map(id) {
                             cache.offer(id, &entry);
                         }
-                        // Until all had their turn, so that no two of them are the same thread.
+                        // Wait for all, so that no thread is reused for two of them.
                         while cache.expected.load(Relaxed) > 0 {
                             std::thread::yield_now();
                         }
@@ -270,19 +270,19 @@ mod tests {
                 let thread = thread.borrow();
                 let keys = thread.cells.iter().flatten().map(|(_, entry)| entry.heap_size());
                 let keys = keys.sum::<usize>();
-                assert_eq!(keys, thread.used, "it is counted");
+                assert_eq!(keys, thread.used, "the entry is counted");
                 size_of_val(&*thread.cells) + keys
             };
             let held: usize = cache.threads.into_iter().map(|thread| held(&thread)).sum();
             assert!(held <= CAPACITY, "{held} bytes in keys of {bytes}");
-            // The smallest run out of places first.
+            // With the smallest keys the places run out first.
             let enough = if bytes < 50_000 { CAPACITY / 4 } else { 0 };
             assert!(held >= enough, "{held} bytes in keys of {bytes}");
         }
     }
 
     #[test]
-    fn what_is_too_large_stays_out_and_what_is_new_finds_room() {
+    fn too_large_entries_are_not_cached_and_new_ones_are() {
         let cache = ThreadCache::new(40_000, 1);
         for id in (0..1000).map(id) {
             while found(&cache, id).is_none() {

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_supervisor_can_tell_what_a_restart_would_cure() {
+    fn exit_codes_say_whether_a_restart_helps() {
         let no_database = StartError::NoDatabase {
             database: "postgres://db/keys".to_owned(),
             patience: std::time::Duration::from_secs(30),

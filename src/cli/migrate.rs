@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_it_did() {
+    fn migrate_prints_what_it_did() {
         assert_eq!(report(&[]), "the database is up to date\n");
         assert_eq!(report(&["a".to_owned(), "b".to_owned()]), "applied a\napplied b\n");
     }

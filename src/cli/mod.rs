@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_is_a_usage_error() {
+    fn an_unknown_command_is_a_usage_error() {
         for wrong in [&["sevre"][..], &["serve", "--port", "1"]] {
             let all = ["keystile"].iter().chain(wrong);
             assert_eq!(Arguments::try_parse_from(all).unwrap_err().exit_code(), 2);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_say_what_to_do_with_each() {
+    fn each_pepper_has_a_hint() {
         assert_eq!(hints(&[usage(1, 5, true)]), "the newest pepper is the only one: none can be removed\n");
         let all = [usage(4, 0, true), usage(3, 7, true), usage(2, 0, true), usage(1, 1, false)];
         let hints = hints(&all);

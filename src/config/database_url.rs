@@ -65,7 +65,7 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// The file of a `sqlite://` address; `None` for other schemes. The path is taken as it stands, without decoding.
+/// The file of a `sqlite://` address; `None` for other schemes. The path is used without decoding.
 pub(super) fn sqlite_file(text: &str) -> Option<Result<PathBuf, String>> {
     let (scheme, path) = text.split_once("://")?;
     scheme.eq_ignore_ascii_case("sqlite").then(|| match path {
@@ -82,7 +82,7 @@ const SCHEMES: &str = "must begin with sqlite://, postgres://, postgresql://, my
 const ENCODE: &str = "percent-encode special characters of the user name and password, such as %40 for `@`";
 
 fn check_host(host: &str, parameters: Option<&str>) -> Result<(), String> {
-    // Port digits stand behind the last colon that is not part of an IPv6 address in brackets.
+    // The port is after the last colon that is not part of an IPv6 address in brackets.
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (host, None),
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_for_the_driver_alone() {
+    fn only_the_driver_gets_the_password() {
         let url = ServerUrl::parse("postgres://ann:hunter2@db:5432/keys?password=hunter2").expect("a url");
         assert_eq!(url.expose(), "postgres://ann:hunter2@db:5432/keys?password=hunter2");
         assert_eq!(url.to_string(), "postgres://ann:***@db:5432/keys?***");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_says_what_would_be_right_and_never_quotes() {
+    fn a_fault_says_what_is_expected_and_never_quotes_the_url() {
         for (wrong, message) in [
             ("hunter2", "must begin with sqlite://"),
             ("oracle://ann:hunter2@db/keys", "must begin with sqlite://"),

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_our_variables_alone_and_shows_names_alone() {
+    fn keeps_only_our_variables_and_prints_only_names() {
         let environment = Environment::from_iter([("PATH", "/bin"), ("KEYSTILE_PEPPERS", "hush")]);
         assert_eq!(format!("{environment:?}"), r#"{"KEYSTILE_PEPPERS"}"#);
     }

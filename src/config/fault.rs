@@ -37,7 +37,7 @@ impl fmt::Display for ConfigError {
 pub struct Fault {
     /// The name of the variable.
     pub setting: String,
-    /// Where the value stands in a file; `None` when it comes from the environment or is unset.
+    /// The place of the value in the file; `None` if it comes from the environment or is unset.
     pub place: Option<FileKey>,
     /// What is wrong, and what would be right.
     pub message: String,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_fault_stands_on_its_own_line() {
+    fn each_fault_is_on_its_own_line() {
         let fault = |setting: &str, key: Option<&str>| Fault {
             setting: setting.to_owned(),
             place: key.map(|key| FileKey { path: PathBuf::from("k.toml"), key: key.to_owned() }),

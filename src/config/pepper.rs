@@ -94,7 +94,7 @@ fn parse_entry(entry: &str) -> Result<Pepper, EntryFault> {
 mod tests {
     use super::*;
 
-    /// 33 bytes of ones, for their last letters differ between the alphabets.
+    /// 33 bytes of ones, whose letters differ between the two alphabets.
     const ONES: &str = "////////////////////////////////////////////";
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn every_fault_is_reported_at_once() {
         let text = format!("1:{ONES},{ONES},0:{ONES},70000:{ONES},{ONES}:1,1:{ONES},2:hush!hush,3:AAAA");
         assert_eq!(
             parse_peppers(&text),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_one() {
+    fn at_least_one_pepper_is_needed() {
         for empty in ["", " \n", ",,"] {
             assert_eq!(parse_peppers(empty), Err(PepperError::Empty));
         }

@@ -54,7 +54,7 @@ fn generate(path: &Path, random: &mut dyn FnMut(&mut [u8])) -> Result<(), Privat
     random(&mut suffix);
     let draft = path.with_added_extension(format!("{:016x}", u64::from_be_bytes(suffix)));
     let encoded = Zeroizing::new(STANDARD.encode(*secret));
-    // When another process was first, its file stands, and this pepper is forgotten unused.
+    // If another process was first, its file stays, and this pepper is discarded unused.
     private_file::create(path, &draft, &Zeroizing::new(format!("1:{}\n", *encoded)))?;
     Ok(())
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn makes_a_private_file_once() {
+    fn a_private_file_is_created_once() {
         let root = tempfile::tempdir().expect("a directory");
         let path = root.path().join("new/data/peppers");
         let made = load_or_generate(&path, &mut counting()).expect("peppers");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_serve_is_refused_and_kept() {
+    fn an_unusable_file_is_refused_and_not_changed() {
         let root = tempfile::tempdir().expect("a directory");
         let path = root.path().join("peppers");
         fs::write(&path, "1:hush").expect("written");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_looked_at_makes_no_pepper() {
+    fn an_inaccessible_path_creates_no_pepper() {
         let root = tempfile::tempdir().expect("a directory");
         fs::write(root.path().join("file"), "").expect("written");
         let path = root.path().join("file/peppers");

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_root_owns_may_be_read_by_its_group() {
+    fn only_a_file_of_root_may_be_readable_by_its_group() {
         for owner in [0, 1000] {
             assert!(is_private(0o600, owner) && is_private(0o400, owner));
             for mode in [0o644, 0o604, 0o660, 0o620, 0o650, 0o441] {

@@ -17,8 +17,12 @@ pub trait Credentials: Debug + Send + Sync + 'static {
     /// What is known of the key; the database is asked if that is not cached.
     fn read(&self, id: KeyId) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
 
-    /// Whether a snapshot with this stamp is still current: nothing that it depends on is known to have changed, and
-    /// the change log was followed lately enough.
+    /// Whether nothing is known to have changed that a snapshot with this stamp depends on, however long ago the change
+    /// log was followed.
+    fn is_unchanged(&self, stamp: &Stamp) -> bool;
+
+    /// Whether a snapshot with this stamp is still current: it is unchanged, and the change log was followed lately
+    /// enough.
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool;
 
     /// Waits until no answer is older than `revision`, but no longer than `patience`, nor longer than it takes
@@ -104,9 +108,9 @@ mod tests {
         CachedKey { credential, encoded }
     }
 
-    /// With the two counters of an [`Arc`] it is one block of 128 bytes, a size that allocators have.
+    /// With the two counters of an [`Arc`] it is one block of 128 bytes, which is a size class of allocators.
     #[test]
-    fn it_is_small() {
+    fn a_cached_key_is_small() {
         assert!(size_of::<CachedKey>() <= 112, "{} bytes", size_of::<CachedKey>());
     }
 
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn its_size_grows_with_what_is_encoded() {
+    fn the_size_grows_with_the_encoded_part() {
         assert_eq!(cached(0).size(), size_of::<CachedKey>());
         assert_eq!(cached(1000).size(), cached(0).size() + 1000);
     }

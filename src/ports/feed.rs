@@ -1,4 +1,4 @@
-//! The change log as an invalidation feed, for a follower that must hear of every change.
+//! The change log as an invalidation feed, for a follower that must see every change.
 
 use std::fmt::Debug;
 

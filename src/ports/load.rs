@@ -17,7 +17,7 @@ pub trait LoadKeys: Debug + Send + Sync + 'static {
     /// counts as absent.
     async fn load(&self, ids: &[KeyId]) -> Result<Loaded, StoreError>;
 
-    /// The ids of the keys that were used last: they are worth loading before anybody asks for them.
+    /// The ids of the keys that were used last, for preloading.
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError>;
 }
 

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_written_stays() {
+    fn unwritten_uses_stay() {
         let mut batch = Batch::default();
         batch.add_use(used(1, 1, 1));
         batch.add_rehash(rehashed(1, 2));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_during_the_writing_of_one_before_stays() {
+    fn a_use_during_a_write_of_an_earlier_one_stays() {
         let mut batch = Batch::default();
         batch.add_use(used(1, 1, 1));
         let uses = batch.uses(10);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn portions_go_round_the_keys() {
+    fn portions_rotate_through_the_keys() {
         let mut batch = Batch::default();
         for seed in [2, 1, 5, 3, 4] {
             batch.add_use(used(seed, 1, 1));
@@ -183,22 +183,22 @@ mod tests {
         batch.forget_uses(&first);
         batch.add_use(used(1, 1, 9));
         let second = batch.uses(2);
-        assert_eq!(second, [used(3, 1, 1), used(4, 1, 1)], "the others had no turn before");
+        assert_eq!(second, [used(3, 1, 1), used(4, 1, 1)], "the other keys come first");
         batch.forget_uses(&second);
         let third = batch.uses(2);
         assert_eq!(third, [used(5, 1, 1), used(1, 1, 9)]);
-        assert_eq!(batch.uses(10).len(), 2, "each is in it once");
+        assert_eq!(batch.uses(10).len(), 2, "each key is in it once");
     }
 
     #[test]
-    fn is_bounded_and_counts_what_it_drops() {
+    fn a_full_batch_counts_what_it_drops() {
         let mut batch = Batch::default();
         for seed in 0..100_002 {
             batch.add_use(used(seed, 1, 1));
         }
         batch.add_use(used(0, 1, 9));
         assert_eq!(batch.used(), 100_000);
-        assert_eq!(batch.take_dropped(), 2, "a secret that is in the batch needs no more room");
+        assert_eq!(batch.take_dropped(), 2, "a secret that is already in the batch needs no more room");
         assert_eq!(batch.take_dropped(), 0);
         for seed in 0..10_001 {
             batch.add_rehash(rehashed(seed, 2));

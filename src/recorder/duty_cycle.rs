@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_of_the_time_goes_into_writing() {
+    fn the_writer_spends_a_tenth_of_the_time_writing() {
         let mut duty_cycle = DutyCycle::new();
         assert_eq!(duty_cycle.rest(millis(0)), millis(0));
         duty_cycle.rest_from(millis(1000), millis(1012));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_portion_takes_as_long_as_it_may() {
+    fn portions_grow_and_shrink_to_their_time_limit() {
         let mut duty_cycle = DutyCycle::new();
         duty_cycle.took(256, millis(16));
         duty_cycle.took(256, millis(20));
@@ -92,7 +92,7 @@ mod tests {
         duty_cycle.took(256, millis(15));
         assert_eq!(duty_cycle.portion(), 320);
         duty_cycle.took(256, millis(0));
-        assert_eq!(duty_cycle.portion(), 320, "a portion that was not full says nothing about one that is");
+        assert_eq!(duty_cycle.portion(), 320, "a portion that is not full does not change the size");
         duty_cycle.took(3, millis(21));
         assert_eq!(duty_cycle.portion(), 240);
         for _ in 0..20 {

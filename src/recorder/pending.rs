@@ -69,7 +69,7 @@ mod tests {
         (key.id, Arc::new(CachedKey { credential, encoded: EncodedKey::default() }))
     }
 
-    /// Whether it was the first use since the last one was taken.
+    /// Records a use; `true` if it is the first since the last one was taken.
     fn use_at(pending: &mut Pending, (id, key): &(KeyId, Arc<CachedKey>), second: i64) -> bool {
         let first = key.credential.secret(1).unwrap().note_use(at(second));
         if first {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_use_is_what_is_taken() {
+    fn the_latest_use_of_a_key_is_taken() {
         let (mut pending, key) = (Pending::default(), cached(1));
         assert!(use_at(&mut pending, &key, 5));
         assert!(!use_at(&mut pending, &key, 7));
@@ -124,6 +124,6 @@ mod tests {
         assert!(use_at(&mut pending, &other, 5));
         assert_eq!(pending.batch.uses(1), [used(0, 5)]);
         assert_eq!((pending.batch.used(), pending.batch.take_dropped()), (100_000, 1));
-        assert!(use_at(&mut pending, &other, 6), "the use that was dropped must not hide the next one");
+        assert!(use_at(&mut pending, &other, 6), "a dropped use hides the next one");
     }
 }

@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(queue.dropped.load(Relaxed), 3);
         assert!(matches!(receiver.try_recv(), Ok(Message::Rehashed(it)) if it.secret_version == 0));
         queue.rehashed(rehash(5));
-        assert_eq!(queue.dropped.load(Relaxed), 3, "there was room again");
+        assert_eq!(queue.dropped.load(Relaxed), 3, "the queue has room again");
     }
 
     #[test]

@@ -12,12 +12,13 @@ use std::{
 
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tracing::{info, warn};
 
 use crate::{
     ports::{Clock, Recording, StoreError},
+    schedule::Schedule,
     telemetry::{Outage, Turn},
 };
 
@@ -81,14 +82,13 @@ impl Writer {
     /// Writes until `stop` resolves, then empties the queue and writes the rest.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Unsaved {
         let mut stop = pin!(stop);
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut schedule = Schedule::every(EVERY);
         loop {
             let rest = self.duty_cycle.rest(self.clock.uptime());
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                _ = ticks.tick() => self.take_all(),
+                () = schedule.next() => self.take_all(),
                 () = sleep(rest), if !self.pending.batch.is_empty() => if self.write_until(stop.as_mut()).await { break },
                 open = self.receive() => if !open { break },
             }

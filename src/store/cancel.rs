@@ -16,7 +16,7 @@ pub(super) struct DatabaseSession {
     /// The number of the read that is under way; each has its own.
     current: AtomicU64,
     /// The number of the read that has the connection of this id: other reads may have another by now, and after a restart of the
-    /// server the id may be somebody else's.
+    /// server the id may be that of another session.
     holder: AtomicU64,
     /// The number of the read that is to end, which SQLite asks for now and then.
     ended: AtomicU64,
@@ -48,8 +48,8 @@ impl DatabaseSession {
         self.ended.fetch_max(read, SeqCst);
     }
 
-    /// Whether the read that is under way may go on.
-    pub(super) fn goes_on(&self) -> bool {
+    /// Whether the current read may continue.
+    pub(super) fn may_continue(&self) -> bool {
         self.ended.load(SeqCst) < self.current.load(SeqCst) || self.current.load(SeqCst) == 0
     }
 }
@@ -64,8 +64,8 @@ const TRIES: u32 = 10;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Canceller {
-    /// Breaks off the read of this number on `connection`, which nobody else uses meanwhile; `false` when the connection must
-    /// not be used again: it does not answer in the end, or an order may still come for it.
+    /// Cancels the read of this number on `connection`, which has no other user meanwhile; `false` if the connection must
+    /// not be used again, because it does not answer, or because a late cancellation may still reach it.
     pub(super) async fn cancel(
         &self,
         connection: &DatabaseConnection,
@@ -91,7 +91,7 @@ impl Canceller {
         let _ = timeout(PATIENCE, self.0.close_by_ref()).await;
     }
 
-    /// A statement that has ended meanwhile is no reason to fail, and the probe finds out about all else.
+    /// Errors are ignored: the statement may have ended already, and the probe detects all other failures.
     async fn order(&self, session: &DatabaseSession, read: u64) {
         let Some(id) = session.of(read) else { return };
         let order = match self.0.get_database_backend() {
@@ -108,28 +108,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_one_read_is_not_that_of_the_next() {
+    fn the_end_of_one_read_does_not_end_the_next() {
         let session = DatabaseSession::default();
-        assert!(session.goes_on());
+        assert!(session.may_continue());
         let first = session.begin();
-        assert!(session.goes_on());
+        assert!(session.may_continue());
         session.end(first);
-        assert!(!session.goes_on());
+        assert!(!session.may_continue());
         session.begin();
-        assert!(session.goes_on());
+        assert!(session.may_continue());
         session.end(first);
-        assert!(session.goes_on(), "word of its end came late");
+        assert!(session.may_continue(), "a late end of an earlier read");
     }
 
     #[test]
-    fn a_read_without_a_connection_breaks_nothing_off() {
+    fn a_read_without_a_connection_cancels_nothing() {
         let session = DatabaseSession::default();
         let first = session.begin();
         assert_eq!(session.of(first), None);
         session.connected(7);
         assert_eq!(session.of(first), Some(7));
         let second = session.begin();
-        assert_eq!(session.of(second), None, "the connection may be gone, and its id be another's");
+        assert_eq!(session.of(second), None, "the connection may be closed, and its id reused");
         session.lent();
         assert_eq!(session.of(second), Some(7));
     }

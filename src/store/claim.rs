@@ -33,7 +33,7 @@ impl Claim {
         };
         // Behind a link the database is the same.
         let database = database.canonicalize().unwrap_or_else(|_| database.clone());
-        let lock = beside(&database);
+        let lock = lock_file(&database);
         // A file of its own: to close the database file would end the locks that SQLite holds on it.
         let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock);
         let file = opened.map_err(|why| cannot_write(&lock, &why))?;
@@ -48,13 +48,13 @@ impl Claim {
     }
 }
 
-fn beside(database: &Path) -> PathBuf {
+fn lock_file(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push("-lock");
     name.into()
 }
 
-/// Why a file cannot be written: for a reason that stays until somebody changes it, or for now.
+/// The error for a file that cannot be written: permanent until an operator fixes it, or temporary.
 pub(super) fn cannot_write(file: &Path, why: &io::Error) -> StoreError {
     let text = format!("{} cannot be written: {why}", file.display());
     match why.kind() {

@@ -67,7 +67,7 @@ async fn attempt(store: &SqlStore, commit: &Commit) -> Result<Vec<Head>, ChangeE
 
 /// What became of the change `made`, which the database did not confirm.
 async fn is_made_all_the_same(store: &SqlStore, made: Head, error: Uncommitted) -> Result<(), ChangeError> {
-    let unknown = |error: &DbErr| ChangeError::from(CommitError::OutcomeUnknown(error::tell(error)));
+    let unknown = |error: &DbErr| ChangeError::from(CommitError::OutcomeUnknown(error::describe(error)));
     match error {
         Uncommitted::Unknown(error) => Err(unknown(&error)),
         // It is over, so reading once settles it.
@@ -118,7 +118,7 @@ async fn change(tx: &Transaction, commit: &Commit) -> Result<Vec<Head>, ChangeEr
 }
 
 /// Changes wait for each other here, before they read or write anything else: none can overtake
-/// another, nor stand in its way.
+/// another or conflict with it.
 async fn lock_head(tx: &Transaction) -> Result<Head, ChangeError> {
     let row = head::Entity::find_by_id(head::ONLY).lock_exclusive().one(tx).await?;
     let row = row.ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;

@@ -15,16 +15,16 @@ pub(super) enum Kind {
     Duplicate,
     /// The database does not answer, or takes no more for now.
     Unavailable,
-    /// The statement took too long, or somebody ended it.
+    /// The statement took too long, or was cancelled.
     BrokenOff,
     Broken,
 }
 
 pub(super) fn failed(error: DbErr) -> StoreError {
     match kind(&error) {
-        Kind::Contended | Kind::Unavailable => StoreError::Unavailable(tell(&error)),
-        Kind::BrokenOff => StoreError::TooSlow(tell(&error)),
-        Kind::Duplicate | Kind::Broken => StoreError::Broken(tell(&error)),
+        Kind::Contended | Kind::Unavailable => StoreError::Unavailable(describe(&error)),
+        Kind::BrokenOff => StoreError::TooSlow(describe(&error)),
+        Kind::Duplicate | Kind::Broken => StoreError::Broken(describe(&error)),
     }
 }
 
@@ -76,13 +76,13 @@ pub(super) fn sqlx_kind(error: &SqlxError) -> Kind {
 }
 
 /// The error as text for the log.
-pub(super) fn tell(error: &DbErr) -> String {
-    from_driver(error).map_or_else(|| error.to_string(), sqlx_tell)
+pub(super) fn describe(error: &DbErr) -> String {
+    from_driver(error).map_or_else(|| error.to_string(), describe_sqlx)
 }
 
-/// Servers quote the offending value when they refuse one ("Duplicate entry 'x' for key"), so of
-/// answers that are about a row no more than the code is told.
-pub(super) fn sqlx_tell(error: &SqlxError) -> String {
+/// Servers quote the offending value when they refuse one ("Duplicate entry 'x' for key"), so only the code
+/// of an error about a row is kept.
+pub(super) fn describe_sqlx(error: &SqlxError) -> String {
     let SqlxError::Database(answer) = error else {
         return error.to_string();
     };
@@ -122,7 +122,7 @@ fn postgres_kind(sqlstate: &str) -> Kind {
         "40001" | "40P01" => Kind::Contended,
         // query_canceled
         "57014" => Kind::BrokenOff,
-        // lock_not_available, a database that lets nobody in for now, read_only_sql_transaction (a standby)
+        // lock_not_available, a database that accepts no connections for now, read_only_sql_transaction (a standby)
         "55P03" | "55000" | "25006" => Kind::Unavailable,
         // connection_exception, insufficient_resources, operator_intervention, system_error
         _ if ["08", "53", "57", "58"].iter().any(|class| sqlstate.starts_with(class)) => Kind::Unavailable,

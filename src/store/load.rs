@@ -46,7 +46,7 @@ impl Queries {
         let mut found: HashMap<Uuid, Vec<&QueryResult>> = HashMap::new();
         for row in &rows {
             if let Some(id) = row.try_get::<Option<Uuid>>(KEY, "id").map_err(failed)? {
-                // A key whose account or project is gone is as good as deleted.
+                // A key whose account or project is deleted counts as deleted.
                 if has_owners(row).map_err(failed)? {
                     found.entry(id).or_default().push(row);
                 }
@@ -59,7 +59,7 @@ impl Queries {
     fn statement(&self, ids: &[KeyId]) -> Statement {
         debug_assert!((1..=LOADED_TOGETHER).contains(&ids.len()));
         let fits = SIZES.iter().zip(&self.texts).find(|(size, _)| **size >= ids.len());
-        let (size, text) = fits.expect("nobody asks for more at once");
+        let (size, text) = fits.expect("no call loads more keys at once");
         let ids = ids.iter().map(|id| Value::from(id.as_uuid()));
         // In the order in which the text has them.
         let values = ids.cycle().take(*size).chain([change_head::ONLY.into()]);

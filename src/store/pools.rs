@@ -105,7 +105,10 @@ fn sqlite_pool(connect: SqliteConnectOptions, to: &Use, options: &Options) -> Da
             let session = session.clone();
             Box::pin(async move {
                 if let Some(session) = session {
-                    connection.lock_handle().await?.set_progress_handler(STEPS, move || session.goes_on());
+                    connection
+                        .lock_handle()
+                        .await?
+                        .set_progress_handler(STEPS, move || session.may_continue());
                 }
                 Ok(())
             })

@@ -28,7 +28,7 @@ pub(super) struct Queue {
     waiting: AtomicUsize,
     /// How long one may wait.
     patience: Duration,
-    /// It refused somebody since it was last empty.
+    /// Whether it has refused work since it was last empty.
     overloaded: AtomicBool,
 }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_finds_the_queue_full_is_refused_at_once() {
+    async fn a_change_beyond_the_queue_is_refused_at_once() {
         let queue = queue(2);
         let permit = queue.enter().await.unwrap();
         let mut waiting = [Box::pin(queue.enter()), Box::pin(queue.enter())];
@@ -133,14 +133,14 @@ mod tests {
         let [first, second] = waiting;
         drop(second);
         let mut third = Box::pin(queue.enter());
-        assert!(futures_util::poll!(&mut third).is_pending(), "there is room again");
+        assert!(futures_util::poll!(&mut third).is_pending(), "the queue has room again");
         drop(permit);
         drop(first.await.unwrap());
         drop(third.await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_ever() {
+    async fn a_wait_for_a_turn_times_out() {
         let queue = queue(2);
         let _permit = queue.enter().await.unwrap();
         assert!(matches!(queue.enter().await, Err(StoreError::Overloaded(why)) if why.contains("5s")));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_queue_lets_nobody_in() {
+    async fn a_closed_queue_admits_no_change() {
         let queue = queue(2);
         drop(queue.enter().await.unwrap());
         queue.close().await;

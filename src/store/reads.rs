@@ -27,7 +27,7 @@ use super::{
 
 pub(super) struct Reads {
     queue: Queue,
-    /// Of those that may take long there are fewer, so that a look at one row, such as a change begins with, finds a connection.
+    /// Long reads have a smaller limit, so that there is a connection for reads of one row, such as at the start of a change.
     long: Queue,
     shared: Arc<Shared>,
     /// How long a read may take; where the database does not see to that itself, it is done here.
@@ -37,7 +37,7 @@ pub(super) struct Reads {
 }
 
 struct Shared {
-    /// Those that nobody uses, the one that rested longest first.
+    /// Idle connections, the one that has been idle for longest first.
     free: Mutex<VecDeque<ReadConnection>>,
     canceller: Arc<Canceller>,
     /// Makes a pool of one connection.
@@ -73,7 +73,7 @@ impl Reads {
         self.take(None).await
     }
 
-    /// Begins a read that may have to look at many rows.
+    /// Begins a read that may have to scan many rows.
     pub(super) async fn begin_long(&self) -> Result<Read, StoreError> {
         self.take(Some(self.long.enter().await?)).await
     }

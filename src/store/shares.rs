@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_work_has_a_share_and_together_they_are_all() {
+    fn each_kind_of_work_has_a_share_and_the_shares_add_up() {
         for (connections, verify, read, write) in
             [(4, 2, 1, 1), (5, 2, 2, 1), (8, 3, 3, 2), (16, 6, 7, 3), (1000, 6, 991, 3)]
         {

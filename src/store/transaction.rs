@@ -273,7 +273,7 @@ mod tests {
 
     use super::*;
 
-    /// SQLite rolls back by itself when the disk is full, and MySQL at a deadlock; the words `OR ROLLBACK` do the same.
+    /// SQLite rolls back by itself when the disk is full, and MySQL at a deadlock; `OR ROLLBACK` has the same effect.
     #[tokio::test]
     async fn nothing_is_sent_after_a_statement_that_failed() {
         let directory = tempfile::TempDir::new().unwrap();

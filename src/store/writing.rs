@@ -38,7 +38,7 @@ impl SqlStore {
         Ok(Writing { tx: self.begin().await?, _turn: turn })
     }
 
-    /// Begins a transaction in nobody's turn, which must not write.
+    /// Begins a transaction without a turn, which must not write.
     pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
         Transaction::begin(&self.db, self.observer.clone(), self.options.vanished_after).await
     }

@@ -79,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn text_has_no_colours_away_from_a_terminal() {
+    fn text_has_no_colours_if_not_on_a_terminal() {
         let line = logged("info", false);
         assert!(line.contains("key created key.id=7") && !line.contains('\u{1b}'), "{line}");
     }
 
     #[test]
-    fn off_is_off() {
+    fn the_level_off_logs_nothing() {
         let lines = Lines::default();
         let writer = lines.clone();
         let logging = subscriber("off", true, false, move || writer.clone());
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_strangers_can_cause_is_not_logged_unless_asked_for() {
+    fn errors_of_dependencies_that_clients_can_cause_are_not_logged_by_default() {
         let logged = |filter: &str| {
             let lines = Lines::default();
             let writer = lines.clone();

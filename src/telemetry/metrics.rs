@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_recorded_is_exported_with_its_resource() {
+    fn recorded_values_are_exported_with_the_resource() {
         let metrics = Metrics::new();
         let calls = metrics.meter().u64_counter("calls").build();
         calls.add(2, &[KeyValue::new("method", "a")]);

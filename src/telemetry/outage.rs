@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_beginning_and_the_end_are_worth_a_line() {
+    fn only_the_beginning_and_the_end_are_reported() {
         let mut outage = Outage::default();
         let turns = [0_u64, 3, 4, 5, 0, 0, 1].map(|failures| outage.note(failures));
         let began = |failures| Some(Turn::Began { failures });

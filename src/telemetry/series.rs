@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn only_the_first_is_logged_until_there_was_none_for_a_while() {
+    async fn only_the_first_of_a_series_is_logged() {
         static SERIES: Series = Series::new("calls failed in a test");
         assert!(SERIES.note());
         for _ in 0..3 {

@@ -57,7 +57,7 @@ impl Service {
                 Err(AttemptError::Final(error @ (Error::Store(_) | Error::OutcomeUnknown { .. }))) => {
                     Err(AttemptError::Final(error))
                 }
-                // What stands in the way may be what the first one has done meanwhile.
+                // The error may be due to the change that the first call has made meanwhile.
                 Err(AttemptError::Final(error)) => match self.repeated(call, action).await? {
                     Some(target) => Ok(again(target).await?),
                     None => Err(AttemptError::Final(error)),

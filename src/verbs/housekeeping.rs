@@ -105,7 +105,7 @@ impl Service {
             Task::Remove(removal, mut progress) => {
                 let step = self.remove_portion(&removal, &mut progress).await;
                 round.removed += std::mem::take(&mut progress.done);
-                if goes_on(step, &mut round.skipped)? {
+                if has_more(step, &mut round.skipped)? {
                     round.tasks.push_back(Task::Remove(removal, progress));
                 } else {
                     round.skipped += progress.skipped;
@@ -114,7 +114,7 @@ impl Service {
             Task::PurgeDue(mut progress) => {
                 let step = self.purge_portion(&mut progress).await;
                 round.purged += std::mem::take(&mut progress.done);
-                if goes_on(step, &mut round.skipped)? {
+                if has_more(step, &mut round.skipped)? {
                     round.tasks.push_back(Task::PurgeDue(progress));
                 } else {
                     round.skipped += progress.skipped;
@@ -125,8 +125,8 @@ impl Service {
     }
 }
 
-/// Whether there is more after this `step`: what cannot be done is `skipped`, and stands in nobody's way.
-fn goes_on(step: Result<bool, Error>, skipped: &mut usize) -> Result<bool, Error> {
+/// Whether the task has more to do after this `step`. Work that cannot be done is counted as `skipped`, and holds up no other.
+fn has_more(step: Result<bool, Error>, skipped: &mut usize) -> Result<bool, Error> {
     match step {
         // Another replica is at it.
         Err(Error::Conflict { .. }) => Ok(false),

@@ -44,8 +44,8 @@ impl Service {
         Ok(usage)
     }
 
-    /// Compares each configured pepper with the one that is known under its version. One that nobody has used before is known
-    /// from then on, here and to all other replicas; when that goes wrong, nothing is.
+    /// Compares each configured pepper with the recorded fingerprint of its version. A pepper without one is recorded
+    /// for all replicas; if any pepper is wrong, none is recorded.
     pub async fn review_peppers(&self) -> Result<PepperReview, Error> {
         let known = self.store.known_peppers().await?;
         let known = |version| known.iter().find(|(it, _)| *it == version).map(|(_, check)| *check);

@@ -101,17 +101,8 @@ impl<C: Credentials> Verifier<C> {
     }
 
     /// Whether `session` is still proven: nothing is known to have happened that could have ended it.
-    pub fn stands(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
+    pub fn is_still_valid(&self, session: &Session, Moment { now, uptime }: Moment) -> bool {
         !is_past(session.end, now) && session.stamps().all(|stamp| self.credentials.is_current(stamp, uptime))
-    }
-
-    /// Whether `session` is still proven. If so, this is a use of its key.
-    pub fn goes_on(&self, session: &Session, moment: Moment) -> bool {
-        let stands = self.stands(session, moment);
-        if stands {
-            self.note_session(session, moment);
-        }
-        stands
     }
 
     /// Notes a use of the key of `session`.
@@ -119,9 +110,14 @@ impl<C: Credentials> Verifier<C> {
         self.note_use(session.key(), &session.proof, moment.now);
     }
 
-    /// The session, proven again; `None` when it is over. This is no use of its key.
+    /// The session, proven again by what is known when this is ready; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        let proven = self.prove_caller(session.presented.clone(), session.peer).await?;
-        Ok(proven.map(|(session, _)| session))
+        loop {
+            match self.prove_caller(session.presented.clone(), session.peer).await? {
+                // A change overtook the read.
+                Some((session, _)) if !session.stamps().all(|it| self.credentials.is_unchanged(it)) => {}
+                proven => return Ok(proven.map(|(session, _)| session)),
+            }
+        }
     }
 }

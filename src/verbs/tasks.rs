@@ -1,4 +1,4 @@
-//! Work that is completed even if nobody waits for it any more.
+//! Work that is completed even if its caller no longer waits for it.
 
 use std::sync::Arc;
 

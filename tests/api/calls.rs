@@ -1,4 +1,4 @@
-//! Requests about keys in few words, and what their errors say.
+//! Short constructors of requests about keys, and checks of their errors.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) fn verify(api_key: &str) -> proto::VerifyRequest {
     proto::VerifyRequest { api_key: api_key.into(), ..Default::default() }
 }
 
-/// Just the name, for the methods that need no more.
+/// Requests that need only the name of the key.
 macro_rules! named {
     ($($function:ident $request:ident),*) => {$(
         pub(crate) fn $function(name: &str) -> proto::$request {
@@ -51,7 +51,7 @@ pub(crate) fn purge(name: &str) -> proto::DeleteKeyRequest {
     proto::DeleteKeyRequest { purge: true, ..deletion(name) }
 }
 
-/// The instant `span` after the test's start, as the wire has it.
+/// The instant `span` after the test's start, as a message.
 pub(crate) fn at(span: Duration) -> prost_types::Timestamp {
     wire(START.after(span))
 }
@@ -87,7 +87,7 @@ pub(crate) fn assert_not_yet(status: &Status, field: &str) {
     assert_eq!(metadata(status, "field").as_deref(), Some(field));
 }
 
-/// Whether the error is ABORTED, and tells the etag in force.
+/// Checks that the error is ABORTED, and contains the current etag.
 #[track_caller]
 pub(crate) fn assert_stale(status: &Status, key: &Key) {
     assert_eq!(reason(status, Code::Aborted), "ETAG_MISMATCH");
@@ -95,7 +95,7 @@ pub(crate) fn assert_stale(status: &Status, key: &Key) {
     assert_eq!(metadata(status, "etag").as_ref(), Some(&key.etag));
 }
 
-/// Names that are no key's, with an id that is well-formed where there is one.
+/// Malformed names of keys; those with an id have a well-formed one.
 pub(crate) const MALFORMED_NAMES: &[&str] = &[
     "",
     "acme",

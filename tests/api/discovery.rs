@@ -1,4 +1,4 @@
-//! Health and reflection: for anybody, on both listeners, without a credential.
+//! Health and reflection: on both listeners, without a credential.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -24,7 +24,7 @@ const ADMIN: [&str; 5] = [
     "keystile.v1.ServiceAccountService",
 ];
 
-/// Both versions of reflection, which differ in their name alone.
+/// Both versions of reflection, which differ only in their name.
 macro_rules! reflection {
     ($version:ident) => {
         mod $version {
@@ -53,7 +53,7 @@ macro_rules! reflection {
             async fn services(listener: SocketAddr) -> Vec<String> {
                 let all = MessageRequest::ListServices(String::new());
                 let MessageResponse::ListServicesResponse(list) = ask(listener, all).await else {
-                    panic!("it does not list its services");
+                    panic!("the response lists no services");
                 };
                 let mut names: Vec<_> = list.service.into_iter().map(|it| it.name).collect();
                 names.sort();
@@ -79,7 +79,7 @@ macro_rules! reflection {
             }
 
             #[tokio::test]
-            async fn a_client_needs_no_files_of_its_own() {
+            async fn a_client_can_fetch_all_descriptors() {
                 let server = Server::start().await;
                 for listener in [server.verify, server.admin] {
                     for name in services(listener).await {
@@ -111,7 +111,7 @@ macro_rules! reflection {
             }
 
             #[tokio::test]
-            async fn what_is_unknown_is_an_answer_as_well() {
+            async fn an_unknown_symbol_is_an_error_within_the_stream() {
                 let server = Server::start().await;
                 for unknown in [
                     MessageRequest::FileContainingSymbol("keystile.v1.Nothing".into()),
@@ -126,7 +126,7 @@ macro_rules! reflection {
                         Err(refused) => refused,
                     };
                     assert_eq!(reason(&refused, tonic::Code::NotFound), "NOT_FOUND");
-                    assert!(!services(server.admin).await.is_empty(), "it goes on");
+                    assert!(!services(server.admin).await.is_empty(), "the listener still answers");
                 }
             }
         }
@@ -155,7 +155,7 @@ async fn health(listener: SocketAddr, service: &str) -> Result<ServingStatus, Co
 }
 
 #[tokio::test]
-async fn a_node_that_serves_says_so() {
+async fn a_node_that_serves_is_healthy() {
     let server = Server::start().await;
     for (listener, services) in [(server.verify, &VERIFY[1..]), (server.admin, &ADMIN[1..])] {
         for service in services.iter().copied().chain([""]) {
@@ -167,7 +167,7 @@ async fn a_node_that_serves_says_so() {
 }
 
 #[tokio::test]
-async fn whoever_watches_health_hears_of_the_end() {
+async fn a_watch_of_health_reports_the_stop() {
     let server = Server::start().await;
     let mut client = HealthClient::new(channel(server.verify));
     let watch = client.watch(HealthCheckRequest::default()).await.unwrap();
@@ -183,7 +183,7 @@ async fn whoever_watches_health_hears_of_the_end() {
 }
 
 #[tokio::test]
-async fn health_and_reflection_ask_for_no_credential_and_refuse_none() {
+async fn health_and_reflection_ignore_credentials() {
     let server = Server::start().await;
     for listener in [server.verify, server.admin] {
         for value in ["Bearer garbage", "Basic x", ""] {
@@ -195,7 +195,7 @@ async fn health_and_reflection_ask_for_no_credential_and_refuse_none() {
 }
 
 #[tokio::test]
-async fn each_listener_serves_its_own_services_alone() {
+async fn each_listener_serves_only_its_own_services() {
     let server = Server::start().await;
     let root = format!("Bearer {}", server.root);
     let mut seen = BTreeSet::new();
@@ -209,11 +209,11 @@ async fn each_listener_serves_its_own_services_alone() {
         seen.insert(rpc.service);
     }
     let named: BTreeSet<_> = ADMIN[1..].iter().chain(&VERIFY[1..]).map(|it| (*it).to_owned()).collect();
-    assert_eq!(seen, named, "every service of the contract is on a listener");
+    assert_eq!(seen, named, "a service of the contract is on no listener");
 }
 
 #[tokio::test]
-async fn what_nobody_has_is_refused_with_a_reason() {
+async fn an_unknown_service_is_refused_with_a_reason() {
     let server = Server::start().await;
     let root = format!("Bearer {}", server.root);
     let mut compressed = authorization(&root);
@@ -233,5 +233,5 @@ async fn what_nobody_has_is_refused_with_a_reason() {
     let unknown = HealthCheckRequest { service: "nothing".into() };
     let refused = HealthClient::new(channel(server.verify)).check(unknown).await.unwrap_err();
     assert_eq!(reason(&refused, Code::NotFound), "NOT_FOUND");
-    assert_eq!(metadata(&refused, "resource"), None, "it does not say what");
+    assert_eq!(metadata(&refused, "resource"), None, "the error names no resource");
 }

@@ -1,4 +1,4 @@
-//! Admins who ask for much at once: verifications and probes do not notice, and what is too much is refused early.
+//! Overload by admins: verifications and probes are not affected, and calls beyond a bound are refused early.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-/// How long what happens by itself may take, on a busy machine too.
+/// A generous limit for what happens in the background, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Long enough for every change to have its turn.
+/// A timeout long enough for every change to have its turn.
 const PATIENT: (&str, &str) = ("KEYSTILE_DATABASE_TIMEOUT", "60s");
 
 fn create() -> CreateKeyRequest {
@@ -47,14 +47,14 @@ async fn count(raw: &DatabaseConnection, sql: &str) -> i64 {
     row.unwrap().try_get_by_index(0).unwrap()
 }
 
-/// Waits until the count is as wanted.
-async fn comes_to(raw: &DatabaseConnection, sql: &str, wanted: impl Fn(i64) -> bool) {
+/// Waits until the count that `sql` returns is as wanted.
+async fn wait_for(raw: &DatabaseConnection, sql: &str, wanted: impl Fn(i64) -> bool) {
     let waiting = timeout(PATIENCE, async {
         while !wanted(count(raw, sql).await) {
             sleep(Duration::from_millis(10)).await;
         }
     });
-    waiting.await.unwrap_or_else(|_| panic!("it never comes to that: {sql}"));
+    waiting.await.unwrap_or_else(|_| panic!("the count never gets there: {sql}"));
 }
 
 const WAIT_FOR_THE_HEAD: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -66,7 +66,7 @@ async fn status(server: &Server, service: &str) -> ServingStatus {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_that_wait_keep_no_cold_key_from_being_verified() {
+async fn cold_keys_are_verified_while_many_changes_wait() {
     let server = Server::start_on(Kind::Postgres).await;
     server.project("acme").await;
     let mut api_keys = Vec::new();
@@ -77,8 +77,8 @@ async fn changes_that_wait_keep_no_cold_key_from_being_verified() {
     let (holder, raw) = (server.database.raw().await, server.database.raw().await);
     holder.execute_unprepared("BEGIN; SELECT * FROM change_head FOR UPDATE").await.unwrap();
     let mut creating = creating(&server, 60);
-    comes_to(&raw, WAIT_FOR_THE_HEAD, |waiting| waiting >= 2).await;
-    // Admins read as before; by the time that they have, all changes came as far as they can.
+    wait_for(&raw, WAIT_FOR_THE_HEAD, |waiting| waiting >= 2).await;
+    // Reads of admins still work. When this one returns, every change waits for its turn or at the database.
     let get = GetProjectRequest { name: "projects/acme".into() };
     timeout(PATIENCE, server.projects().get_project(get)).await.unwrap().unwrap();
 
@@ -91,7 +91,7 @@ async fn changes_that_wait_keep_no_cold_key_from_being_verified() {
     for service in ["", "keystile.v1.VerifyService", "keystile.v1.KeyService"] {
         assert_eq!(status(&server, service).await, ServingStatus::Serving, "{service}");
     }
-    assert!(count(&raw, WAIT_FOR_THE_HEAD).await <= 2, "who waits for a turn holds no connection");
+    assert!(count(&raw, WAIT_FOR_THE_HEAD).await <= 2, "a change that waits for its turn holds a connection");
 
     holder.execute_unprepared("COMMIT").await.unwrap();
     while let Some(created) = creating.join_next().await {
@@ -103,9 +103,9 @@ async fn changes_that_wait_keep_no_cold_key_from_being_verified() {
     server.stop().await;
 }
 
-/// A queue of some hundreds is load; beyond it nobody is kept waiting for what will not come.
+/// Some hundreds of changes may wait; those beyond are refused, because they would time out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_changes_than_may_wait_are_refused_at_once() {
+async fn changes_beyond_the_queue_are_refused_at_once() {
     const CALLS: usize = 800;
 
     let server = Server::start().await;
@@ -116,36 +116,36 @@ async fn more_changes_than_may_wait_are_refused_at_once() {
     let mut creating = creating(&server, CALLS);
     let refused = timeout(PATIENCE, async {
         let mut refused = 0;
-        // All but one that is at the database and those that may wait behind it.
+        // All but the one at the database and those that may wait for it.
         while refused < CALLS - 1 - 512 {
             let status = creating.join_next().await.unwrap().unwrap().unwrap_err();
-            // Whoever came first waited for the database as long as it does.
+            // The change at the database fails with its own timeout.
             if reason(&status, tonic::Code::Unavailable) == "OVERLOADED" {
                 refused += 1;
             }
         }
     });
-    refused.await.expect("they are kept waiting");
+    refused.await.expect("changes beyond the bound wait");
     holder.execute_unprepared("ROLLBACK").await.unwrap();
     let made = timeout(PATIENCE, async {
-        // Until the first of those that wait have had their turns.
+        // Until the first waiting changes have had their turns.
         while let Err(status) = server.keys().create_key(create()).await {
             assert_eq!(reason(&status, tonic::Code::Unavailable), "OVERLOADED");
         }
     });
-    made.await.expect("there is no room again");
+    made.await.expect("the queue stays full");
     creating.abort_all();
     holder.close().await.unwrap();
 }
 
-/// Makes every look at projects last for ever.
+/// Makes every query of projects run for ever.
 pub(crate) async fn never_ending_projects(server: &Server) {
     let rename = "ALTER TABLE projects RENAME TO real_projects";
     let view = "CREATE VIEW projects AS SELECT * FROM real_projects WHERE pg_sleep(3600) IS NULL";
     server.database.execute(&format!("{rename}; {view}")).await;
 }
 
-/// Whoever gives up leaves nothing behind: no query that runs, and no connection that is taken.
+/// A call that the client gives up leaves no running query and no connection in use.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_given_up_ends_its_query_in_the_database() {
     const RUNNING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -156,20 +156,23 @@ async fn a_call_that_is_given_up_ends_its_query_in_the_database() {
     never_ending_projects(&server).await;
     let raw = server.database.raw().await;
     let mut giving_up = JoinSet::new();
-    // More than there are connections to read with.
+    // More than the connections for reads of admins.
     for _ in 0..20 {
         let mut projects = server.projects();
         giving_up.spawn(async move {
             let list = projects.list_projects(ListProjectsRequest::default());
-            // Of the client's: it resets the stream, and does not wait for the server.
-            assert!(timeout(Duration::from_secs(2), list).await.is_err(), "it ended by itself");
+            // A timeout of the client: it resets the stream, and does not wait for the server.
+            assert!(
+                timeout(Duration::from_secs(2), list).await.is_err(),
+                "the call ended before the timeout"
+            );
         });
     }
-    comes_to(&raw, RUNNING, |running| running >= 5).await;
+    wait_for(&raw, RUNNING, |running| running >= 5).await;
     while let Some(gave_up) = giving_up.join_next().await {
         gave_up.unwrap();
     }
-    comes_to(&raw, RUNNING, |running| running == 0).await;
+    wait_for(&raw, RUNNING, |running| running == 0).await;
     let events = proto::ListAuditEventsRequest { parent: "projects/acme".into(), ..Default::default() };
     timeout(PATIENCE, server.audit().list_audit_events(events)).await.unwrap().unwrap();
     raw.close().await.unwrap();

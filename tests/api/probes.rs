@@ -1,4 +1,4 @@
-//! Health while the database is gone: the process lives, verifications go on for a while, admins wait.
+//! Health while the database is down: the process is live, verifications stay ready for a while, admin calls do not.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ async fn statuses(server: &Server) -> [ServingStatus; 3] {
     [status(server, PROCESS).await, status(server, VERIFY).await, status(server, KEYS).await]
 }
 
-/// Waits until health is as expected.
-async fn comes_to(server: &Server, expected: [ServingStatus; 3]) {
+/// Waits until the health of all services is as expected.
+async fn wait_for(server: &Server, expected: [ServingStatus; 3]) {
     let mut last = None;
     let waiting = timeout(Duration::from_secs(30), async {
         while last != Some(expected) {
@@ -41,7 +41,7 @@ async fn comes_to(server: &Server, expected: [ServingStatus; 3]) {
     }
 }
 
-/// Takes the database away, or gives it back.
+/// Refuses connections to the database and closes existing ones, or allows them again.
 async fn allow_connections(server: &Server, allow: bool) {
     let other = server.database.name();
     let update = format!("UPDATE pg_database SET datallowconn = {allow} WHERE datname = '{other}'");
@@ -58,37 +58,37 @@ async fn verifications_are_ready_for_as_long_as_the_cache_may_answer() {
     server.project("acme").await;
     let (_, api_key) = server.key("acme", Key::default()).await;
     assert_eq!(server.code(&api_key).await, Code::Valid);
-    comes_to(&server, [Serving, Serving, Serving]).await;
+    wait_for(&server, [Serving, Serving, Serving]).await;
 
     allow_connections(&server, false).await;
-    comes_to(&server, [Serving, Serving, NotServing]).await;
+    wait_for(&server, [Serving, Serving, NotServing]).await;
     assert_eq!(server.code(&api_key).await, Code::Valid, "a warm key is served");
     // KEYSTILE_MAX_STALENESS.
     server.clock.advance(Duration::from_secs(31));
-    comes_to(&server, [Serving, NotServing, NotServing]).await;
+    wait_for(&server, [Serving, NotServing, NotServing]).await;
 
     allow_connections(&server, true).await;
-    comes_to(&server, [Serving, Serving, Serving]).await;
+    wait_for(&server, [Serving, Serving, Serving]).await;
     assert_eq!(server.code(&api_key).await, Code::Valid);
 
     let server = server.restart_with(&[("KEYSTILE_FAIL_OPEN", "true")]).await;
     allow_connections(&server, false).await;
-    comes_to(&server, [Serving, Serving, NotServing]).await;
+    wait_for(&server, [Serving, Serving, NotServing]).await;
     server.clock.advance(Duration::from_secs(3600));
-    // Ready for ever: two looks after that it still is.
-    sleep_through_two_looks(&server).await;
+    // Ready for ever: still so after two more checks.
+    sleep_for_two_checks(&server).await;
     assert_eq!(statuses(&server).await, [Serving, Serving, NotServing]);
     allow_connections(&server, true).await;
-    comes_to(&server, [Serving, Serving, Serving]).await;
+    wait_for(&server, [Serving, Serving, Serving]).await;
     server.stop().await;
 }
 
-/// That something does not change can only be waited for.
-async fn sleep_through_two_looks(server: &Server) {
+/// That a state does not change can only be seen by waiting.
+async fn sleep_for_two_checks(server: &Server) {
     let mut watched = HealthClient::new(channel(server.verify));
     let request = HealthCheckRequest { service: VERIFY.into() };
     let mut watch = watched.watch(request).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), Serving);
     let change = timeout(Duration::from_millis(2500), watch.message()).await;
-    assert!(change.is_err(), "it changed: {change:?}");
+    assert!(change.is_err(), "the health changed: {change:?}");
 }

@@ -1,4 +1,4 @@
-//! Every method that changes something takes a request_id, and does it once.
+//! Every method that changes something takes a request_id, and makes the change once.
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -47,7 +47,7 @@ const OF_ONE_ACCOUNT: [&str; 4] =
     ["UpdateServiceAccount", "DisableServiceAccount", "EnableServiceAccount", "DeleteServiceAccount"];
 const OF_ONE_PROJECT: [&str; 2] = ["UpdateProject", "DeleteProject"];
 
-/// Calls `method` for `name`; `etag` is what makes one request differ from another.
+/// Calls `method` for `name`; a different `etag` makes it a different request.
 async fn run(server: &Server, method: &str, name: &str, etag: &str, request_id: &str) -> Answer<Resource> {
     let (mut keys, mut accounts, mut projects) = (server.keys(), server.accounts(), server.projects());
     macro_rules! request {
@@ -78,7 +78,7 @@ async fn run(server: &Server, method: &str, name: &str, etag: &str, request_id: 
         "DeleteKey" => key(server.delete(request!(DeleteKeyRequest)).await),
         "UndeleteKey" => key(server.undelete(request!(UndeleteKeyRequest)).await),
         "RevokeKey" => key(server.revoke(request!(RevokeKeyRequest)).await),
-        // The first one answers with the key as it last was.
+        // The response of the first call has the key as it last was.
         "Purge" => {
             inner(keys.delete_key(request!(DeleteKeyRequest, purge: true)).await).map(|_| Resource::Gone)
         }
@@ -117,12 +117,12 @@ async fn run(server: &Server, method: &str, name: &str, etag: &str, request_id: 
             let request = request!(DeleteProjectRequest, force: true);
             inner(projects.delete_project(request).await).map(|_| Resource::Gone)
         }
-        unknown => panic!("no call here is {unknown}"),
+        unknown => panic!("no call here for {unknown}"),
     }
 }
 
 #[tokio::test]
-async fn every_method_does_a_repeated_request_once() {
+async fn every_method_makes_a_repeated_change_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -143,7 +143,7 @@ async fn every_method_does_a_repeated_request_once() {
             assert_invalid(&bad, &["request_id"]);
             assert_eq!(server.revision().await, after, "{method}");
             if *method == "DeleteKey" {
-                // The same method, asked for something else.
+                // The same method with another request.
                 let purge = proto::DeleteKeyRequest { request_id: "DeleteKey".into(), ..purge(name) };
                 assert_reused(&server.refused(server.delete(purge)).await, "DeleteKey");
             }
@@ -152,7 +152,7 @@ async fn every_method_does_a_repeated_request_once() {
 }
 
 #[test]
-fn every_method_that_changes_something_takes_one() {
+fn every_method_that_changes_something_takes_a_request_id() {
     const READS: [&str; 9] =
         ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];
     let set = FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
@@ -170,9 +170,9 @@ fn every_method_that_changes_something_takes_one() {
     }
 }
 
-/// A repeat tells how things are now, and changes nothing back.
+/// A repeat returns the current state, and does not undo later changes.
 #[tokio::test]
-async fn a_repeat_does_not_undo_what_came_between() {
+async fn a_repeat_does_not_undo_later_changes() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -181,7 +181,7 @@ async fn a_repeat_does_not_undo_what_came_between() {
     let after = server.revision().await;
     assert_eq!(run(&server, "DisableKey", &key.name, "", "once").await.unwrap(), enabled);
 
-    // It changed nothing, which is no reason to change something later.
+    // The first call changed nothing, so its repeat must change nothing either.
     let before = server.get(&key.name).await.unwrap();
     let named = |name: &str, request_id: &str| UpdateKeyRequest {
         key: Some(Key { name: key.name.clone(), display_name: name.into(), ..Default::default() }),
@@ -198,7 +198,7 @@ async fn a_repeat_does_not_undo_what_came_between() {
 }
 
 #[tokio::test]
-async fn a_repeat_for_a_key_that_is_gone_has_no_key_to_answer_with() {
+async fn a_repeat_for_a_purged_key_returns_no_key() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -212,9 +212,9 @@ async fn a_repeat_for_a_key_that_is_gone_has_no_key_to_answer_with() {
     assert_not_found(&disabled, &key.name);
 }
 
-/// With a request id that was used, it answers as the repeat would; it remembers nothing itself.
+/// With a used request id, a dry run answers as the repeat would. It is not remembered itself.
 #[tokio::test]
-async fn a_trial_answers_as_the_request_would() {
+async fn validate_only_answers_as_the_request_would() {
     let server = Server::start().await;
     server.project("acme").await;
     let create = proto::CreateKeyRequest { request_id: "make".into(), ..creation(Key::default()) };
@@ -249,9 +249,9 @@ async fn a_trial_answers_as_the_request_would() {
     assert_eq!(reason(&status, Code::FailedPrecondition), "STATE_FORBIDS");
 }
 
-/// Otherwise the request itself would be taken for a repeat, and not be done.
+/// Otherwise the request itself would count as a repeat, and the change would not be made.
 #[tokio::test]
-async fn a_trial_that_changes_nothing_is_not_remembered() {
+async fn a_dry_run_that_changes_nothing_is_not_remembered() {
     let server = Server::start().await;
     server.project("acme").await;
     let named = |display_name: &str| Key { display_name: display_name.into(), ..Default::default() };
@@ -268,9 +268,9 @@ async fn a_trial_that_changes_nothing_is_not_remembered() {
     assert_eq!(server.update(update("ci", "name")).await.unwrap().display_name, "ci");
 }
 
-/// A repeat that comes while the first call is under way may look for it too early, and then see what it did.
+/// A repeat during the first call may look for the request id too early, and then see the state after the change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn repeats_that_race_their_first_call_answer_as_it_does() {
+async fn repeats_that_race_their_first_call_answer_like_it() {
     const ROUNDS: usize = 60;
     const AT_ONCE: usize = 8;
 

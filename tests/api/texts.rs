@@ -1,4 +1,4 @@
-//! What people write: nothing invisible, one normal form, and no API key, whichever method takes the text.
+//! Text fields of all methods: no invisible characters, one normal form, and no API keys.
 
 use proto::{
     Code, CreateServiceAccountRequest, Key, ListKeysRequest, ListServiceAccountsRequest, Project,
@@ -9,7 +9,7 @@ use testkit::server::Server;
 
 use crate::calls::{Answer, assert_invalid, creation, inner, revocation, texts, verify};
 
-/// Fields for text, as their faults name them.
+/// Fields of text for people, as faults name them.
 const NAMES: [&str; 6] = [
     "key.display_name",
     "key.customers[0]",
@@ -19,10 +19,10 @@ const NAMES: [&str; 6] = [
     "project.display_name",
 ];
 
-/// Fields that are for programs.
+/// Fields of text for programs.
 const LABELS: [&str; 3] = ["key.tags[0]", "key.metadata", "service_account.metadata"];
 
-/// Sends `text` in a field of a request that makes something; what the answer has there.
+/// Sends `text` in this field of a creation, and returns what the response has there.
 async fn write(server: &Server, field: &str, text: &str) -> Answer<String> {
     let text = text.to_owned();
     match field {
@@ -90,10 +90,10 @@ async fn server() -> Server {
 }
 
 #[tokio::test]
-async fn what_cannot_be_seen_is_refused_by_code_and_place() {
+async fn invisible_characters_are_refused_with_code_and_position() {
     let server = server().await;
     for field in NAMES {
-        for (text, told) in [
+        for (text, problem) in [
             ("ab\u{202e}c", "must not contain invisible characters: character 3 is U+202E"),
             ("\u{200b}", "must not contain invisible characters: character 1 is U+200B"),
             ("ü\u{200d}", "must not contain invisible characters: character 2 is U+200D"),
@@ -102,13 +102,13 @@ async fn what_cannot_be_seen_is_refused_by_code_and_place() {
         ] {
             let status = write(&server, field, text).await.unwrap_err();
             assert_invalid(&status, &[field]);
-            assert!(status.message().contains(told), "{}", status.message());
+            assert!(status.message().contains(problem), "{}", status.message());
         }
     }
 }
 
 #[tokio::test]
-async fn names_are_kept_in_one_normal_form_and_metadata_as_it_is() {
+async fn names_are_normalised_and_metadata_is_not() {
     let server = server().await;
     for field in NAMES {
         assert_eq!(write(&server, field, "Cafe\u{301}").await.unwrap(), "Caf\u{e9}", "{field}");
@@ -120,7 +120,7 @@ async fn names_are_kept_in_one_normal_form_and_metadata_as_it_is() {
 }
 
 #[tokio::test]
-async fn names_are_found_and_customers_known_in_either_form() {
+async fn names_and_customers_match_in_either_normal_form() {
     let server = server().await;
     let asked_for = |name: &str, customer: &str| Key {
         display_name: name.into(),
@@ -162,7 +162,7 @@ async fn names_are_found_and_customers_known_in_either_form() {
 }
 
 #[tokio::test]
-async fn an_api_key_is_refused_wherever_it_is_pasted_and_not_repeated() {
+async fn an_api_key_in_any_text_field_is_refused_and_not_repeated() {
     let server = server().await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     let secret = &api_key["acme_live_".len() + 22..][..44];
@@ -189,7 +189,7 @@ async fn an_api_key_is_refused_wherever_it_is_pasted_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn an_update_is_held_to_the_same() {
+async fn updates_follow_the_same_rules() {
     let server = server().await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     let account = key.service_account.clone();

@@ -1,4 +1,4 @@
-//! Updates that leave things as they are, and fields that cannot change.
+//! Updates that change nothing, and immutable fields.
 
 use proto::{
     Key, Project, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
@@ -31,7 +31,7 @@ fn of_account(account: &ServiceAccount, paths: &[&str]) -> UpdateServiceAccountR
 }
 
 #[tokio::test]
-async fn an_update_that_changes_nothing_leaves_no_event() {
+async fn an_update_that_changes_nothing_writes_no_event() {
     let server = Server::start().await;
     let project = server.project("acme").await;
     let account = server.service_account("acme", "ci").await;
@@ -60,7 +60,7 @@ async fn an_update_that_changes_nothing_leaves_no_event() {
         }
     }
     assert_eq!(server.head().await, head);
-    // What is written otherwise, but comes to the same.
+    // Different spellings of the same values.
     let same = Key { name: key.name.clone(), allowed_cidrs: texts(&["192.0.2.7"]), ..Default::default() };
     assert_eq!(server.update(of_key(&same, &["allowed_cidrs"])).await.unwrap(), key);
     // The first environment is the default: their order is a value.
@@ -108,7 +108,7 @@ async fn a_changed_immutable_field_is_refused_whatever_the_mask() {
     assert_eq!(server.head().await, head);
     assert_eq!(server.get(&key.name).await.unwrap(), key);
 
-    // What only Keystile sets is not looked at.
+    // Output-only fields are ignored.
     let renamed = with(|key| {
         (key.state, key.protected, key.revision) = (3, true, 999);
         (key.masked_api_key, key.secrets) = ("x".into(), Vec::new());
@@ -118,7 +118,7 @@ async fn a_changed_immutable_field_is_refused_whatever_the_mask() {
     assert_eq!(renamed.secrets, key.secrets);
 }
 
-/// Its end is sent back as it was read; it lies in the past, and stays there.
+/// The expiry is sent back as it was read: it is in the past, and unchanged, so it is accepted.
 #[tokio::test]
 async fn an_expired_key_can_be_read_renamed_and_written_back() {
     let server = Server::start().await;
@@ -139,7 +139,7 @@ async fn an_expired_key_can_be_read_renamed_and_written_back() {
 }
 
 #[tokio::test]
-async fn a_taken_key_id_names_no_foreign_project() {
+async fn the_error_for_a_taken_key_id_names_no_other_project() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("secretive").await;
@@ -151,15 +151,15 @@ async fn a_taken_key_id_names_no_foreign_project() {
         let request = proto::CreateKeyRequest { validate_only, ..request.clone() };
         let status = server.refused(server.create(request)).await;
         assert_eq!(reason(&status, Code::AlreadyExists), "ALREADY_EXISTS");
-        // Not a key of the project either, which there is none of.
+        // The error does not name a key of the caller's project either, because there is none.
         assert_eq!(metadata(&status, "resource"), Some(format!("projects/-/keys/{id}")));
         assert!(!format!("{status:?}").contains("secretive"));
     }
 }
 
-/// Shells eat quotes.
+/// Shells remove quotes.
 #[tokio::test]
-async fn an_etag_is_taken_without_its_quotes() {
+async fn an_etag_is_accepted_without_its_quotes() {
     let server = Server::start().await;
     let project = server.project("acme").await;
     let bare = project.etag.trim_matches('"').to_owned();

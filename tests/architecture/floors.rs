@@ -7,23 +7,38 @@ use crate::{
     server,
 };
 
-/// Each module with what it may use of ours, crates included; ARCHITECTURE.md has the same table. The name of a module stands for
+/// Each module with what it may use of ours, crates included; ARCHITECTURE.md has the same table. The name of a module includes
 /// all below it that has no line of its own.
 const FLOORS: &[(&str, &[&str])] = &[
     ("ports", &["domain"]),
     ("verbs", &["domain", "ports"]),
     ("store", &["domain", "ports", "migrations"]),
-    ("cache", &["domain", "ports", "telemetry"]),
-    ("recorder", &["domain", "ports", "telemetry"]),
+    ("cache", &["domain", "ports", "schedule", "telemetry"]),
+    ("recorder", &["domain", "ports", "schedule", "telemetry"]),
     ("grpc::wire", &["domain", "ports", "verbs", "telemetry", "proto"]),
-    ("grpc::transport", &["domain", "ports", "verbs", "telemetry", "proto", "grpc::wire"]),
-    ("grpc::api", &["domain", "ports", "verbs", "proto", "grpc::wire", "grpc::transport"]),
+    ("grpc::transport", &["domain", "ports", "verbs", "schedule", "telemetry", "proto", "grpc::wire"]),
+    ("grpc::api", &["domain", "ports", "verbs", "schedule", "proto", "grpc::wire", "grpc::transport"]),
     ("grpc::server", &["ports", "verbs", "telemetry", "proto", "grpc::wire", "grpc::transport", "grpc::api"]),
     ("grpc", &["grpc::wire", "grpc::transport", "grpc::api", "grpc::server"]),
-    ("app", &["domain", "ports", "verbs", "store", "cache", "recorder", "grpc", "config", "telemetry"]),
+    (
+        "app",
+        &[
+            "domain",
+            "ports",
+            "verbs",
+            "store",
+            "cache",
+            "recorder",
+            "grpc",
+            "config",
+            "schedule",
+            "telemetry",
+        ],
+    ),
     ("cli", &["app", "config", "telemetry"]),
     ("main", &["app", "cli", "config", "telemetry"]),
     ("config", &[]),
+    ("schedule", &[]),
     ("telemetry", &[]),
 ];
 

@@ -8,12 +8,12 @@ use keystile::{
     ports::{Changes, Readiness},
     verbs::{Error, VerifyRequest},
 };
-use testkit::database::Database;
+use testkit::database::{Database, Kind};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     faulty::Mode,
-    node::{Following, LIMITS, Node, PATIENCE, question},
+    node::{Following, LIMITS, Node, PATIENCE, fresh, question},
 };
 
 /// Lets the log grow by `number` changes of something that verifies nothing.
@@ -37,8 +37,8 @@ async fn grow(database: &Database, number: u64) {
 }
 
 #[tokio::test]
-async fn what_changed_is_read_in_portions() {
-    let (database, node) = Node::alone(LIMITS).await;
+async fn changes_are_read_in_portions() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = node.keys(20).await;
     for key in &keys {
         node.code(&key.api_key).await;
@@ -61,17 +61,17 @@ async fn what_changed_is_read_in_portions() {
     assert_eq!(node.store.loads(), 0, "they were not touched");
 }
 
-/// It goes on as long as each query is answered in time, however many there are, and the database counts as there.
+/// The time limit is for each query. However many there are, the database counts as reachable while each is answered in time.
 #[tokio::test]
-async fn to_catch_up_may_take_long() {
-    let (database, node) = Node::alone(LIMITS).await;
+async fn catching_up_may_take_longer_than_the_limit_for_one_query() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
     let mut keys = node.keys(50).await.into_iter();
     let following = Following::start(&node).await;
     grow(&database, 5_500).await;
     let end = node.cache.position() + 5_500;
-    // Six portions together take longer than one may.
+    // Six portions together take longer than the limit for one.
     node.store.answers_changes_after(Duration::from_millis(300));
-    following.looks(1).await;
+    following.poll_times(1).await;
     let caught_up = async {
         while node.cache.position() < end {
             if let Some(key) = keys.next() {
@@ -85,8 +85,8 @@ async fn to_catch_up_may_take_long() {
 }
 
 #[tokio::test]
-async fn too_far_behind_everything_is_forgotten_at_once() {
-    let (database, node) = Node::alone(LIMITS).await;
+async fn a_follower_too_far_behind_declares_everything_changed() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = node.keys(20).await;
     for key in &keys {
         node.code(&key.api_key).await;
@@ -94,14 +94,14 @@ async fn too_far_behind_everything_is_forgotten_at_once() {
     node.cache.catch_up().await.unwrap();
     let (position, follows) = (node.cache.position(), node.store.follows());
     grow(&database, 10_002).await;
-    // Among so many, ours: it must not be lost with them.
+    // One of them changes our key: it must not be lost among the others.
     let elsewhere = Node::on(&database, LIMITS).await;
     let revision = elsewhere.revoke(&keys[3]).await;
     node.store.heads();
     node.cache.catch_up().await.unwrap();
     assert_eq!(node.cache.position(), position + 10_003);
     assert_eq!(node.cache.position(), revision);
-    assert_eq!(node.store.follows(), follows + 2, "one portion tells how far behind it is");
+    assert_eq!(node.store.follows(), follows + 2, "one portion shows how far behind it is");
     assert_eq!(node.store.heads(), 1);
     node.store.loads();
     for (number, key) in keys.iter().enumerate() {
@@ -113,33 +113,59 @@ async fn too_far_behind_everything_is_forgotten_at_once() {
     }
 }
 
-/// Asked for a revision, it does not wait for a word from elsewhere.
+/// A verification with `min_revision` polls the log; it does not wait for a notification.
 #[tokio::test]
-async fn asked_for_a_revision_it_looks_at_once() {
-    let (database, node) = Node::alone(LIMITS).await;
+async fn a_verification_with_min_revision_polls_the_log_at_once() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     let following = Following::start(&node).await;
     assert_eq!(node.code(&key.api_key).await, Code::Valid);
     let elsewhere = Node::on(&database, LIMITS).await;
     let revision = elsewhere.revoke(&key).await;
-    assert_eq!(node.code(&key.api_key).await, Code::Valid, "nobody told it");
+    assert_eq!(node.code(&key.api_key).await, Code::Valid, "the node has not followed the change");
     let decision = timeout(PATIENCE, node.verify_at(&key.api_key, revision)).await.unwrap().unwrap();
     assert_eq!(decision.code, Code::Revoked);
     assert!(decision.revision >= revision);
     drop(following);
 }
 
-/// A revision that the log does not have is not waited for: one look shows that.
+/// Its own change moves its position at once, for those who watch the log.
 #[tokio::test]
-async fn asked_for_a_revision_that_is_not_there_it_says_so_at_once() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn after_a_change_of_its_own_it_looks_at_once() {
+    let database = fresh(Kind::Sqlite).await;
+    let node = Node::on(&database, LIMITS).await;
+    let _following = Following::unprompted(&node).await;
+    let before = node.cache.position();
+    node.create_project("acme").await;
+    timeout(PATIENCE, node.cache.beyond(before)).await.expect("it waits for its next poll");
+}
+
+/// A change of its own that comes while the log is read cannot be in what is read.
+#[tokio::test]
+async fn a_change_that_comes_while_the_log_is_read_is_no_rewind() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.store.hold_changes(true);
+    let change = async {
+        node.store.reads_changes().await;
+        node.create_project("other").await;
+        node.store.hold_changes(false);
+    };
+    let ((), polled) = tokio::join!(change, node.cache.catch_up());
+    polled.unwrap();
+    assert_eq!(node.cache.rewinds().number, 0);
+}
+
+/// A verification does not wait for a revision beyond the end of the log: one poll shows that it does not exist.
+#[tokio::test]
+async fn a_min_revision_beyond_the_end_of_the_log_fails_at_once() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     let following = Following::start(&node).await;
     let head = node.cache.position();
     for min_revision in [head + 1, i64::MAX] {
         let question = VerifyRequest { patience: 4 * PATIENCE, ..question(&key.api_key, min_revision) };
         let answer =
-            timeout(PATIENCE, node.verifier.verify(&Projects::All, question)).await.expect("it waits");
+            timeout(PATIENCE, node.verifier.verify(&Projects::All, question)).await.expect("the call waits");
         let Err(Error::RevisionNotReached { min_revision: asked, revision }) = answer else {
             panic!("{answer:?}");
         };
@@ -148,14 +174,14 @@ async fn asked_for_a_revision_that_is_not_there_it_says_so_at_once() {
     drop(following);
 }
 
-/// While the log cannot be followed, it may be there.
+/// While the log cannot be read, the revision may exist.
 #[tokio::test]
-async fn without_a_look_at_the_log_a_revision_is_waited_for() {
-    let (database, node) = Node::alone(LIMITS).await;
+async fn while_the_log_cannot_be_read_a_verification_waits_for_min_revision() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Hangs);
-    following.looks(1).await;
+    following.poll_times(1).await;
     let elsewhere = Node::on(&database, LIMITS).await;
     let revision = elsewhere.revoke(&key).await;
     let node = Arc::new(node);
@@ -171,10 +197,10 @@ async fn without_a_look_at_the_log_a_revision_is_waited_for() {
     assert_eq!(timeout(PATIENCE, asked).await.unwrap().unwrap(), Code::Revoked);
 }
 
-/// Without a word, the poll stands behind.
+/// If no notification arrives, the follower polls at its interval.
 #[tokio::test]
-async fn without_a_word_it_polls() {
-    let (database, node) = Node::alone(LIMITS).await;
+async fn without_notifications_the_follower_polls() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     assert_eq!(node.code(&key.api_key).await, Code::Valid);
     let elsewhere = Node::on(&database, LIMITS).await;
@@ -189,7 +215,7 @@ async fn without_a_word_it_polls() {
 }
 
 async fn elsewhere_silence(database: &Database) -> Box<dyn keystile::ports::feed::Wakeups> {
-    // SQLite has no word for other processes.
+    // SQLite sends no notifications to other processes.
     let store = Arc::new(database.open().await);
     store.ping().await.unwrap();
     store.wakeups()

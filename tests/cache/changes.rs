@@ -1,4 +1,4 @@
-//! Changes: whatever was answered is seen by the next verification, a load under way included.
+//! Changes: once a change is answered, the next verification sees it, even if a load was in flight.
 
 use std::{sync::Arc, time::Duration};
 
@@ -80,7 +80,7 @@ impl Node {
 
 #[tokio::test]
 async fn the_next_verification_sees_what_was_answered() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     for (number, life) in LIVES.iter().enumerate() {
         let project = format!("project-{number}");
         node.create_project(&project).await;
@@ -100,10 +100,10 @@ async fn the_next_verification_sees_what_was_answered() {
     }
 }
 
-/// A load reads the old state and answers late; whoever verifies after the change must not get what it read.
+/// A load reads the old state and answers late; a verification that starts after the change must not use what it read.
 #[tokio::test]
-async fn a_load_under_way_brings_nothing_back() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_load_in_flight_does_not_restore_the_old_state() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let node = Arc::new(node);
     for (number, life) in LIVES.iter().enumerate() {
         let project = format!("project-{number}");
@@ -128,7 +128,7 @@ async fn a_load_under_way_brings_nothing_back() {
         for task in after {
             assert_eq!(task.await.unwrap(), code, "{change:?}");
         }
-        assert_eq!(node.store.loads(), 1, "what came too early is read again once");
+        assert_eq!(node.store.loads(), 1, "a load from before the change is repeated once");
         assert_eq!(node.code(&key.api_key).await, code, "{change:?}, cached");
     }
 }
@@ -157,11 +157,11 @@ async fn another_node_sees_what_it_has_applied() {
     }
 }
 
-/// The key is read, another changes, and the call that asks for that change gets what was read before it:
-/// as good as new, and the answer says so.
+/// The key is read, then another key changes. A verification whose `min_revision` is that change may use the earlier read:
+/// it is still current, and the response has the newer revision.
 #[tokio::test]
-async fn an_answer_is_never_from_before_the_revision_that_was_asked_for() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_decision_is_never_older_than_min_revision() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let node = Arc::new(node);
     let (key, other) = (node.key("acme").await, node.key("acme").await);
     node.store.set(Mode::Holds);
@@ -188,8 +188,8 @@ async fn an_answer_is_never_from_before_the_revision_that_was_asked_for() {
 
 /// Its revision is given to the next change, so that a node that believed it would see the log go backwards.
 #[tokio::test]
-async fn a_change_that_is_only_tried_is_not_made_known() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_dry_run_is_not_made_known_to_the_cache() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     assert_eq!(node.code(&key.api_key).await, Code::Valid);
     let trial = Call { validate_only: true, ..call() };

@@ -1,4 +1,4 @@
-//! A crowd of cold keys: it makes few queries, and leaves the database to others.
+//! Many cold keys at once: they make few queries, and leave connections to others.
 
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ fn unknown(like: &TestKey, number: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn who_ask_together_share_queries() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn concurrent_misses_share_queries() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = node.keys(100).await;
     let mut api_keys = unknown(&keys[0], 900);
     api_keys.extend(keys.iter().map(|key| key.api_key.clone()));
@@ -41,10 +41,10 @@ async fn who_ask_together_share_queries() {
     assert!((16..32).contains(&statements), "{statements} for a thousand keys");
 }
 
-/// Cold keys take so long to read that more and more are asked for; there is still a connection for the
-/// follower, so nobody takes the database for gone, and for changes.
+/// Cold keys take so long to read that more and more requests wait. There is still a connection for the
+/// follower, so the database does not count as down, and one for changes.
 #[tokio::test]
-async fn a_crowd_leaves_connections_to_others() {
+async fn many_misses_leave_connections_to_others() {
     const LOCKS: [(Kind, &str, &str); 2] = [
         (Kind::Postgres, "BEGIN; LOCK TABLE keys IN ACCESS EXCLUSIVE MODE", "COMMIT"),
         (Kind::MySql, "LOCK TABLES `keys` WRITE", "UNLOCK TABLES"),
@@ -70,9 +70,9 @@ async fn a_crowd_leaves_connections_to_others() {
         }
         for _ in 0..3 {
             let followed = timeout(PATIENCE, node.cache.catch_up()).await;
-            followed.expect("the follower waits for the crowd").unwrap();
+            followed.expect("the follower waits behind the misses").unwrap();
             let read = timeout(PATIENCE, node.store.project(&key.name.project)).await;
-            assert!(read.expect("others wait for the crowd").unwrap().is_some());
+            assert!(read.expect("others wait behind the misses").unwrap().is_some());
         }
         raw.execute_unprepared(unlock).await.unwrap();
         assert_eq!(crowd.join_all().await, vec![Code::NotFound; 300]);
@@ -80,9 +80,9 @@ async fn a_crowd_leaves_connections_to_others() {
     }
 }
 
-/// As many as come, each is answered, and the log is followed all the while.
+/// However many misses there are, each is answered, and the follower keeps up meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_in_a_crowd_is_refused() {
+async fn many_misses_are_all_answered() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = fresh(kind).await;
         let node = Arc::new(Node::with(&database, CONNECTIONS, FEW).await);
@@ -98,15 +98,15 @@ async fn nobody_in_a_crowd_is_refused() {
             let node = node.clone();
             crowd.spawn(async move { node.code(&key.api_key).await == Code::Valid });
         }
-        timeout(PATIENCE, following.once()).await.expect("the log is not followed");
+        timeout(PATIENCE, following.poll_once()).await.expect("the log is not followed");
         assert!(crowd.join_all().await.into_iter().all(|right| right), "{kind:?}");
     }
 }
 
-/// Those for whom no query went out do not wait for it when the database is found to be gone.
+/// Queued misses fail as soon as the database is found to be down; they do not wait for a query of their own.
 #[tokio::test]
-async fn a_crowd_is_told_when_the_database_is_gone() {
-    let (_database, node) = Node::alone(FEW).await;
+async fn queued_misses_fail_when_the_database_is_down() {
+    let (_database, node) = Node::on_fresh_database(FEW).await;
     let keys = node.keys(10).await;
     let node = Arc::new(node);
     let following = Following::start(&node).await;
@@ -120,9 +120,10 @@ async fn a_crowd_is_told_when_the_database_is_gone() {
         tokio::task::yield_now().await;
     }
     let others: Vec<_> = keys[1..].iter().map(ask).collect();
-    following.looks(2).await;
+    following.poll_times(2).await;
     for other in others {
-        let answer = timeout(PATIENCE, other).await.expect("it waits for a database that is gone").unwrap();
+        let answer =
+            timeout(PATIENCE, other).await.expect("a miss waits for a database that is down").unwrap();
         assert!(matches!(answer, Err(Error::Store(StoreError::Unavailable(_)))), "{answer:?}");
     }
     assert_eq!(node.store.loads(), 0);

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -50,13 +50,13 @@ pub(crate) enum Mode {
     Answers,
     /// UNAVAILABLE at once.
     Fails,
-    /// No answer until it is in another mode.
+    /// No answer until the mode changes.
     Hangs,
-    /// It reads at once, and keeps what it has read until it is in another mode.
+    /// It reads at once, and holds back what it has read until the mode changes.
     Holds,
 }
 
-/// Counts what is asked of it, and answers as its mode says.
+/// Counts its calls, and answers as its mode says.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     real: SqlStore,
@@ -64,16 +64,24 @@ pub(crate) struct Faulty {
     pub(crate) gate: Gate,
     loads: AtomicUsize,
     role_loads: AtomicUsize,
-    /// How many keys were read and are kept from being answered.
+    /// How many keys were read but are held back.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
-    /// How many more times it answers what changed, before it fails.
+    /// How many more calls of `changes_after` succeed before it fails.
     answers: AtomicUsize,
     heads: AtomicUsize,
-    /// How far away it is from those who ask what changed.
+    /// Whether it keeps what it has read of changes.
+    holds_changes: watch::Sender<bool>,
+    /// How many times it has read changes, ever.
+    changes_read: watch::Sender<usize>,
+    /// The latency of `changes_after`.
     lag: Mutex<Duration>,
-    /// How long it pretends to write uses, which then go no further.
+    /// If set, a write of uses takes this long and is not forwarded to the real store.
     pretends: Mutex<Option<Duration>>,
+    /// Whether every other call to write uses fails, the first one included.
+    every_other_fails: AtomicBool,
+    /// How many calls to write uses there were while that was so.
+    attempts: AtomicUsize,
     /// The uses that it wrote, call by call.
     portions: watch::Sender<Vec<Vec<LastUse>>>,
 }
@@ -90,8 +98,12 @@ impl Faulty {
             follows: watch::Sender::new(0),
             answers: AtomicUsize::new(usize::MAX),
             heads: AtomicUsize::new(0),
+            holds_changes: watch::Sender::new(false),
+            changes_read: watch::Sender::new(0),
             lag: Mutex::default(),
             pretends: Mutex::default(),
+            every_other_fails: AtomicBool::new(false),
+            attempts: AtomicUsize::new(0),
             portions: watch::Sender::default(),
         }
     }
@@ -100,7 +112,7 @@ impl Faulty {
         self.mode.send_replace(mode);
     }
 
-    /// How many keys it was asked for since this was last called.
+    /// How many keys were loaded since this was last called.
     pub(crate) fn loads(&self) -> usize {
         self.loads.swap(0, SeqCst)
     }
@@ -110,12 +122,12 @@ impl Faulty {
         self.role_loads.swap(0, SeqCst)
     }
 
-    /// How many times it was asked for the head of the log, for verifications.
+    /// How many times the head of the log was read for verifications.
     pub(crate) fn heads(&self) -> usize {
         self.heads.swap(0, SeqCst)
     }
 
-    /// How many times it was asked for changes, ever.
+    /// How many times the changes were read since it was made.
     pub(crate) fn follows(&self) -> usize {
         *self.follows.borrow()
     }
@@ -128,6 +140,18 @@ impl Faulty {
         *self.lag.lock().unwrap() = lag;
     }
 
+    /// From now on, or no longer, it reads what changed at once, and keeps it.
+    pub(crate) fn hold_changes(&self, hold: bool) {
+        self.holds_changes.send_replace(hold);
+    }
+
+    /// Resolves once it has read changes from now on.
+    pub(crate) async fn reads_changes(&self) {
+        let mut read = self.changes_read.subscribe();
+        read.borrow_and_update();
+        read.changed().await.unwrap();
+    }
+
     pub(crate) async fn follows_reach(&self, number: usize) {
         self.follows.subscribe().wait_for(|follows| *follows >= number).await.unwrap();
     }
@@ -136,16 +160,20 @@ impl Faulty {
         *self.pretends.lock().unwrap() = Some(time);
     }
 
+    pub(crate) fn fail_every_other_write_of_uses(&self) {
+        self.every_other_fails.store(true, SeqCst);
+    }
+
     pub(crate) fn portions(&self) -> Vec<Vec<LastUse>> {
         self.portions.borrow().clone()
     }
 
-    /// Resolves once it wrote uses so many times, ever.
+    /// Resolves once it has written uses this many times since it was made.
     pub(crate) async fn portions_reach(&self, number: usize) {
         self.portions.subscribe().wait_for(|portions| portions.len() >= number).await.unwrap();
     }
 
-    /// Resolves once so many keys are held.
+    /// Resolves once this many keys are held back.
     pub(crate) async fn held(&self, number: usize) {
         self.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
     }
@@ -223,7 +251,10 @@ impl Feed for Faulty {
         if self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
             return Err(StoreError::Unavailable("it has answered often enough".into()));
         }
-        self.real.changes_after(revision, most).await
+        let changes = self.real.changes_after(revision, most).await;
+        self.changes_read.send_modify(|read| *read += 1);
+        self.holds_changes.subscribe().wait_for(|holds| !holds).await.unwrap();
+        changes
     }
 
     async fn head_for_verifications(&self) -> Result<Head, StoreError> {
@@ -348,7 +379,7 @@ impl Cleanup for Faulty {
 
 #[async_trait]
 impl Commits for Faulty {
-    /// Changes go through whatever the mode is: they may be made elsewhere.
+    /// Changes succeed in every mode, as if another node made them.
     async fn commit(&self, commit: Commit) -> Result<Vec<Head>, CommitError> {
         self.gate.pass(self.real.commit(commit)).await
     }
@@ -381,6 +412,9 @@ impl PepperRecords for Faulty {
 impl Recording for Faulty {
     async fn record_uses(&self, uses: &[LastUse]) -> Result<(), StoreError> {
         self.before().await?;
+        if self.every_other_fails.load(SeqCst) && self.attempts.fetch_add(1, SeqCst).is_multiple_of(2) {
+            return Err(StoreError::Unavailable("it is made to fail now and then".into()));
+        }
         let pretends = *self.pretends.lock().unwrap();
         match pretends {
             Some(time) => sleep(time).await,

@@ -1,4 +1,4 @@
-//! A flood of ids that no key has: it takes its own bounded place, and none of the keys'.
+//! A flood of ids that no key has: they are cached separately within a bound, and evict no key.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::{
 };
 
 #[tokio::test]
-async fn unknown_ids_push_no_key_out() {
+async fn unknown_ids_evict_no_key() {
     const UNKNOWN: u64 = 100;
     const FLOOD: u64 = 5000;
     // Two hundred keys fill most of it.
     let limits = Limits { capacity: 200 << 10, unknown: UNKNOWN, ..LIMITS };
-    let (_database, node) = Node::alone(limits).await;
+    let (_database, node) = Node::on_fresh_database(limits).await;
     let keys = node.keys(200).await;
     for key in &keys {
         assert_eq!(node.code(&key.api_key).await, Code::Valid);
@@ -27,12 +27,12 @@ async fn unknown_ids_push_no_key_out() {
     for key in &keys {
         assert_eq!(node.code(&key.api_key).await, Code::Valid);
     }
-    assert_eq!(node.store.loads(), 0, "they all have their place");
+    assert_eq!(node.store.loads(), 0, "all are cached");
 
     let unknown: Vec<_> = (0..FLOOD).map(|number| with_id(&keys[0].api_key, unknown_id(number))).collect();
     try_all(&node, &unknown).await;
     assert_eq!(node.store.loads(), unknown.len());
-    // Where nobody asked for them before, so that nothing but their place can know them.
+    // Their first verification on this thread, so that only the shared cache can have them.
     let node = Arc::new(node);
     spawn_blocking({
         let node = node.clone();
@@ -46,9 +46,9 @@ async fn unknown_ids_push_no_key_out() {
     })
     .await
     .unwrap();
-    assert_eq!(node.store.loads(), 0, "a key was pushed out");
+    assert_eq!(node.store.loads(), 0, "a key was evicted");
 
-    // They are not kept for ever either.
+    // Unknown ids are evicted too.
     try_all(&node, &unknown).await;
     let asked_again = node.store.loads();
     assert!(asked_again >= unknown.len() - 3 * UNKNOWN as usize, "{asked_again} of {FLOOD}");
@@ -62,10 +62,10 @@ async fn try_all(node: &Node, unknown: &[String]) {
     }
 }
 
-/// A key is no longer cached once it is deleted, and does not crowd out the keys from the unknown's place.
+/// With no capacity for unknown ids, each verification of one is a query, and known keys stay cached.
 #[tokio::test]
-async fn without_a_place_for_unknown_ids_each_is_a_query() {
-    let (_database, node) = Node::alone(Limits { unknown: 0, ..LIMITS }).await;
+async fn without_capacity_for_unknown_ids_each_is_a_query() {
+    let (_database, node) = Node::on_fresh_database(Limits { unknown: 0, ..LIMITS }).await;
     let key = node.key("acme").await;
     assert_eq!(node.code(&key.api_key).await, Code::Valid);
     let unknown = with_id(&key.api_key, unknown_id(1));

@@ -1,4 +1,4 @@
-//! What becomes of the commits of a store, and of its reads behind them.
+//! A store whose commits, and the reads after them, can be made to fail or wait.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -51,7 +51,7 @@ impl Gate {
         self.made.subscribe().wait_for(|made| *made >= number).await.unwrap();
     }
 
-    /// For what is read on the way to an answer.
+    /// For reads between the commit and the response.
     pub(crate) fn read(&self) -> Result<(), StoreError> {
         if self.down.load(SeqCst) { Err(StoreError::Unavailable("it went down".into())) } else { Ok(()) }
     }
@@ -64,7 +64,7 @@ impl Gate {
         let becomes = *commits.borrow_and_update();
         match becomes {
             Commits::Lost => return Err(CommitError::OutcomeUnknown("it is made to be".into())),
-            Commits::Panic => panic!("it is made to"),
+            Commits::Panic => panic!("the test makes it fail"),
             _ => {}
         }
         let heads = commit.await?;

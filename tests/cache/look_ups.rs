@@ -1,4 +1,4 @@
-//! How often a verification looks for its key: once in the cache, and if it is not there, once where it is read.
+//! How often a verification looks up its key: once in the cache, and on a miss once where it is read.
 
 use std::{
     collections::HashMap,
@@ -62,6 +62,10 @@ impl Credentials for Counting {
         self.cache.read(id).await
     }
 
+    fn is_unchanged(&self, stamp: &Stamp) -> bool {
+        self.cache.is_unchanged(stamp)
+    }
+
     fn is_current(&self, stamp: &Stamp, uptime: Duration) -> bool {
         self.cache.is_current(stamp, uptime)
     }
@@ -90,7 +94,7 @@ async fn serve(node: &Node) -> (Arc<Counting>, VerifyServiceClient<Client>) {
     (counting, VerifyServiceClient::with_interceptor(channel(address), bearer))
 }
 
-/// Of all `keys`, for a state that there is already.
+/// Of all `keys`, at a revision that exists.
 fn questions(keys: &[TestKey], min_revision: Revision) -> Vec<VerifyRequest> {
     let question =
         |key: &TestKey| VerifyRequest { api_key: key.api_key.clone(), min_revision, ..Default::default() };
@@ -99,7 +103,7 @@ fn questions(keys: &[TestKey], min_revision: Revision) -> Vec<VerifyRequest> {
 
 #[tokio::test]
 async fn a_miss_is_looked_up_once_and_read_once() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let (counting, mut client) = serve(&node).await;
     for min_revision in [0, 1] {
         let keys = node.keys(6).await;

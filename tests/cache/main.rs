@@ -1,8 +1,9 @@
-//! The cache in front of a real database: how often it asks, what it makes of changes, and what of failures.
-#![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
+//! The cache in front of a real database: how many queries it makes, and how it handles changes and failures.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in helpers too")]
 
 mod behind;
 mod changes;
+mod contradictions;
 mod crowd;
 mod faulty;
 mod flood;
@@ -12,6 +13,7 @@ mod misses;
 mod node;
 mod outcomes;
 mod recorder;
+mod recorder_limits;
 mod rewinds;
 mod sessions;
 mod staleness;

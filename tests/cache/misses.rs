@@ -1,4 +1,4 @@
-//! What a verification costs the database: nothing when it can be answered without, else one query.
+//! What a verification costs the database: nothing if its key is cached, else one query.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ pub(crate) fn unknown_id(number: u64) -> KeyId {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_misses_of_one_key_are_one_query() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     let node = Arc::new(node);
     node.store.set(Mode::Holds);
@@ -45,7 +45,7 @@ async fn a_thousand_misses_of_one_key_are_one_query() {
 
 #[tokio::test]
 async fn a_cold_key_is_one_query_and_a_warm_one_none() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = node.keys(20).await;
     node.statements();
     for (number, key) in keys.iter().enumerate() {
@@ -59,10 +59,10 @@ async fn a_cold_key_is_one_query_and_a_warm_one_none() {
     assert_eq!(node.statements(), 0);
 }
 
-/// To be known again by its text, an API key must be the same to the last character.
+/// The mark matches only if the API key is the same to the last character.
 #[tokio::test]
-async fn an_api_key_that_was_proven_is_no_other() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_proven_api_key_proves_no_similar_one() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let api_key = node.key("acme").await.api_key;
     for _ in 0..3 {
         assert_eq!(node.code(&api_key).await, Code::Valid);
@@ -80,7 +80,7 @@ async fn an_api_key_that_was_proven_is_no_other() {
 
 #[tokio::test]
 async fn after_its_time_to_live_a_key_is_read_again() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     let unknown = with_id(&key.api_key, unknown_id(1));
     for _ in 0..2 {
@@ -95,14 +95,14 @@ async fn after_its_time_to_live_a_key_is_read_again() {
         assert_eq!(node.code(&unknown).await, Code::NotFound);
         assert_eq!(node.statements(), 0);
         node.clock.advance(Duration::from_micros(1));
-        // It passes as long as the log is followed.
+        // The time to live passes only while the log is followed.
         node.cache.catch_up().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn junk_is_no_query() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_malformed_api_key_is_no_query() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let api_key = node.key("acme").await.api_key;
     node.statements();
     for at in 0..api_key.len() {
@@ -115,8 +115,8 @@ async fn junk_is_no_query() {
 }
 
 #[tokio::test]
-async fn a_damaged_credential_is_no_query() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn an_api_key_with_a_wrong_checksum_is_no_query() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let api_key = node.key("acme").await.api_key;
     node.statements();
     let damaged = damaged(&api_key, api_key.len() - 1);
@@ -127,7 +127,7 @@ async fn a_damaged_credential_is_no_query() {
 
 #[tokio::test]
 async fn an_unknown_id_is_one_query_and_then_none() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let api_key = node.key("acme").await.api_key;
     node.statements();
     for number in 0..10 {
@@ -139,10 +139,10 @@ async fn an_unknown_id_is_one_query_and_then_none() {
     }
 }
 
-/// What is remembered of an id that no key has ends with the key that takes it.
+/// An id that is cached as unknown is no longer so once a key is created with it.
 #[tokio::test]
 async fn an_unknown_id_that_becomes_a_key_verifies_at_once() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let other = node.key("acme").await.api_key;
     let id = unknown_id(7);
     assert_eq!(node.code(&with_id(&other, id)).await, Code::NotFound);
@@ -150,10 +150,10 @@ async fn an_unknown_id_that_becomes_a_key_verifies_at_once() {
     assert_eq!(node.code(&key.api_key).await, Code::Valid);
 }
 
-/// Whoever gives up waiting takes nothing along from the others.
+/// A caller that gives up does not cancel the query on which others wait.
 #[tokio::test]
 async fn a_caller_that_gives_up_leaves_the_query_to_the_others() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     let node = Arc::new(node);
     node.store.set(Mode::Hangs);
@@ -176,13 +176,13 @@ async fn a_caller_that_gives_up_leaves_the_query_to_the_others() {
         let code = tokio::time::timeout(PATIENCE, other).await.unwrap().unwrap();
         assert_eq!(code, Code::Valid);
     }
-    assert_eq!(node.store.loads(), 1, "one of them reads in its place");
+    assert_eq!(node.store.loads(), 1, "another caller repeats the read");
 }
 
-/// A failure is told to all who wait for it, and is not remembered.
+/// A failure is returned to all callers that wait for the query, and is not cached.
 #[tokio::test]
-async fn a_failed_query_is_tried_again_by_the_next() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_failed_query_is_retried_by_the_next_call() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = node.key("acme").await;
     node.store.set(Mode::Fails);
     node.verify(&key.api_key).await.unwrap_err();

@@ -73,7 +73,7 @@ pub(crate) struct TestKey {
 
 impl Node {
     /// A node of its own on a fresh SQLite database with the project `acme`.
-    pub(crate) async fn alone(limits: Limits) -> (Database, Self) {
+    pub(crate) async fn on_fresh_database(limits: Limits) -> (Database, Self) {
         let database = fresh(Kind::Sqlite).await;
         let node = Self::on(&database, limits).await;
         node.create_project("acme").await;
@@ -85,7 +85,7 @@ impl Node {
         Self::with(database, database.options().max_connections, limits).await
     }
 
-    /// One with so many connections.
+    /// A node with this many connections.
     pub(crate) async fn with(database: &Database, max_connections: u32, limits: Limits) -> Self {
         let options = Options { max_connections, ..database.options() };
         let mut store = SqlStore::open(options).await.unwrap();
@@ -169,9 +169,9 @@ impl Node {
         self.verifier.authenticate(ApiKey::new(api_key.to_owned()), None).await.unwrap()
     }
 
-    /// Whether that goes on, with a new proof or without.
-    pub(crate) async fn goes_on(&self, session: &Session) -> bool {
-        self.verifier.stands(session, self.clock.moment())
+    /// Whether a call of the session is accepted: it is still valid, or can be renewed.
+    pub(crate) async fn accepts(&self, session: &Session) -> bool {
+        self.verifier.is_still_valid(session, self.clock.moment())
             || self.verifier.renew(session).await.unwrap().is_some()
     }
 
@@ -227,7 +227,7 @@ pub(crate) fn new_key(project: &str) -> NewKey {
     }
 }
 
-/// Nobody keeps notes.
+/// Discards what verifications leave behind.
 #[derive(Debug)]
 pub(crate) struct Nobody;
 
@@ -239,7 +239,7 @@ impl Recorder for Nobody {
     fn rehashed(&self, _rehash: Rehash) {}
 }
 
-/// A follower that looks at the log when the test says so.
+/// A follower that polls the log only when the test says so.
 #[derive(Debug)]
 pub(crate) struct Following {
     store: Arc<Faulty>,
@@ -261,23 +261,35 @@ impl Wakeups for Words {
 
 impl Following {
     pub(crate) async fn start(node: &Node) -> Self {
+        let following = Self::spawn(node);
+        following.poll_once().await;
+        following
+    }
+
+    /// One that looks at the log when it starts, and from then on only when the cache requests it.
+    pub(crate) async fn unprompted(node: &Node) -> Self {
+        let before = node.store.follows();
+        let following = Self::spawn(node);
+        node.store.follows_reach(before + 1).await;
+        following
+    }
+
+    fn spawn(node: &Node) -> Self {
         let (wake, words) = mpsc::unbounded_channel();
         let hour = Duration::from_secs(3600);
         let follower = Follower::new(node.cache.clone(), Box::new(Words(words)), hour);
         let task = tokio::spawn(follower.run(std::future::pending()));
-        let following = Self { store: node.store.clone(), wake, task };
-        following.once().await;
-        following
+        Self { store: node.store.clone(), wake, task }
     }
 
-    /// Has the log looked at, and waits until the cache has drawn its conclusions.
-    pub(crate) async fn once(&self) {
-        // One may be under way already, and each may take two questions.
-        self.looks(4).await;
+    /// Makes it poll, and waits until the cache has taken in the result.
+    pub(crate) async fn poll_once(&self) {
+        // A poll may be in flight already, and each may take two queries.
+        self.poll_times(4).await;
     }
 
-    /// Has it looked at so many times; the next look begins when all is done about the one before.
-    pub(crate) async fn looks(&self, number: usize) {
+    /// Makes it poll this many times; the next poll begins when the previous one is complete.
+    pub(crate) async fn poll_times(&self, number: usize) {
         for _ in 0..number {
             let before = self.store.follows();
             self.wake.send(()).unwrap();

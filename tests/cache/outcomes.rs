@@ -1,4 +1,4 @@
-//! What becomes of changes whose callers go away, whose answers are lost, or whose store fails right behind them.
+//! The outcome of changes whose callers give up, whose COMMIT gets no answer, or whose store fails right after the commit.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -20,8 +20,9 @@ use tonic::{Code as Grpc, Request, Status, transport::Channel};
 use tonic_types::StatusExt;
 
 use crate::{
+    faulty::Mode,
     gate::Commits,
-    node::{LIMITS, Node, PATIENCE, TestKey, call, fresh},
+    node::{Following, LIMITS, Node, PATIENCE, TestKey, call, fresh},
 };
 
 /// The admin side of a node on the wire.
@@ -34,7 +35,7 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
-        let (database, node) = Node::alone(LIMITS).await;
+        let (database, node) = Node::on_fresh_database(LIMITS).await;
         let root = node.service.mint_root_key().await.unwrap().api_key.expose().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let channel = channel(listener.local_addr().unwrap());
@@ -84,9 +85,9 @@ fn revocation(key: &TestKey, request_id: &str) -> proto::RevokeKeyRequest {
     }
 }
 
-/// The only copy of an API key must not be lost for want of a name to show beside it.
+/// The only copy of an API key must not be lost because a name in the same response cannot be read.
 #[tokio::test]
-async fn an_api_key_arrives_though_the_database_fails_right_behind_the_commit() {
+async fn an_api_key_is_returned_though_the_database_fails_right_after_the_commit() {
     let served = Served::start().await;
     let (node, mut keys) = (&served.node, served.keys());
     let old = served.warm_key().await;
@@ -112,16 +113,17 @@ async fn an_api_key_arrives_though_the_database_fails_right_behind_the_commit() 
         let key = key.unwrap();
         let get = proto::GetKeyRequest { name: key.name.clone() };
         let got = keys.get_key(get).await.unwrap().into_inner().key.unwrap();
-        assert_eq!(got, key, "it is as it was answered, creator and revision included");
+        assert_eq!(got, key, "the stored key equals the response, including creator and revision");
     }
 }
 
-/// Drops `future` as soon as it waits for the `polls`th time.
+/// Drops `future` once it has been polled `polls` times and is still pending.
 async fn dropped_after<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(Some(future));
     let mut left = polls;
     poll_fn(move |context| {
-        let polled = future.as_mut().as_pin_mut().expect("it is dropped once").poll(context);
+        let polled =
+            future.as_mut().as_pin_mut().expect("a dropped future is not polled again").poll(context);
         left -= 1;
         if polled.is_pending() && left == 0 {
             future.set(None);
@@ -137,7 +139,7 @@ async fn dropped_after<F: Future>(future: F, polls: usize) -> Option<F::Output> 
 async fn a_call_that_is_dropped_leaves_a_change_that_is_known_or_none() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = fresh(kind).await;
-        // Of two connections, none may stay within a transaction.
+        // Neither of the two connections may stay in a transaction.
         let node = Node::with(&database, 2, LIMITS).await;
         node.create_project("acme").await;
         for polls in 1..=12 {
@@ -174,7 +176,7 @@ async fn a_deadline_between_commit_and_answer_leaves_the_change_known() {
 /// What a stop waits for.
 #[tokio::test]
 async fn changes_are_settled_once_they_are_made_and_known() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = warm_key(&node).await;
     let before = node.store.gate.made();
     node.store.gate.set(Commits::Held);
@@ -193,8 +195,8 @@ async fn changes_are_settled_once_they_are_made_and_known() {
 }
 
 #[tokio::test]
-async fn a_panic_while_a_change_is_made_is_an_answer_too() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_panic_in_a_change_is_answered_with_an_error() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let key = warm_key(&node).await;
     node.store.gate.set(Commits::Panic);
     let disabled = timeout(PATIENCE, node.service.disable_key(&call(), &key.name, "")).await.unwrap();
@@ -225,7 +227,7 @@ async fn an_unknown_outcome_says_so_and_a_repeat_finds_it() {
         let status = keys.revoke_key(revocation(&key, request_id)).await.unwrap_err();
         assert_unknown(&status, &name, !request_id.is_empty());
         node.store.gate.set(Commits::Answered);
-        // The database tells, so no verification here decides from before what it says.
+        // The node has read the head from the database, so none of its verifications decides from an older state.
         let (now, made) = match commits {
             Commits::Unknown => (Code::Revoked, 0),
             _ => (Code::Valid, 1),
@@ -241,9 +243,9 @@ async fn an_unknown_outcome_says_so_and_a_repeat_finds_it() {
     }
 }
 
-/// The caller learns what to look for, though the id was not of its choice.
+/// The error names the resource even if the server chose its id.
 #[tokio::test]
-async fn an_unknown_creation_names_what_it_may_have_made() {
+async fn a_creation_with_unknown_outcome_names_the_resource() {
     let served = Served::start().await;
     let mut keys = served.keys();
     served.node.store.gate.set(Commits::Unknown);
@@ -255,7 +257,7 @@ async fn an_unknown_creation_names_what_it_may_have_made() {
     assert_eq!(got.into_inner().key.unwrap().name, name);
 }
 
-/// A repeat answers that a change was made. From then on no verification at that node decides from before it.
+/// Once a node has answered a repeat, no verification on that node decides from before the change.
 #[tokio::test]
 async fn a_repeat_at_another_node_makes_the_change_known_there() {
     let database = fresh(Kind::Sqlite).await;
@@ -268,8 +270,24 @@ async fn a_repeat_at_another_node_makes_the_change_known_there() {
     let call = Call { repeatable: Some(repeatable), ..call() };
     let reason = "".parse().unwrap();
     let first = here.service.revoke_key(&call, &key.name, "", &reason).await.unwrap();
-    assert_eq!(there.code(&key.api_key).await, Code::Valid, "nobody told it");
+    assert_eq!(there.code(&key.api_key).await, Code::Valid, "the node has not followed the change");
     let repeat = there.service.revoke_key(&call, &key.name, "", &reason).await.unwrap();
     assert_eq!(repeat.key.revision, first.key.revision);
     assert_eq!(there.code(&key.api_key).await, Code::Revoked);
+}
+
+/// The head cannot be read, so the log has to show whether the change was made: the node does not wait for its next poll.
+#[tokio::test]
+async fn a_change_of_unknown_outcome_has_the_log_polled() {
+    let database = fresh(Kind::Sqlite).await;
+    let elsewhere = Node::on(&database, LIMITS).await;
+    elsewhere.create_project("acme").await;
+    let key = elsewhere.key("acme").await;
+    let node = Node::on(&database, LIMITS).await;
+    let _following = Following::unprompted(&node).await;
+    let before = node.store.follows();
+    node.store.set(Mode::Fails);
+    node.store.gate.set(Commits::Unknown);
+    node.service.disable_key(&call(), &key.name, "").await.unwrap_err();
+    timeout(PATIENCE, node.store.follows_reach(before + 1)).await.expect("the log is not polled");
 }

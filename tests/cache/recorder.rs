@@ -1,4 +1,4 @@
-//! The recorder, in a time of its own: what it takes of it, what it keeps, and how it ends.
+//! The recorder under a paused clock: its share of the time, what it keeps after failures, and how it ends.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -26,10 +26,10 @@ use tokio::{
 
 use crate::faulty::{Faulty, Mode};
 
-/// A writer on a store that only pretends, while no time passes but what somebody waits for.
-struct Recording {
-    store: Arc<Faulty>,
-    queue: Queue,
+/// A writer on a store that does not write. The clock is paused: time passes only while a task waits for it.
+pub(crate) struct Recording {
+    pub(crate) store: Arc<Faulty>,
+    pub(crate) queue: Queue,
     clock: Arc<TokioClock>,
     stop: oneshot::Sender<()>,
     writer: JoinHandle<Unsaved>,
@@ -37,7 +37,7 @@ struct Recording {
 }
 
 impl Recording {
-    async fn start(keys: &[TestKey]) -> Self {
+    pub(crate) async fn start(keys: &[TestKey]) -> Self {
         let (database, real) = Database::migrated(Kind::Sqlite).await;
         let store = Arc::new(Faulty::new(real));
         store.pretend_to_write_uses(PORTION);
@@ -60,7 +60,7 @@ impl Recording {
         self.clock.uptime().as_millis()
     }
 
-    async fn stop(self) -> (Unsaved, Arc<Faulty>, u128) {
+    pub(crate) async fn stop(self) -> (Unsaved, Arc<Faulty>, u128) {
         let before = self.millis();
         self.stop.send(()).unwrap();
         let unsaved = self.writer.await.unwrap();
@@ -68,11 +68,11 @@ impl Recording {
     }
 }
 
-/// How long a portion takes: neither so short nor so long that the next has another size.
+/// How long the write of a portion takes: in the range in which the size of portions stays the same.
 const PORTION: Duration = Duration::from_millis(17);
-const SIZE: usize = 256;
+pub(crate) const SIZE: usize = 256;
 
-/// Shows the time that tokio's timers go by.
+/// A clock that shows the time of tokio's timers.
 #[derive(Debug)]
 struct TokioClock(Instant);
 
@@ -99,9 +99,9 @@ impl Clock for TokioClock {
     }
 }
 
-type TestKey = (KeyId, Arc<CachedKey>);
+pub(crate) type TestKey = (KeyId, Arc<CachedKey>);
 
-fn keys(number: u64) -> Vec<TestKey> {
+pub(crate) fn keys(number: u64) -> Vec<TestKey> {
     (0..number).map(key).collect()
 }
 
@@ -140,8 +140,8 @@ fn key(n: u64) -> TestKey {
     (key.id, Arc::new(CachedKey { credential, encoded: EncodedKey::default() }))
 }
 
-/// As a verification does; whether it left a note.
-fn use_at(queue: &Queue, (id, key): &TestKey, millis: i64) -> bool {
+/// Records a use as a verification does; `true` if that put a message into the queue.
+pub(crate) fn use_at(queue: &Queue, (id, key): &TestKey, millis: i64) -> bool {
     let first = key.credential.secret(1).unwrap().note_use(Timestamp::from_micros(millis * 1000));
     if first {
         queue.used(*id, key.clone(), 1);
@@ -150,14 +150,14 @@ fn use_at(queue: &Queue, (id, key): &TestKey, millis: i64) -> bool {
 }
 
 #[tokio::test]
-async fn a_tenth_of_the_time_goes_into_writing() {
+async fn the_writer_spends_a_tenth_of_the_time_writing() {
     let recording = Recording::start(&keys(4 * SIZE as u64)).await;
     let mut ends = Vec::new();
     for number in 1..=4 {
         recording.store.portions_reach(number).await;
         ends.push(recording.millis());
     }
-    // Timers go by whole milliseconds, upwards.
+    // Tokio rounds timers up to whole milliseconds.
     let apart: Vec<_> = ends.windows(2).map(|ends| ends[1] - ends[0]).collect();
     assert!(apart.iter().all(|it| (170..190).contains(it)), "{apart:?}");
     let portions = recording.store.portions();
@@ -168,7 +168,7 @@ async fn a_tenth_of_the_time_goes_into_writing() {
 }
 
 #[tokio::test]
-async fn a_hot_key_costs_one_note_and_one_write_until_it_is_taken() {
+async fn a_hot_key_costs_one_message_and_one_write_per_round() {
     let hot = key(1);
     let recording = Recording::start(&[]).await;
     sleep(Duration::from_millis(100)).await;
@@ -188,7 +188,7 @@ async fn a_hot_key_costs_one_note_and_one_write_until_it_is_taken() {
 }
 
 #[tokio::test]
-async fn notes_are_received_while_the_store_works_and_while_it_rests() {
+async fn messages_are_received_during_a_write_and_during_a_rest() {
     const ROUND: u64 = 16_000;
     let keys = keys(4 * ROUND);
     let mut rounds = keys.chunks(ROUND as usize);
@@ -199,18 +199,18 @@ async fn notes_are_received_while_the_store_works_and_while_it_rests() {
         for key in round {
             use_at(&recording.queue, key, 1);
         }
-        // Within one rest, and then within one call that does not return.
+        // During one rest, and then during one write that does not return.
         sleep(Duration::from_millis(100)).await;
     }
     recording.store.set(Mode::Answers);
     let (unsaved, store, _) = recording.stop().await;
     assert_eq!(unsaved, Unsaved(0));
-    assert_eq!(store.portions().concat().len(), keys.len(), "the queue ran over");
+    assert_eq!(store.portions().concat().len(), keys.len(), "the queue overflowed");
     assert!(keys.iter().all(|it| Arc::strong_count(&it.1) == 1));
 }
 
 #[tokio::test]
-async fn at_the_end_all_is_written_without_a_rest() {
+async fn at_the_end_everything_is_written_without_a_rest() {
     let recording = Recording::start(&keys(10_000)).await;
     recording.store.portions_reach(1).await;
     let late = key(20_000);
@@ -222,7 +222,7 @@ async fn at_the_end_all_is_written_without_a_rest() {
 }
 
 #[tokio::test]
-async fn what_the_store_does_not_take_is_kept() {
+async fn uses_that_the_store_fails_to_write_are_kept() {
     let recording = Recording::start(&[]).await;
     recording.store.set(Mode::Fails);
     let first = key(1);
@@ -250,7 +250,7 @@ async fn the_end_comes(mode: Mode) {
     let recording = Recording::start(&[]).await;
     recording.store.set(mode);
     use_at(&recording.queue, &key(1), 1);
-    // Until it is in the middle of it.
+    // Until a write is in flight.
     sleep(Duration::from_secs(4)).await;
     let (unsaved, _, took) = recording.stop().await;
     assert_eq!(unsaved, Unsaved(1));

@@ -13,8 +13,8 @@ use crate::{
 
 const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::MySql];
 
-/// Takes the last events away, so that the log ends with `revision`.
-async fn rewind(database: &Database, revision: Revision) {
+/// Removes the last events, so that the log ends with `revision`.
+pub(crate) async fn rewind(database: &Database, revision: Revision) {
     let raw = database.raw().await;
     for statement in [
         format!("DELETE FROM audit_events WHERE revision > {revision}"),
@@ -29,8 +29,8 @@ async fn rewind(database: &Database, revision: Revision) {
 }
 
 impl Node {
-    /// Changes something that concerns nobody, so many times.
-    async fn idle(&self, key: &TestKey, times: usize) {
+    /// Makes this many changes of a resource that no test uses.
+    pub(crate) async fn idle(&self, key: &TestKey, times: usize) {
         for _ in 0..times {
             self.service.rotate_key(&call(), &key.name, "", Duration::ZERO).await.unwrap();
         }
@@ -46,18 +46,18 @@ impl Node {
 }
 
 /// A database with five changes at its end that are lost later, and a node that has followed them.
-struct Lossy {
-    database: Database,
-    node: Node,
+pub(crate) struct Lossy {
+    pub(crate) database: Database,
+    pub(crate) node: Node,
     /// All cached at the node, and valid.
-    keys: Vec<TestKey>,
-    filler: TestKey,
+    pub(crate) keys: Vec<TestKey>,
+    pub(crate) filler: TestKey,
     /// Where the log is cut off.
-    kept: Revision,
+    pub(crate) kept: Revision,
 }
 
 impl Lossy {
-    async fn on(kind: Kind) -> Self {
+    pub(crate) async fn on(kind: Kind) -> Self {
         let database = fresh(kind).await;
         let node = Node::on(&database, LIMITS).await;
         node.create_project("acme").await;
@@ -70,11 +70,11 @@ impl Lossy {
     }
 }
 
-/// Keys are revoked elsewhere under revisions that the node knows as something else.
+/// After the rewind, another node revokes keys under revisions that this node has followed as other changes.
 #[tokio::test]
-async fn a_key_revoked_under_a_revision_given_before_is_not_valid() {
+async fn a_key_revoked_under_a_reused_revision_is_not_valid() {
     for kind in KINDS {
-        // So that the log ends before, at, and behind where it was.
+        // So that the log ends before, at, and after its former end.
         for more in [0, 2, 6] {
             let Lossy { database, node, keys, kept, .. } = Lossy::on(kind).await;
             let caller = node.key("system").await;
@@ -94,9 +94,12 @@ async fn a_key_revoked_under_a_revision_given_before_is_not_valid() {
             let rewinds = node.cache.rewinds();
             assert_eq!((rewinds.number, rewinds.to), (1, head), "{kind:?}, {more} more");
             assert_eq!(node.cache.position(), head);
-            assert!(!node.verifier.stands(&session, node.verifier.moment()), "its proof was of before");
-            assert!(node.goes_on(&session).await, "but it is still good");
-            // From here on all is as ever: nothing is read twice, and changes are seen.
+            assert!(
+                !node.verifier.is_still_valid(&session, node.verifier.moment()),
+                "the session is from before the rewind"
+            );
+            assert!(node.accepts(&session).await, "it can be renewed");
+            // From here on the cache works as usual: no key is read twice, and changes are seen.
             node.codes(&renamed).await;
             node.store.loads();
             node.codes(&keys).await;
@@ -105,19 +108,19 @@ async fn a_key_revoked_under_a_revision_given_before_is_not_valid() {
             elsewhere.revoke(&caller).await;
             node.cache.catch_up().await.unwrap();
             assert_eq!(node.cache.rewinds().number, 1);
-            assert!(!node.goes_on(&session).await);
+            assert!(!node.accepts(&session).await);
         }
     }
 }
 
-/// The node's own change takes a revision that it knows, before it has looked at the log again.
+/// The node's own change gets a revision that the node has followed already, before it polls the log again.
 #[tokio::test]
 async fn the_nodes_own_change_is_not_mistaken_for_an_older_one() {
     for kind in KINDS {
         let Lossy { database, node, keys, kept, .. } = Lossy::on(kind).await;
         rewind(&database, kept).await;
         let revision = node.revoke(&keys[0]).await;
-        assert!(revision <= node.cache.position(), "it is one of those that were lost");
+        assert!(revision <= node.cache.position(), "the revision is that of a lost change");
         let decision = node.verify(&keys[0].api_key).await.unwrap();
         assert_eq!(decision.code, Code::Revoked, "{kind:?}");
         assert_eq!(decision.revision, revision, "{kind:?}");
@@ -128,9 +131,9 @@ async fn the_nodes_own_change_is_not_mistaken_for_an_older_one() {
     }
 }
 
-/// Nor when the revision that it takes is one of its own that it did not follow yet.
+/// The same if the lost change with that revision was the node's own, and not followed yet.
 #[tokio::test]
-async fn its_own_change_is_not_mistaken_for_its_own_that_was_lost() {
+async fn the_nodes_own_change_is_not_mistaken_for_its_own_lost_one() {
     let Lossy { database, node, keys, filler, .. } = Lossy::on(Kind::Sqlite).await;
     let kept = node.cache.position();
     node.idle(&filler, 2).await;
@@ -142,16 +145,16 @@ async fn its_own_change_is_not_mistaken_for_its_own_that_was_lost() {
     assert_eq!(node.code(&other.api_key).await, Code::Revoked);
 }
 
-/// A load may have seen changes that the follower has not, and that are lost before it does.
+/// A load may have seen changes that the follower has not yet read, and that are lost before it does.
 #[tokio::test]
-async fn a_load_from_ahead_of_the_follower_is_not_believed_when_that_was_lost() {
+async fn a_load_ahead_of_the_follower_is_not_used_after_a_rewind() {
     for more in [0, 4] {
         let Lossy { database, node, keys, filler, .. } = Lossy::on(Kind::Sqlite).await;
         let elsewhere = Node::on(&database, LIMITS).await;
         let kept = node.cache.position();
         let cold = elsewhere.key("acme").await;
         elsewhere.idle(&filler, 4).await;
-        // Without a word of the change log in between.
+        // Without a poll of the change log in between.
         let late = node.store.head().await.unwrap().revision;
         assert_eq!(node.verify(&cold.api_key).await.unwrap().revision, late);
         assert_eq!(node.cache.position(), kept);
@@ -166,9 +169,9 @@ async fn a_load_from_ahead_of_the_follower_is_not_believed_when_that_was_lost() 
     }
 }
 
-/// A load that began before, and brings what was read then, must not be believed after.
+/// A load that began before the rewind and returns after it must not be used.
 #[tokio::test]
-async fn a_load_under_way_brings_nothing_back() {
+async fn a_load_in_flight_does_not_restore_the_old_state() {
     let Lossy { database, node, keys, kept, .. } = Lossy::on(Kind::Sqlite).await;
     let node = std::sync::Arc::new(node);
     let cold = node.key("acme").await;
@@ -183,18 +186,21 @@ async fn a_load_under_way_brings_nothing_back() {
     elsewhere.revoke(&cold).await;
     node.cache.catch_up().await.unwrap();
     node.store.set(Mode::Answers);
-    // It was asked before.
+    // The load began before the rewind.
     asking.await.unwrap();
     assert_eq!(node.code(&cold.api_key).await, Code::Revoked);
     assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
+    // The head that it found is of before too, and no sign that the log goes backwards again.
+    node.cache.catch_up().await.unwrap();
+    assert_eq!(node.cache.rewinds().number, 1);
 }
 
-/// The database is gone right when the node notices: until it is back, nothing of before is served.
+/// The database fails just as the node notices the rewind: until it is back, nothing that was cached before is served.
 #[tokio::test]
-async fn nothing_of_before_is_served_while_the_truth_cannot_be_read() {
+async fn nothing_cached_before_a_rewind_is_served_while_the_database_is_down() {
     let Lossy { database, node, keys, kept, .. } = Lossy::on(Kind::Sqlite).await;
     rewind(&database, kept).await;
-    // It is asked what changed, and then where the log ends.
+    // The follower reads the changes, and then the head.
     node.store.answers_changes(1);
     node.cache.catch_up().await.unwrap_err();
     node.store.set(Mode::Fails);
@@ -208,9 +214,9 @@ async fn nothing_of_before_is_served_while_the_truth_cannot_be_read() {
     assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
 }
 
-/// What the log lost may be all that a node has ever seen of it.
+/// The lost events may be all that a node has seen of the log.
 #[tokio::test]
-async fn a_node_that_has_just_started_notices_too() {
+async fn a_node_that_has_just_started_notices_a_rewind() {
     let Lossy { database, keys, kept, .. } = Lossy::on(Kind::Sqlite).await;
     let node = Node::on(&database, LIMITS).await;
     assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
@@ -221,25 +227,25 @@ async fn a_node_that_has_just_started_notices_too() {
     assert_eq!(node.cache.rewinds().number, 1);
 }
 
-/// A node that follows its own changes, before or after they are made known to it, has nothing to start over for.
+/// A node that follows its own changes, before or after they are made known to its cache, does not start over.
 #[tokio::test]
 async fn a_change_that_is_followed_before_it_is_made_known_is_no_rewind() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = node.keys(3).await;
     assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
     let following = Following::start(&node).await;
     let head = node.store.head().await.unwrap();
     node.store.loads();
     node.cache.made(head, "projects/other/keys/none");
-    following.once().await;
+    following.poll_once().await;
     assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
     assert_eq!(node.store.loads(), 0);
     assert_eq!(node.cache.rewinds().number, 0);
 }
 
-/// The log is looked at while it is being put back: its events are gone already, its head is still where it was.
+/// A poll during a restore: the events are gone already, the head is not yet moved back.
 #[tokio::test]
-async fn a_log_that_is_put_back_by_and_by_is_noticed_to_its_end() {
+async fn a_log_that_is_restored_step_by_step_is_noticed() {
     let Lossy { database, node, keys, kept, .. } = Lossy::on(Kind::Sqlite).await;
     database.execute(&format!("DELETE FROM audit_events WHERE revision > {kept}")).await;
     for _ in 0..3 {
@@ -256,7 +262,7 @@ async fn a_log_that_is_put_back_by_and_by_is_noticed_to_its_end() {
     assert_eq!(node.cache.rewinds().number, 2);
 }
 
-/// A log that was tampered with is a matter of the audit; the cache starts over once, and not at every look.
+/// Tampering with the log is for the audit to report; the cache starts over once, not at every poll.
 #[tokio::test]
 async fn an_event_that_was_edited_is_noticed_once() {
     let Lossy { database, node, keys, .. } = Lossy::on(Kind::Sqlite).await;
@@ -274,7 +280,7 @@ async fn an_event_that_was_edited_is_noticed_once() {
             node.cache.catch_up().await.unwrap();
             assert_eq!(node.codes(&keys).await, [Code::Valid; 3]);
         }
-        // What is no hash is read as none, as the zeros are.
+        // Anything that is not a hash reads as zeros.
         let expected = [1, 1, 2][number];
         assert_eq!(node.cache.rewinds().number, expected, "{tampering}");
     }

@@ -1,4 +1,4 @@
-//! Callers that were let in: a session lasts as long as what proved it, in whatever order changes come to be known.
+//! Sessions: each lasts as long as the credential that proved it, in whatever order changes become known.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// The node has not followed the change that revokes the caller, and makes one of its own after it.
 #[tokio::test]
-async fn a_caller_revoked_elsewhere_does_not_stay_in() {
+async fn a_caller_revoked_on_another_node_loses_its_session() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = fresh(kind).await;
         let (here, there) = (Node::on(&database, LIMITS).await, Node::on(&database, LIMITS).await);
@@ -27,19 +27,22 @@ async fn a_caller_revoked_elsewhere_does_not_stay_in() {
         assert!(there.session(&caller.api_key).await.is_some());
         here.revoke(&caller).await;
         there.create_project("other").await;
-        // Nobody has told it yet.
+        // The second node has not followed the revocation yet.
         let session = there.session(&caller.api_key).await.unwrap();
-        assert!(there.verifier.stands(&session, there.verifier.moment()));
+        assert!(there.verifier.is_still_valid(&session, there.verifier.moment()));
         there.cache.catch_up().await.unwrap();
-        assert!(!there.verifier.stands(&session, there.verifier.moment()), "{kind:?}: it stays in");
-        assert!(there.verifier.renew(&session).await.unwrap().is_none(), "{kind:?}: it comes back");
+        assert!(
+            !there.verifier.is_still_valid(&session, there.verifier.moment()),
+            "{kind:?}: the session stays valid"
+        );
+        assert!(there.verifier.renew(&session).await.unwrap().is_none(), "{kind:?}: the session is renewed");
     }
 }
 
 /// On one node too, a change may be made known after one that was made after it.
 #[tokio::test]
-async fn a_caller_revoked_by_a_change_that_is_made_known_late_does_not_stay_in() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_caller_revoked_by_a_change_that_is_made_known_late_loses_its_session() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let caller = node.key("system").await;
     assert!(node.session(&caller.api_key).await.is_some());
     // As if the task that makes it known had yet to run.
@@ -51,27 +54,27 @@ async fn a_caller_revoked_by_a_change_that_is_made_known_late_does_not_stay_in()
     node.create_project("other").await;
     let session = node.session(&caller.api_key).await.unwrap();
     node.cache.made(head, &caller.name.to_string());
-    assert!(!node.verifier.stands(&session, node.verifier.moment()), "it stays in");
+    assert!(!node.verifier.is_still_valid(&session, node.verifier.moment()), "the session stays valid");
     assert!(node.verifier.renew(&session).await.unwrap().is_none());
 }
 
-/// What changes elsewhere is no reason to prove a caller anew.
+/// Changes of other resources do not require a caller to be proven again.
 #[tokio::test]
-async fn a_change_of_something_else_leaves_sessions_alone() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn changes_of_other_resources_leave_sessions_valid() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let caller = node.key("system").await;
     let session = node.session(&caller.api_key).await.unwrap();
     let others = node.keys(3).await;
     node.revoke(&others[0]).await;
     node.cache.catch_up().await.unwrap();
-    // At worst, one of them shares a slot with it, which one in ten thousand does.
-    assert!(node.verifier.stands(&session, node.verifier.moment()));
+    // It could only fail if one of them shared a slot with it: one in ten thousand does.
+    assert!(node.verifier.is_still_valid(&session, node.verifier.moment()));
 }
 
-/// Its key is read while its credential is valid, and the answer comes when it no longer is.
+/// The read of the key begins while the credential is valid, and returns after it has expired.
 #[tokio::test]
 async fn a_caller_that_expires_while_its_key_is_read_is_not_let_in() {
-    let (_database, node) = Node::alone(LIMITS).await;
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let minute = Duration::from_secs(60);
     let caller = node.try_key(NewKey { expiry: Expiry::In(minute), ..new_key("system") }).await;
     node.store.set(Mode::Holds);
@@ -81,4 +84,23 @@ async fn a_caller_that_expires_while_its_key_is_read_is_not_let_in() {
         node.store.set(Mode::Answers);
     });
     assert!(session.is_none());
+}
+
+/// Its key is read before it is revoked, and the answer comes after that.
+#[tokio::test]
+async fn a_caller_revoked_while_it_is_proven_again_does_not_stay_in() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    let caller = node.key("system").await;
+    let session = node.session(&caller.api_key).await.unwrap();
+    // The log cannot be followed, so only a new proof shows whether the caller is still good.
+    node.clock.advance(LIMITS.max_staleness + Duration::from_micros(1));
+    assert!(node.verifier.renew(&session).await.unwrap().is_some());
+    node.clock.advance(LIMITS.max_staleness + Duration::from_micros(1));
+    node.store.set(Mode::Holds);
+    let (renewed, ()) = tokio::join!(node.verifier.renew(&session), async {
+        node.store.held(1).await;
+        node.revoke(&caller).await;
+        node.store.set(Mode::Answers);
+    });
+    assert!(renewed.unwrap().is_none());
 }

@@ -1,4 +1,4 @@
-//! The database gone: warm keys are served within the bound, cold ones fail at once, and all recovers by itself.
+//! The database down: warm keys are served within the bound, cold ones fail at once, and everything recovers by itself.
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,15 +45,15 @@ async fn warmed(node: &Node, number: usize) -> Vec<TestKey> {
 }
 
 #[tokio::test]
-async fn warm_keys_are_served_to_the_bound_and_no_longer() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn warm_keys_are_served_until_max_staleness() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = warmed(&node, 3).await;
     let unknown = with_id(&keys[0].api_key, unknown_id(1));
     assert_eq!(node.code(&unknown).await, Code::NotFound);
     let cold = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
+    following.poll_once().await;
     node.store.loads();
     let mut age = Duration::ZERO;
     for step in [Duration::ZERO, DEGRADED, TICK, BOUND - DEGRADED - TICK] {
@@ -71,17 +71,17 @@ async fn warm_keys_are_served_to_the_bound_and_no_longer() {
         assert_unavailable(node.verify(api_key).await);
     }
     assert_eq!(node.code("junk").await, Code::Malformed);
-    assert_eq!(node.store.loads(), 0, "what is known to be gone is not asked");
+    assert_eq!(node.store.loads(), 0, "no query goes to a database that is down");
 }
 
 #[tokio::test]
-async fn warm_keys_are_served_beyond_the_bound_where_that_is_wanted() {
-    let (_database, node) = Node::alone(Limits { fail_open: true, ..LIMITS }).await;
+async fn with_fail_open_warm_keys_are_served_beyond_max_staleness() {
+    let (_database, node) = Node::on_fresh_database(Limits { fail_open: true, ..LIMITS }).await;
     let keys = warmed(&node, 3).await;
     let cold = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
+    following.poll_once().await;
     for step in [BOUND, TICK, Duration::from_secs(3600)] {
         node.clock.advance(step);
         for key in &keys {
@@ -91,24 +91,24 @@ async fn warm_keys_are_served_beyond_the_bound_where_that_is_wanted() {
         }
         assert_unavailable(node.verify(&cold.api_key).await);
     }
-    // What is known to have changed is not served, wanted or not.
+    // A key that is known to have changed is not served, not even with fail_open.
     node.revoke(&keys[0]).await;
     assert_unavailable(node.verify(&keys[0].api_key).await);
     assert_eq!(node.code(&keys[1].api_key).await, Code::Valid);
     node.store.set(Mode::Answers);
-    following.once().await;
+    following.poll_once().await;
     assert_eq!(node.code(&keys[0].api_key).await, Code::Revoked);
 }
 
-/// A database that neither answers nor refuses holds nobody up once that was noticed.
+/// Once a database that neither answers nor refuses is noticed, no verification waits for it.
 #[tokio::test]
-async fn a_database_that_hangs_is_as_good_as_gone() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_database_that_hangs_counts_as_down() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = warmed(&node, 1).await;
     let cold = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Hangs);
-    following.looks(2).await;
+    following.poll_times(2).await;
     node.clock.advance(DEGRADED + TICK);
     let (warm, cold) =
         timeout(PATIENCE, async { (node.verify(&keys[0].api_key).await, node.verify(&cold.api_key).await) })
@@ -119,18 +119,18 @@ async fn a_database_that_hangs_is_as_good_as_gone() {
 }
 
 #[tokio::test]
-async fn a_change_that_was_answered_ends_what_is_served() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn an_answered_change_is_seen_during_an_outage() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = warmed(&node, 2).await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
+    following.poll_once().await;
     node.revoke(&keys[0]).await;
     assert_unavailable(node.verify(&keys[0].api_key).await);
     assert_valid(node.verify(&keys[1].api_key).await, Duration::ZERO);
 }
 
-/// Nothing is loaded anew for having been away, but what has changed meanwhile, and that once.
+/// After an outage, only keys that changed meanwhile are loaded again, each once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recovery_is_no_stampede() {
     const KEYS: usize = 200;
@@ -141,7 +141,7 @@ async fn recovery_is_no_stampede() {
     let node = Arc::new(node);
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
+    following.poll_once().await;
     node.clock.advance(BOUND + Duration::from_secs(600));
     let revoked = &keys[7];
     elsewhere.revoke(revoked).await;
@@ -149,7 +149,7 @@ async fn recovery_is_no_stampede() {
         assert_unavailable(node.verify(&key.api_key).await);
     }
     node.store.set(Mode::Answers);
-    following.once().await;
+    following.poll_once().await;
     node.store.loads();
     let mut tasks = JoinSet::new();
     for number in 0..5 * KEYS {
@@ -168,10 +168,10 @@ async fn recovery_is_no_stampede() {
     assert!((1..=5).contains(&loads), "{loads} loads");
 }
 
-/// While the log cannot be followed but keys can be read, what was just read is as good as new.
+/// While the log cannot be followed but keys can be read, the age of a key counts from its read.
 #[tokio::test]
-async fn what_is_read_anew_counts_from_its_reading() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_key_read_during_an_outage_of_the_log_has_the_age_of_its_read() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = warmed(&node, 1).await;
     node.clock.advance(BOUND + TICK);
     node.store.loads();
@@ -182,15 +182,15 @@ async fn what_is_read_anew_counts_from_its_reading() {
     assert_eq!(node.store.loads(), 0);
 }
 
-/// While the log cannot be followed, the time to live neither refuses a key nor has it read again.
+/// While the log cannot be followed, no key's time to live ends, so no key is refused or read again for it.
 #[tokio::test]
 async fn the_time_to_live_does_not_pass_in_an_outage() {
     let limits = Limits { time_to_live: Duration::from_secs(4), ..LIMITS };
-    let (_database, node) = Node::alone(limits).await;
+    let (_database, node) = Node::on_fresh_database(limits).await;
     let keys = warmed(&node, 2).await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
+    following.poll_once().await;
     node.store.loads();
     node.clock.advance(BOUND);
     for key in &keys {
@@ -200,34 +200,34 @@ async fn the_time_to_live_does_not_pass_in_an_outage() {
     node.clock.advance(TICK);
     assert_unavailable(node.verify(&keys[0].api_key).await);
     node.store.set(Mode::Answers);
-    following.once().await;
+    following.poll_once().await;
     node.store.loads();
     for key in &keys {
         assert_valid(node.verify(&key.api_key).await, Duration::ZERO);
     }
-    assert_eq!(node.store.loads(), 2, "it has passed meanwhile");
+    assert_eq!(node.store.loads(), 2, "the time to live ended during the outage");
 }
 
-/// A node whose every question is answered with something new is no worse off than one that hears of nothing.
+/// A poll that returns changes confirms that the cache is current, as an empty one does.
 #[tokio::test]
-async fn a_page_of_changes_confirms_as_none_does() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_poll_with_changes_confirms_like_an_empty_one() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = warmed(&node, 2).await;
     node.cache.catch_up().await.unwrap();
     node.clock.advance(BOUND + TICK);
     node.revoke(&keys[0]).await;
-    // Whatever it may still ask is not answered.
+    // No further query is answered.
     node.store.answers_changes(1);
     assert!(timeout(PATIENCE, node.cache.catch_up()).await.unwrap().is_ok());
     node.store.loads();
     assert_valid(node.verify(&keys[1].api_key).await, Duration::ZERO);
-    assert_eq!(node.store.loads(), 0, "it is known to be current");
+    assert_eq!(node.store.loads(), 0, "the poll has confirmed it");
 }
 
-/// The question that the log was asked before the pause does not make the time after it certain.
+/// A poll confirms the cache as of the time at which it was sent, not as of its answer.
 #[tokio::test]
-async fn an_answer_that_comes_late_confirms_no_more_than_when_it_was_asked() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn a_late_answer_confirms_only_as_of_when_the_poll_was_sent() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let keys = warmed(&node, 1).await;
     node.cache.catch_up().await.unwrap();
     let node = Arc::new(node);
@@ -246,15 +246,15 @@ async fn an_answer_that_comes_late_confirms_no_more_than_when_it_was_asked() {
     assert_eq!(node.store.loads(), 1, "it had to be read again");
 }
 
-/// Once it failed, it looks again soon, however rarely it looks otherwise.
+/// After a failure, the follower polls again soon, however long its interval.
 #[tokio::test]
-async fn the_log_is_followed_again_without_a_word() {
-    let (_database, node) = Node::alone(LIMITS).await;
+async fn the_log_is_followed_again_without_a_notification() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
     let cold = node.key("acme").await;
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
-    // Whatever else woke it has its turn before the database is back.
+    following.poll_once().await;
+    // All earlier wake-ups are handled before the database is back.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -264,19 +264,19 @@ async fn the_log_is_followed_again_without_a_word() {
             tokio::task::yield_now().await;
         }
     });
-    recovered.await.expect("it is not followed again");
+    recovered.await.expect("the log is not followed again");
 }
 
-/// Keys that rested until their time to live was over are as good as others, once the database is gone.
+/// During an outage, keys whose time to live ended before it are served like others.
 #[tokio::test]
-async fn an_outage_finds_keys_that_rested() {
+async fn during_an_outage_keys_past_their_time_to_live_are_served() {
     let limits = Limits { time_to_live: Duration::from_secs(1), ..LIMITS };
-    let (_database, node) = Node::alone(limits).await;
+    let (_database, node) = Node::on_fresh_database(limits).await;
     let keys = warmed(&node, 1).await;
     node.clock.advance(Duration::from_secs(10));
     let following = Following::start(&node).await;
     node.store.set(Mode::Fails);
-    following.once().await;
+    following.poll_once().await;
     assert_valid(node.verify(&keys[0].api_key).await, Duration::ZERO);
     node.clock.advance(BOUND);
     assert_valid(node.verify(&keys[0].api_key).await, BOUND);
@@ -284,7 +284,7 @@ async fn an_outage_finds_keys_that_rested() {
     assert_unavailable(node.verify(&keys[0].api_key).await);
 }
 
-/// A change may overtake a read, and then be confirmed before the decision on what was read.
+/// A change may become known, and be confirmed by a poll, between a read and the decision that rests on it.
 #[tokio::test]
 async fn a_decision_is_no_younger_than_the_read_that_it_rests_on() {
     let database = fresh(Kind::Sqlite).await;

@@ -1,4 +1,4 @@
-//! StreamVerify and BatchVerify where some keys are cached and others are kept waiting.
+//! StreamVerify and BatchVerify where some keys are cached and the reads of others are held back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,7 +37,7 @@ struct Talk {
 
 impl Served {
     async fn start() -> Self {
-        let (database, node) = Node::alone(LIMITS).await;
+        let (database, node) = Node::on_fresh_database(LIMITS).await;
         let caller = node.service.mint_root_key().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -80,7 +80,7 @@ fn valid(key: &TestKey) -> Option<String> {
 }
 
 #[tokio::test]
-async fn answers_keep_their_order_while_one_is_kept_waiting() {
+async fn responses_keep_their_order_while_one_waits() {
     let served = Served::start().await;
     let keys = served.node.keys(20).await;
     let mut talk = served.talk().await;
@@ -94,7 +94,7 @@ async fn answers_keep_their_order_while_one_is_kept_waiting() {
         talk.send(&keys[10 + number].api_key).await;
         talk.send(&keys[number].api_key).await;
     }
-    // All that are cold are asked for together.
+    // All cold keys share one query.
     served.node.store.held(10).await;
     served.node.store.set(Mode::Answers);
     for number in 0..10 {
@@ -123,7 +123,7 @@ async fn a_database_that_fails_ends_no_stream() {
     assert_eq!(talk.next().await.unwrap(), valid(&keys[1]));
 }
 
-/// Whether its caller may still ask cannot be found out for longer than that may be; but it asks nothing.
+/// For longer than the limit, it is unknown whether the caller's key is still valid; but the stream is idle.
 #[tokio::test]
 async fn an_outage_ends_no_idle_stream() {
     let served = Served::start().await;
@@ -143,7 +143,7 @@ async fn an_outage_ends_no_idle_stream() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, looks_again).await.expect("it does not look at its caller again");
+    timeout(PATIENCE, looks_again).await.expect("the stream does not check its caller again");
     asking.send(&key.api_key).await;
     assert_eq!(asking.next().await.unwrap_err().code(), tonic::Code::Unavailable);
     served.node.store.set(Mode::Answers);
@@ -152,7 +152,7 @@ async fn an_outage_ends_no_idle_stream() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_the_half_close_is_answered() {
+async fn requests_sent_before_the_half_close_are_answered() {
     let served = Served::start().await;
     let keys = served.node.keys(10).await;
     let talk = served.talk().await;
@@ -171,7 +171,7 @@ async fn what_was_asked_before_the_half_close_is_answered() {
     assert_eq!(talk.next().await.unwrap(), None);
 }
 
-/// A clean end means that every question was answered; without the credential they are not.
+/// A stream ends with OK only if every request was answered; after the caller's credential is revoked they are not.
 #[tokio::test]
 async fn a_credential_lost_after_the_half_close_is_no_clean_end() {
     let served = Served::start().await;
@@ -186,7 +186,7 @@ async fn a_credential_lost_after_the_half_close_is_no_clean_end() {
     served.node.store.held(10).await;
     let Talk { questions, mut answers } = talk;
     drop(questions);
-    // The answers that are kept waiting, and the end of the questions, are all the server knows by now.
+    // By now the server has only responses that wait, and the half-close.
     let mut client = served.client.clone();
     let junk = VerifyRequest { api_key: "junk".into(), ..Default::default() };
     for _ in 0..3 {
@@ -208,7 +208,7 @@ async fn a_credential_lost_after_the_half_close_is_no_clean_end() {
 }
 
 #[tokio::test]
-async fn one_that_fails_in_a_batch_fails_no_other() {
+async fn a_failed_request_of_a_batch_fails_no_other() {
     let served = Served::start().await;
     let keys = served.node.keys(200).await;
     let requests: Vec<_> =
@@ -234,7 +234,7 @@ async fn one_that_fails_in_a_batch_fails_no_other() {
             }
         }
     }
-    // One query for each, and for as many at a time as do not crowd the database.
+    // One query for each, as many at a time as the limit on queries in flight allows.
     served.node.store.loads();
     served.node.store.set(Mode::Holds);
     let batch = tokio::spawn(async move { client.batch_verify(all).await.unwrap() });

@@ -1,4 +1,4 @@
-//! Writers change keys while verifiers hammer them: what was answered before a verification began is in its answer.
+//! Keys change while they are verified at a high rate: a decision includes every change that was answered before it began.
 
 use std::{
     sync::{
@@ -20,25 +20,25 @@ const CHANGES: usize = 40;
 const VERIFIERS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_older_than_its_question_on_sqlite() {
+async fn no_decision_is_older_than_its_request_on_sqlite() {
     hammer(Kind::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_older_than_its_question_on_postgres() {
+async fn no_decision_is_older_than_its_request_on_postgres() {
     hammer(Kind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_older_than_its_question_on_mariadb() {
+async fn no_decision_is_older_than_its_request_on_mariadb() {
     hammer(Kind::MySql).await;
 }
 
-/// A key, and all that it has been.
+/// A key, with all its states so far.
 #[derive(Debug)]
 struct Subject {
     key: TestKey,
-    /// Entered before a change is asked for.
+    /// Added before the change is requested.
     states: Mutex<Vec<State>>,
     /// The last of them that was answered.
     answered: AtomicUsize,
@@ -69,7 +69,7 @@ impl State {
     }
 }
 
-/// The same at every run.
+/// A pseudo-random number, the same in every run.
 #[derive(Debug)]
 struct Dice(u64);
 
@@ -105,7 +105,7 @@ async fn hammer(kind: Kind) {
     let over = Arc::new(AtomicBool::new(false));
     let mut verifiers = JoinSet::new();
     for number in 0..VERIFIERS {
-        // Half of them at the other node, where only a revision makes it certain.
+        // Half of them on the other node, where only `min_revision` guarantees it.
         let elsewhere = number % 2 == 1;
         let node = if elsewhere { &there } else { &here };
         let (node, subjects, over) = (node.clone(), subjects.clone(), over.clone());
@@ -175,7 +175,7 @@ async fn verify(
             let subject = &subjects[dice.roll(KEYS)];
             let (secret, api_key) = {
                 let api_keys = subject.api_keys.lock().unwrap();
-                // Mostly the newest.
+                // Mostly the newest secret.
                 let secret = api_keys.len().saturating_sub(1 + dice.roll(4) / 3);
                 (secret, api_keys[secret].clone())
             };

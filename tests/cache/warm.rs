@@ -1,4 +1,4 @@
-//! A warm start: the keys that were used last are cached before they are verified.
+//! Preloading: the keys that were used last are cached before they are verified.
 
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ async fn the_keys_that_were_used_last_are_cached() {
     }
 }
 
-/// Many keys are a query each for as many as fit in one.
+/// Many keys are read in as few queries as their size limit allows.
 #[tokio::test]
-async fn a_warm_start_reads_in_portions() {
+async fn preloading_reads_in_portions() {
     let database = fresh(Kind::Sqlite).await;
     let before = Node::on(&database, LIMITS).await;
     before.create_project("acme").await;
@@ -49,16 +49,16 @@ async fn a_warm_start_reads_in_portions() {
     let node = Node::on(&database, LIMITS).await;
     node.statements();
     assert_eq!(node.cache.warm(150).await.unwrap(), 150);
-    assert_eq!(node.statements(), 1 + 3, "which, and what they are");
+    assert_eq!(node.statements(), 1 + 3, "one query lists the keys, three load them");
     for key in &keys {
         assert_eq!(node.code(&key.api_key).await, Code::Valid);
     }
     assert_eq!(node.statements(), 0);
 }
 
-/// A change that comes while keys are loaded is not lost.
+/// A change during preloading is not lost.
 #[tokio::test]
-async fn a_change_during_the_warm_start_counts() {
+async fn a_change_during_preloading_is_seen() {
     let database = fresh(Kind::Sqlite).await;
     let before = Node::on(&database, LIMITS).await;
     before.create_project("acme").await;

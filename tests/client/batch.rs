@@ -1,4 +1,4 @@
-//! Many questions in few calls.
+//! Batches: many questions in few calls.
 
 use client::{DenialCode, ErrorKind, Question};
 use proto::Key;
@@ -36,7 +36,7 @@ async fn any_number_is_answered_in_order() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_one_answer_is_asked_again() {
+async fn questions_beyond_the_size_of_a_response_are_asked_again() {
     let (server, client) = started().await;
     let metadata = (0..8).map(|number| (format!("n{number}"), "x".repeat(1_000))).collect();
     let (key, api_key) = server.key("acme", Key { metadata, ..Default::default() }).await;
@@ -48,7 +48,7 @@ async fn what_does_not_fit_into_one_answer_is_asked_again() {
 }
 
 #[tokio::test]
-async fn any_size_is_answered_but_for_what_is_too_large_itself() {
+async fn a_batch_of_any_size_is_answered_except_for_too_large_questions() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
     let questions = (0..100).map(|number| match number % 10 {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use client::{ErrorKind, Question};
 use tokio::{net::TcpListener, time::timeout};
 
-use crate::{PATIENCE, builder, client_of, is_let_in, new_key, relay::Relay, started, url};
+use crate::{PATIENCE, builder, client_of, identify, new_key, relay::Relay, started, url};
 
 /// Where nothing listens.
 async fn nowhere() -> SocketAddr {
@@ -14,12 +14,12 @@ async fn nowhere() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_is_asked_again() {
+async fn a_restarted_server_is_called_again() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
     let client = client_of(&server, relay.address);
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
 
     relay.close();
     let error = client.verify(Question::new(&api_key)).await.unwrap_err();
@@ -27,23 +27,23 @@ async fn a_server_that_comes_back_is_asked_again() {
 
     let server = server.restart_with(&[]).await;
     relay.lead_to(server.verify);
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_was_cut_costs_no_call() {
+async fn a_cut_connection_fails_no_call() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
     let client = client_of(&server, relay.address);
     for _ in 0..10 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
         relay.lead_to(server.verify);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_not_waited_for() {
+async fn a_call_to_a_silent_server_ends_at_its_deadline() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let ask = async |address: SocketAddr| {
@@ -58,18 +58,18 @@ async fn a_server_that_never_answers_is_not_waited_for() {
         "no handshake: {error:?}"
     );
 
-    // In the middle of a connection.
+    // On an established connection.
     let relay = Relay::to(server.verify).await;
     let client = builder(&server.root).endpoint(url(relay.address));
     let client = client.deadline(Duration::from_millis(500)).connect().unwrap();
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
     relay.silence();
     let asked = timeout(PATIENCE, client.verify(Question::new(&api_key)));
     assert_eq!(asked.await.unwrap().unwrap_err().kind(), ErrorKind::DeadlineExceeded);
 }
 
 #[tokio::test]
-async fn of_several_nodes_those_that_are_there_answer() {
+async fn calls_use_the_reachable_nodes() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let there = Relay::to(server.verify).await;
@@ -80,12 +80,12 @@ async fn of_several_nodes_those_that_are_there_answer() {
         .connect()
         .unwrap();
     for _ in 0..200 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
     }
 }
 
 #[tokio::test]
-async fn a_node_that_comes_back_is_called_again() {
+async fn a_restarted_node_is_called_again() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let one = Relay::to(server.verify).await;
@@ -94,50 +94,50 @@ async fn a_node_that_comes_back_is_called_again() {
     let both = builder(&server.root).endpoint(url(one.address)).endpoint(url(other.address));
     let client = both.connect().unwrap();
     for _ in 0..10 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
     }
     one.lead_to(server.verify);
     for _ in 0..64 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
     }
-    // Only the one that was away is left.
+    // Only the restarted node is left.
     other.close();
     for _ in 0..10 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
     }
 }
 
 #[tokio::test]
-async fn a_silent_node_is_probed_without_costing_an_answer() {
+async fn a_silent_node_is_probed_without_failing_a_call() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let silent = Relay::to(server.verify).await;
     let there = Relay::to(server.verify).await;
     let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(there.address));
     let client = both.deadline(Duration::from_secs(2)).connect().unwrap();
-    is_let_in(&client, &api_key).await;
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
+    identify(&client, &api_key).await;
     silent.silence();
     let error = client.verify(Question::new(&api_key)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
     for _ in 0..64 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
     }
 }
 
 #[tokio::test]
-async fn a_node_whose_callers_lose_patience_is_known_to_fail() {
+async fn a_node_whose_calls_are_dropped_late_counts_as_failing() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let silent = Relay::to(server.verify).await;
     let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(server.verify));
     let client = both.deadline(Duration::from_secs(4)).connect().unwrap();
-    is_let_in(&client, &api_key).await;
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
+    identify(&client, &api_key).await;
     silent.silence();
     let impatient = timeout(Duration::from_secs(3), client.verify(Question::new(&api_key)));
     assert!(impatient.await.is_err());
     for _ in 0..4 {
-        is_let_in(&client, &api_key).await;
+        identify(&client, &api_key).await;
     }
 }

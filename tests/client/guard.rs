@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use crate::{client_of, named_key, new_key, relay::Relay, started};
 
-/// Says who came, and with which headers.
+/// Responds with the identity and the headers of the request.
 async fn hello(Extension(identity): Extension<Arc<Identity>>, headers: HeaderMap) -> String {
     let headers: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
     format!("{} {headers:?}", identity.display_name)
@@ -47,7 +47,7 @@ fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_valid_api_key_gets_in_and_its_header_does_not() {
+async fn a_valid_api_key_is_admitted_and_its_header_removed() {
     let (server, client) = started().await;
     let (_, api_key) = named_key(&server, "Web shop").await;
     let bearer = format!("Bearer {api_key}");
@@ -61,13 +61,13 @@ async fn a_valid_api_key_gets_in_and_its_header_does_not() {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(text(response).await, r#"Web shop ["accept"]"#);
     }
-    // Over a stream, too.
+    // The same over a stream.
     let response = send(&guarded(Guard::new(client.stream())), &[("x-api-key", &api_key)]).await;
     assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn nobody_else_gets_in() {
+async fn requests_without_a_valid_api_key_are_refused() {
     let (server, client) = started().await;
     let (_, api_key) = new_key(&server).await;
     let (_, other) = new_key(&server).await;
@@ -93,7 +93,7 @@ async fn nobody_else_gets_in() {
 }
 
 #[tokio::test]
-async fn what_the_question_adds_is_decided_too() {
+async fn fields_added_to_the_question_are_checked_too() {
     let (server, client) = started().await;
     let bound = proto::Key {
         customers: vec!["c1".into()],
@@ -108,7 +108,7 @@ async fn what_the_question_adds_is_decided_too() {
     let routes = guarded(guard);
     let ask = async |address: Option<&str>, customer: &str| {
         let mut request = Request::get("/").header("x-api-key", &api_key).header("x-customer", customer);
-        // What the client says of itself counts for nothing.
+        // A header of the client does not change the question.
         request = request.header("x-forwarded-for", "10.0.0.1");
         if let Some(address) = address {
             request = request.extension(ClientAddress(address.parse().unwrap()));
@@ -142,7 +142,7 @@ async fn only_the_configured_header_counts() {
 }
 
 #[tokio::test]
-async fn without_a_decision_nobody_gets_in() {
+async fn without_a_decision_no_request_is_admitted() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
@@ -158,7 +158,7 @@ async fn without_a_decision_nobody_gets_in() {
     assert_eq!(send(&routes, &[("x-api-key", &api_key)]).await.status(), StatusCode::OK);
 }
 
-/// Answers in the place of Keystile.
+/// A stand-in for Keystile.
 #[derive(Clone)]
 struct Answers(Result<Decision, Error>);
 
@@ -169,7 +169,7 @@ impl Verify for Answers {
 }
 
 #[tokio::test]
-async fn a_limit_says_when_to_come_again() {
+async fn a_limit_is_answered_with_retry_after() {
     let mut denial = Denial::new(DenialCode::RateLimited, StatusCode::TOO_MANY_REQUESTS);
     denial.message = "too many requests".into();
     denial.retry_after = Some(Duration::from_millis(2_500));
@@ -215,12 +215,12 @@ async fn a_value_of_the_request_that_is_not_valid_is_a_bad_request() {
     let invalid = Code::InvalidArgument as u16;
     assert_eq!(ask(client.clone(), &api_key, "production").await, [200, 400, invalid]);
     assert_eq!(ask(client.stream(), &api_key, "production").await, [200, 400, invalid]);
-    // What the service itself sets is for its operator to mend.
+    // A value that the service itself sets is a fault of the service.
     assert_eq!(ask(client, &api_key, "two words").await, [503, 503, Code::Unavailable as u16]);
 }
 
 #[tokio::test]
-async fn a_service_is_tested_with_answers_of_its_own() {
+async fn a_guarded_service_can_be_tested_with_a_fake_verifier() {
     let mut identity = Identity::default();
     identity.display_name = "Test".into();
     let routes = guarded(Guard::new(Answers(Ok(Decision::Valid(identity)))));

@@ -1,5 +1,5 @@
-//! The Rust client on a server of this build: what it answers, what it survives, and what its guard lets in.
-#![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
+//! The Rust client on a server of this build: decisions, failures, and what its guard admits.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in helpers too")]
 
 mod batch;
 mod connection;
@@ -15,7 +15,7 @@ use std::{net::SocketAddr, time::Duration};
 use client::{Builder, Client, Credential, Decision, Denial, Identity, Question};
 use testkit::server::Server;
 
-/// Long enough that only a call that hangs takes longer.
+/// A generous limit: only a call that hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server with the project `acme`, and a client that calls it as root.
@@ -63,7 +63,7 @@ fn denied(decision: Decision) -> Denial {
     }
 }
 
-/// Asks, and expects that the API key is valid.
-async fn is_let_in(client: &Client, api_key: &str) -> Identity {
+/// Verifies, and expects that the API key is valid.
+async fn identify(client: &Client, api_key: &str) -> Identity {
     valid(client.verify(Question::new(api_key)).await.unwrap())
 }

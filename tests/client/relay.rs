@@ -1,4 +1,4 @@
-//! A connection that a test cuts, silences, or leads elsewhere.
+//! A relay whose connections a test can cut, silence or redirect.
 
 use std::{
     net::SocketAddr,
@@ -15,7 +15,7 @@ use tokio::{
     sync::watch,
 };
 
-/// Forwards connections to one address as long as the test wants it.
+/// Forwards connections to an address that the test can change.
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
@@ -23,7 +23,7 @@ pub(crate) struct Relay {
     connections: Arc<AtomicUsize>,
 }
 
-/// A change of it cuts every connection, but for one to `Silent`.
+/// A change cuts every connection, except one to `Silent`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Mode {
     To(SocketAddr),
@@ -36,7 +36,7 @@ impl Relay {
         Self::start(Mode::To(target)).await
     }
 
-    /// One that accepts connections and says nothing.
+    /// A relay that accepts connections and sends nothing.
     pub(crate) async fn silent() -> Self {
         Self::start(Mode::Silent).await
     }
@@ -56,12 +56,12 @@ impl Relay {
         Self { address, mode, connections }
     }
 
-    /// How many were made to it.
+    /// How many connections were made to it.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Cuts every connection, and leads new ones to `target`.
+    /// Cuts every connection, and forwards new ones to `target`.
     pub(crate) fn lead_to(&self, target: SocketAddr) {
         self.mode.send_replace(Mode::To(target));
     }

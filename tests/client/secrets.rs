@@ -1,10 +1,10 @@
-//! Nothing that the client shows has a secret in it.
+//! The client prints no secret.
 
 use client::{Credential, Guard, Question};
 
 use crate::{builder, client_of, new_key, relay::Relay, started, url};
 
-/// The secret and the checksum of an API key; what is before them is public.
+/// The secret and the checksum of an API key; the text before them is public.
 fn secret(api_key: &str) -> &str {
     &api_key[api_key.len() - 50..]
 }

@@ -7,14 +7,14 @@ use testkit::{forge, server::Server};
 use tokio::{spawn, task::JoinHandle, time::timeout};
 
 use crate::{
-    PATIENCE, builder, client_of, denied, is_let_in, named_key, new_key, relay::Relay, started, url, valid,
+    PATIENCE, builder, client_of, denied, identify, named_key, new_key, relay::Relay, started, url, valid,
 };
 
-async fn lets_in(stream: &VerifyStream, api_key: &str) -> Identity {
+async fn identify_on(stream: &VerifyStream, api_key: &str) -> Identity {
     valid(stream.verify(Question::new(api_key)).await.unwrap())
 }
 
-/// Tasks that ask all the time, each about a key of its own, until they are aborted.
+/// Tasks that verify in a loop until they are aborted, each a key of its own.
 async fn busy(server: &Server, stream: &VerifyStream) -> Vec<JoinHandle<()>> {
     let mut tasks = Vec::new();
     for number in 0..8 {
@@ -33,7 +33,7 @@ async fn busy(server: &Server, stream: &VerifyStream) -> Vec<JoinHandle<()>> {
     tasks
 }
 
-/// None of the tasks has seen another's answer.
+/// Checks that no task has received a decision for another.
 async fn end(tasks: Vec<JoinHandle<()>>) {
     for task in tasks {
         task.abort();
@@ -64,7 +64,7 @@ async fn every_task_gets_its_own_answer() {
                         let error = stream.verify(question).await.unwrap_err();
                         assert_eq!(error.kind(), ErrorKind::Refused);
                     }
-                    _ => assert_eq!(lets_in(&stream, &api_key).await.key, key.name),
+                    _ => assert_eq!(identify_on(&stream, &api_key).await.key, key.name),
                 }
             })
         })
@@ -75,7 +75,7 @@ async fn every_task_gets_its_own_answer() {
 }
 
 #[tokio::test]
-async fn callers_that_give_up_shift_no_answers() {
+async fn dropped_calls_do_not_shift_responses() {
     let (server, client) = started().await;
     let stream = client.stream();
     let mut keys = Vec::new();
@@ -90,17 +90,17 @@ async fn callers_that_give_up_shift_no_answers() {
                 spawn(async move { stream.verify(Question::new(api_key)).await })
             })
             .collect();
-        // How far they get before they are dropped is up to the scheduler.
+        // The scheduler decides how far they get before they are dropped.
         for _ in 0..round % 4 {
             tokio::task::yield_now().await;
         }
         dropped.iter().for_each(JoinHandle::abort);
-        assert_eq!(lets_in(&stream, api_key).await.key, key.name);
+        assert_eq!(identify_on(&stream, api_key).await.key, key.name);
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_is_opened_again() {
+async fn a_cut_stream_is_reopened() {
     let (server, _) = started().await;
     let relay = Relay::to(server.verify).await;
     let client = client_of(&server, relay.address);
@@ -108,39 +108,39 @@ async fn a_stream_that_is_cut_is_opened_again() {
     let (key, api_key) = new_key(&server).await;
     let tasks = busy(&server, &stream).await;
     for _ in 0..8 {
-        assert_eq!(lets_in(&stream, &api_key).await.key, key.name);
+        assert_eq!(identify_on(&stream, &api_key).await.key, key.name);
         relay.lead_to(server.verify);
     }
-    assert_eq!(lets_in(&stream, &api_key).await.key, key.name);
+    assert_eq!(identify_on(&stream, &api_key).await.key, key.name);
     end(tasks).await;
 }
 
 #[tokio::test]
-async fn a_server_that_stops_hands_its_stream_over() {
+async fn after_a_stop_the_stream_moves_to_the_restarted_server() {
     let (server, _) = started().await;
     let relay = Relay::to(server.verify).await;
     let client = client_of(&server, relay.address);
     let stream = client.stream();
     let (key, api_key) = new_key(&server).await;
     let tasks = busy(&server, &stream).await;
-    lets_in(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     let server = server.restart_with(&[]).await;
-    // While it is away, calls fail soon, and do not hang.
+    // While no server runs, calls fail soon, and do not hang.
     let meanwhile = timeout(PATIENCE, stream.verify(Question::new(&api_key))).await.unwrap();
     assert!(meanwhile.is_err_and(|error| error.kind() == ErrorKind::Unavailable));
     relay.lead_to(server.verify);
-    assert_eq!(lets_in(&stream, &api_key).await.key, key.name);
+    assert_eq!(identify_on(&stream, &api_key).await.key, key.name);
     end(tasks).await;
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_is_given_up_within_the_deadline() {
+async fn a_silent_stream_is_dropped_within_the_deadline() {
     let (server, _) = started().await;
     let (_, api_key) = new_key(&server).await;
     let relay = Relay::to(server.verify).await;
     let client = builder(&server.root).deadline(Duration::from_millis(500));
     let stream = client.endpoint(url(relay.address)).connect().unwrap().stream();
-    lets_in(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     relay.silence();
     let asked: Vec<_> = (0..3_000)
         .map(|_| {
@@ -153,7 +153,7 @@ async fn a_stream_that_falls_silent_is_given_up_within_the_deadline() {
         assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
     }
     relay.lead_to(server.verify);
-    lets_in(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_credential_that_is_revoked_ends_the_stream() {
     let (own, credential) = server.key("system", proto::Key::default()).await;
     let client: Client = builder(&credential).endpoint(url(server.verify)).connect().unwrap();
     let stream = client.stream();
-    lets_in(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     let revoke = proto::RevokeKeyRequest { name: own.name, ..Default::default() };
     server.keys().revoke_key(revoke).await.unwrap();
     for _ in 0..3 {
@@ -173,12 +173,12 @@ async fn a_credential_that_is_revoked_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_stream_and_single_calls_go_together() {
+async fn a_stream_and_single_calls_share_a_client() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
     let stream = client.stream();
-    lets_in(&stream, &api_key).await;
-    is_let_in(&client, &api_key).await;
+    identify_on(&stream, &api_key).await;
+    identify(&client, &api_key).await;
     let wrong = forge::with_wrong_secret(&api_key);
     assert_eq!(denied(stream.verify(Question::new(wrong)).await.unwrap()).code, DenialCode::NotFound);
     let revoke = proto::RevokeKeyRequest { name: key.name, ..Default::default() };
@@ -187,14 +187,14 @@ async fn a_stream_and_single_calls_go_together() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_fails_only_those_whose_time_is_over() {
+async fn a_silent_stream_fails_only_calls_past_their_deadline() {
     const DEADLINE: Duration = Duration::from_secs(4);
     let (server, _) = started().await;
     let (key, api_key) = new_key(&server).await;
     let silent = Relay::to(server.verify).await;
     let both = builder(&server.root).endpoint(url(silent.address)).endpoint(url(server.verify));
     let stream = both.deadline(DEADLINE).connect().unwrap().stream();
-    lets_in(&stream, &api_key).await;
+    identify_on(&stream, &api_key).await;
     silent.silence();
     let ask = || {
         let (stream, question) = (stream.clone(), Question::new(&api_key));
@@ -208,7 +208,7 @@ async fn a_silent_stream_fails_only_those_whose_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_too_large_fails_alone() {
+async fn only_a_question_that_is_too_large_fails() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
     let stream = client.stream();

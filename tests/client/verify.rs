@@ -1,4 +1,4 @@
-//! One question: identities, denials, and why there is no decision.
+//! Single questions: identities, denials and errors.
 
 use std::{
     net::IpAddr,
@@ -12,10 +12,10 @@ use testkit::{
     server::{START, Server},
 };
 
-use crate::{builder, client_of, denied, is_let_in, new_key, started, url, valid};
+use crate::{builder, client_of, denied, identify, new_key, started, url, valid};
 
 #[tokio::test]
-async fn a_valid_api_key_tells_who_presents_it() {
+async fn a_valid_api_key_identifies_its_bearer() {
     let (server, client) = started().await;
     let asked = Key {
         display_name: "Web shop".into(),
@@ -43,7 +43,7 @@ async fn a_valid_api_key_tells_who_presents_it() {
 }
 
 #[tokio::test]
-async fn each_denial_has_its_code_and_what_to_answer() {
+async fn each_denial_has_its_code_and_http_status() {
     let (server, client) = started().await;
     let bound =
         Key { customers: vec!["c1".into()], allowed_cidrs: vec!["10.0.0.0/8".into()], ..Default::default() };
@@ -81,14 +81,14 @@ async fn each_denial_has_its_code_and_what_to_answer() {
 
     let ttl = proto::key::Expiration::Ttl(prost_types::Duration { seconds: 60, nanos: 0 });
     let (_, api_key) = server.key("acme", Key { expiration: Some(ttl), ..Default::default() }).await;
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
     server.clock.advance(Duration::from_secs(60));
     let denial = denied(client.verify(Question::new(api_key)).await.unwrap());
     assert_eq!((denial.code, denial.http_status.as_u16()), (DenialCode::Expired, 401));
 }
 
 #[tokio::test]
-async fn a_question_that_is_refused_says_which_fields_are_wrong() {
+async fn a_refused_question_lists_the_wrong_fields() {
     let (server, client) = started().await;
     let (_, api_key) = new_key(&server).await;
     let question = Question::new(&api_key).customer("two words").min_revision(-1);
@@ -109,7 +109,7 @@ async fn the_callers_own_credential_is_not_the_api_key() {
     let (own, credential) = server.key("system", Key::default()).await;
     let as_caller = |credential: &str| builder(credential).endpoint(url(server.verify)).connect().unwrap();
     let client = as_caller(&credential);
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
 
     let wrong = as_caller(&forge::with_wrong_secret(&credential));
     let of_a_project = as_caller(&api_key);
@@ -126,7 +126,7 @@ async fn the_callers_own_credential_is_not_the_api_key() {
 async fn a_change_is_seen_by_the_next_question() {
     let (server, client) = started().await;
     let (key, api_key) = new_key(&server).await;
-    is_let_in(&client, &api_key).await;
+    identify(&client, &api_key).await;
     let revoke = proto::RevokeKeyRequest { name: key.name, ..Default::default() };
     let revoked = server.keys().revoke_key(revoke).await.unwrap().into_inner().key.unwrap();
     let question = Question::new(&api_key).min_revision(revoked.revision);
@@ -151,7 +151,7 @@ async fn clones_and_tasks_share_a_client() {
 }
 
 #[tokio::test]
-async fn a_client_needs_somewhere_to_call() {
+async fn a_client_needs_an_endpoint() {
     let server = Server::start().await;
     assert!(builder(&server.root).connect().is_err());
     assert!(builder(&server.root).endpoint("not a url").connect().is_err());

@@ -1,4 +1,4 @@
-//! A backup of the embedded database, made as the README says while it is served.
+//! A backup of the embedded database, made as the README says while the server runs.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use crate::home::Home;
 
 #[tokio::test]
-async fn a_backup_that_was_made_while_it_was_served_can_be_restored() {
+async fn a_backup_made_while_the_server_runs_can_be_restored() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -25,7 +25,7 @@ async fn a_backup_that_was_made_while_it_was_served_can_be_restored() {
     serving.stop().await;
 
     for gone in ["keystile.db", "keystile.db-wal", "keystile.db-shm"] {
-        // After a clean stop the latter two are gone already.
+        // After a clean stop the latter two do not exist.
         let _ = fs::remove_file(home.data().join(gone));
     }
     fs::rename(&backup, home.data().join("keystile.db")).unwrap();
@@ -33,7 +33,7 @@ async fn a_backup_that_was_made_while_it_was_served_can_be_restored() {
     let caller = serving.caller(&root);
     assert_eq!(caller.code(&before).await, Code::Valid);
     assert_eq!(caller.code(&since).await, Code::NotFound);
-    // A key and the account that came with it.
+    // A key and its implicit account.
     assert_eq!(caller.whole_log().await, head - 2);
     serving.stop().await;
 }

@@ -13,7 +13,7 @@ use tonic::Status;
 
 use crate::home::{Caller, Home, Serving};
 
-/// How long a replica may take to do what it does by itself, on a busy machine too.
+/// A generous limit for background work of a replica, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -56,13 +56,14 @@ impl Caller {
         self.verifier().verify(request).await.map(tonic::Response::into_inner)
     }
 
-    /// Asks until the answer is as it should be.
-    pub(crate) async fn comes_to(&self, api_key: &str, code: Code) {
-        self.comes_to_be(api_key, |answer| answer.as_ref().is_ok_and(|answer| answer.code() == code)).await;
+    /// Verifies until the code is as expected.
+    pub(crate) async fn wait_for_code(&self, api_key: &str, code: Code) {
+        self.wait_for_response(api_key, |answer| answer.as_ref().is_ok_and(|answer| answer.code() == code))
+            .await;
     }
 
-    /// Asks until the answer is as wanted, and answers with all that came until then.
-    pub(crate) async fn comes_to_be(
+    /// Verifies until the response is as wanted, and returns all responses until then.
+    pub(crate) async fn wait_for_response(
         &self,
         api_key: &str,
         wanted: impl Fn(&Result<VerifyResponse, Status>) -> bool,
@@ -80,12 +81,12 @@ impl Caller {
             }
         });
         if asking.await.is_err() {
-            panic!("it stays {:?}", seen.last());
+            panic!("the response stays {:?}", seen.last());
         }
         seen
     }
 
-    /// Revokes a key, and answers with the revision.
+    /// Revokes a key, and returns the revision.
     pub(crate) async fn revoke_at(&self, name: &str) -> i64 {
         let request = RevokeKeyRequest { name: name.into(), ..Default::default() };
         self.keys().revoke_key(request).await.unwrap().into_inner().key.unwrap().revision
@@ -99,7 +100,7 @@ impl Caller {
         listed.into_inner().audit_events[0].revision
     }
 
-    /// Lets at least so many seconds pass, as the server counts them: by its heartbeats.
+    /// Waits for this many seconds by the server's clock, by counting its heartbeats.
     pub(crate) async fn heartbeats(&self, seconds: usize) {
         let second = Some(prost_types::Duration { seconds: 1, nanos: 0 });
         let request = WatchAuditEventsRequest {
@@ -108,7 +109,7 @@ impl Caller {
             heartbeat_interval: second,
         };
         let mut watch = self.audit().watch_audit_events(request).await.unwrap().into_inner();
-        // The first comes at once.
+        // The first heartbeat comes at once.
         for _ in 0..=seconds {
             let message = watch.message().await.unwrap().unwrap();
             assert!(matches!(message.content, Some(Content::Heartbeat(_))));

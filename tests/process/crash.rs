@@ -1,4 +1,4 @@
-//! Killed at any moment: what was answered holds, and what was not is there as a whole or not at all.
+//! SIGKILL at random moments: answered changes are kept, unanswered ones are made as a whole or not at all.
 
 use std::{
     collections::HashMap,
@@ -25,41 +25,41 @@ const CLIENTS: usize = 4;
 const ROUNDS: usize = 5;
 
 #[tokio::test]
-async fn sqlite_keeps_its_word_when_the_process_is_killed() {
-    keeps_its_word(Kind::Sqlite).await;
+async fn answered_changes_survive_a_kill_on_sqlite() {
+    answered_changes_survive_kills(Kind::Sqlite).await;
 }
 
 #[tokio::test]
-async fn postgres_keeps_its_word_when_the_process_is_killed() {
-    keeps_its_word(Kind::Postgres).await;
+async fn answered_changes_survive_a_kill_on_postgres() {
+    answered_changes_survive_kills(Kind::Postgres).await;
 }
 
 #[tokio::test]
-async fn mariadb_keeps_its_word_when_the_process_is_killed() {
-    keeps_its_word(Kind::MySql).await;
+async fn answered_changes_survive_a_kill_on_mariadb() {
+    answered_changes_survive_kills(Kind::MySql).await;
 }
 
 #[tokio::test]
-async fn a_first_start_that_is_killed_can_be_done_again() {
+async fn a_killed_first_start_can_be_repeated() {
     for text in ["Applying migration", "migrated the database", r#""message":"serving""#] {
         let home = Home::embedded().with("KEYSTILE_LOG", "info");
         let process = home.spawn(&[]);
-        process.tells(text).await;
+        process.wait_for_line(text).await;
         let killed = process.kill().await;
         assert_eq!(killed.signal, Some(9), "{killed:#?}");
         let serving = home.serve().await;
-        // Killed between making and printing it, the root key is lost, and another has to be minted.
+        // If it is killed after the root key is created and before it is printed, the key is lost, and another must be minted.
         let minted = home.run(&["root-key"]).await.with_code(0).stdout;
         let caller = serving.caller(&printed_key(&minted).unwrap());
         let changes = caller.whole_log().await;
-        assert_eq!(changes, 2, "the system project is made once, and a root key minted");
+        assert_eq!(changes, 2, "the system project is created once, and a root key minted");
         let second = serving.stop().await;
         let printed = [killed.stdout, second.stdout].map(|it| printed_key(&it));
         assert!(printed.iter().flatten().count() <= 1, "{printed:?}");
     }
 }
 
-async fn keeps_its_word(kind: Kind) {
+async fn answered_changes_survive_kills(kind: Kind) {
     let seed = match env::var("KEYSTILE_TEST_SEED") {
         Ok(seed) => seed.parse().expect("KEYSTILE_TEST_SEED is a number"),
         Err(_) => RandomState::new().hash_one("seed"),
@@ -77,31 +77,31 @@ async fn keeps_its_word(kind: Kind) {
         let kill_after = 1 + random.below(150);
         println!("{kind:?}: round {round} is killed after {kill_after} answers");
         ledgers = until_killed(serving, &root, ledgers, kill_after).await;
-        last_words(&database).await;
+        wait_until_connections_end(&database).await;
         serving = home.serve().await;
         let caller = serving.caller(&root);
-        holds(&caller, &mut ledgers).await;
+        assert_consistent(&caller, &mut ledgers).await;
         for ledger in &mut ledgers {
             repeat(&caller, ledger).await;
         }
-        // Whole once more, the repeated calls included.
-        holds(&caller, &mut ledgers).await;
+        // Check again, including the repeated calls.
+        assert_consistent(&caller, &mut ledgers).await;
     }
     serving.stop().await;
 }
 
-/// All clients work until so many calls were answered; then the server is killed.
+/// All clients work until this many calls are answered; then the server is killed.
 async fn until_killed(serving: Serving, root: &str, ledgers: Vec<Ledger>, kill_after: u64) -> Vec<Ledger> {
     let (answered, mut count) = watch::channel(0);
     let killed = Arc::new(AtomicBool::new(false));
     let mut clients = Vec::new();
     for ledger in ledgers {
-        // A connection for each.
+        // Each client has a connection of its own.
         let caller = serving.caller(root);
         let (answered, killed) = (answered.clone(), Arc::clone(&killed));
         clients.push(tokio::spawn(async move { ledger.work(caller, answered, &killed).await }));
     }
-    // Dropped, so that a client that fails is noticed.
+    // Drop the sender, so that a failed client is noticed.
     drop(answered);
     let enough = count.wait_for(|count| *count >= kill_after).await.is_ok();
     killed.store(true, Ordering::SeqCst);
@@ -115,8 +115,8 @@ async fn until_killed(serving: Serving, root: &str, ledgers: Vec<Ledger>, kill_a
     ledgers
 }
 
-/// A database server ends what the dead had begun a moment later; it may still commit.
-async fn last_words(database: &Database) {
+/// A database server ends the transactions of a killed process a moment later, and may still commit them.
+async fn wait_until_connections_end(database: &Database) {
     let others = match database.kind {
         Kind::Sqlite => return,
         Kind::Postgres => {
@@ -138,18 +138,18 @@ async fn last_words(database: &Database) {
             break;
         }
     }
-    assert_eq!(number, 0, "connections of the dead stay open");
+    assert_eq!(number, 0, "connections of the killed process stay open");
     raw.close().await.unwrap();
 }
 
-/// Checks all that is stored against all that was answered; learns what became of unanswered calls.
-async fn holds(caller: &Caller, ledgers: &mut [Ledger]) {
+/// Compares what is stored with what was answered, and finds the outcome of unanswered calls.
+async fn assert_consistent(caller: &Caller, ledgers: &mut [Ledger]) {
     let inventory = Inventory::take(caller).await;
     inventory.is_whole(caller).await;
-    let mut untold: HashMap<_, _> = inventory.keys.iter().map(|key| (key.name.clone(), key)).collect();
+    let mut unexplained: HashMap<_, _> = inventory.keys.iter().map(|key| (key.name.clone(), key)).collect();
     for ledger in ledgers {
         for at in 0..ledger.known.len() {
-            let key = untold.remove(&ledger.known[at].name).expect("what was answered is there");
+            let key = unexplained.remove(&ledger.known[at].name).expect("an answered change is lost");
             let newest = key.secrets.iter().map(|secret| secret.version).max();
             let revoked = key.state() == State::Revoked;
             let known = &mut ledger.known[at];
@@ -168,10 +168,10 @@ async fn holds(caller: &Caller, ledgers: &mut [Ledger]) {
         }
         if let Some(Pending::Create(request)) = &ledger.pending {
             let display_name = &request.key.as_ref().unwrap().display_name;
-            untold.retain(|_, key| key.display_name != *display_name);
+            unexplained.retain(|_, key| key.display_name != *display_name);
         }
     }
-    assert!(untold.is_empty(), "nobody asked for {untold:#?}");
+    assert!(unexplained.is_empty(), "no client created {unexplained:#?}");
 }
 
 async fn verifies(caller: &Caller, known: &Known) {
@@ -184,7 +184,7 @@ async fn verifies(caller: &Caller, known: &Known) {
     }
 }
 
-/// Sends the unanswered call again: a request id makes that safe whether it was done or not.
+/// Repeats the unanswered call: the request id makes that safe, whether or not the change was made.
 async fn repeat(caller: &Caller, ledger: &mut Ledger) {
     match ledger.pending.take() {
         Some(call @ Pending::Create(_)) => ledger.make(caller, call).await.unwrap(),

@@ -17,7 +17,7 @@ use crate::{
     home::{Home, Serving},
 };
 
-/// So many descriptors, and more connections than that.
+/// A limit on descriptors, and more connections than that.
 const DESCRIPTORS: usize = 256;
 const CROWD: usize = 400;
 
@@ -27,7 +27,7 @@ async fn crowded(home: &Home) -> Serving {
 }
 
 #[tokio::test]
-async fn idle_clients_keep_nobody_out() {
+async fn idle_clients_keep_no_other_client_out() {
     let home = Home::embedded();
     let serving = crowded(&home).await;
     let root = serving.root().await;
@@ -39,18 +39,18 @@ async fn idle_clients_keep_nobody_out() {
     for listener in [serving.verify, serving.admin] {
         for _ in 0..CROWD {
             let stream = TcpStream::connect(listener).await.unwrap();
-            // It answers pings, and asks nothing.
+            // An idle client answers pings, and makes no calls.
             let (client, connection) = h2::client::handshake(stream).await.unwrap();
             crowd.push((client, tokio::spawn(connection)));
         }
-        // Who was there is served on the same connection, and newcomers on theirs.
+        // Authenticated callers are still served on their connections, and new ones on theirs.
         assert_eq!(caller.code(&api_key).await, Code::Valid);
         let newcomer = serving.caller(&root);
         assert_eq!(newcomer.code(&api_key).await, Code::Valid);
         newcomer.create_key("meanwhile").await;
         HealthClient::new(channel(listener)).check(HealthCheckRequest::default()).await.unwrap();
     }
-    let warning = serving.process.tells("connection limit reached").await;
+    let warning = serving.process.wait_for_line("connection limit reached").await;
     assert!(warning.contains("WARN"), "{warning}");
     drop(crowd);
     let ended = serving.stop().await;
@@ -59,7 +59,7 @@ async fn idle_clients_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_caller_in_the_middle_of_its_first_call_is_not_cut_off() {
+async fn a_connection_during_its_first_call_is_not_closed() {
     let home = Home::embedded();
     let serving = crowded(&home).await;
     let root = serving.root().await;
@@ -71,7 +71,7 @@ async fn a_caller_in_the_middle_of_its_first_call_is_not_cut_off() {
             Ok(_) => callers.push(caller),
             Err(status) => break status,
         }
-        assert!(callers.len() < DESCRIPTORS, "more than there are descriptors");
+        assert!(callers.len() < DESCRIPTORS, "more connections than descriptors");
     };
     assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
     let answer = held.release(&root).await.unwrap();
@@ -83,13 +83,13 @@ async fn scrape(serving: &Serving) -> String {
     let mut connection = TcpStream::connect(serving.metrics).await.unwrap();
     connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: keystile\r\n\r\n").await.unwrap();
     let mut page = String::new();
-    // Until the server ends it: one question each.
+    // Reads until the server closes the connection: it serves one request on each.
     connection.read_to_string(&mut page).await.unwrap();
     page
 }
 
 #[tokio::test]
-async fn idle_connections_to_the_metrics_take_none_from_others() {
+async fn idle_connections_to_the_metrics_keep_no_other_client_out() {
     let home = Home::embedded();
     let serving = crowded(&home).await;
     let root = serving.root().await;
@@ -97,14 +97,15 @@ async fn idle_connections_to_the_metrics_take_none_from_others() {
     for _ in 0..CROWD {
         silent.push(TcpStream::connect(serving.metrics).await.unwrap());
     }
-    let page = timeout(PATIENCE, scrape(&serving)).await.expect("nobody gets in");
+    let page = timeout(PATIENCE, scrape(&serving)).await.expect("no client is served");
     assert!(page.contains("keystile_verifications_total"), "{page}");
     let caller = serving.caller(&root);
     assert_eq!(caller.code(&root).await, Code::Valid);
     caller.create_project().await;
-    // Each is ended in the end, those that are among the newest as well.
+    // All of them are closed in the end, including the newest.
     for mut silent in silent {
-        let ended = timeout(Duration::from_secs(30), silent.read_u8()).await.expect("it is kept");
+        let ended =
+            timeout(Duration::from_secs(30), silent.read_u8()).await.expect("an idle connection is kept");
         assert!(ended.is_err());
     }
     serving.stop().await;

@@ -1,4 +1,4 @@
-//! Disks that fail while the test says so: a small one that is really full, and one whose I/O fails.
+//! Disks that fail while the test wants it: a small one that is really full, and one whose I/O fails.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::home::Home;
 
-/// A place for a database, and a way to have it fail for a while.
+/// A directory for a database, and a way to make it fail for a while.
 #[derive(Debug)]
 pub(crate) enum Disk {
     /// A file system of its own, of a few MiB.
@@ -20,18 +20,18 @@ pub(crate) enum Disk {
 }
 
 impl Disk {
-    /// One that can be full: a file system, or where none may be mounted one that only says that it is full.
+    /// A disk that can be full: a small file system, or a simulated one where mounting is not permitted.
     pub(crate) fn small() -> Self {
         match Mount::new() {
             Ok(mount) => Self::Small(mount),
             Err(why) => {
-                println!("no file system can be mounted, so that one is only said to be full: {why}");
+                println!("cannot mount a file system, so a full one is simulated: {why}");
                 Self::Faulty(FaultyIo::new('f'))
             }
         }
     }
 
-    /// One that fails at what `letter` says; see `faulty_io.c`.
+    /// A disk on which the operations of `letter` fail; see `faulty_io.c`.
     pub(crate) fn faulty(letter: char) -> Self {
         Self::Faulty(FaultyIo::new(letter))
     }
@@ -94,12 +94,12 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily, for a process that a failed test left behind may still be in it for a moment.
+        // Lazily, because a process of a failed test may still use it for a moment.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }
 
-/// A library that comes between a process and the system.
+/// A library that is preloaded into a process, to intercept its I/O.
 #[derive(Debug)]
 pub(crate) struct FaultyIo {
     _directory: TempDir,
@@ -118,7 +118,7 @@ impl FaultyIo {
             .args([&library, &source])
             .arg("-ldl")
             .output()
-            .expect("there is a C compiler");
+            .expect("a C compiler is installed");
         assert!(compiled.status.success(), "{compiled:?}");
         Self { order: directory.path().join("order"), library, letter, _directory: directory }
     }

@@ -38,7 +38,7 @@ static int fails_to_write(int file, const void *bytes, size_t count) {
     case 'f': errno = ENOSPC; return 1;
     case 'w': errno = EIO; return 1;
     case 'c': {
-      // A frame's header has 24 bytes; the second number is not zero in the last frame of a transaction alone.
+      // A frame's header has 24 bytes; only in the last frame of a transaction is the second number not zero.
       static const char none[4];
       if (strcmp(name, "keystile.db-wal") || count != 24 || !memcmp((const char *)bytes + 4, none, 4)) return 0;
       errno = EIO;

@@ -1,4 +1,4 @@
-//! The first start: what it prints once, and what it leaves on disk.
+//! The first start: what it prints once, and which files it creates.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -23,19 +23,19 @@ async fn shows_the_root_key_and_a_first_command_once() {
     assert!(!first.stderr.contains(&root), "the log has the root key");
 
     let second = home.serve().await;
-    assert_eq!(second.caller(&root).whole_log().await, 1, "the first start made one change");
+    assert_eq!(second.caller(&root).whole_log().await, 1, "the first start makes one change");
     let second = second.stop().await;
     assert_eq!(second.stdout, "");
     assert!(!second.stderr.contains("keystile_live_"));
 }
 
 #[tokio::test]
-async fn the_command_that_it_shows_creates_a_project() {
+async fn the_command_that_the_first_start_shows_creates_a_project() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let root = serving.root().await;
     let welcome = serving.process.stdout();
-    // The message of the command, as grpcurl would send it.
+    // Send the message of the command, as grpcurl would.
     let (_, body) = welcome.split_once("-d '").unwrap();
     let body: serde_json::Value = serde_json::from_str(body.split_once('\'').unwrap().0).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
@@ -56,7 +56,7 @@ async fn the_command_that_it_shows_creates_a_project() {
 }
 
 #[tokio::test]
-async fn what_it_writes_is_for_its_owner_alone() {
+async fn files_are_accessible_to_their_owner_only() {
     let home = Home::embedded();
     assert!(!home.data().exists());
     let serving = home.serve().await;
@@ -79,10 +79,10 @@ async fn a_root_key_from_the_command_line_can_be_the_first() {
     let home = Home::embedded();
     let minted = home.run(&["root-key"]).await.with_code(0);
     let root = printed_key(&minted.stdout).unwrap();
-    assert_eq!(minted.stdout, format!("{root}\n"), "it stands alone");
+    assert_eq!(minted.stdout, format!("{root}\n"), "the output is only the API key");
     let serving = home.serve().await;
     serving.caller(&root).create_project().await;
-    assert_eq!(serving.stop().await.stdout, "", "it was shown already");
+    assert_eq!(serving.stop().await.stdout, "", "the root key is shown only once");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -1,4 +1,4 @@
-//! A disk that fails under the embedded database, and works again: what was answered holds.
+//! A disk that fails under the embedded database for a while: answered changes are kept.
 
 use std::collections::BTreeSet;
 
@@ -11,37 +11,37 @@ use crate::{
 };
 
 #[tokio::test]
-async fn what_was_answered_outlives_a_full_disk() {
-    let log = holds_through(&Disk::small(), "what fails is said not to have happened").await;
+async fn answered_changes_survive_a_full_disk() {
+    let log = assert_changes_survive(&Disk::small(), "a failed change is reported as not made").await;
     assert!(!log.contains("is not known"), "{log}");
 }
 
 #[tokio::test]
-async fn what_was_answered_outlives_failing_writes() {
-    holds_through(&Disk::faulty('w'), "writes").await;
+async fn answered_changes_survive_failing_writes() {
+    assert_changes_survive(&Disk::faulty('w'), "writes").await;
 }
 
 #[tokio::test]
-async fn what_was_answered_outlives_failing_syncs() {
-    // What was written and not synced may be there after a crash or not.
-    let log = holds_through(&Disk::faulty('s'), "syncs").await;
+async fn answered_changes_survive_failing_syncs() {
+    // After a crash, what was written but not synced may or may not be there.
+    let log = assert_changes_survive(&Disk::faulty('s'), "syncs").await;
     assert!(log.contains("the outcome of a COMMIT is not known"), "{log}");
 }
 
 #[tokio::test]
-async fn what_was_answered_outlives_a_commit_that_cannot_be_written() {
-    holds_through(&Disk::faulty('c'), "commits").await;
+async fn answered_changes_survive_a_commit_that_cannot_be_written() {
+    assert_changes_survive(&Disk::faulty('c'), "commits").await;
 }
 
-/// A key that was answered.
+/// A key whose creation was answered.
 struct Answered {
     name: String,
     api_key: String,
     revision: i64,
 }
 
-/// Fails twice, once before the process is killed and once before it is stopped; answers with what both logged.
-async fn holds_through(disk: &Disk, what: &str) -> String {
+/// The disk fails twice, once before a kill and once before a stop. Returns what both processes logged.
+async fn assert_changes_survive(disk: &Disk, what: &str) -> String {
     let home = disk.home();
     let mut serving = home.serve().await;
     let root = serving.root().await;
@@ -58,7 +58,7 @@ async fn holds_through(disk: &Disk, what: &str) -> String {
             assert_eq!(caller.key(&victim.name).await.state(), State::Revoked, "{what}, round {round}");
         }
         revoked.push(victim);
-        holds(&caller, &keys, &revoked).await;
+        assert_stored(&caller, &keys, &revoked).await;
         let ended = match round {
             1 => serving.process.kill().await,
             _ => serving.stop().await,
@@ -66,22 +66,22 @@ async fn holds_through(disk: &Disk, what: &str) -> String {
         assert!(!ended.stderr.contains("lost changes"), "{ended:#?}");
         log.push_str(&ended.stderr);
         serving = home.serve().await;
-        holds(&serving.caller(&root), &keys, &revoked).await;
+        assert_stored(&serving.caller(&root), &keys, &revoked).await;
     }
     serving.stop().await;
     log
 }
 
-/// Changes fail while the disk does, reads go on; when it works again, so do changes.
+/// While the disk fails, changes fail and reads succeed; afterwards changes succeed again.
 async fn fails_and_heals(disk: &Disk, caller: &Caller, known: &Answered, keys: &mut Vec<Answered>) {
     disk.fail();
     let mut failed = 0;
     while failed < 5 {
         match create(caller).await {
-            // Some find room in what the database has allocated.
+            // Some changes fit into space that the database has already allocated.
             Ok(key) => keys.push(key),
             Err(status) => {
-                // At COMMIT it may not be known whether the change was made.
+                // After a failed COMMIT the outcome may be unknown.
                 assert!(
                     matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
                     "{status:?}"
@@ -104,7 +104,7 @@ async fn create(caller: &Caller) -> Result<Answered, Status> {
     Ok(Answered { name, api_key: created.api_key, revision })
 }
 
-async fn holds(caller: &Caller, keys: &[Answered], revoked: &[Answered]) {
+async fn assert_stored(caller: &Caller, keys: &[Answered], revoked: &[Answered]) {
     let length = caller.whole_log().await;
     for key in keys {
         assert_eq!(caller.key(&key.name).await.revision, key.revision);

@@ -1,4 +1,4 @@
-//! A call whose request stays unfinished for as long as the test likes.
+//! A call whose body the test holds back.
 
 use std::{
     pin::Pin,
@@ -20,7 +20,7 @@ use tonic_prost::ProstCodec;
 
 use crate::home::Caller;
 
-/// A Verify that the server has begun to serve and whose request it has not seen yet.
+/// A Verify that the server has begun to serve, whose message it has not received yet.
 #[derive(Debug)]
 pub(crate) struct Held {
     request: oneshot::Sender<VerifyRequest>,
@@ -42,20 +42,20 @@ impl Held {
             let codec = ProstCodec::<VerifyRequest, VerifyResponse>::default();
             grpc.client_streaming(request, path, codec).await
         });
-        // Its headers are sent before its body is asked for, and whatever follows on the connection comes after them.
+        // The client has sent the headers once it polls the body, so another call on the connection follows them.
         on_its_way.await.unwrap();
         is_answered(caller.verify.clone()).await;
         Self { request, answer }
     }
 
-    /// Sends the request, and answers as the server does.
+    /// Sends the request, and returns the server's response.
     pub(crate) async fn release(self, api_key: &str) -> Result<VerifyResponse, Status> {
         let request = VerifyRequest { api_key: api_key.into(), ..Default::default() };
         self.request.send(request).unwrap();
         answered(self.answer).await
     }
 
-    /// What becomes of it without its request.
+    /// The result of the call if its request is never sent.
     pub(crate) async fn cut_off(self) -> Result<VerifyResponse, Status> {
         let Self { request, answer } = self;
         let answer = answered(answer).await;
@@ -75,7 +75,7 @@ async fn is_answered(channel: Channel) {
     HealthClient::new(channel).check(request).await.unwrap();
 }
 
-/// A request that comes late.
+/// A body that is sent later.
 struct Late {
     request: Option<oneshot::Receiver<VerifyRequest>>,
     polled: Option<oneshot::Sender<()>>,

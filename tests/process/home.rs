@@ -1,4 +1,4 @@
-//! What a process of Keystile starts with, kept over restarts, and a process that serves.
+//! The directory and settings with which Keystile starts, kept over restarts, and a process that serves.
 
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
@@ -31,7 +31,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// The embedded default, on ports that the system chooses.
+    /// The embedded database, on ports that the system chooses.
     pub(crate) fn embedded() -> Self {
         let directory = TempDir::new().unwrap();
         let data = directory.path().join("data");
@@ -43,12 +43,12 @@ impl Home {
             .with("KEYSTILE_LOG_FORMAT", "json")
     }
 
-    /// On a database of the test's, with peppers of its own.
+    /// On a test database, with peppers.
     pub(crate) fn on(database: &Database) -> Self {
         Self::at(&database.location)
     }
 
-    /// On a database anywhere, with peppers of its own.
+    /// On a database at any location, with peppers.
     pub(crate) fn at(location: &Location) -> Self {
         let url = match location {
             Location::Sqlite(file) => format!("sqlite://{}", file.display()),
@@ -57,7 +57,7 @@ impl Home {
         Self::embedded().with("KEYSTILE_DATABASE_URL", &url).with("KEYSTILE_PEPPERS", &pepper(1))
     }
 
-    /// With a setting in place of what it was.
+    /// Replaces a setting.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -69,7 +69,7 @@ impl Home {
         &settings.find(|(known, _)| known == name).unwrap().1
     }
 
-    /// Puts a file where processes start.
+    /// Writes a file into the working directory of its processes.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.directory.path().join(name), text).unwrap();
     }
@@ -78,7 +78,7 @@ impl Home {
         self.directory.path().join("data")
     }
 
-    /// A command that runs where processes start, with their settings and nothing else in its environment.
+    /// A command in the working directory, with the settings and nothing else in its environment.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let settings = self.settings.iter().map(|(name, value)| (name, value));
@@ -91,7 +91,7 @@ impl Home {
         Process::spawn(self.command(env!("CARGO_BIN_EXE_keystile")).args(arguments))
     }
 
-    /// Runs the binary to its end.
+    /// Runs the binary until it ends.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         self.spawn(arguments).ended().await
     }
@@ -113,7 +113,7 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) async fn of(process: Process) -> Self {
-        let line = process.tells(r#""message":"serving""#).await;
+        let line = process.wait_for_line(r#""message":"serving""#).await;
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
         Self {
@@ -142,7 +142,7 @@ impl Serving {
     }
 }
 
-/// The API key of the system project that stands alone on a line.
+/// The API key of the system project that is printed on a line of its own.
 pub(crate) fn printed_key(text: &str) -> Option<String> {
     text.lines().find(|line| line.starts_with("keystile_live_")).map(str::to_owned)
 }
@@ -210,28 +210,28 @@ impl Caller {
         self.keys().delete_key(request).await.unwrap();
     }
 
-    /// Rotates a key without grace, and answers with its new API key.
+    /// Rotates a key without grace, and returns its new API key.
     pub(crate) async fn rotate(&self, name: &str) -> String {
         let request = proto::RotateKeyRequest { name: name.into(), ..Default::default() };
         let rotated = self.keys().rotate_key(request).await.unwrap();
         rotated.into_inner().api_key
     }
 
-    /// The name of the key that the project was born with.
+    /// The name of the project's system key.
     pub(crate) async fn system_key(&self) -> String {
         let request = proto::GetProjectRequest { name: "projects/acme".into() };
         let project = self.projects().get_project(request).await.unwrap();
         project.into_inner().project.unwrap().system_key
     }
 
-    /// What Verify answers to the bare API key.
+    /// The code of Verify for the API key without other fields.
     pub(crate) async fn code(&self, api_key: &str) -> proto::Code {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         let answer = self.verifier().verify(request).await.unwrap();
         answer.into_inner().code()
     }
 
-    /// Checks that the change log is whole, and answers with its length.
+    /// Checks that the change log is intact, and returns its length.
     pub(crate) async fn whole_log(&self) -> i64 {
         let request = proto::VerifyAuditChainRequest::default();
         let report = self.audit().verify_audit_chain(request).await.unwrap();

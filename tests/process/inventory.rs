@@ -1,4 +1,4 @@
-//! Everything that a server holds of the project `acme`, and whether it fits together.
+//! Everything that a server has of the project `acme`, and whether it is consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::home::Caller;
 
 #[derive(Debug)]
 pub(crate) struct Inventory {
-    /// Without the one that the project was born with.
+    /// Without the system key.
     pub(crate) keys: Vec<Key>,
     /// The names of the accounts, without that of the system key.
     accounts: BTreeSet<String>,
@@ -23,14 +23,14 @@ impl Inventory {
         Self { keys: keys(caller).await, accounts: accounts(caller).await, events: events(caller).await }
     }
 
-    /// Checks that each key has its account, its secret and its events, and that nothing else is there.
+    /// Checks that each key has its account, its secret and its events, and that there is nothing else.
     pub(crate) async fn is_whole(&self, caller: &Caller) {
         let revisions: Vec<_> = self.events.iter().map(|event| event.revision).collect();
         let gapless: Vec<_> = (1..=caller.whole_log().await).collect();
         assert_eq!(revisions, gapless);
 
         let owners: BTreeSet<_> = self.keys.iter().map(|key| key.service_account.clone()).collect();
-        assert_eq!(owners.len(), self.keys.len(), "each key came with an account of its own");
+        assert_eq!(owners.len(), self.keys.len(), "each key has an implicit account");
         assert_eq!(owners, self.accounts);
 
         let mut done: BTreeMap<(&str, &str), i32> = BTreeMap::new();
@@ -52,12 +52,12 @@ impl Inventory {
             assert_eq!(done.get(&owner), Some(&1), "the creation of the owner of {key:?}");
             explained += 1;
         }
-        // The two that are left made the system project and this one.
+        // The other two events created the system project and this one.
         assert_eq!(self.events.len() as i32, explained + 2);
     }
 }
 
-/// The keys of the project, without the one that it was born with.
+/// The keys of the project, without its system key.
 pub(crate) async fn keys(caller: &Caller) -> Vec<Key> {
     let mut all = Vec::new();
     let mut request = ListKeysRequest {

@@ -1,4 +1,4 @@
-//! What one client was told of the keys that it made, and what it was not told any more.
+//! What one client knows of its keys from responses, and its last call, which got none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,14 +8,14 @@ use tonic::Status;
 
 use crate::home::{Caller, new_key};
 
-/// A key, as far as the client knows.
+/// A key as of the last response about it.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) name: String,
     pub(crate) version: i32,
-    /// The newest API key; `None` when the answer with it was lost.
+    /// The newest API key; `None` if the response with it was lost.
     pub(crate) current: Option<String>,
-    /// Those before it, ended by rotations without grace.
+    /// Earlier API keys, ended by rotations without grace.
     pub(crate) ended: Vec<String>,
     pub(crate) revoked: bool,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Known {
 #[derive(Debug, Clone)]
 pub(crate) enum Pending {
     Create(Box<CreateKeyRequest>),
-    /// Of this one among the known keys, at this version.
+    /// A rotation of the known key at this index, whose secret has this version.
     Rotate(usize, i32, RotateKeyRequest),
     Revoke(usize, RevokeKeyRequest),
 }
@@ -43,7 +43,7 @@ impl Ledger {
         Self { client, calls: 0, random, known: Vec::new(), pending: None }
     }
 
-    /// Calls as fast as it can, until the server is killed; `answered` counts for all clients.
+    /// Makes calls until the server is killed; `answered` counts the calls of all clients.
     pub(crate) async fn work(
         mut self,
         caller: Caller,
@@ -64,7 +64,7 @@ impl Ledger {
         }
     }
 
-    /// Makes the call, and notes the answer.
+    /// Makes the call, and records the response.
     pub(crate) async fn make(&mut self, caller: &Caller, call: Pending) -> Result<(), Status> {
         match call {
             Pending::Create(request) => {
@@ -72,14 +72,14 @@ impl Ledger {
                 self.known.push(Known {
                     name: created.key.unwrap().name,
                     version: 1,
-                    current: told(created.api_key, created.api_key_already_issued),
+                    current: issued(created.api_key, created.api_key_already_issued),
                     ended: Vec::new(),
                     revoked: false,
                 });
             }
             Pending::Rotate(at, _, request) => {
                 let rotated = caller.keys().rotate_key(request).await?.into_inner();
-                let api_key = told(rotated.api_key, rotated.api_key_already_issued);
+                let api_key = issued(rotated.api_key, rotated.api_key_already_issued);
                 self.known[at].rotated(api_key);
             }
             Pending::Revoke(at, request) => {
@@ -119,17 +119,17 @@ impl Known {
     }
 }
 
-/// The display name is unlike any other, so that the key is found though its name was never told.
+/// The display name is unique, so that the key can be found if the response with its name is lost.
 fn create(id: String) -> Pending {
     Pending::Create(Box::new(CreateKeyRequest { request_id: id.clone(), ..new_key(&id) }))
 }
 
-fn told(api_key: String, already_issued: bool) -> Option<String> {
+fn issued(api_key: String, already_issued: bool) -> Option<String> {
     assert_eq!(already_issued, api_key.is_empty());
     (!already_issued).then_some(api_key)
 }
 
-/// Numbers that look random, and are the same for the same seed.
+/// Pseudo-random numbers from a seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

@@ -1,4 +1,4 @@
-//! A database that loses what it had confirmed, as a backup restored under a running server does.
+//! A database that loses confirmed changes, as after a restore of a backup while the server runs.
 
 use testkit::{
     database::{Database, Kind},
@@ -10,17 +10,17 @@ use crate::home::Home;
 const NOTICED: &str = "the change log went backwards or was replaced";
 
 #[tokio::test]
-async fn a_postgres_that_lost_answered_changes_is_told_loudly() {
-    told_loudly(Kind::Postgres).await;
+async fn lost_changes_are_logged_as_errors_on_postgres() {
+    lost_changes_are_logged_as_errors(Kind::Postgres).await;
 }
 
-/// There is no other process that could know better.
+/// No other process has seen the lost changes.
 #[tokio::test]
-async fn a_file_that_lost_answered_changes_is_told_loudly() {
-    told_loudly(Kind::Sqlite).await;
+async fn lost_changes_are_logged_as_errors_on_sqlite() {
+    lost_changes_are_logged_as_errors(Kind::Sqlite).await;
 }
 
-async fn told_loudly(kind: Kind) {
+async fn lost_changes_are_logged_as_errors(kind: Kind) {
     let database = Database::empty(kind).await;
     let home = Home::on(&database);
     let serving = home.serve().await;
@@ -30,7 +30,7 @@ async fn told_loudly(kind: Kind) {
     for _ in 0..3 {
         caller.create_key("lost").await;
     }
-    // At once, as a restore does it.
+    // In one transaction, as a restore does it.
     let rewind = format!(
         "BEGIN; DELETE FROM keys WHERE revision > {kept}; DELETE FROM audit_events WHERE revision > {kept}; \
          UPDATE change_head SET revision = {kept}, \
@@ -38,14 +38,14 @@ async fn told_loudly(kind: Kind) {
     );
     database.execute(&rewind).await;
     let (key, api_key) = caller.create_key("first of the new history").await;
-    // The account that came with it was first.
-    assert_eq!(key.revision, kept + 2, "the database's truth counts");
-    let line = serving.process.tells(NOTICED).await;
+    // The event of its implicit account was first.
+    assert_eq!(key.revision, kept + 2, "the log continues from the database's state");
+    let line = serving.process.wait_for_line(NOTICED).await;
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["level"], "ERROR", "{line}");
-    // Each key came with an account.
+    // Each key has an implicit account.
     assert_eq!(line["change_log.seen"], kept + 6, "{line}");
-    // It is noticed before the new key or by it.
+    // The loss is noticed before the new key or by it.
     let head = line["change_log.head"].as_i64().unwrap();
     assert!(head == kept || head == kept + 2, "{line}");
     assert_eq!(caller.code(&api_key).await, proto::Code::Valid);

@@ -1,5 +1,5 @@
-//! The binary as a process: how it starts, serves, stops, and what it leaves behind when it is killed.
-#![expect(clippy::unwrap_used, reason = "helpers fail a test as the test itself does")]
+//! The binary as a process: how it starts, serves and stops, and its state after a kill.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in helpers too")]
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ mod outage;
 mod peppers;
 mod private_postgres;
 mod readme;
+mod received;
 mod replicas;
 mod replicas_hot;
 mod secrets;
 mod start;
 mod stop;
 mod strangers;
-mod told;
 mod warm;
 
-/// Long enough that only a server that hangs takes longer.
+/// A generous limit: only a server that hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);

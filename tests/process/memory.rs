@@ -1,4 +1,4 @@
-//! What a request can cost: a few megabytes of it never become gigabytes.
+//! The memory that a request takes: a few megabytes on the wire never become gigabytes.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ async fn ask(serving: &Serving, root: &str) {
 }
 
 #[tokio::test]
-async fn four_mebibytes_of_empty_entries_cost_tens_and_not_thousands() {
+async fn requests_of_millions_of_empty_entries_take_little_memory() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let root = serving.root().await;

@@ -1,4 +1,4 @@
-//! Every form in which a secret might have been written down, and the search for them.
+//! Every form in which a secret might be written, and the search for them.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -9,7 +9,7 @@ use base64::{
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What is searched for, each with what it is, by its first two bytes.
+/// The byte strings to search for, each with a description, by their first two bytes.
 #[derive(Debug)]
 pub(crate) struct Needles {
     by_start: Vec<Vec<(Vec<u8>, String)>>,
@@ -20,7 +20,7 @@ impl Needles {
         Self { by_start: vec![Vec::new(); 1 << 16] }
     }
 
-    /// An API key: whole, its secret, and the bytes that the secret stands for.
+    /// An API key: as a whole, its secret, and the bytes that the secret encodes.
     pub(crate) fn api_key(&mut self, what: &str, api_key: &str) {
         let parts = Parts::of(api_key);
         self.add(&format!("{what}: whole"), api_key.as_bytes());
@@ -32,7 +32,7 @@ impl Needles {
         self.encoded(&format!("{what}: whole"), api_key.as_bytes());
     }
 
-    /// Something plain, to see that it is found.
+    /// A text that is certainly there, to check that the search finds it.
     pub(crate) fn control(&mut self, what: &str, needle: &[u8]) {
         self.add(what, needle);
     }
@@ -46,10 +46,10 @@ impl Needles {
         self.encoded(&what, &bytes);
     }
 
-    /// What is found in `haystack`; empty when nothing is.
+    /// Descriptions of what is found in `haystack`.
     pub(crate) fn found_in(&self, haystack: &[u8]) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
-        // Once over all of it: logs are long, and tests are not optimised.
+        // One pass: logs are long, and tests are built without optimisation.
         for (at, start) in haystack.windows(2).enumerate() {
             for (needle, what) in &self.by_start[place(start)] {
                 if haystack[at..].starts_with(needle) {
@@ -71,7 +71,7 @@ impl Needles {
         self.add(&format!("{what}: HEX"), hex(bytes).to_uppercase().as_bytes());
         self.add(&format!("{what}: base64"), STANDARD_NO_PAD.encode(bytes).as_bytes());
         self.add(&format!("{what}: base64url"), URL_SAFE_NO_PAD.encode(bytes).as_bytes());
-        // As Rust and JSON show a list of bytes.
+        // As Rust and JSON print a list of bytes.
         let list = |divider| bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(divider);
         self.add(&format!("{what}: list"), list(", ").as_bytes());
         self.add(&format!("{what}: close list"), list(",").as_bytes());
@@ -83,7 +83,7 @@ impl Needles {
     }
 }
 
-/// What stands where in an API key.
+/// The parts of an API key.
 #[derive(Debug)]
 pub(crate) struct Parts<'a> {
     pub(crate) id: u128,
@@ -102,7 +102,7 @@ impl<'a> Parts<'a> {
         Self { id: number(id), secret, bytes }
     }
 
-    /// What the database holds in place of the secret.
+    /// The digest, which the database stores in place of the secret.
     pub(crate) fn digest(&self, pepper: &str) -> Vec<u8> {
         let (_, text) = pepper.trim().split_once(':').unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(&STANDARD.decode(text).unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! Replicas in trouble: notifications cut off, the database gone, the process itself stopped. Nothing stale beyond
-//! the bound, and all recovers by itself.
+//! Outages: notifications cut off, the database down, a process stopped. No decision is staler than
+//! the bound, and everything recovers by itself.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     private_postgres::PrivatePostgres,
 };
 
-/// When a notification is lost, neither a poll nor old age makes up for it within the test.
+/// Settings with which a lost notification is not hidden by a poll or by the bound on staleness during the test.
 const RARE_POLL: [(&str, &str); 2] = [("KEYSTILE_FEED_POLL", "60s"), ("KEYSTILE_MAX_STALENESS", "1h")];
 
 const LISTENERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'";
@@ -26,7 +26,7 @@ async fn listeners(raw: &DatabaseConnection) -> Vec<i32> {
     rows.iter().map(|row| row.try_get("", "pid").unwrap()).collect()
 }
 
-/// Waits until so many listen that are none of `before`.
+/// Waits until this many connections listen that are not in `before`.
 async fn listening(raw: &DatabaseConnection, number: usize, before: &[i32]) -> Vec<i32> {
     let waiting = timeout(PATIENCE, async {
         loop {
@@ -37,10 +37,10 @@ async fn listening(raw: &DatabaseConnection, number: usize, before: &[i32]) -> V
             sleep(Duration::from_millis(10)).await;
         }
     });
-    waiting.await.expect("nobody listens")
+    waiting.await.expect("no connection listens")
 }
 
-/// Whether new connections are let in; those that are there stay.
+/// Allows or refuses new connections; existing ones stay.
 async fn allow_connections(raw: &DatabaseConnection, allow: bool) {
     let update = format!("UPDATE pg_database SET datallowconn = {allow} WHERE datname = current_database()");
     raw.execute_unprepared(&update).await.unwrap();
@@ -57,10 +57,10 @@ async fn a_notification_connection_that_is_cut_off_loses_no_change() {
         let (first, of_first) = callers[0].create_key(&format!("first of round {round}")).await;
         let (second, of_second) = callers[0].create_key(&format!("second of round {round}")).await;
         for caller in callers {
-            caller.comes_to(&of_first, Code::Valid).await;
-            caller.comes_to(&of_second, Code::Valid).await;
+            caller.wait_for_code(&of_first, Code::Valid).await;
+            caller.wait_for_code(&of_second, Code::Valid).await;
         }
-        // Whoever changes something while no connection can be made has all that it needs.
+        // A replica that makes a change while connections are refused already has those that it needs.
         for _ in 0..8 {
             let get = GetProjectRequest { name: "projects/acme".into() };
             callers[round].projects().get_project(get).await.unwrap();
@@ -70,16 +70,16 @@ async fn a_notification_connection_that_is_cut_off_loses_no_change() {
         let cut = format!("SELECT pg_terminate_backend(pid) {LISTENERS}");
         raw.execute_unprepared(&cut).await.unwrap();
         listening(&raw, 0, &[]).await;
-        // Nobody hears of this; whoever listens again must look.
+        // No notification of this change arrives; a listener that reconnects must poll.
         callers[round].revoke_at(&first.name).await;
         allow_connections(&raw, true).await;
         for caller in callers {
-            caller.comes_to(&of_first, Code::Revoked).await;
+            caller.wait_for_code(&of_first, Code::Revoked).await;
         }
         pids = listening(&raw, 3, &pids).await;
         callers[round].revoke_at(&second.name).await;
         for caller in callers {
-            caller.comes_to(&of_second, Code::Revoked).await;
+            caller.wait_for_code(&of_second, Code::Revoked).await;
         }
     }
     raw.close().await.unwrap();
@@ -88,7 +88,7 @@ async fn a_notification_connection_that_is_cut_off_loses_no_change() {
 
 const BOUND: Duration = Duration::from_secs(4);
 
-/// Checks an answer to a warm key while there is no database.
+/// Checks a response for a warm key while the database is down.
 fn is_within_the_bound(answer: &Result<VerifyResponse, Status>) -> bool {
     match answer {
         Ok(answer) => {
@@ -110,22 +110,22 @@ async fn outlives(caller: &Caller, warm: &str, cold: Option<&String>) {
     let fresh = |answer: &Result<VerifyResponse, Status>| {
         is_within_the_bound(answer) && !answer.as_ref().is_ok_and(|answer| answer.degraded)
     };
-    caller.comes_to_be(warm, |answer| !fresh(answer)).await;
+    caller.wait_for_response(warm, |answer| !fresh(answer)).await;
     let degraded = caller.verified(warm).await;
-    assert!(degraded.is_ok_and(|answer| answer.degraded), "it is served for a while");
+    assert!(degraded.is_ok_and(|answer| answer.degraded), "a warm key is served for a while");
     if let Some(cold) = cold {
         let answer = caller.verified(cold).await;
-        assert!(answer.is_err(), "it was never seen: {answer:?}");
+        assert!(answer.is_err(), "the cold key was never seen: {answer:?}");
     }
-    caller.comes_to_be(warm, |answer| !is_within_the_bound(answer)).await;
-    // And so it stays.
+    caller.wait_for_response(warm, |answer| !is_within_the_bound(answer)).await;
+    // It stays refused.
     for _ in 0..20 {
         assert!(!is_within_the_bound(&caller.verified(warm).await));
     }
 }
 
 #[tokio::test]
-async fn a_database_that_goes_and_comes_is_outlived() {
+async fn replicas_survive_an_outage_of_the_database() {
     let postgres = PrivatePostgres::start();
     let bound = format!("{}s", BOUND.as_secs());
     let settings = [("KEYSTILE_MAX_STALENESS", bound.as_str()), ("KEYSTILE_FEED_POLL", "50ms")];
@@ -134,7 +134,7 @@ async fn a_database_that_goes_and_comes_is_outlived() {
     let (cold, of_cold) = callers[0].create_key("cold").await;
     let (warm, of_warm) = callers[0].create_key("warm").await;
     for caller in callers {
-        caller.comes_to(&of_warm, Code::Valid).await;
+        caller.wait_for_code(&of_warm, Code::Valid).await;
     }
     for round in 0..2 {
         postgres.stop();
@@ -147,21 +147,23 @@ async fn a_database_that_goes_and_comes_is_outlived() {
         }
         postgres.start_again();
         for caller in callers {
-            caller.comes_to_be(&of_warm, |answer| answer.as_ref().is_ok_and(|answer| !answer.degraded)).await;
+            caller
+                .wait_for_response(&of_warm, |answer| answer.as_ref().is_ok_and(|answer| !answer.degraded))
+                .await;
         }
     }
-    // The feed is followed again, both ways.
+    // Both replicas follow each other's changes again.
     let revision = callers[1].revoke_at(&warm.name).await;
     let request = VerifyRequest { api_key: of_warm.clone(), min_revision: revision, ..Default::default() };
     let answer = callers[0].verifier().verify(request).await.unwrap().into_inner();
     assert_eq!(answer.code(), Code::Revoked);
     assert_eq!(callers[1].verified(&of_cold).await.unwrap().code(), Code::Valid);
     callers[0].revoke_at(&cold.name).await;
-    callers[1].comes_to(&of_cold, Code::Revoked).await;
+    callers[1].wait_for_code(&of_cold, Code::Revoked).await;
     cluster.stop().await;
 }
 
-/// With word of changes alone to go by: the connection that brings it is made anew.
+/// Without polls: the connection for notifications is made again.
 #[tokio::test]
 async fn notifications_resume_after_a_restart_of_the_database() {
     let postgres = PrivatePostgres::start();
@@ -169,7 +171,7 @@ async fn notifications_resume_after_a_restart_of_the_database() {
     let callers = &cluster.callers;
     let (key, api_key) = callers[0].create_key("warm").await;
     for caller in callers {
-        caller.comes_to(&api_key, Code::Valid).await;
+        caller.wait_for_code(&api_key, Code::Valid).await;
     }
     postgres.stop();
     postgres.start_again();
@@ -178,29 +180,29 @@ async fn notifications_resume_after_a_restart_of_the_database() {
     let raw = sea_orm::Database::connect(options).await.unwrap();
     listening(&raw, 2, &[]).await;
     raw.close().await.unwrap();
-    // Connections of before may turn out to be dead only now.
+    // Old connections may be found to be dead only now.
     let revoked = timeout(PATIENCE, async {
         let request = RevokeKeyRequest { name: key.name.clone(), ..Default::default() };
         while let Err(status) = callers[0].keys().revoke_key(request.clone()).await {
             assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
         }
     });
-    revoked.await.expect("it stays unavailable");
-    callers[1].comes_to(&api_key, Code::Revoked).await;
+    revoked.await.expect("the replica stays unavailable");
+    callers[1].wait_for_code(&api_key, Code::Revoked).await;
     cluster.stop().await;
 }
 
-/// A replica that sleeps while keys are revoked wakes up with an old cache, and knows that it is.
+/// A replica that is stopped while keys are revoked continues with an old cache, and must detect that.
 #[tokio::test]
-async fn a_replica_that_was_stopped_gives_nothing_stale() {
+async fn a_replica_that_was_stopped_serves_nothing_stale() {
     let database = Database::empty(Kind::Postgres).await;
     let settings = [("KEYSTILE_MAX_STALENESS", "1s"), ("KEYSTILE_FEED_POLL", "50ms")];
     let cluster = Cluster::start(&database, 2, &settings).await;
-    let [here, there] = &cluster.callers[..] else { unreachable!("two were started") };
+    let [here, there] = &cluster.callers[..] else { unreachable!("the cluster has two replicas") };
     let mut keys: Vec<(Key, String)> = Vec::new();
     for number in 0..30 {
         keys.push(here.create_key(&format!("key {number}")).await);
-        there.comes_to(&keys[number].1, Code::Valid).await;
+        there.wait_for_code(&keys[number].1, Code::Valid).await;
     }
     for round in 0..3 {
         let sleeper = &cluster.replicas[1].process;
@@ -210,7 +212,7 @@ async fn a_replica_that_was_stopped_gives_nothing_stale() {
             here.revoke_at(&key.name).await;
         }
         here.heartbeats(2).await;
-        // Asked in its sleep, so that this is the first that it answers.
+        // Sent while it is stopped, so that it is the first request after it continues.
         let asked: Vec<_> = revoked
             .clone()
             .cycle()
@@ -224,17 +226,19 @@ async fn a_replica_that_was_stopped_gives_nothing_stale() {
         sleeper.signal("CONT");
         for task in asked {
             match task.await.unwrap() {
-                Ok(answer) => assert_eq!(answer.code(), Code::Revoked, "stale beyond the bound"),
+                Ok(answer) => {
+                    assert_eq!(answer.code(), Code::Revoked, "the decision is staler than the bound")
+                }
                 Err(status) => assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}"),
             }
         }
         for (_, api_key) in &keys[revoked] {
-            there.comes_to(api_key, Code::Revoked).await;
+            there.wait_for_code(api_key, Code::Revoked).await;
         }
-        there.comes_to(&keys[10 * round + 5].1, Code::Valid).await;
-        // It follows as before.
+        there.wait_for_code(&keys[10 * round + 5].1, Code::Valid).await;
+        // It follows the log again.
         here.revoke_at(&keys[10 * round + 6].0.name).await;
-        there.comes_to(&keys[10 * round + 6].1, Code::Revoked).await;
+        there.wait_for_code(&keys[10 * round + 6].1, Code::Revoked).await;
     }
     cluster.stop().await;
 }

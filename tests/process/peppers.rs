@@ -8,14 +8,14 @@ use testkit::database::{Database, Kind};
 use crate::home::{Home, Serving, pepper};
 
 #[tokio::test]
-async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
+async fn a_pepper_can_be_removed_once_every_secret_has_moved() {
     let one = pepper(1);
     let both = format!("{},{one}", pepper(2));
     let home = Home::embedded().with("KEYSTILE_PEPPERS", &one);
     let serving = home.serve().await;
     let root = serving.root().await;
     let caller = serving.caller(&root);
-    caller.create_project().await; // with its system key: a secret that nobody will verify
+    caller.create_project().await; // its system key's secret is never verified
     let mut keys = Vec::new();
     for number in 0..4 {
         keys.push(caller.create_key(&format!("key {number}")).await);
@@ -32,7 +32,7 @@ async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
         assert_eq!(caller.code(api_key).await, Code::Valid);
     }
     serving.stop().await;
-    // The root key called, and so moved as well.
+    // The root key was used, so its secret moved too.
     let table = home.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(rows(&table), [("2", "3", "newest"), ("1", "3", "configured")], "{table}");
     assert!(table.contains("pepper 1: still needed"), "{table}");
@@ -42,8 +42,8 @@ async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
         .run(&[])
         .await
         .with_code(78)
-        .telling("KEYSTILE_PEPPERS: version 1 (3 secrets) is not configured")
-        .telling("add it behind the newest one");
+        .with_stderr("KEYSTILE_PEPPERS: version 1 (3 secrets) is not configured")
+        .with_stderr("add it behind the newest one");
     let table = early.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(rows(&table), [("2", "3", "newest"), ("1", "3", "MISSING")], "{table}");
 
@@ -69,7 +69,7 @@ async fn a_pepper_may_go_when_every_secret_has_moved_to_the_newest() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_holds_its_pepper_until_it_is_purged() {
+async fn a_revoked_key_needs_its_pepper_until_it_is_purged() {
     let both = format!("{},{}", pepper(2), pepper(1));
     let home = Home::embedded().with("KEYSTILE_PEPPERS", &pepper(1));
     let serving = home.serve().await;
@@ -86,10 +86,14 @@ async fn a_revoked_key_holds_its_pepper_until_it_is_purged() {
     let serving = home.serve().await;
     let caller = serving.caller(&root);
     caller.rotate(&caller.system_key().await).await;
-    assert_eq!(caller.code(&api_key).await, Code::Revoked, "it does not verify, so it does not move");
+    assert_eq!(
+        caller.code(&api_key).await,
+        Code::Revoked,
+        "a revoked key does not verify, so its secret does not move"
+    );
     serving.stop().await;
     let early = home.with("KEYSTILE_PEPPERS", &pepper(2));
-    early.run(&[]).await.with_code(78).telling("version 1 (1 secret) is not configured");
+    early.run(&[]).await.with_code(78).with_stderr("version 1 (1 secret) is not configured");
 
     let home = early.with("KEYSTILE_PEPPERS", &both);
     let serving = home.serve().await;
@@ -102,7 +106,7 @@ async fn a_revoked_key_holds_its_pepper_until_it_is_purged() {
 }
 
 #[tokio::test]
-async fn the_generated_file_is_never_made_twice_for_one_database() {
+async fn the_pepper_file_is_generated_only_once_for_a_database() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -113,15 +117,15 @@ async fn the_generated_file_is_never_made_twice_for_one_database() {
     home.run(&[])
         .await
         .with_code(78)
-        .telling("peppers is missing, but stored secrets (1)")
-        .telling("need the pepper in it")
-        .telling("restore it from a backup, with mode 600");
+        .with_stderr("peppers is missing, but stored secrets (1)")
+        .with_stderr("need the pepper in it")
+        .with_stderr("restore it from a backup, with mode 600");
     assert!(!file.exists());
 
-    // Brought back, but readable for all.
+    // Restored, but readable by all.
     fs::write(&file, &backup).unwrap();
     chmod(&file, 0o644);
-    home.run(&[]).await.with_code(78).telling("may be opened by others (mode 644)");
+    home.run(&[]).await.with_code(78).with_stderr("may be opened by others (mode 644)");
     chmod(&file, 0o600);
     let serving = home.serve().await;
     serving.caller(&root).create_project().await;
@@ -153,31 +157,31 @@ async fn another_pepper_under_a_known_version_is_refused() {
     let database = Database::empty(Kind::Postgres).await;
     let home = Home::on(&database).with("KEYSTILE_PEPPERS", &pepper(1));
     let serving = home.serve().await;
-    let known = serving.process.tells("recorded the pepper of this version").await;
+    let known = serving.process.wait_for_line("recorded the pepper of this version").await;
     assert!(known.contains(r#""pepper.version":1"#), "{known}");
     let root = serving.root().await;
 
     let replica = Home::on(&database).with("KEYSTILE_PEPPERS", &other);
     let refused = replica.run(&[]).await.with_code(78);
-    let refused = refused.telling(
+    let refused = refused.with_stderr(
         "KEYSTILE_PEPPERS: the pepper of version 1 is not the one that this database was first used with",
     );
-    refused.telling("give a new pepper a new version");
-    replica.run(&["root-key"]).await.with_code(78).telling("the pepper of version 1");
+    refused.with_stderr("give a new pepper a new version");
+    replica.run(&["root-key"]).await.with_code(78).with_stderr("the pepper of version 1");
     let table = replica.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(rows(&table), [("1", "1", "DIFFERENT")], "{table}");
     assert!(table.contains("pepper 1: DIFFERENT"), "{table}");
-    // One that is right does not make up for one that is not.
+    // A correct pepper does not make up for a wrong one.
     let both = replica.with("KEYSTILE_PEPPERS", &format!("{},{other}", pepper(2)));
-    both.run(&[]).await.with_code(78).telling("the pepper of version 1");
+    both.run(&[]).await.with_code(78).with_stderr("the pepper of version 1");
     let table = home.run(&["peppers"]).await.with_code(0).stdout;
     assert_eq!(rows(&table), [("1", "1", "newest")], "{table}");
     serving.stop().await;
 
-    // As a database from before it, which has no such word yet.
+    // As a database from before this check, without a check value.
     database.execute("DELETE FROM peppers").await;
     let serving = home.serve().await;
-    serving.process.tells("recorded the pepper of this version").await;
+    serving.process.wait_for_line("recorded the pepper of this version").await;
     serving.caller(&root).create_project().await;
     serving.stop().await;
     let serving = home.serve().await;
@@ -195,9 +199,9 @@ async fn of_two_first_starts_with_different_peppers_one_wins() {
         (home, process)
     });
     let [(_first_home, first), (_second_home, second)] = starts;
-    // Either says what became of its pepper.
-    let first_wins = first.tells("the pepper ").await.contains("recorded the pepper");
+    // Both log the outcome for their pepper.
+    let first_wins = first.wait_for_line("the pepper ").await.contains("recorded the pepper");
     let (winner, loser) = if first_wins { (first, second) } else { (second, first) };
-    loser.ended().await.with_code(78).telling("the pepper of version 1");
+    loser.ended().await.with_code(78).with_stderr("the pepper of version 1");
     Serving::of(winner).await.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL of the test's own, to stop and to start.
+//! A private PostgreSQL server, which a test can stop and start.
 
 use std::{
     fs,
@@ -53,7 +53,7 @@ impl PrivatePostgres {
         self.run("pg_ctl", &["start", "-w", "-t", "60", "-D", &data, "-l", log, "-o", &options]);
     }
 
-    /// As when its machine goes down.
+    /// Stops at once, as if its machine failed.
     pub(crate) fn stop(&self) {
         self.run("pg_ctl", &["stop", "-w", "-t", "60", "-m", "immediate", "-D", &self.data()]);
     }
@@ -86,7 +86,7 @@ impl PrivatePostgres {
 
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
-        // An error means that it is stopped already.
+        // An error means that it has stopped already.
         let stop = ["stop", "-w", "-m", "immediate", "-D", &self.data()];
         let _ = self.command("pg_ctl").args(stop).output();
     }

@@ -1,4 +1,4 @@
-//! The README, followed by a reader who pastes every command in order, and what it says of the API key.
+//! The README: its commands are run in order, and its regular expression and examples are checked.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use testkit::process::Process;
 use crate::home::Home;
 
 #[tokio::test]
-async fn every_command_does_what_it_says() {
+async fn every_command_prints_what_the_readme_shows() {
     let steps = steps();
     assert!(steps.len() > 10, "{steps:#?}");
     let home = Home::embedded().with("KEYSTILE_DATA_DIR", "./keystile-data");
@@ -56,7 +56,7 @@ async fn every_command_does_what_it_says() {
 }
 
 #[tokio::test]
-async fn its_regular_expression_finds_an_api_key_and_nothing_else() {
+async fn the_regular_expression_of_the_readme_matches_only_api_keys() {
     let home = Home::embedded();
     let minted = home.run(&["root-key"]).await.with_code(0);
     let api_key = minted.stdout.trim_end();
@@ -69,7 +69,7 @@ async fn its_regular_expression_finds_an_api_key_and_nothing_else() {
 }
 
 #[test]
-fn it_shows_the_examples_as_they_are_compiled() {
+fn the_readme_shows_the_compiled_examples() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/client/examples");
     let blocks = blocks();
     for name in ["verify.rs", "guard.rs"] {
@@ -79,7 +79,7 @@ fn it_shows_the_examples_as_they_are_compiled() {
 }
 
 #[tokio::test]
-async fn its_examples_do_what_it_says() {
+async fn the_examples_do_what_the_readme_says() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -116,7 +116,7 @@ async fn its_examples_do_what_it_says() {
     guard.kill().await;
 }
 
-/// The folder of the compiled examples; whole runs of the tests have compiled them already.
+/// The folder of the compiled examples; a full test run has compiled them already.
 fn examples() -> PathBuf {
     let profile = Path::new(env!("CARGO_BIN_EXE_keystile")).parent().unwrap();
     let mut build = Command::new(env!("CARGO"));
@@ -129,7 +129,7 @@ fn examples() -> PathBuf {
     profile.join("examples")
 }
 
-/// Commands to run, and lines that they print, in order but with others between.
+/// Commands to run, and lines that they print in this order, possibly with others between.
 #[derive(Debug)]
 struct Step {
     commands: String,
@@ -161,7 +161,7 @@ fn blocks() -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = readme.lines();
     while let Some(line) = lines.next() {
-        // Within a list a block is indented as a whole.
+        // Within a list the whole block is indented.
         let Some((indent, info)) = line.split_once("```").filter(|(indent, _)| indent.trim().is_empty())
         else {
             continue;
@@ -174,12 +174,12 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// All of it in one shell, so that variables last; the first command that fails ends it.
+/// One script for all steps, so that variables are kept; it ends at the first command that fails.
 fn script(steps: &[Step]) -> String {
     let mut script = "set -eu\n".to_owned();
     for (number, Step { commands, .. }) in steps.iter().enumerate() {
         let quoted = commands.replace('\'', r"'\''");
-        // The commands are told too, for whoever reads why they failed.
+        // Print the commands too, so that a failure can be understood.
         script.push_str(&format!("printf '%s' '{quoted}'\nprintf '%s' '{}'\n", begin(number)));
         script.push_str(&format!("{commands}\nprintf '%s' '{}'\n", end(number)));
     }
@@ -194,7 +194,7 @@ fn end(number: usize) -> String {
     format!("\n=== step {number} is done ===\n")
 }
 
-/// What is left of a line of JSON without blanks, which clients set as they like, and the comma at its end.
+/// A line of JSON without white space, which differs between clients, and without a comma at its end.
 fn plain(line: &str) -> String {
     let text: String = line.chars().filter(|it| !it.is_whitespace()).collect();
     text.trim_end_matches(',').to_owned()

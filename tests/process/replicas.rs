@@ -1,4 +1,4 @@
-//! Several processes on one database: they start together, and see what the others did.
+//! Several processes on one database: they start together, and see each other's changes.
 
 use std::{future::poll_fn, task::Poll};
 
@@ -33,13 +33,13 @@ async fn four_start_at_once_on_an_empty_mariadb() {
 }
 
 #[tokio::test]
-async fn a_root_key_can_be_minted_beside_a_server() {
+async fn a_root_key_can_be_minted_while_a_server_runs() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let first = serving.root().await;
     let minted = home.run(&["root-key"]).await.with_code(0);
     let second = printed_key(&minted.stdout).unwrap();
-    assert_eq!(minted.stdout, format!("{second}\n"), "it stands alone");
+    assert_eq!(minted.stdout, format!("{second}\n"), "the output is only the API key");
     assert!(!minted.stderr.contains(&second));
     assert_ne!(first, second);
     serving.caller(&second).create_project().await;
@@ -61,7 +61,7 @@ async fn start_at_once(kind: Kind, number: usize) {
         let listed = caller.projects().list_projects(ListProjectsRequest::default()).await;
         let projects = listed.unwrap().into_inner().projects;
         assert_eq!(projects.len(), 1, "{projects:?}");
-        assert_eq!(caller.whole_log().await, 1, "one replica made the system project");
+        assert_eq!(caller.whole_log().await, 1, "one replica creates the system project");
     }
     let raw = database.raw().await;
     let migrations = count(&raw, "seaql_migrations").await;
@@ -70,10 +70,10 @@ async fn start_at_once(kind: Kind, number: usize) {
     raw.close().await.unwrap();
 
     callers[0].create_project().await;
-    all_see_what_one_did(&callers).await;
+    all_replicas_see_the_changes_of_one(&callers).await;
     let changed = changed_by_all_at_once(&callers).await;
     for caller in &callers {
-        // A key comes with an account, which is a change of its own.
+        // A key has an implicit account, which is another change.
         let before = 2 + 3 * callers.len() as i64;
         assert_eq!(caller.whole_log().await, before + changed);
     }
@@ -84,31 +84,31 @@ async fn start_at_once(kind: Kind, number: usize) {
         printed.extend(printed_key(&ended.stdout));
         assert!(!ended.stderr.contains(r#""level":"ERROR""#), "{ended:#?}");
     }
-    assert_eq!(migrated, migrations, "each migration was done by one");
-    assert_eq!(printed, [root], "one replica printed a root key");
+    assert_eq!(migrated, migrations, "each migration is made by one replica");
+    assert_eq!(printed, [root], "one replica prints a root key");
 }
 
-/// Each in turn creates a key and revokes it.
-async fn all_see_what_one_did(callers: &[Caller]) {
+/// Each replica in turn creates a key and revokes it.
+async fn all_replicas_see_the_changes_of_one(callers: &[Caller]) {
     for (number, one) in callers.iter().enumerate() {
         let (key, api_key) = one.create_key(&format!("key {number}")).await;
         for caller in callers {
-            sees(caller, &api_key, Code::Valid).await;
+            wait_for_code(caller, &api_key, Code::Valid).await;
         }
         one.revoke(&key.name).await;
         for caller in callers {
-            sees(caller, &api_key, Code::Revoked).await;
+            wait_for_code(caller, &api_key, Code::Revoked).await;
         }
     }
 }
 
-/// Asks until the answer is as it should be: a replica may learn of a change a little later.
-async fn sees(caller: &Caller, api_key: &str, code: Code) {
+/// Verifies until the code is as expected: a replica may follow a change a little later.
+async fn wait_for_code(caller: &Caller, api_key: &str, code: Code) {
     let asking = async { while caller.code(api_key).await != code {} };
-    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("it does not come to {code:?}"));
+    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("the code never becomes {code:?}"));
 }
 
-/// How many changes there were.
+/// Makes concurrent changes on all replicas, and returns their number.
 async fn changed_by_all_at_once(callers: &[Caller]) -> i64 {
     const EACH: usize = 15;
     let tasks: Vec<_> = callers
@@ -129,7 +129,7 @@ async fn changed_by_all_at_once(callers: &[Caller]) -> i64 {
     (callers.len() * EACH * 2) as i64
 }
 
-/// What the first of these comes to.
+/// The result of the future that is ready first.
 async fn first<F: Future>(futures: impl Iterator<Item = F>) -> F::Output {
     let mut futures: Vec<_> = futures.map(Box::pin).collect();
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! Replicas on one database: what is refused at one is refused at all.
+//! Replicas on one database: a key that one replica refuses is refused by all.
 
 use proto::{
     Code, DeleteProjectRequest, DisableKeyRequest, DisableServiceAccountRequest, Key, VerifyRequest,
@@ -8,18 +8,18 @@ use testkit::database::{Database, Kind};
 use crate::{cluster::Cluster, home::Caller};
 
 #[tokio::test]
-async fn what_one_refuses_two_refuse_on_postgres() {
-    refused_at_all(Kind::Postgres, 2).await;
+async fn a_change_on_one_of_two_replicas_is_seen_by_both_on_postgres() {
+    changes_are_seen_by_all(Kind::Postgres, 2).await;
 }
 
 #[tokio::test]
-async fn what_one_refuses_three_refuse_on_postgres() {
-    refused_at_all(Kind::Postgres, 3).await;
+async fn a_change_on_one_of_three_replicas_is_seen_by_all_on_postgres() {
+    changes_are_seen_by_all(Kind::Postgres, 3).await;
 }
 
 #[tokio::test]
-async fn what_one_refuses_two_refuse_on_mariadb() {
-    refused_at_all(Kind::MySql, 2).await;
+async fn a_change_on_one_of_two_replicas_is_seen_by_both_on_mariadb() {
+    changes_are_seen_by_all(Kind::MySql, 2).await;
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +41,17 @@ const CHANGES: [(Change, Code); 6] = [
     (Change::Purge, Code::NotFound),
 ];
 
-async fn refused_at_all(kind: Kind, number: usize) {
+async fn changes_are_seen_by_all(kind: Kind, number: usize) {
     let database = Database::empty(kind).await;
     let cluster = Cluster::start(&database, number, &[]).await;
     let callers = &cluster.callers;
-    // Each replica makes each change to a key that all know.
+    // Each replica makes each change of a key that all have cached.
     for (at, caller) in callers.iter().enumerate() {
         for (change, code) in CHANGES {
             let (key, api_key) = caller.create_key(&format!("{change:?} at {at}")).await;
             let (other, of_other) = caller.create_key("another").await;
             for node in callers {
-                // Known there, and not by waiting.
+                // The replica that made the change must know it without waiting.
                 assert_eq!(at_revision(node, &api_key, other.revision).await, Code::Valid);
                 assert_eq!(node.code(&of_other).await, Code::Valid);
             }
@@ -59,33 +59,33 @@ async fn refused_at_all(kind: Kind, number: usize) {
             if at % 2 == 0 {
                 for node in callers {
                     let now = at_revision(node, &api_key, revision).await;
-                    assert_eq!(now, code, "{change:?} at {at}: the very next call must know");
+                    assert_eq!(now, code, "{change:?} at {at}: the next call does not see it");
                 }
             } else {
                 for node in callers {
-                    node.comes_to(&api_key, code).await;
+                    node.wait_for_code(&api_key, code).await;
                 }
             }
             for node in callers {
-                assert_eq!(node.code(&api_key).await, code, "{change:?} at {at}: it came back");
+                assert_eq!(node.code(&api_key).await, code, "{change:?} at {at}: the old state came back");
                 assert_eq!(node.code(&of_other).await, Code::Valid);
             }
         }
     }
     let (_, last) = callers[0].create_key("the last").await;
     for node in callers {
-        node.comes_to(&last, Code::Valid).await;
+        node.wait_for_code(&last, Code::Valid).await;
     }
     let delete = DeleteProjectRequest { name: "projects/acme".into(), force: true, ..Default::default() };
     callers[1].projects().delete_project(delete).await.unwrap();
     assert_eq!(callers[1].code(&last).await, Code::NotFound);
     for node in callers {
-        node.comes_to(&last, Code::NotFound).await;
+        node.wait_for_code(&last, Code::NotFound).await;
     }
     cluster.stop().await;
 }
 
-/// Makes the change, and answers with its revision.
+/// Makes the change, and returns its revision.
 async fn make(caller: &Caller, change: Change, key: &Key) -> i64 {
     let name = key.name.clone();
     match change {
@@ -110,7 +110,7 @@ async fn make(caller: &Caller, change: Change, key: &Key) -> i64 {
         }
         Change::Purge => {
             caller.purge(&name).await;
-            // Nothing is left to tell it.
+            // The replica cannot learn of the change in another way.
             caller.head().await
         }
     }

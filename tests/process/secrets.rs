@@ -1,4 +1,4 @@
-//! No secret is anywhere but in the one answer that gives it: not on disk, in logs, in the change log or in errors.
+//! A secret is only in the response that issues it: not on disk, in logs, in the change log or in errors.
 
 use std::fs;
 
@@ -10,11 +10,11 @@ use crate::{
     home::{Home, pepper},
     inventory,
     needles::{Needles, Parts},
-    told::Told,
+    received::Received,
 };
 
 #[tokio::test]
-async fn nothing_that_is_kept_or_told_holds_a_secret() {
+async fn no_file_log_or_response_contains_a_secret() {
     let peppers = [pepper(2), pepper(1)];
     let collector = Collector::start().await;
     let home = Home::embedded()
@@ -24,60 +24,60 @@ async fn nothing_that_is_kept_or_told_holds_a_secret() {
         .with("OTEL_TRACES_SAMPLER", "always_on");
     let serving = home.serve().await;
     let root = serving.root().await;
-    let mut told = Told::new(&root);
+    let mut received = Received::new(&root);
     let caller = serving.caller(&root);
-    told.workload(&caller).await;
-    told.wrong_credentials(&caller).await;
+    received.workload(&caller).await;
+    received.wrong_credentials(&caller).await;
     let events = inventory::events(&caller).await;
-    assert!(events.len() > 10, "there is something to search");
+    assert!(events.len() > 10, "there is nothing to search");
     for event in events {
-        told.answers.push(format!("{event:?}").into_bytes());
+        received.answers.push(format!("{event:?}").into_bytes());
     }
-    // While it runs, what is new is in the -wal file.
+    // While the server runs, new rows are in the -wal file.
     let mut files = all_files(&home);
     let first = serving.process.kill().await;
 
-    // And once more through another start and a clean end, which move everything into the database file.
+    // Search again after another start and a clean stop, which move everything into the database file.
     let serving = home.serve().await;
     let caller = serving.caller(&root);
-    for (what, api_key) in &told.secrets {
+    for (what, api_key) in &received.secrets {
         let code = caller.code(api_key).await;
-        assert_ne!(code, Code::Malformed, "{what} is no API key");
+        assert_ne!(code, Code::Malformed, "{what} is not an API key");
     }
     let metrics = get(serving.metrics, "/metrics").await;
     let second = serving.stop().await;
     files.extend(all_files(&home));
 
-    let needles = told.needles(&peppers);
+    let needles = received.needles(&peppers);
     for (name, content) in &files {
         nothing(&needles, content, name);
     }
-    assert!(first.stderr.contains(r#""level":"TRACE""#), "there is something to search");
+    assert!(first.stderr.contains(r#""level":"TRACE""#), "there is nothing to search");
     nothing(&needles, first.stderr.as_bytes(), "the log of the first start");
     nothing(&needles, second.stderr.as_bytes(), "the log of the second start");
-    assert!(metrics.contains("keystile_verifications_total"), "there is something to search");
+    assert!(metrics.contains("keystile_verifications_total"), "there is nothing to search");
     nothing(&needles, metrics.as_bytes(), "the metrics");
     let traces = collector.taken();
-    assert!(!traces.is_empty(), "there is something to search");
+    assert!(!traces.is_empty(), "there is nothing to search");
     for trace in &traces {
         nothing(&needles, &trace.encode_to_vec(), "the traces");
     }
-    assert!(told.errors > 100, "there is something to search");
-    for answer in &told.answers {
+    assert!(received.errors > 100, "there is nothing to search");
+    for answer in &received.answers {
         nothing(&needles, answer, &String::from_utf8_lossy(answer));
     }
 
-    // The one exception.
+    // The one exception is the first output of the root key.
     assert_eq!(first.stdout.lines().filter(|line| *line == root).count(), 1);
     nothing(&needles, first.stdout.replace(&root, "").as_bytes(), "the first words");
     assert_eq!(second.stdout, "");
 
-    the_search_sees_what_is_there(&told, &files, &peppers[0]);
+    assert_search_finds_digests_and_ids(&received, &files, &peppers[0]);
     assert!(needles.found_in(first.stdout.as_bytes()).contains("root key: whole"));
 }
 
 #[tokio::test]
-async fn the_generated_pepper_is_in_its_file_alone() {
+async fn the_generated_pepper_is_only_in_its_file() {
     let home = Home::embedded().with("KEYSTILE_LOG", "trace");
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -97,7 +97,7 @@ async fn the_generated_pepper_is_in_its_file_alone() {
 }
 
 #[test]
-fn the_search_finds_every_form_wherever_it_stands() {
+fn the_search_finds_every_form_at_any_position() {
     let api_key = format!("acme_live_{}", "0123456789".repeat(7) + "ab");
     let mut needles = Needles::none();
     needles.api_key("key", &api_key);
@@ -110,14 +110,14 @@ fn the_search_finds_every_form_wherever_it_stands() {
         }
     }
     nothing(&needles, b"acme_live_0123456789012345678901 is public", "an id");
-    nothing(&needles, &api_key.as_bytes()[..30], "a part that is cut off");
+    nothing(&needles, &api_key.as_bytes()[..30], "a truncated part");
 }
 
-/// The digests of the secrets, and the ids of their keys: found, and so would the secrets be.
-fn the_search_sees_what_is_there(told: &Told, files: &[(String, Vec<u8>)], pepper: &str) {
+/// Checks that digests and ids are found, so that the search would find the secrets too.
+fn assert_search_finds_digests_and_ids(received: &Received, files: &[(String, Vec<u8>)], pepper: &str) {
     let mut controls = Needles::none();
-    // The last ones: no rotation has replaced them.
-    let living = &told.secrets[told.secrets.len() - 5..];
+    // The last secrets, which no rotation has replaced.
+    let living = &received.secrets[received.secrets.len() - 5..];
     for (what, api_key) in living {
         let parts = Parts::of(api_key);
         controls.control(&format!("{what}: digest"), &parts.digest(pepper));
@@ -137,7 +137,7 @@ fn nothing(needles: &Needles, haystack: &[u8], place: &str) {
     assert!(found.is_empty(), "{found:?} in {place}");
 }
 
-/// What is in the data directory.
+/// The content of the data directory.
 fn all_files(home: &Home) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(home.data()).unwrap() {

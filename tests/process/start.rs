@@ -1,4 +1,4 @@
-//! Starts that fail, each with an exit code and words that say what to do, and commands besides serving.
+//! Starts that fail, each with an exit code and a message that says what to do, and commands other than `serve`.
 
 use std::{
     fs::{self, Permissions},
@@ -17,7 +17,7 @@ const MISCONFIGURED: i32 = 78;
 const UNAVAILABLE: i32 = 69;
 
 #[tokio::test]
-async fn every_fault_of_the_settings_is_told_at_once() {
+async fn every_fault_of_the_settings_is_reported_at_once() {
     let home = Home::embedded()
         .with("KEYSTILE_VERIFY_LISTEN", "0.0.0.0:50051")
         .with("KEYSTILE_DATABASE_URL", "oracle://ann:hunter2@db/keys")
@@ -36,24 +36,24 @@ async fn every_fault_of_the_settings_is_told_at_once() {
     }
     assert!(!ended.stderr.contains("hunter2") && !ended.stderr.contains("c2hvcnQ"));
     assert_eq!(ended.stdout, "");
-    assert!(!home.data().exists(), "nothing was begun");
+    assert!(!home.data().exists(), "no file was created");
 }
 
 #[tokio::test]
-async fn faults_of_the_file_are_told_with_its_name() {
+async fn faults_of_the_file_are_reported_with_its_name() {
     let home = Home::embedded();
     home.write("keystile.toml", "drain_deadline = \"soon\"\nlogs = \"info\"\n");
     home.run(&[])
         .await
         .with_code(MISCONFIGURED)
-        .telling("keystile.toml")
-        .telling("drain_deadline")
-        .telling("did you mean log?");
+        .with_stderr("keystile.toml")
+        .with_stderr("drain_deadline")
+        .with_stderr("did you mean log?");
 }
 
-/// As in a pod beside a Service named `keystile`.
+/// As in a pod next to a Service named `keystile`.
 #[tokio::test]
-async fn the_variables_of_a_kubernetes_service_are_no_settings() {
+async fn the_variables_of_a_kubernetes_service_are_ignored() {
     let home = Home::embedded()
         .with("KEYSTILE_SERVICE_HOST", "10.96.0.17")
         .with("KEYSTILE_SERVICE_PORT", "50051")
@@ -69,13 +69,13 @@ async fn the_variables_of_a_kubernetes_service_are_no_settings() {
     home.run(&[])
         .await
         .with_code(MISCONFIGURED)
-        .telling("2 settings are wrong:")
-        .telling("KEYSTILE_PORT: is not a setting")
-        .telling("KEYSTILE_LOGS: is not a setting; did you mean KEYSTILE_LOG?");
+        .with_stderr("2 settings are wrong:")
+        .with_stderr("KEYSTILE_PORT: is not a setting")
+        .with_stderr("KEYSTILE_LOGS: is not a setting; did you mean KEYSTILE_LOG?");
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_told_with_its_address_but_no_password() {
+async fn an_unknown_database_is_reported_with_its_address_without_the_password() {
     let database = Database::empty(Kind::Postgres).await;
     let home = Home::on(&database);
     let wrong = home.setting("KEYSTILE_DATABASE_URL").replace("/keystile_test", "/not_keystile_test");
@@ -83,41 +83,41 @@ async fn a_database_that_is_not_there_is_told_with_its_address_but_no_password()
     home.run(&[])
         .await
         .with_code(MISCONFIGURED)
-        .telling("KEYSTILE_DATABASE_URL: postgres://")
-        .telling("does not exist");
+        .with_stderr("KEYSTILE_DATABASE_URL: postgres://")
+        .with_stderr("does not exist");
 }
 
 #[tokio::test]
-async fn a_database_that_stops_answering_during_the_start_is_a_matter_for_a_restart() {
+async fn a_database_that_stops_answering_during_the_start_exits_with_unavailable() {
     let database = Database::empty(Kind::Postgres).await;
     let home = Home::on(&database);
     home.run(&["migrate"]).await.with_code(0);
-    // Every look at the secrets waits for this lock, and gives up soon.
+    // Every query of the secrets waits for this lock, and times out soon.
     let raw = database.raw().await;
     run(&raw, &format!("ALTER DATABASE {} SET statement_timeout = '300ms'", database.name())).await;
     run(&raw, "BEGIN; LOCK TABLE secrets").await;
-    home.run(&[]).await.with_code(UNAVAILABLE).telling("the database broke off a statement");
+    home.run(&[]).await.with_code(UNAVAILABLE).with_stderr("the database broke off a statement");
     run(&raw, "COMMIT").await;
     raw.close().await.unwrap();
     home.serve().await.stop().await;
 }
 
 #[tokio::test]
-async fn it_can_be_stopped_while_it_waits_for_the_database() {
+async fn a_start_that_waits_for_the_database_can_be_stopped() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = Home::embedded()
         .with("KEYSTILE_DATABASE_URL", &format!("postgres://ann:hunter2@{free}/keys"))
         .with("KEYSTILE_PEPPERS", &pepper(1));
     let process = home.spawn(&["serve"]);
-    let line = process.tells("waiting for the database").await;
+    let line = process.wait_for_line("waiting for the database").await;
     assert!(line.contains("onnection refused"), "{line}");
     process.signal("TERM");
-    let ended = process.ended().await.with_code(0).telling("stopped before it served");
+    let ended = process.ended().await.with_code(0).with_stderr("stopped before it served");
     assert!(!ended.stderr.contains("hunter2"), "{ended:#?}");
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_before_anything_is_made() {
+async fn a_port_in_use_is_reported_before_any_file_is_created() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for variable in ["KEYSTILE_VERIFY_LISTEN", "KEYSTILE_ADMIN_LISTEN", "KEYSTILE_METRICS_LISTEN"] {
@@ -125,14 +125,14 @@ async fn a_port_that_is_taken_is_told_before_anything_is_made() {
         home.run(&[])
             .await
             .with_code(1)
-            .telling(&format!("{variable}: cannot listen on {address}: "))
-            .telling("in use");
-        assert!(!home.data().exists(), "nothing was begun");
+            .with_stderr(&format!("{variable}: cannot listen on {address}: "))
+            .with_stderr("in use");
+        assert!(!home.data().exists(), "no file was created");
     }
 }
 
 #[tokio::test]
-async fn a_newer_database_is_refused_with_its_version_and_left_alone() {
+async fn a_newer_database_is_refused_with_its_version_and_not_changed() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = Database::empty(kind).await;
         let home = Home::on(&database);
@@ -141,7 +141,7 @@ async fn a_newer_database_is_refused_with_its_version_and_left_alone() {
         database.execute(newer).await;
         for command in ["serve", "migrate", "root-key", "peppers"] {
             let ended = home.run(&[command]).await.with_code(MISCONFIGURED);
-            let ended = ended.telling("from a newer Keystile: it has migration m9999_later");
+            let ended = ended.with_stderr("from a newer Keystile: it has migration m9999_later");
             assert_eq!(ended.stdout, "", "{command}");
         }
         database.execute("DELETE FROM seaql_migrations WHERE version = 'm9999_later'").await;
@@ -156,13 +156,13 @@ async fn a_second_server_on_one_embedded_database_is_refused() {
     let serving = home.serve().await;
     let ended = home.run(&["serve"]).await.with_code(MISCONFIGURED);
     let directory = home.data().canonicalize().unwrap();
-    ended.telling(&format!("another server uses the database in {}", directory.display()));
+    ended.with_stderr(&format!("another server uses the database in {}", directory.display()));
     // Commands may run next to a server.
     for command in ["root-key", "peppers", "migrate"] {
         home.run(&[command]).await.with_code(0);
     }
     serving.root().await;
-    // However it ends, its claim ends with it.
+    // Its claim ends with the process, however that ends.
     serving.process.kill().await;
     home.serve().await.stop().await;
 }
@@ -176,9 +176,9 @@ async fn a_database_that_cannot_be_written_is_refused_at_once() {
         let before = fs::metadata(path).unwrap().permissions();
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         for command in ["serve", "migrate", "root-key"] {
-            // Trying on for half a minute would end with another code.
+            // Retrying for half a minute would end with another code.
             let ended = bound_by_permissions(&home, command).ended().await.with_code(MISCONFIGURED);
-            ended.telling(text).telling("Permission denied");
+            ended.with_stderr(text).with_stderr("Permission denied");
         }
         fs::set_permissions(path, before).unwrap();
     };
@@ -189,7 +189,7 @@ async fn a_database_that_cannot_be_written_is_refused_at_once() {
     bound_by_permissions(&home, "migrate").ended().await.with_code(0);
 }
 
-/// Starts the binary so that permissions count for it, as they do not for root.
+/// Starts the binary without root's capabilities, so that file permissions apply.
 fn bound_by_permissions(home: &Home, command: &str) -> Process {
     let binary = env!("CARGO_BIN_EXE_keystile");
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
@@ -200,7 +200,7 @@ fn bound_by_permissions(home: &Home, command: &str) -> Process {
 }
 
 #[tokio::test]
-async fn migrate_says_what_it_did_and_that_there_was_nothing_to_do() {
+async fn migrate_prints_what_it_did_or_that_the_database_is_up_to_date() {
     let home = Home::embedded();
     let first = home.run(&["migrate"]).await.with_code(0);
     assert!(first.stdout.starts_with("applied m0001_"), "{first:#?}");
@@ -212,7 +212,7 @@ async fn migrate_says_what_it_did_and_that_there_was_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn the_command_line_is_understood_or_refused() {
+async fn unknown_arguments_are_refused() {
     let broken = Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "soon");
     let version = broken.run(&["--version"]).await.with_code(0);
     assert_eq!(version.stdout, format!("keystile {}\n", env!("CARGO_PKG_VERSION")));
@@ -223,8 +223,8 @@ async fn the_command_line_is_understood_or_refused() {
     for to_come in ["limit", "plan", "credit", "role"] {
         assert!(!help.stdout.contains(to_come), "{help:#?}");
     }
-    broken.run(&["sevre"]).await.with_code(2).telling("'sevre'").telling("'serve'");
-    broken.run(&["serve", "--port", "1"]).await.with_code(2).telling("--port");
+    broken.run(&["sevre"]).await.with_code(2).with_stderr("'sevre'").with_stderr("'serve'");
+    broken.run(&["serve", "--port", "1"]).await.with_code(2).with_stderr("--port");
 }
 
 #[tokio::test]
@@ -239,20 +239,20 @@ async fn healthcheck_asks_both_listeners() {
     };
     let Serving { verify, admin, .. } = serving;
     let asked = check(verify, admin);
-    asked.run(&["healthcheck"]).await.with_code(0).telling("keystile: ready");
-    assert!(!asked.data().exists(), "asking makes nothing");
+    asked.run(&["healthcheck"]).await.with_code(0).with_stderr("keystile: ready");
+    assert!(!asked.data().exists(), "healthcheck created a file");
     check(free, admin)
         .run(&["healthcheck"])
         .await
         .with_code(1)
-        .telling(&format!("the verify listener at {free} is not ready: "));
+        .with_stderr(&format!("the verify listener at {free} is not ready: "));
     check(verify, free)
         .run(&["healthcheck"])
         .await
         .with_code(1)
-        .telling(&format!("the admin listener at {free} is not ready: "));
+        .with_stderr(&format!("the admin listener at {free} is not ready: "));
     serving.stop().await;
-    asked.run(&["healthcheck"]).await.with_code(1).telling("the verify listener");
+    asked.run(&["healthcheck"]).await.with_code(1).with_stderr("the verify listener");
 }
 
 async fn run(raw: &sea_orm::DatabaseConnection, sql: &str) {

@@ -1,4 +1,4 @@
-//! The way down: what is under way ends well, what was promised is kept, and a deadline holds.
+//! The stop: calls in flight are answered, pending writes are made, and the drain deadline is kept.
 
 use std::net::TcpStream;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_call_under_way_is_answered_and_its_use_recorded() {
+async fn a_call_in_flight_is_answered_and_its_use_recorded() {
     let home = patient();
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -26,10 +26,10 @@ async fn a_call_under_way_is_answered_and_its_use_recorded() {
     let (key, api_key) = caller.create_key("late").await;
     let held = Held::verify(&caller).await;
     serving.process.signal("TERM");
-    serving.process.tells(r#""message":"stopping""#).await;
+    serving.process.wait_for_line(r#""message":"stopping""#).await;
     let answer = held.release(&api_key).await.unwrap();
     assert_eq!(answer.code(), Code::Valid);
-    serving.process.ended().await.with_code(0).telling(r#""drain.complete":true"#);
+    serving.process.ended().await.with_code(0).with_stderr(r#""drain.complete":true"#);
 
     let used = home.serve().await.caller(&root).key(&key.name).await;
     assert!(used.last_used_time.is_some(), "{used:?}");
@@ -37,7 +37,7 @@ async fn a_call_under_way_is_answered_and_its_use_recorded() {
 }
 
 #[tokio::test]
-async fn uses_of_a_moment_ago_are_in_the_database_after_the_end() {
+async fn recent_uses_are_in_the_database_after_a_stop() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let database = Database::empty(kind).await;
         let home = Home::on(&database);
@@ -71,7 +71,7 @@ async fn uses_of_a_moment_ago_are_in_the_database_after_the_end() {
 }
 
 #[tokio::test]
-async fn every_change_that_was_made_was_answered() {
+async fn every_change_before_the_stop_is_answered() {
     let home = patient();
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -97,7 +97,7 @@ async fn every_change_that_was_made_was_answered() {
 }
 
 #[tokio::test]
-async fn health_says_so_and_who_watches_it_does_not_hold_up_the_end() {
+async fn health_reports_the_stop_and_its_watches_do_not_delay_it() {
     let home = patient();
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -122,11 +122,11 @@ async fn health_says_so_and_who_watches_it_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn connections_without_a_call_do_not_hold_up_the_end() {
+async fn connections_without_a_call_do_not_delay_a_stop() {
     let home = patient();
     let serving = home.serve().await;
     let root = serving.root().await;
-    // One that was used and is kept, one that never said a word.
+    // One connection that was used and is idle, and one on which nothing was sent.
     let caller = serving.caller(&root);
     caller.create_project().await;
     let silent = TcpStream::connect(serving.admin).unwrap();
@@ -136,8 +136,8 @@ async fn connections_without_a_call_do_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn who_reads_nothing_and_has_no_call_does_not_hold_up_the_end() {
-    // Sooner than a client that answers no ping is given up.
+async fn a_client_that_reads_nothing_and_has_no_call_does_not_delay_a_stop() {
+    // Sooner than the timeout for clients that answer no ping.
     let home = Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "20s");
     let serving = home.serve().await;
     serving.root().await;
@@ -145,7 +145,7 @@ async fn who_reads_nothing_and_has_no_call_does_not_hold_up_the_end() {
     for listener in [serving.verify, serving.admin] {
         let stream = tokio::net::TcpStream::connect(listener).await.unwrap();
         let (client, mut connection) = h2::client::handshake(stream).await.unwrap();
-        // Until the server has greeted as well; from then on nothing is read, and no ping is answered.
+        // Until the server has sent its preface; from then on nothing is read, and no ping is answered.
         let mut ping = connection.ping_pong().unwrap();
         tokio::select! {
             pong = ping.ping(h2::Ping::opaque()) => { pong.unwrap(); }
@@ -157,7 +157,7 @@ async fn who_reads_nothing_and_has_no_call_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn open_reflection_does_not_hold_up_the_end() {
+async fn an_open_reflection_stream_does_not_delay_a_stop() {
     let home = patient();
     let serving = home.serve().await;
     serving.root().await;
@@ -175,7 +175,7 @@ async fn open_reflection_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_ends_the_process_at_once() {
     for (first, second, code) in [("TERM", "TERM", 143), ("INT", "INT", 130), ("TERM", "INT", 130)] {
         let home = patient();
         let serving = home.serve().await;
@@ -183,24 +183,24 @@ async fn a_second_signal_ends_it_at_once() {
         let held = Held::verify(&serving.caller(&root)).await;
         let Serving { process, .. } = serving;
         process.signal(first);
-        process.tells("received a signal: stopping").await;
+        process.wait_for_line("received a signal: stopping").await;
         process.signal(second);
-        process.ended().await.with_code(code).telling("received a second signal: exiting at once");
+        process.ended().await.with_code(code).with_stderr("received a second signal: exiting at once");
         assert!(held.cut_off().await.is_err());
-        // What a hard end leaves behind is no obstacle.
+        // The next start succeeds after that.
         home.serve().await.caller(&root).whole_log().await;
     }
 }
 
 #[tokio::test]
-async fn an_interrupt_is_a_clean_end_too() {
+async fn sigint_is_a_clean_stop_too() {
     let serving = Home::embedded().serve().await;
     serving.process.signal("INT");
     serving.process.ended().await.with_code(0);
 }
 
 #[tokio::test]
-async fn a_deadline_cuts_off_what_does_not_end_and_loses_nothing_else() {
+async fn the_drain_deadline_aborts_open_calls_and_loses_nothing_else() {
     let home = Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "50ms");
     let serving = home.serve().await;
     let root = serving.root().await;
@@ -215,14 +215,14 @@ async fn a_deadline_cuts_off_what_does_not_end_and_loses_nothing_else() {
         .ended()
         .await
         .with_code(1)
-        .telling("calls under way were aborted at the drain deadline (KEYSTILE_DRAIN_DEADLINE)")
-        .telling("all last-used times are stored");
+        .with_stderr("calls under way were aborted at the drain deadline (KEYSTILE_DRAIN_DEADLINE)")
+        .with_stderr("all last-used times are stored");
     assert!(held.cut_off().await.is_err());
     let used = home.serve().await.caller(&root).key(&key.name).await;
     assert!(used.last_used_time.is_some(), "{used:?}");
 }
 
-/// Its deadline is beyond what tests wait for: whoever needs it fails.
+/// A drain deadline longer than tests wait, so that a stop that needs it fails the test.
 fn patient() -> Home {
     Home::embedded().with("KEYSTILE_DRAIN_DEADLINE", "1h")
 }
@@ -237,7 +237,7 @@ async fn create_until_it_fails(caller: Caller, task: usize, count: watch::Sender
                 count.send_modify(|count| *count += 1);
             }
             Err(status) => {
-                // Not a word of the server's: it is gone.
+                // Not a status of the server, but a lost connection.
                 assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
                 return names;
             }

@@ -1,4 +1,4 @@
-//! What the log says of those who misbehave, and of failures by the hundred: one line, not one for each.
+//! The log: nothing about clients that misbehave, and one line for hundreds of equal failures.
 
 use proto::GetProjectRequest;
 use testkit::{
@@ -10,12 +10,12 @@ use tonic::Code;
 use crate::home::Home;
 
 #[tokio::test]
-async fn strangers_leave_nothing_in_the_log() {
+async fn misbehaving_clients_cause_no_log_lines() {
     let home = Home::embedded();
     let serving = home.serve().await;
     let root = serving.root().await;
     for listener in [serving.verify, serving.admin] {
-        // Resets in masses, for which each connection is ended.
+        // Floods of resets, for which the server closes each connection.
         let block = header_block("/keystile.v1.VerifyService/Verify", &[]);
         for _ in 0..3 {
             let mut hostile = Connection::open(listener).await;
@@ -41,7 +41,7 @@ async fn strangers_leave_nothing_in_the_log() {
 }
 
 #[tokio::test]
-async fn of_many_calls_that_fail_alike_one_is_logged() {
+async fn many_equal_failures_are_logged_once() {
     let database = Database::empty(Kind::Sqlite).await;
     let home = Home::on(&database);
     let serving = home.serve().await;

@@ -1,4 +1,4 @@
-//! Warm keys: a flood does not push them out, and a warm start has them before the first call.
+//! Warm keys: a flood of unknown ids does not evict them, and a preload caches them before the first call.
 
 use domain::{digest::Secret, id::KeyId, time::Timestamp, token};
 use proto::Code;
@@ -12,9 +12,9 @@ use crate::{
     private_postgres::PrivatePostgres,
 };
 
-/// Keys that nobody has, by the thousand, while no key can be read: those that are warm do not need it.
+/// Thousands of unknown ids, while no key can be read: warm keys need no read.
 #[tokio::test]
-async fn a_flood_of_unknown_ids_pushes_no_key_out() {
+async fn a_flood_of_unknown_ids_evicts_no_key() {
     let database = Database::empty(Kind::Postgres).await;
     let settings = [("KEYSTILE_CACHE_CAPACITY", "1"), ("KEYSTILE_CACHE_UNKNOWN_IDS", "500")];
     let cluster = Cluster::start(&database, 1, &settings).await;
@@ -41,7 +41,7 @@ async fn a_flood_of_unknown_ids_pushes_no_key_out() {
     for task in flood {
         task.await.unwrap();
     }
-    // From here on whoever reads a key waits for the end of the test.
+    // From here on every read of a key waits until the end of the test.
     let raw = database.raw().await;
     raw.execute_unprepared("BEGIN; LOCK TABLE keys IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let warm = timeout(PATIENCE, async {
@@ -58,7 +58,7 @@ async fn a_flood_of_unknown_ids_pushes_no_key_out() {
     for _ in 0..20 {
         caller.code(&keys[1]).await;
     }
-    assert!(!cold.is_finished(), "the lock holds up who reads");
+    assert!(!cold.is_finished(), "the lock holds up reads");
     raw.execute_unprepared("COMMIT").await.unwrap();
     assert_eq!(cold.await.unwrap(), Code::NotFound);
     raw.close().await.unwrap();
@@ -74,9 +74,9 @@ fn unknown(like: &str, number: u64) -> String {
     token::issue(head, id, &Secret::new([7; 32])).expose().to_owned()
 }
 
-/// The keys that were used last are there before the first call: the database is not needed for them.
+/// The keys that were used last are cached before the first call, so they need no query.
 #[tokio::test]
-async fn a_warm_start_knows_the_keys_before_it_serves() {
+async fn a_preload_caches_keys_before_the_server_is_ready() {
     let postgres = PrivatePostgres::start();
     let home = Home::at(&postgres.location()).with("KEYSTILE_CACHE_PRELOAD", "100");
     let serving = home.serve().await;
@@ -89,12 +89,12 @@ async fn a_warm_start_knows_the_keys_before_it_serves() {
         assert_eq!(caller.code(&keys[number]).await, Code::Valid);
     }
     let (_, never_used) = caller.create_key("never used").await;
-    // The last uses are written down at the end.
+    // A stop writes the last uses.
     serving.stop().await;
 
     let serving = home.with("KEYSTILE_CACHE_PRELOAD", "11").serve().await;
     let caller = serving.caller(&root);
-    serving.process.tells(r#""cache.keys":11"#).await;
+    serving.process.wait_for_line(r#""cache.keys":11"#).await;
     postgres.stop();
     for api_key in &keys {
         assert_eq!(caller.verified(api_key).await.unwrap().code(), Code::Valid);
@@ -102,6 +102,6 @@ async fn a_warm_start_knows_the_keys_before_it_serves() {
     let cold = caller.verified(&never_used).await;
     assert_eq!(cold.unwrap_err().code(), tonic::Code::Unavailable);
     postgres.start_again();
-    caller.comes_to(&never_used, Code::Valid).await;
+    caller.wait_for_code(&never_used, Code::Valid).await;
     serving.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A change goes through whole, in its place in the order of changes, or leaves nothing.
+//! A change is made as a whole, at its place in the order of changes, or not at all.
 
 use domain::{
     audit::GENESIS, key::Key, project::Project, resource::Resource, service_account::ServiceAccount,
@@ -25,7 +25,7 @@ pub(crate) async fn the_log_begins_at_its_genesis(_: &Database, store: &SqlStore
     store.ping().await.unwrap();
 }
 
-pub(crate) async fn what_exists_is_told_apart(_: &Database, store: &SqlStore) {
+pub(crate) async fn each_conflict_with_an_existing_row_has_its_error(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let mut request = commit(vec![]);
@@ -43,7 +43,7 @@ pub(crate) async fn what_exists_is_told_apart(_: &Database, store: &SqlStore) {
         let error = refused(store, vec![attempt]).await;
         assert!(matches!(error, CommitError::Exists(existing) if existing == expected), "{error:?}");
     }
-    // A request that runs twice is known as such, whatever else it collides with.
+    // A repeated request is reported as such, whatever else it collides with.
     let mut request = commit(vec![Write::insert(key(1))]);
     request.remember = Some(remembered(1));
     let error = store.commit(request).await.unwrap_err();
@@ -73,7 +73,7 @@ pub(crate) async fn a_stale_revision_is_a_conflict(_: &Database, store: &SqlStor
     assert_eq!(store.head().await.unwrap().revision, 3);
 }
 
-pub(crate) async fn a_refused_change_leaves_nothing(_: &Database, store: &SqlStore) {
+pub(crate) async fn a_refused_change_writes_nothing(_: &Database, store: &SqlStore) {
     populate(store).await;
     let before = store.head().await.unwrap();
     let writes = vec![
@@ -83,13 +83,13 @@ pub(crate) async fn a_refused_change_leaves_nothing(_: &Database, store: &SqlSto
         Write::insert(key(1)),
     ];
     let change = Commit { remember: Some(remembered(1)), ..commit(writes) };
-    store.commit(change).await.expect_err("one key is there twice");
+    store.commit(change).await.expect_err("the commit inserts one key twice");
     nothing_happened(store).await;
     assert_eq!(store.head().await.unwrap(), before);
     assert_eq!(write(store, vec![]).await, before.revision + 1);
 }
 
-pub(crate) async fn a_trial_leaves_nothing(_: &Database, store: &SqlStore) {
+pub(crate) async fn a_dry_run_writes_nothing(_: &Database, store: &SqlStore) {
     populate(store).await;
     let before = store.head().await.unwrap();
     let trial = |writes| Commit { remember: Some(remembered(1)), validate_only: true, ..commit(writes) };
@@ -163,7 +163,7 @@ pub(crate) async fn requests_are_remembered_for_a_while(_: &Database, store: &Sq
     }
     let found = store.remembered(&[1; 32]).await.unwrap();
     assert_eq!(found, Some(Remembered { time: at(10), ..remembered(1) }));
-    assert!(!store.forget_requests(at(20)).await.unwrap(), "that was all");
+    assert!(!store.forget_requests(at(20)).await.unwrap(), "no request is left to forget");
     assert!(store.remembered(&[1; 32]).await.unwrap().is_none());
     assert!(store.remembered(&[2; 32]).await.unwrap().is_some());
 }

@@ -1,4 +1,4 @@
-//! Commits that fail: what is said of them is true, and their connection is not used again.
+//! Commits that fail: the error says truly whether the change was made, and their connection is not used again.
 
 use std::{pin::pin, task::Poll, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     sample::{acme, change, commit, commit_of, insert_keys, key, key_id, populate, refused, stored},
 };
 
-/// How long what must end may take, on a busy machine too.
+/// A generous limit for what must end, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Instantiates a test on both database servers.
@@ -44,20 +44,20 @@ macro_rules! on_servers {
 }
 
 on_servers!(
-    a_connection_cut_before_the_commit_leaves_it_unknown,
-    a_connection_cut_behind_the_commit_leaves_it_unknown,
+    a_connection_cut_before_commit_is_an_unknown_outcome,
+    a_connection_cut_after_commit_is_an_unknown_outcome,
     a_refused_commit_is_known_not_to_have_happened,
-    a_client_that_vanished_does_not_hold_up_others_for_long,
-    a_server_that_is_lost_at_a_commit_leaves_it_unknown,
+    the_lock_of_a_vanished_client_is_released_soon,
+    a_server_lost_at_commit_is_an_unknown_outcome,
     a_statement_without_an_answer_is_given_up
 );
 
-async fn a_connection_cut_before_the_commit_leaves_it_unknown(database: &Database) {
+async fn a_connection_cut_before_commit_is_an_unknown_outcome(database: &Database) {
     let error = fails(database, Fault::CutBefore, false).await;
     assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
 }
 
-async fn a_connection_cut_behind_the_commit_leaves_it_unknown(database: &Database) {
+async fn a_connection_cut_after_commit_is_an_unknown_outcome(database: &Database) {
     let error = fails(database, Fault::CutAfter, true).await;
     assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
 }
@@ -67,7 +67,7 @@ async fn a_refused_commit_is_known_not_to_have_happened(database: &Database) {
     assert!(matches!(error, CommitError::Store(_)), "{error:?}");
 }
 
-/// Changes before, at and after a COMMIT with this fault, which is made or not; answers with its error.
+/// Makes changes before, at and after a COMMIT with this fault, checks whether that one was made, and returns its error.
 async fn fails(database: &Database, fault: Fault, made: bool) -> CommitError {
     let proxy = Proxy::start(database).await;
     let store = SqlStore::open(proxy.options(database)).await.unwrap();
@@ -76,14 +76,14 @@ async fn fails(database: &Database, fault: Fault, made: bool) -> CommitError {
     proxy.arm(fault);
     let error = refused(&store, vec![Write::insert(key(2))]).await;
     insert_keys(&store, [key(3)]).await;
-    is_another(database, &proxy, &before).await;
+    assert_connections_replaced(database, &proxy, &before).await;
     assert_eq!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), made);
-    is_whole(&store, if made { 4 } else { 3 }).await;
+    assert_chain_is_whole(&store, if made { 4 } else { 3 }).await;
     store.close().await;
     error
 }
 
-async fn a_client_that_vanished_does_not_hold_up_others_for_long(database: &Database) {
+async fn the_lock_of_a_vanished_client_is_released_soon(database: &Database) {
     let proxy = Proxy::start(database).await;
     let options = Options { vanished_after: Duration::from_secs(1), ..proxy.options(database) };
     let vanishing = SqlStore::open(options).await.unwrap();
@@ -91,31 +91,31 @@ async fn a_client_that_vanished_does_not_hold_up_others_for_long(database: &Data
     let vanished = tokio::spawn(async move { refused(&vanishing, vec![Write::insert(key(1))]).await });
     proxy.happened().await;
     let store = database.open().await;
-    // It waits for the lock of the one that vanished, at most ten seconds.
+    // It waits for the lock of the vanished client, at most ten seconds.
     insert_keys(&store, [key(2)]).await;
     assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());
-    is_whole(&store, 2).await;
+    assert_chain_is_whole(&store, 2).await;
     vanished.abort();
     store.close().await;
 }
 
-/// Nobody says that it is gone: only the time that passes tells. The change after it finds another connection.
-async fn a_server_that_is_lost_at_a_commit_leaves_it_unknown(database: &Database) {
+/// The connection is not closed, so only a timeout detects the loss. The next change uses another connection.
+async fn a_server_lost_at_commit_is_an_unknown_outcome(database: &Database) {
     let proxy = Proxy::start(database).await;
     let options = Options { vanished_after: Duration::from_secs(1), ..proxy.options(database) };
     let store = SqlStore::open(options).await.unwrap();
     insert_keys(&store, [key(1)]).await;
     proxy.arm(Fault::Lost);
     let lost = refused(&store, vec![Write::insert(key(2))]);
-    let error = timeout(PATIENCE, lost).await.expect("it waits for a host that is gone");
+    let error = timeout(PATIENCE, lost).await.expect("the change waits for a lost host");
     assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
-    timeout(PATIENCE, insert_keys(&store, [key(3)])).await.expect("the turn is held");
-    assert!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), "it was made");
-    is_whole(&store, 4).await;
+    timeout(PATIENCE, insert_keys(&store, [key(3)])).await.expect("the failed change still holds its turn");
+    assert!(store.key(&acme(), key_id(2)).await.unwrap().is_some(), "the change was made");
+    assert_chain_is_whole(&store, 4).await;
     store.close().await;
 }
 
-/// The lock that it waits for stands for any reason.
+/// The statement waits for a lock here; any other reason for no answer is the same.
 async fn a_statement_without_an_answer_is_given_up(database: &Database) {
     let options = Options { vanished_after: Duration::from_secs(1), ..database.options() };
     let store = SqlStore::open(options).await.unwrap();
@@ -129,8 +129,8 @@ async fn a_statement_without_an_answer_is_given_up(database: &Database) {
     );
     raw.execute_unprepared("ROLLBACK").await.unwrap();
     raw.close().await.unwrap();
-    timeout(PATIENCE, insert_keys(&store, [key(2)])).await.expect("the turn is held");
-    is_whole(&store, 2).await;
+    timeout(PATIENCE, insert_keys(&store, [key(2)])).await.expect("the failed change still holds its turn");
+    assert_chain_is_whole(&store, 2).await;
     store.close().await;
 }
 
@@ -149,26 +149,26 @@ async fn a_constraint_that_fails_at_commit_is_known_not_to_have_happened() {
     assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
     database.execute("DROP TRIGGER at_commit ON keys").await;
     insert_keys(&store, [key(3)]).await;
-    is_another(&database, &proxy, &before).await;
+    assert_connections_replaced(&database, &proxy, &before).await;
     assert!(store.key(&acme(), key_id(2)).await.unwrap().is_none());
-    is_whole(&store, 3).await;
+    assert_chain_is_whole(&store, 3).await;
     store.close().await;
 }
 
-/// Another transaction came between, which the server notices at COMMIT.
+/// Another transaction conflicts, which the server notices only at COMMIT.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_in_the_way_of_another_is_tried_again() {
+async fn a_commit_that_conflicts_with_another_is_retried() {
     let (database, store) = Database::migrated(Kind::Postgres).await;
     populate(&store).await;
     database.execute("CREATE SEQUENCE attempts").await;
     let first = "IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'later' USING ERRCODE = '40001'; END IF";
     at_commit(&database, first).await;
     insert_keys(&store, [key(1)]).await;
-    is_whole(&store, 2).await;
+    assert_chain_is_whole(&store, 2).await;
     store.close().await;
 }
 
-/// Has PostgreSQL do this at the COMMIT of each change that inserts a key.
+/// Makes PostgreSQL run this at the COMMIT of each change that inserts a key.
 async fn at_commit(database: &Database, body: &str) {
     let create = format!(
         "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS \
@@ -179,24 +179,24 @@ async fn at_commit(database: &Database, body: &str) {
     database.execute(&create).await;
 }
 
-/// Given up at every point at which it waits, a change is there as a whole or not at all, and stands in no way.
-pub(crate) async fn changes_may_be_given_up_anywhere(_: &Database, store: &SqlStore) {
+/// A change that is dropped at any await is made as a whole or not at all, and blocks no other.
+pub(crate) async fn changes_may_be_dropped_at_any_await(_: &Database, store: &SqlStore) {
     populate(store).await;
     let mut waits = 1;
     while given_up(store.commit(commit(vec![Write::insert(key(waits))])), waits).await.is_none() {
         waits += 1;
-        assert!(waits < 1000, "it never ends");
+        assert!(waits < 1000, "the change never ends");
     }
-    assert!(waits > 3, "it was not given up half-way");
+    assert!(waits > 3, "the change was never dropped half-way");
     insert_keys(store, [key(0)]).await;
     let mut there = 0;
     for n in 0..=waits {
         there += i64::from(store.key(&acme(), key_id(n)).await.unwrap().is_some());
     }
-    is_whole(store, 1 + there).await;
+    assert_chain_is_whole(store, 1 + there).await;
 }
 
-/// Polls it so many times; `None` when it was still under way then.
+/// Polls `work` this many times; `None` if it is still pending then.
 async fn given_up<F: Future>(future: F, mut polls: u64) -> Option<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
@@ -210,9 +210,9 @@ async fn given_up<F: Future>(future: F, mut polls: u64) -> Option<F::Output> {
     .await
 }
 
-/// Changes that were answered are gone, or others are in their place: the log goes on from what the database has, and
-/// whoever compares the heads of commits can tell.
-pub(crate) async fn a_database_that_goes_back_is_noticed(database: &Database, store: &SqlStore) {
+/// Committed changes are lost, or replaced by others: the log continues from what the database has, and the loss is
+/// visible in the heads of commits.
+pub(crate) async fn a_database_that_lost_changes_is_noticed(database: &Database, store: &SqlStore) {
     populate(store).await;
     let insert = async |n| {
         let made =
@@ -232,16 +232,20 @@ pub(crate) async fn a_database_that_goes_back_is_noticed(database: &Database, st
         .await;
     database.execute("DELETE FROM audit_events WHERE revision > 2").await;
     let other = insert(4).await;
-    assert_eq!((lost.revision, before.revision, other.revision), (2, 3, 3), "the database's truth counts");
-    assert_ne!(other.hash, before.hash, "it is another change");
+    assert_eq!(
+        (lost.revision, before.revision, other.revision),
+        (2, 3, 3),
+        "the log continues from the database's state"
+    );
+    assert_ne!(other.hash, before.hash, "the revision is of another change");
     insert(5).await;
-    is_whole(store, 4).await;
+    assert_chain_is_whole(store, 4).await;
     let steps = store.changes_after(2, 10).await.unwrap();
     assert_eq!((steps[0].previous_hash, steps[0].head()), (lost.hash, other));
 }
 
-/// Checks that the log has so many changes, in one chain, and that the next one goes on from there.
-async fn is_whole(store: &SqlStore, length: i64) {
+/// Checks that the log has this many changes in one chain, and that the next change continues it.
+async fn assert_chain_is_whole(store: &SqlStore, length: i64) {
     let events = store.events_from(1, 10_000).await.unwrap();
     let mut head = Head { revision: 0, hash: GENESIS };
     for event in &events {
@@ -272,9 +276,9 @@ pub(crate) async fn sessions(database: &Database) -> Vec<i64> {
     rows.iter().map(|row| row.try_get("", "id").unwrap()).collect()
 }
 
-/// Checks that the store closed the connection of `before`, and has another one.
-async fn is_another(database: &Database, proxy: &Proxy, before: &[i64]) {
-    timeout(PATIENCE, proxy.one_is_open()).await.expect("a connection is left behind");
+/// Checks that the store closed the connections in `before`, and has another one.
+async fn assert_connections_replaced(database: &Database, proxy: &Proxy, before: &[i64]) {
+    timeout(PATIENCE, proxy.one_is_open()).await.expect("a connection is leaked");
     let now = sessions(database).await;
     assert!(now.iter().any(|session| !before.contains(session)), "{before:?} are used again");
 }

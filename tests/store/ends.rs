@@ -1,4 +1,4 @@
-//! What stands in the way of a deletion, and what goes with it.
+//! Deletions: what prevents one, and what it deletes besides.
 
 use domain::{
     audit::Actor,
@@ -66,7 +66,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     for of in all() {
         assert!(!in_use(of, true).await);
     }
-    // From its purge time on a key is gone, though its row is still there.
+    // From its purge time on a key counts as gone, even if its row still exists.
     let purged = stored(store, key_id(2)).await;
     let purged = Key { deletion: Some(Deletion { time: at(20), purge_time: at(59) }), ..purged };
     write(store, vec![Write::update(purged)]).await;
@@ -75,7 +75,7 @@ pub(crate) async fn keys_in_use_are_found(_: &Database, store: &SqlStore) {
     }
 }
 
-/// Places go on behind what was read, whatever has become of it.
+/// A page starts after the last row that was read, even if that row is gone.
 pub(crate) async fn keys_to_remove_are_walked_in_order(_: &Database, store: &SqlStore) {
     populate(store).await;
     let deleted =
@@ -110,7 +110,7 @@ pub(crate) async fn keys_to_remove_are_walked_in_order(_: &Database, store: &Sql
     }
 }
 
-pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &SqlStore) {
+pub(crate) async fn a_purged_key_leaves_no_rows(database: &Database, store: &SqlStore) {
     populate(store).await;
     let tagged = Key { tags: vec!["core".parse().unwrap()], ..key(1) };
     insert_keys(store, [tagged, key(2)]).await;
@@ -121,8 +121,8 @@ pub(crate) async fn a_purged_key_leaves_nothing(database: &Database, store: &Sql
     assert_eq!(rows(database, "key_terms").await, 2);
 }
 
-/// It is gone for everybody at once; its row stays as long as it owns anything.
-pub(crate) async fn a_deleted_project_is_gone_before_what_it_owned(database: &Database, store: &SqlStore) {
+/// No read finds the project any more; its row stays until nothing belongs to it.
+pub(crate) async fn a_deleted_project_is_gone_before_what_it_owns(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     write(store, vec![Write::insert(project("other"))]).await;
@@ -205,7 +205,7 @@ pub(crate) async fn implicit_owners_are_those_of_no_other_key(_: &Database, stor
     assert_eq!(owners(&[stranger]).await, "");
     assert_eq!(owners(&[]).await, "");
 
-    // In the change itself it is seen whether the account owns nothing: here, it does.
+    // The change itself checks that the account owns nothing. Here it owns a key.
     let delete = |id: &str, revision| Write::DeleteUnused(ServiceAccount { revision, ..account(id) });
     let error = crate::sample::refused(store, vec![delete("one", 2)]).await;
     assert!(matches!(error, CommitError::Conflict), "{error:?}");

@@ -1,4 +1,4 @@
-//! When the database fails: what was asked for did not happen, and no error tells a secret.
+//! The database fails: the change is not made, and no error contains a secret.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,9 +13,9 @@ use testkit::database::{Database, Kind};
 
 use crate::sample::{acme, commit, insert_keys, key, key_id, populate, refused};
 
-/// The connection is lost while the database works on COMMIT: nobody knows how that went.
+/// The connection is lost while the database executes COMMIT, so the outcome is unknown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_is_cut_off_is_no_success() {
+async fn a_commit_that_is_cut_off_does_not_succeed() {
     let (database, store) = Database::migrated(Kind::Postgres).await;
     populate(&store).await;
     let raw = database.raw().await;
@@ -37,9 +37,9 @@ async fn a_commit_that_is_cut_off_is_no_success() {
     store.close().await;
 }
 
-/// Connections that the server ended are replaced, at the price of an error for each at most.
+/// Connections that the server ended are replaced; each costs at most one failed call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_outlives_its_connections() {
+async fn closed_connections_are_replaced() {
     let (database, store) = Database::migrated(Kind::Postgres).await;
     populate(&store).await;
     insert_keys(&store, [key(1)]).await;
@@ -68,33 +68,33 @@ pub(crate) async fn a_closed_store_does_not_answer(_: &Database, store: &SqlStor
     assert!(matches!(error, CommitError::Store(StoreError::Unavailable(_))), "{error:?}");
 }
 
-/// Databases quote what they refuse.
-pub(crate) async fn errors_tell_no_values(database: &Database, store: &SqlStore) {
+/// Databases quote the values that they refuse.
+pub(crate) async fn errors_contain_no_values(database: &Database, store: &SqlStore) {
     const MARK: &str = "verysecretvalue";
 
     populate(store).await;
     let marked = Key { display_name: MARK.parse().unwrap(), token_prefix: MARK.repeat(100), ..key(1) };
     let outcome = store.commit(commit(vec![Write::insert(marked)])).await;
     match outcome {
-        // SQLite bounds no text.
+        // SQLite does not limit the length of text.
         Ok(_) => assert_eq!(database.kind, Kind::Sqlite),
-        Err(error) => assert_silent(&error, MARK),
+        Err(error) => assert_hides(&error, MARK),
     }
     let project = domain::project::Project { id: MARK.parse().unwrap(), ..crate::sample::project("acme") };
     crate::sample::write(store, vec![Write::insert(project.clone())]).await;
     let error = refused(store, vec![Write::insert(project)]).await;
     assert!(matches!(error, CommitError::Exists(Project::KIND)));
-    assert_silent(&error, MARK);
+    assert_hides(&error, MARK);
 
-    // An owner that is not there, so that a constraint fails that nobody expects to.
+    // The owner does not exist, so a constraint fails that no verb expects.
     let orphan = Key { project: MARK.replace("very", "other").parse().unwrap(), ..key(2) };
     let error = refused(store, vec![Write::insert(orphan)]).await;
     assert!(matches!(error, CommitError::Store(StoreError::Broken(_))), "{error:?}");
-    assert_silent(&error, "secretvalue");
+    assert_hides(&error, "secretvalue");
 }
 
 #[tokio::test]
-async fn what_cannot_be_reached_is_told_at_once_and_without_the_password() {
+async fn an_unreachable_database_is_reported_at_once_without_its_password() {
     const PASSWORD: &str = "hunter2hunter2";
 
     for (url, kind) in [
@@ -105,7 +105,7 @@ async fn what_cannot_be_reached_is_told_at_once_and_without_the_password() {
         assert!(!format!("{options:?}").contains(PASSWORD));
         let error = SqlStore::open(options).await.unwrap_err();
         assert!(matches!(&error, StoreError::Unavailable(why) if why.contains(kind)), "{error:?}");
-        assert_silent(&error, PASSWORD);
+        assert_hides(&error, PASSWORD);
     }
     let nowhere = Location::Sqlite(PathBuf::from("/nonexistent/keystile.db"));
     let error = SqlStore::open(options(nowhere)).await.unwrap_err();
@@ -113,7 +113,7 @@ async fn what_cannot_be_reached_is_told_at_once_and_without_the_password() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
+async fn a_file_that_is_not_a_database_is_refused() {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("keystile.db");
     std::fs::write(&file, "This is a letter, and no database at all.".repeat(100)).unwrap();
@@ -132,14 +132,14 @@ fn options(location: Location) -> Options {
     }
 }
 
-fn assert_silent(error: &(impl std::error::Error + 'static), secret: &str) {
-    let told = format!("{error} {error:?}");
-    assert!(!told.contains(secret), "{told}");
+fn assert_hides(error: &(impl std::error::Error + 'static), secret: &str) {
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains(secret), "{text}");
 }
 
-/// What takes connections and closes them has no server behind it for now, whatever the driver makes of that.
+/// A proxy that accepts connections and closes them has no server at the moment; the error is UNAVAILABLE on each driver.
 #[tokio::test]
-async fn a_proxy_without_a_server_is_a_database_that_does_not_answer() {
+async fn a_proxy_without_a_server_is_an_unavailable_database() {
     let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = proxy.local_addr().unwrap();
     let closing = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Every filter of keys, and their states at the instant.
+//! Every filter of keys, and the states of keys at an instant.
 
 use domain::{
     filter::Filter,
@@ -25,7 +25,7 @@ async fn found(store: &SqlStore, filter: &str) -> Vec<u128> {
     numbers(&listed(store, filter, "", 100).await)
 }
 
-pub(crate) async fn keys_are_filtered_by_what_they_are(_: &Database, store: &SqlStore) {
+pub(crate) async fn keys_are_filtered_by_each_field(_: &Database, store: &SqlStore) {
     populate(store).await;
     let keys = [
         Key {
@@ -89,7 +89,7 @@ pub(crate) async fn keys_are_filtered_by_what_they_are(_: &Database, store: &Sql
     assert_eq!(store.keys(query(&all), by_creation(9)).await.unwrap().len(), 3);
 }
 
-/// A time that is not there compares as it sorts: never to expire is after, never used before all others.
+/// An unset time compares as it sorts: "never expires" is after, and "never used" before, all others.
 pub(crate) async fn keys_are_filtered_by_their_times(_: &Database, store: &SqlStore) {
     populate(store).await;
     let timed = |n, create, update, expire, used: Option<i64>| Key {
@@ -123,7 +123,7 @@ pub(crate) async fn keys_are_filtered_by_their_times(_: &Database, store: &SqlSt
     }
 }
 
-/// One key in every state, two at the edge of expiry, and two at that of their purge.
+/// One key in every state, two around the instant of their expiry, and two around that of their purge.
 async fn one_in_each_state(store: &SqlStore) {
     let deletion = Some(Deletion { time: at(5), purge_time: Timestamp::from_micros(NOW.as_micros() + 1) });
     let purged = Some(Deletion { time: at(5), purge_time: NOW });
@@ -142,7 +142,7 @@ async fn one_in_each_state(store: &SqlStore) {
     insert_keys(store, keys).await;
 }
 
-pub(crate) async fn states_are_those_of_the_instant(_: &Database, store: &SqlStore) {
+pub(crate) async fn states_are_as_of_the_instant(_: &Database, store: &SqlStore) {
     populate(store).await;
     one_in_each_state(store).await;
     for (filter, expected) in [
@@ -169,7 +169,7 @@ pub(crate) async fn states_are_those_of_the_instant(_: &Database, store: &SqlSto
     assert_eq!(numbers(&keys), [1, 2, 3, 4, 5, 6, 7]);
 }
 
-pub(crate) async fn counts_are_those_of_the_instant(_: &Database, store: &SqlStore) {
+pub(crate) async fn counts_are_as_of_the_instant(_: &Database, store: &SqlStore) {
     populate(store).await;
     let everything = Filter::everything();
     let none = store.count_keys(query(&everything)).await.unwrap();

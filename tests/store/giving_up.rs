@@ -1,4 +1,4 @@
-//! Queries that are given up or take too long: none runs on in the database, and no connection is lost to it.
+//! Queries whose callers give up, or that take too long: none keeps running in the database, and no connection is lost.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::sample::{first_page, populate};
 
-/// How long what happens by itself may take, on a busy machine too.
+/// A generous limit for what happens in the background, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes every look at projects last for ever.
+/// Makes every query of projects run for ever.
 async fn never_ending_projects(database: &Database) {
     never_ending(database, "projects").await;
 }
 
-/// Makes every look at this table last for ever.
+/// Makes every query of this table run for ever.
 async fn never_ending(database: &Database, table: &str) {
     let rows = match database.kind {
         Kind::Sqlite => {
@@ -33,7 +33,7 @@ async fn never_ending(database: &Database, table: &str) {
     database.execute(&format!("CREATE VIEW {table} AS SELECT * FROM real_{table} WHERE {rows}")).await;
 }
 
-/// Whether a query of this database runs; on SQLite it keeps the log from being cut that it does not know the end of.
+/// Whether a query of this database runs. On SQLite: whether a reader keeps the write-ahead log from being truncated.
 async fn is_busy(database: &Database, raw: &DatabaseConnection) -> bool {
     if database.kind == Kind::Sqlite {
         let write =
@@ -61,19 +61,19 @@ pub(crate) async fn becomes(database: &Database, busy: bool) {
             sleep(Duration::from_millis(10)).await;
         }
     });
-    assert!(waiting.await.is_ok(), "it stays {}", if busy { "idle" } else { "busy" });
+    assert!(waiting.await.is_ok(), "the database stays {}", if busy { "idle" } else { "busy" });
     raw.close().await.unwrap();
 }
 
-pub(crate) async fn a_read_that_is_given_up_ends_in_the_database(database: &Database, store: &SqlStore) {
+pub(crate) async fn a_dropped_read_ends_in_the_database(database: &Database, store: &SqlStore) {
     populate(store).await;
     never_ending_projects(database).await;
-    // More than there are connections.
+    // More reads than connections.
     for _ in 0..5 {
         let reading = async { store.projects(first_page((), 9)).await.map(drop) };
         let given_up = async { becomes(database, true).await };
         tokio::select! {
-            read = reading => panic!("it ended: {read:?}"),
+            read = reading => panic!("the read ended: {read:?}"),
             () = given_up => {}
         }
         becomes(database, false).await;
@@ -81,7 +81,7 @@ pub(crate) async fn a_read_that_is_given_up_ends_in_the_database(database: &Data
     timeout(PATIENCE, store.events_from(1, 1)).await.unwrap().unwrap();
 }
 
-pub(crate) async fn a_read_that_takes_too_long_is_broken_off(database: &Database, store: &SqlStore) {
+pub(crate) async fn a_read_that_takes_too_long_is_cancelled(database: &Database, store: &SqlStore) {
     populate(store).await;
     never_ending_projects(database).await;
     let options = Options { slowest_read: Duration::from_millis(300), ..database.options() };
@@ -95,7 +95,7 @@ pub(crate) async fn a_read_that_takes_too_long_is_broken_off(database: &Database
     hasty.close().await;
 }
 
-/// Those of verifications are others than those of admins.
+/// Verifications and admins use different connections.
 pub(crate) async fn reads_of_admins_leave_connections_to_verifications(
     database: &Database,
     store: &SqlStore,
@@ -110,13 +110,13 @@ pub(crate) async fn reads_of_admins_leave_connections_to_verifications(
         store.changes_after(0, 9).await.unwrap();
     };
     tokio::select! {
-        read = reads => panic!("it ended: {read:?}"),
-        verified = timeout(PATIENCE, verified) => verified.expect("they wait for admins"),
+        read = reads => panic!("the read ended: {read:?}"),
+        verified = timeout(PATIENCE, verified) => verified.expect("verifications wait behind reads of admins"),
     }
 }
 
-/// Admins ask for the head of the log as well, however many of them.
-pub(crate) async fn admins_who_ask_for_the_head_leave_connections_to_verifications(
+/// The same for the head of the log, which both read.
+pub(crate) async fn reads_of_the_head_by_admins_leave_connections_to_verifications(
     database: &Database,
     store: &SqlStore,
 ) {
@@ -130,7 +130,7 @@ pub(crate) async fn admins_who_ask_for_the_head_leave_connections_to_verificatio
         store.changes_after(0, 9).await.unwrap();
     };
     tokio::select! {
-        read = reads => panic!("one ended: {read:?}"),
-        verified = timeout(PATIENCE, verified) => verified.expect("they wait for admins"),
+        read = reads => panic!("a read ended: {read:?}"),
+        verified = timeout(PATIENCE, verified) => verified.expect("verifications wait behind reads of admins"),
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn numbers(keys: &[Key]) -> Vec<u128> {
     keys.iter().map(number).collect()
 }
 
-/// Far more keys than a page holds, with few different values to sort by.
+/// Many more keys than a page holds, with few different values in the order's column.
 pub(crate) async fn keys_page_by_keyset(_: &Database, store: &SqlStore) {
     populate(store).await;
     let keys: Vec<Key> = (0..40)
@@ -54,8 +54,8 @@ pub(crate) async fn keys_page_by_keyset(_: &Database, store: &SqlStore) {
     }
 }
 
-/// Rows that come and go between two pages move no others.
-pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlStore) {
+/// Rows that are inserted and deleted between two pages do not shift the others.
+pub(crate) async fn pages_are_stable_while_keys_come_and_go(_: &Database, store: &SqlStore) {
     use keystile::ports::write::Write;
 
     populate(store).await;
@@ -67,13 +67,13 @@ pub(crate) async fn pages_hold_while_keys_come_and_go(_: &Database, store: &SqlS
     let purge = Write::delete(last.clone());
     crate::sample::write(store, vec![purge, Write::insert(key(5))]).await;
     let mut next = by_creation(3);
-    next.after = Some(place(&last, KeyOrder::CreateTime));
+    next.after = Some(cursor_at(&last, KeyOrder::CreateTime));
     let second = store.keys(query(&everything), next).await.unwrap();
     assert_eq!(numbers(&second), [30, 40, 50]);
 }
 
-/// Places that nobody was told: whoever makes one up gets nothing, and no error of the database.
-pub(crate) async fn a_place_that_does_not_fit_has_nothing_behind_it(_: &Database, store: &SqlStore) {
+/// A forged cursor, whose types do not fit the order, finds nothing, and causes no error of the database.
+pub(crate) async fn a_cursor_that_does_not_fit_the_order_finds_nothing(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1), key(2)]).await;
     let everything = Filter::everything();
@@ -100,14 +100,14 @@ fn ids(keys: &[Key]) -> Vec<KeyId> {
 }
 
 fn sort_key(key: &Key, by: KeyOrder) -> (i64, Vec<u8>) {
-    match place(key, by).value {
+    match cursor_at(key, by).value {
         SortValue::Number(number) => (number, vec![]),
         SortValue::Text(text) => (0, text.into_bytes()),
     }
 }
 
-/// Where `key` stands, as the service tells it.
-pub(crate) fn place(key: &Key, by: KeyOrder) -> Cursor {
+/// The cursor at `key`, as the service makes it.
+pub(crate) fn cursor_at(key: &Key, by: KeyOrder) -> Cursor {
     let micros = |time: Timestamp| SortValue::Number(time.as_micros());
     Cursor {
         value: match by {

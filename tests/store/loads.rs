@@ -1,4 +1,4 @@
-//! Loads: what verifications need of one key or several, from one instant.
+//! Loads: what verifications need of one key or several, read at one instant.
 
 use domain::{id::KeyId, key::Key, service_account::ServiceAccount};
 use keystile::{
@@ -16,14 +16,14 @@ use crate::{
     sample::{account, account_id, acme, at, insert_keys, key, key_id, populate, sealed, write},
 };
 
-/// Loads one key, with the revision at which it is so.
+/// Loads one key, with the revision of the read.
 pub(crate) async fn load(store: &SqlStore, id: KeyId) -> Result<(Option<LoadedKey>, i64), StoreError> {
     let loaded = store.load(&[id]).await?;
     assert!(loaded.keys.keys().all(|it| *it == id));
     Ok((loaded.key(id)?.cloned(), loaded.head.revision))
 }
 
-pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &SqlStore) {
+pub(crate) async fn a_loaded_key_has_its_owner(_: &Database, store: &SqlStore) {
     let (found, revision) = load(store, key_id(1)).await.unwrap();
     assert!(found.is_none());
     assert_eq!(revision, 0);
@@ -47,9 +47,9 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
     let gone = Write::delete(ServiceAccount { revision: 3, ..account("ci") });
     write(store, vec![gone]).await;
     let (found, _) = load(store, full.id).await.unwrap();
-    assert!(found.is_none(), "as good as deleted");
+    assert!(found.is_none(), "the key counts as deleted");
 
-    // Somebody else, who only has the same id.
+    // A later account with the same id.
     write(store, vec![Write::insert(ServiceAccount { generation: 8, ..account("ci") })]).await;
     let (found, _) = load(store, full.id).await.unwrap();
     assert!(found.is_none());
@@ -59,7 +59,7 @@ pub(crate) async fn a_candidate_is_the_key_with_its_owner(_: &Database, store: &
     assert_eq!(revision, 5);
 }
 
-/// However many are asked for, each is told apart: those that exist, and those that do not.
+/// However many keys one load asks for, it distinguishes those that exist from those that do not.
 pub(crate) async fn several_keys_are_loaded_at_once(_: &Database, store: &SqlStore) {
     populate(store).await;
     write(store, vec![Write::insert(account("other"))]).await;
@@ -71,7 +71,7 @@ pub(crate) async fn several_keys_are_loaded_at_once(_: &Database, store: &SqlSto
     write(store, vec![Write::update(disabled)]).await;
     let head = store.head().await.unwrap();
     for number in [1, 2, 4, 5, 16, 17, LOADED_TOGETHER] {
-        // Some of which are not there.
+        // Some of them do not exist.
         let ids: Vec<_> = (0..number as u64).map(|n| key_id(n * 3 / 2 + 50)).collect();
         let loaded = store.load(&ids).await.unwrap();
         assert_eq!(loaded.head, head);
@@ -87,8 +87,8 @@ pub(crate) async fn several_keys_are_loaded_at_once(_: &Database, store: &SqlSto
     }
 }
 
-/// A damaged row is told by its column, without what stands there, and spoils no other key.
-pub(crate) async fn a_damaged_key_spoils_no_other(database: &Database, store: &SqlStore) {
+/// The error of a damaged row names the column, without its value, and no other key fails.
+pub(crate) async fn a_damaged_key_fails_no_other(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..3).map(key)).await;
     let table = if database.kind == Kind::MySql { "`keys`" } else { "keys" };

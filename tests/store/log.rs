@@ -1,5 +1,7 @@
 //! The change log reads back as it was written, and is filtered.
 
+use std::time::Duration;
+
 use domain::{
     audit::{Actor, Change, Event, Head},
     name::Scope,
@@ -12,8 +14,12 @@ use keystile::{
 };
 use serde_json::json;
 use testkit::database::{Database, Kind};
+use tokio::time::timeout;
 
-use crate::sample::{account_id, acme, at, change, commit, commit_of, key_id};
+use crate::sample::{account_id, acme, at, change, commit, commit_of, key_id, populate};
+
+/// How long a notification may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn events_read_back_as_they_were_hashed(_: &Database, store: &SqlStore) {
     let full = Change {
@@ -55,13 +61,13 @@ pub(crate) async fn changes_are_followed_by_revision(_: &Database, store: &SqlSt
     assert!(store.changes_after(5, 10).await.unwrap().is_empty());
 }
 
-/// Whichever process made the change.
+/// From any process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_tells_of_changes() {
+async fn postgres_notifies_of_changes() {
     let (database, store) = Database::migrated(Kind::Postgres).await;
     let elsewhere = database.open().await;
     let mut wakeups = elsewhere.wakeups();
-    // The first word is that it listens from here on.
+    // The first wake-up means that the listener is connected.
     wakeups.next().await;
     let word = tokio::spawn(async move { wakeups.next().await });
     store.commit(commit(vec![])).await.unwrap();
@@ -133,4 +139,18 @@ async fn listed(store: &SqlStore, scope: &Scope, filter: &str, order: &str, size
         page.after = Some(Cursor { value: SortValue::Number(last.revision), id: Id::None });
         all.extend(events);
     }
+}
+
+/// PostgreSQL notifies of a change once it is committed, so that no node has to wait for its next poll.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_wakes_those_who_follow() {
+    let (database, store) = Database::migrated(Kind::Postgres).await;
+    let elsewhere = database.open().await;
+    let mut wakeups = elsewhere.wakeups();
+    timeout(PATIENCE, wakeups.next()).await.expect("it does not listen");
+    populate(&store).await;
+    timeout(PATIENCE, wakeups.next()).await.expect("nobody is notified");
+    drop(wakeups);
+    elsewhere.close().await;
+    store.close().await;
 }

@@ -1,4 +1,4 @@
-//! A database host that is lost without a word: no read waits for it for ever, and its connections are replaced.
+//! A database host that is lost without closing connections: no read waits for it for ever, and connections are replaced.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     sample::{acme, populate},
 };
 
-/// How long what must end may take, on a busy machine too.
+/// A generous limit for what must end, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,24 +31,24 @@ async fn reads_of_mariadb_do_not_wait_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_order_to_postgres_hits_no_other_read() {
-    a_late_order_hits_no_other_read(Kind::Postgres, "BEGIN; LOCK TABLE projects", "ROLLBACK").await;
+async fn a_late_cancellation_on_postgres_hits_no_other_read() {
+    a_late_cancellation_hits_no_other_read(Kind::Postgres, "BEGIN; LOCK TABLE projects", "ROLLBACK").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_order_to_mariadb_hits_no_other_read() {
-    a_late_order_hits_no_other_read(Kind::MySql, "LOCK TABLES projects WRITE", "UNLOCK TABLES").await;
+async fn a_late_cancellation_on_mariadb_hits_no_other_read() {
+    a_late_cancellation_hits_no_other_read(Kind::MySql, "LOCK TABLES projects WRITE", "UNLOCK TABLES").await;
 }
 
-/// It is for a connection that is used no more.
-async fn a_late_order_hits_no_other_read(kind: Kind, lock: &str, unlock: &str) {
+/// The cancellation arrives late, for a connection that is no longer used.
+async fn a_late_cancellation_hits_no_other_read(kind: Kind, lock: &str, unlock: &str) {
     let (database, store) = Database::migrated(kind).await;
     populate(&store).await;
     store.close().await;
     let proxy = Proxy::start(&database).await;
     let store = SqlStore::open(proxy.options(&database)).await.unwrap();
     store.project(&acme()).await.unwrap();
-    // Those of the first store may take a moment to end.
+    // The connections of the first store may take a moment to end.
     let one = async {
         loop {
             if let [session] = sessions(&database).await[..] {
@@ -56,13 +56,13 @@ async fn a_late_order_hits_no_other_read(kind: Kind, lock: &str, unlock: &str) {
             }
         }
     };
-    let session = timeout(PATIENCE, one).await.expect("it has one connection");
+    let session = timeout(PATIENCE, one).await.expect("the pool has one connection");
     let raw = database.raw().await;
     raw.execute_unprepared(lock).await.unwrap();
-    proxy.hold_orders();
+    proxy.hold_cancellations();
     let read = async { store.project(&acme()).await };
     tokio::select! {
-        read = read => panic!("it does not wait: {read:?}"),
+        read = read => panic!("the read does not wait: {read:?}"),
         () = becomes(&database, true) => {}
     }
     proxy.happened().await;
@@ -86,7 +86,7 @@ async fn reads_do_not_wait_for_ever(kind: Kind) {
     let second = Duration::from_secs(1);
     let options = Options { acquire_timeout: second, slowest_read: second, ..proxy.options(&database) };
     let store = SqlStore::open(options).await.unwrap();
-    // Those of verifications have two connections, which are used in turn.
+    // Reads for verifications use two connections in turn.
     let verify = async || store.lately_used(1).await.map(drop);
     let admin = async || store.project(&acme()).await.map(drop);
     for _ in 0..2 {
@@ -94,7 +94,7 @@ async fn reads_do_not_wait_for_ever(kind: Kind) {
     }
     proxy.lose_the_server();
     let lost = async { tokio::join!(verify(), verify(), admin()) };
-    let lost = timeout(PATIENCE, lost).await.expect("they wait for a host that is gone");
+    let lost = timeout(PATIENCE, lost).await.expect("reads wait for a lost host");
     for read in [lost.0, lost.1, lost.2] {
         assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     }

@@ -1,6 +1,6 @@
 //! The contract of the store: every test runs on SQLite, PostgreSQL and MariaDB.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod changes;
 mod commits;
@@ -66,48 +66,48 @@ macro_rules! contract {
 contract! {
     migrated {
         resources: a_key_reads_back_whole, a_project_reads_back_whole,
-            an_account_reads_back_whole, texts_that_no_rule_of_today_allows_are_read,
+            an_account_reads_back_whole, stored_texts_that_break_a_newer_rule_are_read,
             nothing_is_found_in_another_project;
-        loads: a_candidate_is_the_key_with_its_owner, several_keys_are_loaded_at_once,
-            a_damaged_key_spoils_no_other;
-        changes: the_log_begins_at_its_genesis, what_exists_is_told_apart,
-            a_stale_revision_is_a_conflict, a_refused_change_leaves_nothing,
-            a_trial_leaves_nothing, each_step_has_an_event_of_its_own, expectations_are_checked_in_the_change,
+        loads: a_loaded_key_has_its_owner, several_keys_are_loaded_at_once,
+            a_damaged_key_fails_no_other;
+        changes: the_log_begins_at_its_genesis, each_conflict_with_an_existing_row_has_its_error,
+            a_stale_revision_is_a_conflict, a_refused_change_writes_nothing,
+            a_dry_run_writes_nothing, each_step_has_an_event_of_its_own, expectations_are_checked_in_the_change,
             requests_are_remembered_for_a_while;
-        commits: changes_may_be_given_up_anywhere, a_database_that_goes_back_is_noticed;
-        ends: keys_in_use_are_found, keys_to_remove_are_walked_in_order, a_purged_key_leaves_nothing,
-            a_deleted_project_is_gone_before_what_it_owned, a_removal_reads_back_until_it_is_finished,
+        commits: changes_may_be_dropped_at_any_await, a_database_that_lost_changes_is_noticed;
+        ends: keys_in_use_are_found, keys_to_remove_are_walked_in_order, a_purged_key_leaves_no_rows,
+            a_deleted_project_is_gone_before_what_it_owns, a_removal_reads_back_until_it_is_finished,
             implicit_owners_are_those_of_no_other_key;
         removal: a_removal_goes_in_small_commits_and_is_finished_by_housekeeping,
-            replicas_finish_a_removal_side_by_side, what_cannot_be_read_stops_no_purge,
+            replicas_finish_a_removal_side_by_side, a_row_that_cannot_be_read_stops_no_purge,
             tasks_of_housekeeping_take_turns, removals_that_cannot_be_finished_starve_no_other,
             old_requests_are_forgotten_in_portions;
-        races: concurrent_changes_make_one_gapless_chain, of_changes_to_one_key_one_wins,
-            traces_and_changes_do_not_block_each_other;
-        traces: last_use_only_moves_forward, keys_and_owners_were_used_when_the_last_of_theirs_was,
-            the_lately_used_come_first, many_uses_are_recorded_at_once,
-            an_update_keeps_what_verifications_left, a_rehash_replaces_only_what_was_verified;
-        filters: keys_are_filtered_by_what_they_are, keys_are_filtered_by_their_times,
-            states_are_those_of_the_instant, counts_are_those_of_the_instant;
-        listing: keys_page_by_keyset, pages_hold_while_keys_come_and_go,
-            a_place_that_does_not_fit_has_nothing_behind_it;
+        races: concurrent_changes_make_one_gapless_chain, of_concurrent_changes_to_one_key_one_wins,
+            recorded_uses_and_changes_do_not_block_each_other;
+        traces: last_use_only_moves_forward, keys_and_owners_have_the_latest_use_of_their_secrets,
+            the_most_recently_used_come_first, many_uses_are_recorded_at_once,
+            an_update_keeps_recorded_uses_and_digests, a_rehash_replaces_only_what_was_verified;
+        filters: keys_are_filtered_by_each_field, keys_are_filtered_by_their_times,
+            states_are_as_of_the_instant, counts_are_as_of_the_instant;
+        listing: keys_page_by_keyset, pages_are_stable_while_keys_come_and_go,
+            a_cursor_that_does_not_fit_the_order_finds_nothing;
         owners: accounts_are_filtered, accounts_page_by_keyset,
             projects_page_in_the_order_of_creation;
         log: events_read_back_as_they_were_hashed, changes_are_followed_by_revision,
             events_are_filtered;
-        plans: candidates_are_one_query_by_primary_keys,
+        plans: keys_are_loaded_by_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
             keys_to_remove_are_found_by_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
-            a_name_is_searched_by_an_index_however_many_words,
+            a_search_by_words_uses_the_index,
             uses_are_written_by_three_statements_by_primary_keys,
-            the_lately_used_are_read_from_an_index_alone;
-        giving_up: a_read_that_is_given_up_ends_in_the_database,
-            a_read_that_takes_too_long_is_broken_off,
+            the_most_recently_used_keys_are_read_from_an_index_only;
+        giving_up: a_dropped_read_ends_in_the_database,
+            a_read_that_takes_too_long_is_cancelled,
             reads_of_admins_leave_connections_to_verifications,
-            admins_who_ask_for_the_head_leave_connections_to_verifications;
-        peppers: a_pepper_is_known_by_what_was_first;
-        failures: a_closed_store_does_not_answer, errors_tell_no_values;
+            reads_of_the_head_by_admins_leave_connections_to_verifications;
+        peppers: the_first_fingerprint_of_a_pepper_stays;
+        failures: a_closed_store_does_not_answer, errors_contain_no_values;
     }
     empty {
         schema: many_processes_migrate_one_fresh_database, migrating_again_changes_nothing,

@@ -97,7 +97,7 @@ async fn insert(store: &SqlStore, accounts: impl IntoIterator<Item = ServiceAcco
     write(store, writes).await;
 }
 
-/// The ids of all that pass, page by page, run together.
+/// The ids of all that match, concatenated, page by page.
 async fn listed(store: &SqlStore, filter: &str, order: &str, size: u64) -> String {
     let filter = account_filter(filter).unwrap();
     let mut page = Page { size, order: account_order(order).unwrap(), after: None };

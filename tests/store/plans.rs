@@ -1,4 +1,4 @@
-//! How the databases find what they are asked for: by an index, from the first row on.
+//! Query plans: each query uses an index, and begins at the first row that it needs.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,14 +21,14 @@ use sea_orm::{ConnectionTrait, Statement};
 use testkit::database::{Database, Kind};
 
 use crate::{
-    listing::place,
+    listing::cursor_at,
     sample::{account, acme, at, change, commit_of, insert_keys, key, key_id, populate, query, write},
 };
 
-pub(crate) async fn candidates_are_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
+pub(crate) async fn keys_are_loaded_by_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..1000).map(key)).await;
-    // A table of one row would be read as a whole, and rightly so.
+    // A planner rightly reads a table of one row as a whole.
     owners(store).await;
     let (watched, seen) = watch(database).await;
     let many = |number: u64| (0..number).map(|n| key_id(n * 20)).collect();
@@ -43,8 +43,8 @@ pub(crate) async fn candidates_are_one_query_by_primary_keys(database: &Database
     watched.close().await;
 }
 
-/// Page 1,000 costs what page 1 does: the database begins to read in the middle of an index, in whose
-/// order the rows come out.
+/// Page 1,000 costs what page 1 costs: the database begins to read in the middle of an index that has the
+/// order of the page.
 pub(crate) async fn key_pages_begin_in_the_middle_of_an_index(database: &Database, store: &SqlStore) {
     populate(store).await;
     let keys: Vec<Key> = (0..1000)
@@ -62,7 +62,7 @@ pub(crate) async fn key_pages_begin_in_the_middle_of_an_index(database: &Databas
     for field in ["create_time", "display_name", "last_used_time", "expire_time"] {
         for direction in ["", " desc"] {
             let order = key_order(&format!("{field}{direction}")).unwrap();
-            let after = Some(place(&keys[500], order.by));
+            let after = Some(cursor_at(&keys[500], order.by));
             let page = Page { size: 20, order, after };
             watched.keys(query(&everything), page).await.unwrap();
             let plan = Plan::of(database, &take(&seen)[0]).await;
@@ -109,7 +109,7 @@ async fn owners(store: &SqlStore) {
     write(store, projects.collect()).await;
 }
 
-/// Housekeeping and removals walk by an index, from where they were; counts are read from one alone.
+/// Housekeeping and removals read by an index from a cursor; counts are read from an index only.
 pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, store: &SqlStore) {
     populate(store).await;
     owners(store).await;
@@ -174,12 +174,12 @@ pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &Sql
     watched.close().await;
 }
 
-/// A long search makes no long plan: two looks at the index of words, the second for each key that the first finds.
-pub(crate) async fn a_name_is_searched_by_an_index_however_many_words(database: &Database, store: &SqlStore) {
+/// A search for many words has a small plan: two index lookups, the second for each key that the first finds.
+pub(crate) async fn a_search_by_words_uses_the_index(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..1000).map(key)).await;
     let (watched, seen) = watch(database).await;
-    // No word begins another.
+    // No word is a prefix of another.
     let words: Vec<_> = (10..60).map(|n| format!("word{n}")).collect();
     let mut sizes = Vec::new();
     for text in [&words[..2], &words[..]] {
@@ -194,7 +194,7 @@ pub(crate) async fn a_name_is_searched_by_an_index_however_many_words(database: 
     watched.close().await;
 }
 
-/// However many uses there are: the database prepares each statement once, and reads no table from end to end.
+/// For any number of uses, each statement is prepared once, and no table is scanned.
 pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
     database: &Database,
     store: &SqlStore,
@@ -223,8 +223,11 @@ pub(crate) async fn uses_are_written_by_three_statements_by_primary_keys(
     watched.close().await;
 }
 
-/// A warm start looks at every key that was ever used, but in an index, not in the table.
-pub(crate) async fn the_lately_used_are_read_from_an_index_alone(database: &Database, store: &SqlStore) {
+/// Preloading reads every key that was ever used, but from an index, not from the table.
+pub(crate) async fn the_most_recently_used_keys_are_read_from_an_index_only(
+    database: &Database,
+    store: &SqlStore,
+) {
     populate(store).await;
     insert_keys(store, (0..1000).map(|n| Key { last_used_time: Some(at(50)), ..key(n) })).await;
     database.execute(if database.kind == Kind::Postgres { "VACUUM keys" } else { "SELECT 1" }).await;
@@ -242,7 +245,7 @@ pub(crate) async fn the_lately_used_are_read_from_an_index_alone(database: &Data
 
 type Seen = Arc<Mutex<Vec<Statement>>>;
 
-/// A store whose statements are seen, and statistics for whoever plans them.
+/// A store whose statements are recorded, after the database has updated its planner's statistics.
 async fn watch(database: &Database) -> (SqlStore, Seen) {
     for table in ["keys", "key_terms", "secrets", "service_accounts", "projects", "audit_events"] {
         database
@@ -265,7 +268,7 @@ fn take(seen: &Seen) -> Vec<Statement> {
 
 struct Plan {
     kind: Kind,
-    /// A step of the plan each.
+    /// One line for each step of the plan.
     lines: Vec<String>,
 }
 
@@ -277,7 +280,7 @@ impl Plan {
             _ => "EXPLAIN",
         };
         if database.kind == Kind::Postgres {
-            // So few rows are read fastest from the first to the last; that is not the question.
+            // With so few rows a scan is fastest; forbid it, to see whether an index could serve.
             raw.execute_unprepared("SET enable_seqscan = off").await.unwrap();
         }
         let explain = Statement { sql: format!("{verb} {}", statement.sql), ..statement.clone() };
@@ -302,7 +305,7 @@ impl Plan {
         self.lines.iter().any(|line| line.contains(part))
     }
 
-    /// No table is read from end to end, and nothing is sorted.
+    /// Fails if a table is scanned or anything is sorted.
     fn assert_searches_only(&self) {
         let slow: &[&str] = match self.kind {
             Kind::Sqlite => &["SCAN", "TEMP B-TREE"],
@@ -314,7 +317,7 @@ impl Plan {
         }
     }
 
-    /// None of these tables is read from end to end.
+    /// Fails if one of these tables is scanned.
     fn assert_searches(&self, tables: &[&str]) {
         for table in tables {
             let slow = match self.kind {

@@ -1,4 +1,4 @@
-//! A way to a database server that fails when a COMMIT comes along.
+//! A proxy to a database server that can fail at a COMMIT.
 
 use std::{
     net::SocketAddr,
@@ -17,18 +17,18 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// What becomes of the next COMMIT.
+/// What happens to the next COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The connection is cut before the server sees it.
+    /// The connection is cut before the server receives it.
     CutBefore,
-    /// The connection is cut once the server has done it, before it can say so.
+    /// The connection is cut after the server has executed it, before the answer.
     CutAfter,
-    /// The server gets another word for it, answers with an error, and leaves the transaction open.
+    /// The server receives something else, answers with an error, and leaves the transaction open.
     Refused,
-    /// The client's host is gone: the server hears no more, not even of an end.
+    /// The client's host is lost: the server receives nothing more, not even the end of the connection.
     Vanished,
-    /// The server's host is gone once the server has done it: the client hears no more, not even of an end.
+    /// The server's host is lost after the server has executed it: the client receives nothing more, not even an end.
     Lost,
 }
 
@@ -48,7 +48,7 @@ struct Shared {
     open: watch::Sender<usize>,
     /// How many servers were lost so far.
     lost: AtomicUsize,
-    /// Whether an order to break off a statement is held up on its way, for ever.
+    /// Whether requests to cancel a statement are held back for ever.
     holds_orders: AtomicBool,
 }
 
@@ -78,10 +78,10 @@ impl Proxy {
         Self { address, shared, task }
     }
 
-    /// The way to the database through here, on one connection.
+    /// Options of a store that reaches the database through this proxy, on one connection.
     pub(crate) fn options(&self, database: &Database) -> Options {
         let (before, _, behind) = parts(url(database), database.kind);
-        // What is encrypted cannot be read here.
+        // The proxy must read the statements, so no TLS.
         let plain = match database.kind {
             Kind::Postgres => "sslmode=disable",
             _ => "ssl-mode=DISABLED",
@@ -95,13 +95,13 @@ impl Proxy {
         *self.shared.fault.lock().unwrap() = Some(fault);
     }
 
-    /// From now on connections carry nothing, and do not end; a server that takes over is reached by new ones.
+    /// From now on existing connections carry nothing, and do not end; new ones reach a server.
     pub(crate) fn lose_the_server(&self) {
         self.shared.lost.fetch_add(1, SeqCst);
     }
 
-    /// From now on no order to break off a statement arrives; one that was given counts as happened.
-    pub(crate) fn hold_orders(&self) {
+    /// From now on no request to cancel a statement arrives; one that is sent counts as a fault that has happened.
+    pub(crate) fn hold_cancellations(&self) {
         self.shared.holds_orders.store(true, SeqCst);
     }
 
@@ -129,7 +129,7 @@ fn url(database: &Database) -> &str {
     }
 }
 
-/// What is before the server's address, the address, and what is behind it.
+/// The parts of the URL before, of, and after the server's address.
 fn parts(url: &str, kind: Kind) -> (&str, String, &str) {
     let (front, behind) = url.split_at(url.find("://").unwrap() + 3);
     let (authority, behind) = behind.split_once('/').unwrap();
@@ -141,14 +141,14 @@ fn parts(url: &str, kind: Kind) -> (&str, String, &str) {
     (before, server, behind)
 }
 
-/// As both protocols have it at the end of a message: PostgreSQL's with a zero behind it.
+/// Finds COMMIT at the end of a message; PostgreSQL's has a zero byte after it.
 fn commit_in(message: &[u8]) -> Option<usize> {
     let text = message.strip_suffix(b"\0").unwrap_or(message);
     text.ends_with(b"COMMIT").then(|| text.len() - b"COMMIT".len())
 }
 
-/// Whether it orders to break off a statement.
-fn is_order(message: &[u8]) -> bool {
+/// Whether it is a request to cancel a statement.
+fn is_cancellation(message: &[u8]) -> bool {
     let text = String::from_utf8_lossy(message);
     text.contains("pg_cancel_backend") || text.contains("KILL QUERY")
 }
@@ -162,7 +162,7 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
                 if shared.lost.load(SeqCst) != lost { std::future::pending().await }
                 let Ok(length @ 1..) = read else { return };
                 let message = &mut up[..length];
-                if shared.holds_orders.load(SeqCst) && is_order(message) {
+                if shared.holds_orders.load(SeqCst) && is_cancellation(message) {
                     shared.happened.notify_one();
                     std::future::pending::<()>().await;
                 }
@@ -181,7 +181,7 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
                         Some(Fault::Lost) => {
                             server.write_all(message).await.unwrap();
                             assert!(server.read(&mut down).await.unwrap() > 0);
-                            // What the client still says reaches nobody, and its end is none to the server.
+                            // Discard what the client still sends, and do not close the server's side.
                             std::future::pending().await
                         }
                         Some(Fault::Refused) => message[at..at + 6].copy_from_slice(b"FORGET"),

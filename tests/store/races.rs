@@ -1,20 +1,28 @@
 //! Changes at the same time: one order, no gaps, nothing lost.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use domain::audit::{GENESIS, Head};
 use keystile::{
-    ports::{Commits, ReadKeys, ReadLog, Recording, commits::CommitError, recorder::LastUse, write::Write},
-    store::SqlStore,
+    ports::{
+        Commits, ReadKeys, ReadLog, Recording, StoreError, commits::CommitError, recorder::LastUse,
+        write::Write,
+    },
+    store::{Options, SqlStore},
 };
-use testkit::database::Database;
+use sea_orm::ConnectionTrait;
+use testkit::database::{Database, Kind};
 use tokio::task::JoinSet;
 
 use crate::sample::{
-    acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, sealed, stored,
+    acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, refused, sealed, stored,
 };
 
-/// Half of the changes come from another process.
+/// Half of the changes are made by a second store.
 pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Database, store: &SqlStore) {
     const CHANGES: u64 = 32;
 
@@ -50,7 +58,7 @@ pub(crate) async fn concurrent_changes_make_one_gapless_chain(database: &Databas
     }
 }
 
-pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &SqlStore) {
+pub(crate) async fn of_concurrent_changes_to_one_key_one_wins(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let read = stored(store, key_id(1)).await;
@@ -72,8 +80,8 @@ pub(crate) async fn of_changes_to_one_key_one_wins(database: &Database, store: &
     pool.close().await;
 }
 
-/// Verifications leave their traces while the keys that they used change.
-pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Database, store: &SqlStore) {
+/// Uses and new digests are written while the same keys change.
+pub(crate) async fn recorded_uses_and_changes_do_not_block_each_other(database: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..20).map(key)).await;
     let pool = Arc::new(database.open().await);
@@ -106,4 +114,36 @@ pub(crate) async fn traces_and_changes_do_not_block_each_other(database: &Databa
     let events = store.events_from(1, 100).await.unwrap();
     assert_eq!(events.len(), 22);
     pool.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_postgres_does_nothing_before_it_has_the_head_to_itself() {
+    a_change_does_nothing_before_it_has_the_head_to_itself(Kind::Postgres, "FOR SHARE").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_mariadb_does_nothing_before_it_has_the_head_to_itself() {
+    a_change_does_nothing_before_it_has_the_head_to_itself(Kind::MySql, "LOCK IN SHARE MODE").await;
+}
+
+/// With a lock that changes can share, two of them would wait for each other when they move the head.
+async fn a_change_does_nothing_before_it_has_the_head_to_itself(kind: Kind, share: &str) {
+    let (database, store) = Database::migrated(kind).await;
+    populate(&store).await;
+    store.close().await;
+    let options = Options { vanished_after: Duration::from_secs(1), ..database.options() };
+    let mut store = SqlStore::open(options).await.unwrap();
+    let statements = Arc::new(Mutex::new(Vec::new()));
+    let observed = statements.clone();
+    store.observe(move |statement| observed.lock().unwrap().push(statement.sql.clone()));
+    let raw = database.raw().await;
+    raw.execute_unprepared("BEGIN").await.unwrap();
+    raw.execute_unprepared(&format!("SELECT revision FROM change_head {share}")).await.unwrap();
+    let error = refused(&store, vec![Write::insert(key(1))]).await;
+    assert!(matches!(error, CommitError::Store(StoreError::Unavailable(_))), "{error:?}");
+    let statements = statements.lock().unwrap().clone();
+    assert!(matches!(&statements[..], [lock] if lock.contains("change_head")), "{statements:?}");
+    raw.execute_unprepared("ROLLBACK").await.unwrap();
+    raw.close().await.unwrap();
+    store.close().await;
 }

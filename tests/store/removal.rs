@@ -1,4 +1,4 @@
-//! What follows a deleted project or account: in small commits, whole in the end, each key with an event of its own.
+//! Removals of deleted projects and accounts: in small commits, complete in the end, with an event for each key.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ use crate::{
 const PORTION: usize = 50;
 
 /// The uptime is a quarter of a second later each time that it is read, so each portion takes that long, and a call
-/// goes on for three portions and the rests between them.
+/// lasts for three portions and the rests between them.
 #[derive(Debug, Default)]
 struct Ticking {
     millis: AtomicU64,
@@ -64,12 +64,12 @@ impl Clock for Ticking {
     }
 }
 
-/// A server's verbs on a store of its own, and how many events each of its commits made.
+/// The verbs of a server on a store of its own, with the number of events in each of its commits.
 struct Replica {
     service: Service,
     store: Arc<SqlStore>,
     commits: Arc<Mutex<Vec<usize>>>,
-    /// What it wrote but for events, table by table.
+    /// How many writes it made to each table, except to that of events.
     writes: Arc<Mutex<BTreeMap<String, usize>>>,
     clock: Arc<Ticking>,
 }
@@ -170,7 +170,7 @@ async fn trail(store: &SqlStore) -> BTreeMap<(String, String), usize> {
     trail
 }
 
-/// Whoever deleted the owner deleted its keys.
+/// The events of the keys name the caller that deleted the owner.
 fn assert_caller(event: &Event) {
     assert_eq!((event.actor_account.as_str(), event.peer.as_str()), ("root", "192.0.2.1"));
 }
@@ -198,24 +198,26 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
         Err(Error::NotFound { .. })
     ));
     let deleted = targets(&trail(store).await, "keys.delete");
-    assert_eq!(deleted, 3 * PORTION, "for so long the call goes on");
-    // Its portions have a quarter of the time.
+    assert_eq!(deleted, 3 * PORTION, "the call works on three portions");
+    // The portions of the call take a quarter of its time.
     assert_eq!(*server.clock.rests.lock().unwrap(), [3 * TICK; 2]);
     for n in 0..KEYS as u64 {
         let loaded = store.load(&[key_id(n)]).await.unwrap();
-        assert!(loaded.key(key_id(n)).unwrap().is_none(), "none of them verifies");
+        assert!(loaded.key(key_id(n)).unwrap().is_none(), "a key of the deleted owner verifies");
     }
     assert_eq!(server.largest_commit(), PORTION);
 
-    // Housekeeping need not wait for its next round.
-    tokio::time::timeout(Duration::from_secs(30), server.service.left_over()).await.expect("it is woken");
+    // Housekeeping is woken, and need not wait for its next round.
+    tokio::time::timeout(Duration::from_secs(30), server.service.left_over())
+        .await
+        .expect("housekeeping is not woken");
 
     // Another process finds what is left to do.
     let other = Replica::on(database).await;
     assert_eq!(other.keep_house().await.removed(), KEYS - deleted);
     let rests = other.clock.rests.lock().unwrap().clone();
     assert!(rests.len() > 2 && rests.iter().all(|rest| *rest == 3 * TICK), "{rests:?}");
-    // Of a key only what changes is written, in one statement.
+    // Only the changed columns of a key are written, in one statement.
     let writes = other.writes.lock().unwrap().clone();
     let of_keys: Vec<_> = writes.iter().filter(|(what, _)| !what.contains("audit_events")).collect();
     assert_eq!(writes.get("UPDATE keys SET"), Some(&(KEYS - deleted)), "{writes:?}");
@@ -263,7 +265,7 @@ pub(crate) async fn replicas_finish_a_removal_side_by_side(database: &Database, 
     one.populate(KEYS as u64).await;
     one.service.delete_service_account(&call(), &ci(), "", true).await.unwrap();
     tokio::join!(one.keep_house(), two.keep_house());
-    // Whoever was behind too often left it to the other.
+    // A replica that lost too many races leaves the rest to the other.
     one.keep_house().await;
     assert_eq!(targets(&trail(store).await, "keys.delete"), KEYS);
     one.service.delete_project(&call(), &acme(), "", true).await.unwrap();
@@ -277,7 +279,7 @@ pub(crate) async fn replicas_finish_a_removal_side_by_side(database: &Database, 
     two.close().await;
 }
 
-pub(crate) async fn what_cannot_be_read_stops_no_purge(database: &Database, store: &SqlStore) {
+pub(crate) async fn a_row_that_cannot_be_read_stops_no_purge(database: &Database, store: &SqlStore) {
     let server = Replica::on(database).await;
     server.populate(0).await;
     let due = |n: u64, purge: i64| Key {
@@ -285,7 +287,7 @@ pub(crate) async fn what_cannot_be_read_stops_no_purge(database: &Database, stor
         account_generation: 3,
         ..key(n)
     };
-    // More of them than one portion takes, and all before the others.
+    // More damaged rows than fit in one portion, and all before the others.
     let damaged = PORTION as u64 + 10;
     insert_keys(store, (0..damaged).map(|n| due(n, 10)).chain((100..110).map(|n| due(n, 20)))).await;
     insert_keys(store, [due(200, 1_001)]).await;
@@ -308,11 +310,11 @@ pub(crate) async fn what_cannot_be_read_stops_no_purge(database: &Database, stor
         let left = store.key(&acme(), key_id(n)).await.unwrap();
         assert_eq!(left.is_some(), stuck == 1 && n == 105, "{n}");
     }
-    assert!(store.key(&acme(), key_id(200)).await.unwrap().is_some(), "its time has not come");
+    assert!(store.key(&acme(), key_id(200)).await.unwrap().is_some(), "its purge time has not come");
     server.close().await;
 }
 
-/// An account `ci` of this generation, which is gone and leaves its keys behind.
+/// The removal of a deleted account `ci` of this generation.
 fn left_behind(generation: i64) -> Removal {
     let deletion = Deletion { time: at(900), purge_time: at(9_000) };
     Removal {
@@ -335,7 +337,7 @@ pub(crate) async fn tasks_of_housekeeping_take_turns(database: &Database, store:
     let removals = [10_001, 10_002].map(|generation| Write::BeginRemoval(left_behind(generation)));
     write(store, removals.into()).await;
 
-    // It stops after a portion if it is told to.
+    // It stops after a portion if the stop is requested.
     let mut round = Round::default();
     assert!(server.service.keep_house(&mut round, pin!(ready(()))).await.unwrap());
     assert_eq!((round.removed(), round.purged()), (0, 0));
@@ -344,17 +346,17 @@ pub(crate) async fn tasks_of_housekeeping_take_turns(database: &Database, store:
     let round = server.keep_house().await;
     assert_eq!((round.removed(), round.purged()), (KEYS as usize + 1, 1));
     let events = store.events_from(before + 1, 1_000).await.unwrap();
-    let place = |n| {
+    let position = |n| {
         let name = KeyName { project: acme(), key: key_id(n) }.to_string();
         events.iter().position(|event| event.target == name).unwrap()
     };
-    assert!(place(900) <= PORTION + 1, "the small one does not wait for the large one");
-    assert!(place(901) <= PORTION + 1, "nor does the purge");
+    assert!(position(900) <= PORTION + 1, "the small removal does not wait for the large one");
+    assert!(position(901) <= PORTION + 1, "the purge does not wait for the large removal");
     assert!(store.removals(None, 1).await.unwrap().is_empty());
     server.close().await;
 }
 
-/// Removals that are never finished, more than are looked up at a time, keep none from being.
+/// More removals that cannot be finished than one read returns do not prevent others from being finished.
 pub(crate) async fn removals_that_cannot_be_finished_starve_no_other(database: &Database, store: &SqlStore) {
     const STUCK: usize = 120;
 
@@ -375,7 +377,7 @@ pub(crate) async fn removals_that_cannot_be_finished_starve_no_other(database: &
     server.close().await;
 }
 
-/// Changes wait for one of the portions at most.
+/// A change waits for at most one of the portions.
 pub(crate) async fn old_requests_are_forgotten_in_portions(database: &Database, _: &SqlStore) {
     let server = Replica::on(database).await;
     server.populate(0).await;
@@ -395,6 +397,6 @@ pub(crate) async fn old_requests_are_forgotten_in_portions(database: &Database, 
     }
     left.push(rows(database, "requests").await);
     left.dedup();
-    assert_eq!(left, [701, 401, 101, 1], "the new one stays");
+    assert_eq!(left, [701, 401, 101, 1], "the newer request stays");
     server.close().await;
 }

@@ -51,7 +51,7 @@ pub(crate) async fn a_project_reads_back_whole(_: &Database, store: &SqlStore) {
     let found = store.project(&full.id).await.unwrap();
     assert_eq!(found, Some(Project { revision: 3, ..renamed }));
 
-    // Both were created at one instant: their ids tell them apart.
+    // Both were created at one instant: their ids decide the order.
     let page = store.projects(first_page((), 1)).await.unwrap();
     assert_eq!(page[0].id, full.id);
     let mut next = first_page((), 5);
@@ -85,7 +85,7 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
     let enabled = ServiceAccount { disable_time: None, last_used_time: None, revision: 2, ..full.clone() };
     write(store, vec![Write::update(enabled.clone())]).await;
     let found = store.service_account(&acme(), &full.id).await.unwrap();
-    // Last use is not an update's to take back.
+    // An update does not overwrite the last use.
     let expected = ServiceAccount { last_used_time: Some(at(40)), revision: 3, ..enabled };
     assert_eq!(found, Some(expected));
 
@@ -97,8 +97,8 @@ pub(crate) async fn an_account_reads_back_whole(_: &Database, store: &SqlStore) 
     assert!(store.account_labels(&acme(), &[]).await.unwrap().is_empty());
 }
 
-/// Written before a rule became stricter.
-pub(crate) async fn texts_that_no_rule_of_today_allows_are_read(database: &Database, store: &SqlStore) {
+/// As if written before a rule became stricter.
+pub(crate) async fn stored_texts_that_break_a_newer_rule_are_read(database: &Database, store: &SqlStore) {
     populate(store).await;
     let revoked =
         Key { revocation: Some(Revocation { time: at(73), reason: "leaked".parse().unwrap() }), ..key(1) };
@@ -130,7 +130,7 @@ pub(crate) async fn texts_that_no_rule_of_today_allows_are_read(database: &Datab
         assert_eq!(found.display_name.as_str(), name);
         assert_eq!(found.revocation.unwrap().reason.as_str(), name);
         assert_eq!(found.metadata.entries()["name"], api_key.expose());
-        // Verifications ask for customers in normal form.
+        // Verifications compare customers in normal form.
         assert_eq!(found.customers[0].as_str(), "\u{fc} \u{200b}");
     }
 }
@@ -180,7 +180,7 @@ pub(crate) fn full_key() -> Key {
     }
 }
 
-/// Digests have no `==` and do not show, so they are compared apart.
+/// Digests have no `==` and no `Debug` of their bytes, so they are compared separately.
 pub(crate) fn assert_same(one: &Key, other: &Key) {
     assert_eq!(format!("{one:?}"), format!("{other:?}"));
     for (one, other) in one.secrets.iter().zip(&other.secrets) {

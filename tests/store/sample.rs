@@ -24,7 +24,7 @@ use keystile::ports::{
 
 pub(crate) const NOW: Timestamp = at(1_000_000);
 
-/// So many seconds after the epoch.
+/// This many seconds after the epoch.
 pub(crate) const fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
@@ -142,14 +142,14 @@ pub(crate) fn commit_of(change: Change, writes: Vec<Write>) -> Commit {
     }
 }
 
-/// Makes a change that must go through.
+/// Makes a change that must succeed.
 pub(crate) async fn write(store: &impl Commits, writes: Vec<Write>) -> i64 {
-    store.commit(commit(writes)).await.expect("it goes through")[0].revision
+    store.commit(commit(writes)).await.expect("the change succeeds")[0].revision
 }
 
-/// Makes a change that must not go through.
+/// Makes a change that must fail.
 pub(crate) async fn refused(store: &impl Commits, writes: Vec<Write>) -> CommitError {
-    store.commit(commit(writes)).await.expect_err("it is refused")
+    store.commit(commit(writes)).await.expect_err("the change is refused")
 }
 
 /// The project `acme` with the account `ci`.
@@ -167,7 +167,7 @@ pub(crate) async fn stored(store: &impl ReadKeys, id: KeyId) -> Key {
     key.expect("the key is there")
 }
 
-/// All keys that pass `filter`, in `order`, page by page, each page of `size`.
+/// All keys that match `filter`, in `order`, read in pages of `size`.
 pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, size: u64) -> Vec<Key> {
     let mut all = Vec::new();
     let filter = key_filter(filter).unwrap();
@@ -178,7 +178,7 @@ pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, siz
         let Some(last) = keys.last() else {
             return all;
         };
-        page.after = Some(crate::listing::place(last, page.order.by));
+        page.after = Some(crate::listing::cursor_at(last, page.order.by));
         all.extend(keys);
     }
 }

@@ -1,4 +1,4 @@
-//! Migrations: at most once, by many at a time, and never back from a newer version.
+//! Migrations: each runs at most once, even if many processes migrate at a time; a newer schema is refused.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) async fn many_processes_migrate_one_fresh_database(database: &Databas
         let store = database.open().await;
         starts.spawn(async move {
             store.migrate().await.expect("one migrates, the others wait");
-            // Ready as soon as it returns, whoever did the work.
+            // The schema is ready when it returns, whichever process did the work.
             assert_eq!(store.head().await.unwrap().revision, 0);
             store.close().await;
         });
@@ -33,7 +33,7 @@ pub(crate) async fn migrating_again_changes_nothing(database: &Database) {
     store.close().await;
 }
 
-/// What MySQL leaves behind when it is stopped in the middle, since it cannot undo a change of the schema.
+/// The state after MySQL was stopped in the middle: it cannot roll back a change of the schema.
 pub(crate) async fn a_migration_that_was_cut_off_is_finished(database: &Database) {
     let store = migrated(database).await;
     database.execute("DELETE FROM seaql_migrations").await;
@@ -60,7 +60,7 @@ async fn migrated(database: &Database) -> SqlStore {
     store
 }
 
-/// As `keystile root-key` does beside a running server.
+/// As `keystile root-key` does while a server runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_share_one_sqlite_file() {
     let (database, first) = Database::migrated(Kind::Sqlite).await;
@@ -80,7 +80,7 @@ async fn two_processes_share_one_sqlite_file() {
 }
 
 #[tokio::test]
-async fn a_sqlite_file_is_its_owners_alone() {
+async fn a_sqlite_file_is_accessible_to_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let (database, store) = Database::migrated(Kind::Sqlite).await;

@@ -32,7 +32,7 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
     let owner = store.service_account(&acme(), &"ci".parse().unwrap()).await;
     assert_eq!(owner.unwrap().unwrap().last_used_time, Some(at(30)));
 
-    // A use of a secret that is gone is still one of its key.
+    // A use of a secret that no longer exists still counts for its key.
     let gone = LastUse { key: key_id(1), secret_version: 7, time: at(90) };
     store.record_uses(&[gone]).await.unwrap();
     let key = stored(store, key_id(1)).await;
@@ -40,8 +40,8 @@ pub(crate) async fn last_use_only_moves_forward(_: &Database, store: &SqlStore) 
     assert_eq!(key.secrets[0].last_used_time, Some(at(30)));
 }
 
-/// Two secrets of one key, and keys of two owners, in one call.
-pub(crate) async fn keys_and_owners_were_used_when_the_last_of_theirs_was(_: &Database, store: &SqlStore) {
+/// One call with uses of two secrets of one key, and of keys of two owners.
+pub(crate) async fn keys_and_owners_have_the_latest_use_of_their_secrets(_: &Database, store: &SqlStore) {
     populate(store).await;
     write(store, vec![Write::insert(account("cd"))]).await;
     insert_keys(store, [key(1), key(2), Key { service_account: "cd".parse().unwrap(), ..key(3) }]).await;
@@ -62,7 +62,7 @@ pub(crate) async fn keys_and_owners_were_used_when_the_last_of_theirs_was(_: &Da
     assert_eq!(ids, [key_id(3), key_id(1), key_id(2)]);
 }
 
-pub(crate) async fn the_lately_used_come_first(_: &Database, store: &SqlStore) {
+pub(crate) async fn the_most_recently_used_come_first(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, (0..5).map(key)).await;
     assert!(store.lately_used(10).await.unwrap().is_empty());
@@ -85,8 +85,8 @@ pub(crate) async fn many_uses_are_recorded_at_once(_: &Database, store: &SqlStor
     }
 }
 
-/// A key that was read, used and rehashed before it is written back keeps all three.
-pub(crate) async fn an_update_keeps_what_verifications_left(_: &Database, store: &SqlStore) {
+/// A use and a rehash between the read and the write of an update are kept.
+pub(crate) async fn an_update_keeps_recorded_uses_and_digests(_: &Database, store: &SqlStore) {
     populate(store).await;
     insert_keys(store, [key(1)]).await;
     let read = stored(store, key_id(1)).await;
@@ -112,10 +112,10 @@ pub(crate) async fn a_rehash_replaces_only_what_was_verified(_: &Database, store
     insert_keys(store, [key(1), key(2)]).await;
     store.rehash(&[]).await.unwrap();
     let news = [
-        // Its pepper is not the one that stands there any more.
+        // The stored pepper is no longer the one that was read.
         rehash(1, 5, sealed(50, 6)),
         rehash(2, 1, sealed(51, 2)),
-        // Its secret was rotated away, its key purged.
+        // The secret was rotated away, or the key purged.
         Rehash { secret_version: 9, ..rehash(1, 1, sealed(52, 2)) },
         rehash(3, 1, sealed(53, 2)),
     ];

@@ -1,4 +1,4 @@
-//! What a key costs that is not at hand, with few keys in the database and with many.
+//! The cost of a key that is not cached, with few keys in the database and with many.
 
 use proto::Code;
 
@@ -14,10 +14,10 @@ use crate::{
     requests::{Form, Requests},
 };
 
-/// How many keys are asked for in a round.
+/// How many keys are verified in a round.
 const ASKED: u64 = 5_000;
 
-/// Few at a time, so that it is the query that takes the time.
+/// Few at a time, so that the query dominates the time.
 const NARROW: Width = Width { connections: 2, in_flight: 2 };
 
 pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
@@ -29,7 +29,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
             row("PostgreSQL", (first, second), plan, report).await
         }
         Err(error) => {
-            eprintln!("PostgreSQL's rows are left away: {error}");
+            eprintln!("PostgreSQL's rows are skipped: {error}");
             Ok(())
         }
     }
@@ -79,14 +79,14 @@ struct Stored {
     count: u64,
 }
 
-/// A database with so many keys, which nobody serves yet.
+/// A database with this many keys, on which no server runs yet.
 async fn stored(database: Database, count: u64) -> Fallible<Stored> {
     let fixture = Fixture::new(database, count, &[]).await?;
     Ok(Stored { database: fixture.database, keys: fixture.keys, count })
 }
 
 impl Stored {
-    /// Asks a fresh server for keys from all over.
+    /// Verifies keys from the whole range on a new server.
     async fn ask(&self, round: u64) -> Fallible<Measured> {
         let api_keys = self.keys.sample(self.count, ASKED, round);
         let requests = Requests::new(api_keys, Form::Verify, Code::Valid);

@@ -1,4 +1,4 @@
-//! Warm keys while somebody tries ids that no key has.
+//! Warm keys during a flood of ids that no key has.
 
 use proto::Code;
 use tokio::sync::Notify;
@@ -16,11 +16,11 @@ use crate::{
     server::Server,
 };
 
-/// Ids a second, few of which are tried twice. A flood does not come drop by drop.
+/// Ids per second, few of which are tried twice. A flood comes in bursts.
 const FLOOD: Pace = Pace::in_bursts(5_000.0);
 const IDS: u64 = 1_000_000;
 
-/// It comes through one service, which has one connection as gRPC clients do.
+/// The flood comes through one service, which has one connection, as gRPC clients have.
 const THROUGH: Width = Width { connections: 1, in_flight: 256 };
 
 pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
@@ -40,17 +40,17 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let most = load.saturate(server, plan.warm_up, plan.span).await?;
     let quarter = Pace::even(most.rate / 4.0);
 
-    let (mut alone, mut flooded, mut beside) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut undisturbed, mut flooded, mut with_known) = (Vec::new(), Vec::new(), Vec::new());
     let (mut calm, mut busy) = (Vec::new(), Vec::new());
     let mut floods = Vec::new();
     for _ in 0..plan.rounds {
-        alone.push(load.saturate(server, plan.warm_up, plan.span).await?);
+        undisturbed.push(load.saturate(server, plan.warm_up, plan.span).await?);
         let saturated = load.saturate(server, plan.warm_up, plan.span);
         let (with, rush) = during(plan, server, &mut flood, saturated).await?;
         flooded.push(with);
         floods.push(rush);
         let saturated = load.saturate(server, plan.warm_up, plan.span);
-        beside.push(during(plan, server, &mut known, saturated).await?.0);
+        with_known.push(during(plan, server, &mut known, saturated).await?.0);
         let span = tokio::time::sleep(plan.span);
         calm.push(load.pace(server, quarter, plan.warm_up, span).await?);
         let span = tokio::time::sleep(plan.span);
@@ -60,14 +60,16 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
         floods.push(rush);
     }
     let rate = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.rate));
-    let against_alone = |name: &str, rounds: &[Measured]| Row {
-        ratio: Some(Spread::of(rounds.iter().zip(&alone).map(|(with, without)| with.rate / without.rate))),
-        bare: Some(rate(&alone)),
+    let against_undisturbed = |name: &str, rounds: &[Measured]| Row {
+        ratio: Some(Spread::of(
+            rounds.iter().zip(&undisturbed).map(|(with, without)| with.rate / without.rate),
+        )),
+        bare: Some(rate(&undisturbed)),
         ..Row::value(name, "/s", rate(rounds))
     };
-    let row = against_alone("unary in a flood (not bare: without it)", &flooded);
+    let row = against_undisturbed("unary in a flood (not bare: without it)", &flooded);
     report.add(row.promising(Promise::AtLeast(0.9)));
-    report.add(against_alone("… in as many calls of known keys", &beside));
+    report.add(against_undisturbed("… with as many calls of known keys instead", &with_known));
     let p99 = |rounds: &[Measured]| Spread::of(rounds.iter().map(|it| it.p99));
     let ratios = busy.iter().zip(&calm).map(|(with, without)| with.p99 / without.p99);
     report.add(Row {
@@ -78,13 +80,13 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     report.add(Row::value("… unknown ids in the flood", "/s", rate(&floods)));
     let unanswered = Spread::of(floods.iter().map(|it| it.wrong * 100.0));
     report.add(Row::value("… of which not answered", "%", unanswered));
-    // A key that was pushed out would cost a query, ten times as much as one that was not.
+    // An evicted key would cost a query, ten times as much as a cached one.
     let after = once.exhaust(server).await?;
     report.add(Row::rates("… each warm key once more", &[after], &[]));
     Ok(())
 }
 
-/// What `measured` comes to while the flood is on, and what the flood does.
+/// The results of `measured` during the flood, and those of the flood.
 async fn during(
     plan: &Plan,
     server: &Server,

@@ -1,4 +1,4 @@
-//! The same hot key, asked by nghttp2's h2load where it is installed: a second opinion on the client.
+//! The same hot key with nghttp2's h2load, if it is installed, to check the benchmark's own client.
 
 use std::{fs, process::Command};
 
@@ -17,7 +17,7 @@ use super::pairs::Pair;
 /// Adds the row, or says why not.
 pub(super) fn row(pair: &Pair<'_>, body: &[u8], report: &mut Report) -> Fallible<()> {
     if Command::new("h2load").arg("--version").output().is_err() {
-        eprintln!("h2load is not installed: its row is left away");
+        eprintln!("h2load is not installed: its row is skipped");
         return Ok(());
     }
     let directory = TempDir::new()?;

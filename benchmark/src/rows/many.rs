@@ -1,4 +1,4 @@
-//! A million keys: each for the first time, what they take in memory, and then at random.
+//! A million keys: each for the first time, their memory, and then at random.
 
 use proto::Code;
 
@@ -16,7 +16,7 @@ use crate::{
 
 use super::pairs::Pair;
 
-/// Room for all of them, and not for many more: what estimates their use is made for as many as there is room for.
+/// A capacity for all of them, but not for many more, because the cache sizes its frequency sketch by its capacity.
 const CAPACITY_MIB: &str = "1024";
 
 const PARTS: u64 = 4;
@@ -37,8 +37,8 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
         sizes.push(float(server.memory()));
     }
     report.add(Row::rates("cold, each key once (SQLite)", &rounds, &[]));
-    // By the second half of them: what the database's caches take, last uses that wait, and the allocator's first
-    // gulp is no key's.
+    // Measure the second half only: the database's caches, pending last uses and the allocator's first
+    // allocation belong to no key.
     let each = Spread::of([(sizes[3] - sizes[1]) / float(2 * share)]);
     let row = Row::value(format!("memory, {} cached keys", thousands(count)), "bytes a key", each);
     report.add(row.promising(Promise::AtMost(600.0)));

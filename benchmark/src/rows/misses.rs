@@ -1,4 +1,4 @@
-//! A thousand who ask for the same key at the same time: how many queries that makes.
+//! A thousand concurrent verifications of one uncached key: how many queries they make.
 
 use std::{
     sync::{
@@ -42,7 +42,7 @@ pub(super) async fn rows(report: &mut Report) -> Fallible<()> {
         vanished_after: Duration::from_secs(60),
     };
     let api_keys: Vec<_> = (0..TIMES).map(|it| fixture.keys.api_key(it)).collect();
-    // Within this process, to count, and on threads that really are at the same time.
+    // Within this process, to count queries, and on several threads, to be truly concurrent.
     let counts = tokio::task::spawn_blocking(move || {
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let counted = runtime.block_on(count(options, api_keys));
@@ -58,7 +58,7 @@ pub(super) async fn rows(report: &mut Report) -> Fallible<()> {
     Ok(())
 }
 
-/// For each of `api_keys`, the queries that it takes to answer all who ask.
+/// For each of `api_keys`, the number of queries for all of its verifications.
 async fn count(options: Options, api_keys: Vec<String>) -> Fallible<Vec<u64>> {
     let queries = Arc::new(AtomicU64::new(0));
     let mut store = SqlStore::open(options).await?;

@@ -1,4 +1,4 @@
-//! What is measured, group by group.
+//! The measurements, by groups.
 
 mod cold;
 mod flood;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::{Fallible, plan::Plan, report::Report};
 
-/// Measures every group that is asked for, each for as long as the plan allows.
+/// Measures every selected group, each for at most the time in the plan.
 pub(crate) async fn all(plan: &Plan, report: &mut Report) -> Fallible<()> {
     timeout(plan.longest, pairs::rows(plan, report)).await??;
     if plan.has("million") {
@@ -27,7 +27,7 @@ pub(crate) async fn all(plan: &Plan, report: &mut Report) -> Fallible<()> {
     if plan.has("flood") {
         timeout(plan.longest, flood::rows(plan, report)).await??;
     }
-    // The last: what it leaves to the databases to tidy up is in nobody's way.
+    // Last, so that the databases' later clean-up disturbs no other group.
     if plan.has("stored") {
         timeout(plan.longest, cold::rows(plan, report)).await??;
     }

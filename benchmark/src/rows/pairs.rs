@@ -1,4 +1,4 @@
-//! Ours beside the bare service, in turns: calls, batches and streams.
+//! Ours and the bare service, measured alternately: calls, batches and streams.
 
 use proto::{Code, VerifyResponse};
 
@@ -29,11 +29,11 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let pair = Pair { plan, ours: &fixture.server, bare: &bare };
     let hot = [&fixture.api_key];
     let few = || fixture.keys.shuffled(0, FEW);
-    // So that no round pays for what a first question costs.
+    // So that no round includes the cost of first requests.
     let all = Requests::new(few(), Form::Verify, Code::Valid);
     Load::open(&fixture.server, "Verify", &all, WIDE, true).await?.exhaust(&fixture.server).await?;
     if let Some(metrics) = &fixture.server.metrics {
-        metrics.tells_of(FEW).await?;
+        metrics.assert_reported(FEW).await?;
     }
     let one = Requests::new(hot, Form::Verify, Code::Valid);
     if plan.has("unary") {
@@ -54,16 +54,16 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     if plan.has("metadata") {
         for bytes in [64, 1024, 4096] {
             let api_key = fixture.admin.create_key(bytes).await?;
-            let row = beside(&pair, &fixture, &api_key, Code::Valid).await?;
+            let row = compare(&pair, &fixture, &api_key, Code::Valid).await?;
             report.add(Row { name: format!("unary, {bytes} bytes of metadata"), ..row });
         }
     }
     if plan.has("refused") {
         let malformed = damaged(&fixture.api_key);
-        let row = beside(&pair, &fixture, &malformed, Code::Malformed).await?;
+        let row = compare(&pair, &fixture, &malformed, Code::Malformed).await?;
         report.add(Row { name: "junk".into(), ..row });
         let unknown = fixture.keys.api_key(UNKNOWN);
-        let row = beside(&pair, &fixture, &unknown, Code::NotFound).await?;
+        let row = compare(&pair, &fixture, &unknown, Code::NotFound).await?;
         report.add(Row { name: "1 unknown id".into(), ..row });
     }
     if plan.has("latency") {
@@ -91,7 +91,7 @@ const STREAM: &str = "StreamVerify";
 
 const FLOWS: Width = Width { connections: 4, in_flight: 256 };
 
-/// Two servers that are asked the same.
+/// Two servers that receive the same requests.
 pub(super) struct Pair<'a> {
     pub(super) plan: &'a Plan,
     pub(super) ours: &'a Server,
@@ -127,8 +127,8 @@ impl Pair<'_> {
     }
 }
 
-/// One API key, whatever its answer, beside a bare service that answers the same.
-async fn beside(pair: &Pair<'_>, fixture: &Fixture, api_key: &str, code: Code) -> Fallible<Row> {
+/// One API key, with any code, and a bare service that returns the same response.
+async fn compare(pair: &Pair<'_>, fixture: &Fixture, api_key: &str, code: Code) -> Fallible<Row> {
     let answer: VerifyResponse = fixture.admin.verify(api_key).await?;
     let bare = Server::bare(&answer)?;
     let pair = Pair { bare: &bare, ..*pair };
@@ -136,7 +136,7 @@ async fn beside(pair: &Pair<'_>, fixture: &Fixture, api_key: &str, code: Code) -
     pair.calls("", &requests, WIDE).await
 }
 
-/// Calls that come evenly, half as many as ours can take.
+/// Evenly spaced calls, at half the rate that ours can serve.
 async fn latency(pair: &Pair<'_>, requests: &Requests, report: &mut Report) -> Fallible<()> {
     let Pair { plan, ours, bare } = pair;
     let mut on_ours = Load::open(ours, "Verify", requests, WIDE, false).await?;

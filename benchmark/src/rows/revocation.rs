@@ -1,4 +1,4 @@
-//! How soon all of three replicas deny a key that one of them revoked, while they are busy with other keys.
+//! The time until all of three busy replicas deny a key that one of them revoked.
 
 use std::{
     cell::Cell,
@@ -24,13 +24,13 @@ use crate::{
     wire::{Connection, Probe},
 };
 
-/// Calls a second at each replica: together about a third of what two processors take.
+/// Calls per second on each replica: together about a third of the capacity of two processors.
 const LOAD: Pace = Pace::even(8_000.0);
 
 /// So that three replicas leave connections for others.
 const CONNECTIONS: &str = "8";
 
-/// So that the first reads of the busy keys do not keep the database from all else.
+/// So that the first reads of the busy keys do not occupy the database.
 const NARROW: Width = Width { connections: 1, in_flight: 8 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let database = match Database::postgres(&plan.postgres).await {
         Ok(database) => database,
         Err(error) => {
-            eprintln!("the rows of revocation are left away: {error}");
+            eprintln!("the rows of revocation are skipped: {error}");
             return Ok(());
         }
     };
@@ -58,7 +58,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     }
     let over = [(); 3].map(|()| Notify::new());
     let [first, second, third] = &mut loads[..] else {
-        unreachable!("there are three");
+        unreachable!("there are three replicas");
     };
     let loads = async {
         tokio::try_join!(
@@ -87,7 +87,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     Ok(())
 }
 
-/// From each revocation's answer to the last replica's denial, in nanoseconds.
+/// From the response of each revocation to the last replica's denial, in nanoseconds.
 async fn revoke_all(plan: &Plan, fixture: &Fixture, replicas: [&Server; 3]) -> Fallible<Vec<u64>> {
     let mut probes = Vec::new();
     for replica in replicas {
@@ -99,7 +99,7 @@ async fn revoke_all(plan: &Plan, fixture: &Fixture, replicas: [&Server; 3]) -> F
         let request = Requests::new([&api_key], Form::Verify, Code::Valid);
         let name = format!("{PROJECT}/keys/{}", fixture.keys.id(number));
         let [first, second, third] = &mut probes[..] else {
-            unreachable!("there are three");
+            unreachable!("there are three replicas");
         };
         let known = Cell::new(0);
         let all_know = Notify::new();
@@ -128,7 +128,7 @@ async fn revoke_all(plan: &Plan, fixture: &Fixture, replicas: [&Server; 3]) -> F
     Ok(delays)
 }
 
-/// Asks over and over; tells when the key was valid once, and answers when it no longer is.
+/// Verifies in a loop; signals once the key is valid, and returns when it no longer is.
 async fn until_denied(
     probe: &mut Probe,
     request: &Requests,

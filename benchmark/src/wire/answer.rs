@@ -1,8 +1,8 @@
-//! Answers, taken from the frames that bring them: put together only where a frame's end cuts one in two.
+//! Responses, read in place from frames; copied only if a message is split between two frames.
 
 use testkit::http2::{PREFIX, message_length};
 
-/// What an answer looks like.
+/// The type of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// A VerifyResponse.
@@ -11,7 +11,7 @@ pub(crate) enum Shape {
     Wrapped,
 }
 
-/// How many decisions came, and how many of them are not what was expected.
+/// How many decisions were received, and how many of them were not as expected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) decisions: u64,
@@ -25,7 +25,7 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// Takes what a frame brought, and shows every message that is complete by now.
+    /// Takes the content of a frame, and passes on every message that is complete by now.
     pub(super) fn take(&mut self, mut bytes: &[u8], mut on_message: impl FnMut(&[u8])) {
         if !self.partial.is_empty() {
             for step in [PREFIX, usize::MAX] {
@@ -69,14 +69,14 @@ pub(super) fn tally(message: &[u8], shape: Shape, expected: u64) -> Tally {
             let mut rest = message;
             while let Some((1, Value::Bytes(inner), after)) = field(rest) {
                 match field(inner) {
-                    // A VerifyResult in a batch holds the decision one level further down.
+                    // A VerifyResult in a batch has the decision one level further down.
                     Some((1, Value::Bytes(decision), [])) => count(&mut tally, decision),
                     _ => count(&mut tally, inner),
                 }
                 rest = after;
             }
             if tally.decisions == 0 {
-                // An error in the place of a decision.
+                // An error instead of a decision.
                 return Tally { decisions: 1, wrong: 1 };
             }
         }

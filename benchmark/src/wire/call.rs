@@ -1,4 +1,4 @@
-//! Many calls at a time over one connection, each a request and an answer.
+//! Many concurrent unary calls over one connection.
 
 use std::{io, rc::Rc, time::Instant};
 
@@ -12,7 +12,7 @@ use super::{
     connection::Event,
 };
 
-/// So many calls that are due since then.
+/// This many calls, due since that instant.
 pub(crate) type Tick = (Instant, u32);
 
 #[derive(Debug)]
@@ -31,9 +31,9 @@ struct Place {
     due: Option<Instant>,
 }
 
-/// How many calls may be under way on one connection: no server here refuses so many.
+/// How many calls may be in flight on one connection; the servers here accept as many.
 const MOST_OPEN: usize = 512;
-/// Of two streams that are open at a time, none share a place.
+/// Two streams that are open at a time never share a place.
 const PLACES: usize = 4096;
 
 impl Calls {
@@ -46,7 +46,7 @@ impl Calls {
         }
     }
 
-    /// Keeps `in_flight` calls under way until it is told to stop, or there is nothing left to ask.
+    /// Keeps `in_flight` calls in flight until it is stopped, or there are no more requests.
     pub(crate) async fn keep(mut self, in_flight: usize, meter: Rc<Meter>) -> io::Result<Self> {
         let mut open = 0;
         loop {
@@ -62,7 +62,7 @@ impl Calls {
         }
     }
 
-    /// Begins calls when they are due, whether or not earlier ones are answered, until there are no more ticks.
+    /// Starts calls when they are due, whether or not earlier ones are answered, until there are no more ticks.
     pub(crate) async fn pace(
         mut self,
         mut ticks: UnboundedReceiver<Tick>,
@@ -71,7 +71,7 @@ impl Calls {
         let (mut open, mut owed, mut ticking) = (0, None, true);
         loop {
             if meter.is_over() {
-                // What a server that is too slow was never asked is not asked now.
+                // Calls that a slow server delayed beyond the end are not made.
                 (ticking, owed) = (false, None);
             }
             if !ticking && open == 0 && owed.is_none() {
@@ -102,7 +102,7 @@ impl Calls {
         self.requests.rewind();
     }
 
-    /// Writes one more call down to be sent, if there is something to ask and the server has room for it.
+    /// Queues one more call to be sent, if there is a request and the server's windows have room for it.
     fn begin(&mut self, due: Option<Instant>) -> bool {
         let room = self.connection.send_window;
         let Some(body) = self.requests.next_within(room) else {
@@ -117,7 +117,7 @@ impl Calls {
         true
     }
 
-    /// Takes what came in; answers how many calls are over.
+    /// Takes what was received; returns how many calls ended.
     fn take(&mut self, meter: &Meter) -> io::Result<usize> {
         let (shape, expected) = (self.shape, self.requests.expected());
         let mut now = None;
@@ -151,5 +151,5 @@ impl Calls {
 }
 
 fn place(stream: u32) -> usize {
-    usize::try_from(stream / 2).expect("it fits") % PLACES
+    usize::try_from(stream / 2).expect("the number fits") % PLACES
 }

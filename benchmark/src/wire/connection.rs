@@ -1,4 +1,4 @@
-//! One HTTP/2 connection: bytes out, frames in, windows kept.
+//! One HTTP/2 connection: sends bytes, receives frames, keeps the windows.
 
 use std::{io, net::SocketAddr};
 
@@ -14,12 +14,12 @@ use tokio::{
 
 use super::headers::header_blocks;
 
-/// The largest window that there is: the client never makes a server wait for it.
+/// The largest window that HTTP/2 allows, so that the server never waits for the client.
 pub(super) const WINDOW: u32 = (1 << 31) - 1;
-/// The windows that a connection and its streams begin with.
+/// The initial windows of a connection and its streams.
 const INITIAL_WINDOW: u32 = 65_535;
 
-/// What is called, and as whom.
+/// The method to call, and the caller's credential.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
@@ -33,20 +33,20 @@ pub(crate) struct Connection {
     socket: TcpStream,
     pub(super) out: Vec<u8>,
     received: BytesMut,
-    /// How much the server takes: on the whole connection, and on a new stream.
+    /// How much the server accepts: on the whole connection, and on a new stream.
     pub(super) send_window: i64,
     pub(super) stream_window: i64,
-    /// What came since the server was last told that there is room.
+    /// Bytes received since the last window update.
     unacknowledged: u32,
     next_stream: u32,
     blocks: (Vec<u8>, Vec<u8>),
 }
 
-/// What a frame means to whoever called.
+/// The meaning of a frame for its call.
 #[derive(Debug)]
 pub(super) enum Event<'a> {
     Data(&'a [u8]),
-    /// The stream is over, in whatever way.
+    /// The stream ended, with or without an error.
     End,
     /// There is room for more on the stream.
     Room(i64),
@@ -69,7 +69,7 @@ impl Connection {
             blocks: header_blocks(&authority, &path, &target.api_key),
         };
         hello(&mut connection.out);
-        // The windows are known with the server's first word.
+        // The server's first frame has its windows.
         while connection.stream_window == 0 {
             connection.flush().await?;
             connection.receive().await?;
@@ -89,7 +89,7 @@ impl Connection {
 
     pub(super) fn send(&mut self, body: &[u8], stream: u32, ends: bool) {
         write_data(&mut self.out, body, stream, ends);
-        self.send_window -= i64::try_from(body.len()).expect("it fits");
+        self.send_window -= i64::try_from(body.len()).expect("the number fits");
     }
 
     pub(super) async fn flush(&mut self) -> io::Result<()> {
@@ -100,18 +100,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for bytes; may be given up without losing any.
+    /// Waits for bytes; can be dropped without losing any.
     pub(super) async fn receive(&mut self) -> io::Result<()> {
         if self.received.capacity() - self.received.len() < 1 << 16 {
             self.received.reserve(1 << 18);
         }
         match self.socket.read_buf(&mut self.received).await? {
-            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server hung up")),
+            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")),
             _ => Ok(()),
         }
     }
 
-    /// Goes through the frames that came in whole.
+    /// Handles the frames that are complete.
     pub(super) fn events(&mut self, mut on_event: impl FnMut(u32, Event<'_>)) -> io::Result<()> {
         while let Some(head) = Head::read(&self.received) {
             let whole = Head::SIZE + head.length;
@@ -145,7 +145,7 @@ impl Connection {
                         stream => on_event(stream, Event::Room(more)),
                     }
                 }
-                GOAWAY => return Err(io::Error::other("the server said goodbye")),
+                GOAWAY => return Err(io::Error::other("the server sent GOAWAY")),
                 _ => {}
             }
             self.received.advance(whole);
@@ -158,7 +158,7 @@ impl Connection {
     }
 }
 
-/// What a client says first.
+/// The client's preface and settings.
 fn hello(out: &mut Vec<u8>) {
     const ENABLE_PUSH: u16 = 2;
     const INITIAL_WINDOW_SIZE: u16 = 4;

@@ -2,12 +2,12 @@
 
 use testkit::http2::write_text;
 
-/// The header block of the first call on a connection, which fills the server's table, and that of all others, which
-/// points into it.
+/// The header block of the first call on a connection, which fills the server's dynamic table, and that of later calls,
+/// which refers to it.
 pub(super) fn header_blocks(authority: &str, path: &str, api_key: &str) -> (Vec<u8>, Vec<u8>) {
     const POST: u8 = 0x80 | 3;
     const HTTP: u8 = 0x80 | 6;
-    /// Places in the static table; 0 for a name that is not there.
+    /// Indexes in the static table; 0 for a name that is not there.
     const PATH: u8 = 4;
     const AUTHORITY: u8 = 1;
     const CONTENT_TYPE: u8 = 31;

@@ -1,5 +1,5 @@
-//! A gRPC client that costs next to nothing, so that the server is what is measured: requests are encoded beforehand,
-//! headers are a few indexed bytes, and of an answer no more is read than its code.
+//! A gRPC client that uses little CPU time, so that the server is what is measured: requests are encoded in advance,
+//! headers are a few indexed bytes, and only the code of a response is read.
 
 mod answer;
 mod call;

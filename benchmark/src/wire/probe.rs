@@ -1,4 +1,4 @@
-//! One call after the other over one connection, each answer looked at.
+//! One call after the other over one connection, with the code of each.
 
 use std::io;
 
@@ -16,7 +16,7 @@ impl Probe {
         Self(connection)
     }
 
-    /// The code of the answer to `body`.
+    /// The code of the response to `body`.
     pub(crate) async fn ask(&mut self, body: &[u8]) -> io::Result<u64> {
         let stream = self.0.begin();
         self.0.send(body, stream, true);

@@ -1,4 +1,4 @@
-//! One bidirectional stream over one connection, with many messages under way.
+//! One bidirectional stream over one connection, with many messages in flight.
 
 use std::{io, rc::Rc};
 
@@ -19,7 +19,7 @@ pub(crate) struct Flow {
     messages: Messages,
     stream: u32,
     window: i64,
-    /// What came on the stream since the server was last told that there is room.
+    /// Bytes received on the stream since the last window update.
     unacknowledged: u32,
     batch: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl Flow {
         }
     }
 
-    /// Keeps `in_flight` messages under way until it is told to stop.
+    /// Keeps `in_flight` messages in flight until it is stopped.
     pub(crate) async fn keep(mut self, in_flight: usize, meter: Rc<Meter>) -> io::Result<Self> {
         let mut open = 0;
         loop {
@@ -53,12 +53,12 @@ impl Flow {
         }
     }
 
-    /// Writes down at most `most` messages to be sent; answers how many.
+    /// Queues at most `most` messages to be sent; returns how many.
     fn send(&mut self, most: usize) -> usize {
         self.batch.clear();
         let mut sent = 0;
         while sent < most {
-            let taken = i64::try_from(self.batch.len()).expect("it fits");
+            let taken = i64::try_from(self.batch.len()).expect("the number fits");
             let room = self.window.min(self.connection.send_window) - taken;
             let Some(body) = self.requests.next_within(room) else {
                 break;
@@ -66,12 +66,12 @@ impl Flow {
             self.batch.extend_from_slice(body);
             sent += 1;
         }
-        self.window -= i64::try_from(self.batch.len()).expect("it fits");
+        self.window -= i64::try_from(self.batch.len()).expect("the number fits");
         self.connection.send(&self.batch, self.stream, false);
         sent
     }
 
-    /// Takes what came in; answers how many messages that was.
+    /// Takes what was received; returns how many messages that was.
     fn take(&mut self, meter: &Meter) -> io::Result<usize> {
         let expected = self.requests.expected();
         let (messages, window) = (&mut self.messages, &mut self.window);

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // One client for the whole process: it carries any number of calls at once, and reconnects by itself.
     let keystile = Client::connect(endpoint, credential)?;
 
-    // An error says nothing about the API key: answer 503, and let nobody in.
+    // An error says nothing about the API key: answer 503, and do not admit the request.
     match keystile.verify(Question::new(api_key).environment("production")).await? {
         Decision::Valid(identity) => println!("welcome, {}", identity.display_name),
         Decision::Denied(denial) => println!("{}: {}", denial.http_status, denial.message),

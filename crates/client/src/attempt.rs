@@ -36,7 +36,7 @@ mod tests {
     use crate::nodes::tests::nodes;
 
     #[tokio::test]
-    async fn an_attempt_that_is_dropped_late_was_not_answered() {
+    async fn an_attempt_dropped_after_the_threshold_counts_as_unanswered() {
         let nodes = nodes(2);
         let node = nodes.next().node;
         drop(Attempt::begin(node, Deadline::after(Duration::from_secs(60))));

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn plaintext_stays_on_this_machine_unless_it_is_allowed() {
+    async fn plaintext_is_limited_to_loopback_by_default() {
         for url in ["http://127.0.0.1:50051", "http://127.1.2.3", "http://[::1]:50051", "http://LOCALHOST:1"]
         {
             builder().endpoint(url).connect().unwrap();

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_of_the_contract_has_its_own_name_and_one_alone_is_valid() {
+    fn every_code_has_a_unique_name_and_only_one_is_valid() {
         assert_eq!(DenialCode::read(Code::Valid as i32), None);
         for number in 2..=13 {
             let name = Code::try_from(number).unwrap().as_str_name();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_is_not_known_is_a_denial() {
+    fn an_unknown_code_is_a_denial() {
         for number in [0, 14, 9_999, -1] {
             assert_eq!(DenialCode::read(number), Some(DenialCode::Unknown(number)));
         }

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_sent_as_a_bearer_token_and_never_shown() {
+    fn a_credential_is_sent_as_a_bearer_token_and_never_printed() {
         let credential = Credential::new(" keystile_live_SECRET\n").unwrap();
         assert_eq!(credential.authorization(), "Bearer keystile_live_SECRET");
         assert!(credential.authorization().is_sensitive());
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_api_key_is_refused_without_being_shown() {
+    fn an_invalid_api_key_is_refused_without_being_printed() {
         assert!(matches!(Credential::new(" \n"), Err(CredentialError::Empty)));
         for text in ["two SECRETs", "SECRET\r\nx-other: 1", "SECRETé"] {
             let error = Credential::new(text).unwrap_err();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_missing_is_named() {
+    fn a_missing_source_is_named_in_the_error() {
         let error = Credential::from_env("KEYSTILE_CLIENT_TEST_NOT_SET").unwrap_err();
         assert!(error.to_string().contains("KEYSTILE_CLIENT_TEST_NOT_SET"), "{error}");
         let error = Credential::from_file("/nowhere/credential").unwrap_err();

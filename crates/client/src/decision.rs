@@ -16,7 +16,7 @@ use crate::code::DenialCode;
 pub enum Decision {
     /// Let its bearer in.
     Valid(Identity),
-    /// Let nobody in.
+    /// Do not admit the request.
     Denied(Denial),
 }
 
@@ -76,7 +76,7 @@ pub struct Denial {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Basis {
-    /// The position in the change log; 0 for a malformed API key, which rests on its text alone.
+    /// The position in the change log; 0 for a malformed API key, which is decided by its text only.
     pub revision: i64,
     /// How long ago the node last knew that its data was current.
     pub age: Duration,
@@ -162,10 +162,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_denial_is_never_answered_with_a_success() {
+    fn a_denial_never_has_a_success_status() {
         for (said, answered) in [(401, 401), (429, 429), (0, 403), (200, 403), (302, 403), (-1, 403)] {
             let answer = VerifyResponse { code: 9_999, http_status: said, ..Default::default() };
-            let Decision::Denied(denial) = Decision::read(answer) else { panic!("{said} let it in") };
+            let Decision::Denied(denial) = Decision::read(answer) else { panic!("{said} is a success") };
             assert_eq!(denial.http_status, answered);
         }
     }

@@ -11,7 +11,7 @@ use proto::VerifyError;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
-/// Why there is no decision. It says nothing about the API key: let nobody in, and answer 503.
+/// Why there is no decision. It says nothing about the API key: do not admit the request, and answer 503.
 #[derive(Debug, Clone)]
 pub struct Error(Arc<Failure>);
 

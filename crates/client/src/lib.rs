@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! A denial is an answer. An [`Error`] means that there is no answer: let nobody in.
+//! A denial is an answer. An [`Error`] means that there is no answer: do not admit the request.
 //!
 //! # Every request of a service
 //!

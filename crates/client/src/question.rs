@@ -98,7 +98,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     #[test]
-    fn an_empty_environment_does_not_mean_any() {
+    fn an_empty_environment_is_not_sent_as_any() {
         let error = Question::new("key").environment("").into_message().unwrap_err();
         assert_eq!((error.kind(), error.violations()[0].field.as_str()), (ErrorKind::Refused, "environment"));
         assert!(!error.concerns_the_request());
@@ -107,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_not_sent() {
+    fn a_too_large_question_is_not_sent() {
         Question::new("x".repeat(LARGEST - 8)).into_message().unwrap();
         let error = Question::new("x".repeat(LARGEST)).into_message().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
-        assert!(error.concerns_the_request(), "its bearer wrote it");
+        assert!(error.concerns_the_request(), "the bearer's input is too large");
     }
 }

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_an_outage_retries_end_until_calls_succeed_again() {
+    fn during_an_outage_retries_stop_until_calls_succeed() {
         let budget = RetryBudget::of(10);
         assert_eq!((0..1_000).filter(|_| budget.withdraw()).count(), 10);
         (0..RETRY).for_each(|_| budget.deposit());
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn another_node_is_asked_at_once_about_what_concerns_the_first() {
+    fn failures_of_one_node_are_retried_on_another_at_once() {
         let delay = Duration::from_secs(1);
         for (reason, elsewhere) in [
             ("OVERLOADED", Duration::ZERO),

@@ -191,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn an_honest_chain_holds() {
+    fn an_untampered_chain_is_intact() {
         assert_eq!(first_fault(&chain(5)), None);
     }
 
     #[test]
-    fn every_kind_of_tampering_is_found_at_its_place() {
+    fn every_kind_of_tampering_is_found_at_its_revision() {
         let mut edited = chain(5);
         edited[2].target.push('x');
         assert_eq!(first_fault(&edited).unwrap().revision, 3);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn text_cannot_move_from_one_field_to_the_next_unnoticed() {
+    fn moving_text_between_fields_changes_the_hash() {
         let mut event = chain(1).remove(0);
         event.target.push('x');
         let one = event.hash_of_content();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_tampering_has_its_words() {
+    fn every_kind_of_tampering_has_its_message() {
         let genesis = Head { revision: 0, hash: GENESIS };
         let problem = |event: &Event| event.fault_after(&genesis).map(|fault| fault.problem);
         let honest = chain(1).remove(0);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_has_all_of_its_change_and_its_place() {
+    fn an_event_has_the_fields_of_its_change_and_its_revision() {
         let key = KeyId::new(Timestamp::from_micros(0), [1; 10]);
         let actor = Actor::Caller { service_account: "admin".parse().unwrap(), key };
         assert_eq!(actor.service_account().map(ServiceAccountId::as_str), Some("admin"));
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!((event.actor_account.as_str(), event.actor_key.as_str()), ("", ""));
     }
 
-    /// So that a chain of today is still valid, whatever becomes of the code.
+    /// Stored chains must stay valid when the code changes.
     #[test]
     fn the_hash_of_an_event_stays_the_same() {
         let hash = chain(1)[0].hash.map(|byte| format!("{byte:02x}")).concat();

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_number_of_128_bits() {
+    fn refuses_texts_that_are_not_a_number_of_128_bits() {
         assert_eq!(decode(b"zzzzzzzzzzzzzzzzzzzzzz"), None);
         assert_eq!(decode(b"00-0"), None);
     }

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_all_kinds_are_told_apart() {
+    fn names_of_all_kinds_are_distinguished() {
         let id = KeyId::new(crate::time::Timestamp::from_micros(0), [1; 10]);
         let acme = Changed::Project("acme".parse().unwrap());
         let account = "projects/acme/serviceAccounts/ci";

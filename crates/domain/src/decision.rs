@@ -75,7 +75,7 @@ impl Code {
     }
 }
 
-/// What the caller of Verify wants to know of an API key.
+/// What the caller of Verify asks about an API key.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
     pub environment: Option<EnvironmentId>,
@@ -177,16 +177,16 @@ mod tests {
     };
 
     #[test]
-    fn every_code_stands_in_its_place() {
+    fn codes_are_in_the_order_of_the_contract() {
         assert!(Code::ALL.iter().enumerate().all(|(at, code)| *code as usize == at));
     }
 
     #[test]
-    fn checks_stand_in_the_order_of_the_codes() {
+    fn checks_are_in_the_order_of_the_codes() {
         assert!(CHECKS.is_sorted_by_key(|check| check.denies_with));
     }
 
-    /// A gateway answers 401 when it is not known who calls, and 403 when that is known and not enough.
+    /// 401 means that the caller is not identified, and 403 that it is, but is not permitted.
     #[test]
     fn every_code_has_an_http_status_and_a_message_of_its_own() {
         use Code::*;
@@ -204,7 +204,7 @@ mod tests {
 
     type Cure = fn(&mut Trial);
 
-    /// What makes a case pass a check that it fails, in the order of the checks.
+    /// Functions that each make a case pass one check, in the order of the checks.
     const CURES: [(Code, Cure); 8] = [
         (Code::Revoked, |it| it.key.revocation = None),
         (Code::Disabled, |it| it.key.disable_time = None),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     impl Trial {
-        fn that_fails_everything() -> Self {
+        fn failing_every_check() -> Self {
             let key = Key {
                 revocation: Some(Revocation { time: at(1), reason: Reason::default() }),
                 disable_time: Some(at(1)),
@@ -241,8 +241,8 @@ mod tests {
             Self { key, owner_disabled: true, question }
         }
 
-        fn that_passes_all_but(failing: Option<Code>) -> Self {
-            let mut case = Self::that_fails_everything();
+        fn passing_all_checks_but(failing: Option<Code>) -> Self {
+            let mut case = Self::failing_every_check();
             CURES.iter().filter(|(code, _)| Some(*code) != failing).for_each(|(_, cure)| cure(&mut case));
             case
         }
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_first_check_that_fails_decides() {
-        let mut case = Trial::that_fails_everything();
+        let mut case = Trial::failing_every_check();
         for (place, (code, cure)) in CURES.into_iter().enumerate() {
             assert_eq!(case.decided(), code);
             let outcomes = CURES.iter().enumerate().map(|(at, (code, _))| {
@@ -286,14 +286,14 @@ mod tests {
     #[test]
     fn every_check_denies_without_the_others() {
         for (code, _) in CURES {
-            assert_eq!(Trial::that_passes_all_but(Some(code)).decided(), code);
+            assert_eq!(Trial::passing_all_checks_but(Some(code)).decided(), code);
         }
     }
 
-    /// What the caller does not say: no environment passes any, but a key that has a list needs an entry of it.
+    /// A missing environment in the question passes; a missing address or customer fails if the key has a list of them.
     #[test]
-    fn what_is_not_said_passes_only_where_the_key_asks_for_nothing() {
-        let mut case = Trial::that_passes_all_but(None);
+    fn missing_fields_pass_only_if_the_key_does_not_restrict_them() {
+        let mut case = Trial::passing_all_checks_but(None);
         case.question.environment = None;
         assert_eq!(case.decided(), Code::Valid);
         case.question.customer = None;
@@ -307,8 +307,8 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_in_one_of_the_networks() {
-        let mut case = Trial::that_passes_all_but(None);
+    fn an_address_must_be_in_one_of_the_networks() {
+        let mut case = Trial::passing_all_checks_but(None);
         case.key.allowed_cidrs = ["10.0.0.0/8", "2001:db8::/32"].map(|it| it.parse().unwrap()).to_vec();
         for (address, code) in [
             ("10.255.255.255", Code::Valid),

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn depends_on_pepper_id_and_secret() {
+    fn the_digest_depends_on_pepper_id_and_secret() {
         let peppers = Peppers::new([(2, &b"new pepper"[..]), (1, &b"old pepper"[..])]).unwrap();
         let digest = peppers.digest(id(1), &Secret::new([1; 32]));
         assert!(digest.matches(&peppers.digest_with(2, id(1), &Secret::new([1; 32])).unwrap()));
@@ -176,7 +176,7 @@ mod tests {
             let mut random = [1; 10];
             random[bit / 8] ^= 1 << (bit % 8);
             let other = KeyId::new(Timestamp::from_micros(0), random);
-            // Version and variant take the place of six bits.
+            // Six bits are fixed by version and variant.
             let same = other == id(1);
             assert_eq!(digest.matches(&peppers.digest(other, &Secret::new([1; 32]))), same, "bit {bit}");
         }
@@ -190,9 +190,9 @@ mod tests {
         assert!(Peppers::new([]).is_none());
     }
 
-    /// So that what is stored stays valid, whatever becomes of the code.
+    /// Stored digests must stay valid when the code changes.
     #[test]
-    fn it_is_hmac_sha256_of_id_and_secret() {
+    fn a_digest_is_hmac_sha256_of_id_and_secret() {
         let peppers = Peppers::new([(1, &b"pepper"[..])]).unwrap();
         let id = KeyId::from_uuid(uuid::uuid!("01890a5d-ac96-774b-bcce-b302099a8057")).unwrap();
         let expected = [
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pepper_is_known_by_itself_and_not_by_its_version() {
+    fn a_fingerprint_depends_on_the_pepper_and_not_on_its_version() {
         let checks = |peppers: &[(PepperVersion, &[u8])]| -> Vec<_> {
             Peppers::new(peppers.iter().copied()).unwrap().checks().collect()
         };

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lies_ahead_but_not_beyond_ten_years() {
+    fn an_expiry_is_in_the_future_and_within_ten_years() {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         assert_eq!(Expiry::Never.resolve(now), Ok(None));
         assert_eq!(Expiry::In(DAY).resolve(now), Ok(Some(now.after(DAY))));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_farthest_end_is_ten_years_ahead_to_the_microsecond() {
+    fn the_latest_expiry_is_exactly_ten_years_ahead() {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let (micro, ten_years) = (Duration::from_micros(1), 3653 * DAY);
         for (span, good) in
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn it_names_an_end_or_that_there_is_none() {
+    fn an_expiry_is_a_time_or_never() {
         let [end, other] = [1, 2].map(Timestamp::from_micros);
         for (expiry, named, matches) in [
             (Expiry::Never, None, true),

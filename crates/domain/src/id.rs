@@ -1,4 +1,4 @@
-//! Ids of keys, projects, service accounts and environments.
+//! Ids of keys, projects, service accounts, roles and environments.
 
 use std::{fmt, str::FromStr};
 
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn slugs_have_no_other_characters() {
+    fn slugs_have_only_their_characters() {
         for good in ["a", "acme", "7-up", "a-b"] {
             assert!(good.parse::<ProjectId>().is_ok(), "{good}");
         }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn generations_are_positive_and_keep_what_was_drawn() {
+    fn generations_are_positive_and_keep_the_random_bits() {
         for (random, expected) in [
             ([0; 8], 1),
             ([0xff; 8], i64::MAX),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_key_of_a_project_has_an_owner_of_a_known_name() {
+    fn the_owner_of_a_projects_system_key_has_a_fixed_name() {
         let acme: ProjectId = "acme".parse().unwrap();
         for (project, is_system, owner) in [(ProjectId::system(), true, "root"), (acme, false, "system")] {
             assert_eq!(project.is_system(), is_system);

@@ -33,7 +33,7 @@ impl Judgement<'_> {
     }
 }
 
-/// Judges by the API key alone; `None` when its key must be read first.
+/// Judges by the API key only; `None` when its key must be read first.
 pub fn judge_unread(presented: &Presented) -> Option<Judgement<'static>> {
     presented.token().is_err().then(|| Judgement::unproven(Code::Malformed))
 }
@@ -113,7 +113,7 @@ mod tests {
         let judge = || judge(prover, known, &presented, &Question::default(), at(1));
         let judgement = judge();
         let judged = (judgement.code, judgement.secret.map(|secret| secret.version));
-        assert_eq!(judge().code, judged.0, "it is the same when the API key was proven before");
+        assert_eq!(judge().code, judged.0, "the decision is the same if the API key was proven before");
         judged
     }
 
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_found_without_the_key_and_all_else_needs_it() {
+    fn only_damage_is_found_without_reading_the_key() {
         let (_, api_key) = issued(&prover());
         let judge = |api_key| judge_unread(&Presented::new(api_key).unwrap()).map(|it| it.code);
         assert_eq!(judge(damaged(&api_key)), Some(Code::Malformed));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_key_is_judged_by_its_text_its_key_and_the_checks() {
+    fn an_api_key_is_judged_by_text_then_key_then_checks() {
         let prover = prover();
         let (mut key, api_key) = issued(&prover);
         assert_eq!(judged(Some(&key), api_key.clone(), &prover), (Code::Valid, Some(1)));
@@ -145,7 +145,7 @@ mod tests {
         key.disable_time = Some(at(0));
         key.expire_time = Some(at(1));
         assert_eq!(judged(Some(&key), api_key.clone(), &prover), (Code::Disabled, Some(1)));
-        assert_eq!(judged(Some(&key), wrong, &prover), (Code::NotFound, None), "it says nothing of the key");
+        assert_eq!(judged(Some(&key), wrong, &prover), (Code::NotFound, None), "the decision has no key");
         key.disable_time = None;
         assert_eq!(judged(Some(&key), api_key, &prover), (Code::Expired, Some(1)));
     }

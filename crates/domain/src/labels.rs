@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_bounded_in_every_direction() {
+    fn metadata_is_bounded_in_entries_and_lengths() {
         assert!(metadata([("team".into(), "a b".into())]).is_ok());
         assert!(metadata([("team".into(), "x".repeat(1025))]).is_err());
         assert!(metadata([("two words".into(), String::new())]).is_err());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_taken_as_it_is() {
+    fn stored_text_is_read_without_checks() {
         assert_eq!(Customer::from_stored("a\u{200b} b").as_str(), "a\u{200b} b");
         let entries = BTreeMap::from([("two words".into(), "\n".into())]);
         assert_eq!(Metadata::from_stored(entries.clone()).entries(), &entries);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_tags_have_64_characters_of_a_few_kinds() {
+    fn names_and_tags_have_up_to_64_of_the_allowed_characters() {
         let longest = "x".repeat(64);
         for (text, name, tag) in [
             ("a.B_c/d-9", true, true),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_others_read_may_contain_an_api_key() {
+    fn text_with_an_api_key_is_refused() {
         let text = crate::key::sample::api_key().expose().to_owned();
         assert!(text.parse::<Tag>().unwrap_err().to_string().contains("API key"));
         assert!(text.parse::<Customer>().unwrap_err().to_string().contains("API key"));

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_its_reason() {
+    fn an_error_prints_as_its_reason() {
         assert_eq!(Invalid::new("must not be negative").to_string(), "must not be negative");
     }
 }

@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_same_text_again_and_no_other() {
+    fn a_mark_matches_only_the_same_text() {
         let mark_key = MarkKey::new(&[1; 16]);
         let proven = ProvenMark::default();
         assert!(!proven.is(mark(&mark_key, &api_key(1))));
         proven.set(mark(&mark_key, &api_key(1)));
         assert!(proven.is(mark(&mark_key, &api_key(1))));
         assert!(!proven.is(mark(&mark_key, &api_key(2))));
-        assert!(!proven.is(mark(&MarkKey::new(&[2; 16]), &api_key(1))), "marks are of one process");
+        assert!(!proven.is(mark(&MarkKey::new(&[2; 16]), &api_key(1))), "marks differ between processes");
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_behind_the_prefix_counts() {
+    fn every_character_after_the_prefix_counts() {
         let mark_key = MarkKey::new(&[1; 16]);
         let proven = ProvenMark::default();
         let text = api_key(1).expose().to_owned();

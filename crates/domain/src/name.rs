@@ -127,13 +127,13 @@ mod tests {
         let id = KeyId::new(super::super::time::Timestamp::from_micros(0), [1; 10]);
         let name = KeyName { project: "acme".parse().unwrap(), key: id };
         assert_eq!(name.to_string().parse(), Ok(name));
-        assert!(key.parse::<KeyName>().is_err(), "its id is no UUIDv7");
+        assert!(key.parse::<KeyName>().is_err(), "the id is not a UUIDv7");
         let account = "projects/acme/serviceAccounts/ci";
         assert_eq!(account.parse::<ServiceAccountName>().unwrap().to_string(), account);
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_names_are_refused() {
         for bad in ["", "acme", "projects/", "projects/-", "projects/a/b", "projects/acme/", "Projects/acme"]
         {
             assert!(bad.parse::<ProjectName>().is_err(), "{bad}");

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_back_only_whole_and_in_its_own_listing() {
+    fn a_page_token_is_accepted_only_unchanged_and_in_its_own_listing() {
         let cursor = Cursor { value: SortValue::Text("a\"b".into()), id: Id::Uuid(u128::MAX) };
         let token = cursor.to_token("keys of acme");
         assert_eq!(Cursor::from_token(&token, "keys of acme"), Some(cursor));

@@ -34,7 +34,7 @@ pub struct Profile {
     pub token_prefix: Box<str>,
     pub environment: EnvironmentId,
     pub project: ProjectId,
-    /// The service account that a key of the system project authenticates; keys of other projects authenticate nobody.
+    /// The service account that a key of the system project authenticates; keys of other projects authenticate no caller.
     pub caller: Option<ServiceAccountId>,
     /// `None` if nothing was granted to them.
     pub granted: Option<Granted>,
@@ -205,7 +205,7 @@ mod tests {
     };
 
     #[test]
-    fn it_has_the_state_of_the_key_and_its_owner() {
+    fn a_policy_has_the_state_of_the_key_and_its_owner() {
         let mut key = key(None, false);
         let state = |key: &Key, owner_disabled| {
             let policy = Policy::new(key, owner_disabled);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_the_key_or_its_newest_secret() {
+    fn a_policy_ends_with_the_key_or_its_newest_secret() {
         let mut key = key(None, false);
         let end = |key: &Key| Policy::new(key, false).expire_time();
         assert_eq!(end(&key), None);
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(Arc::strong_count(one.profile()), 2);
     }
 
-    /// What the capacity of a cache is counted by.
+    /// The capacity of the cache is counted by this size.
     #[test]
     fn sizes_count_every_byte_of_text() {
         let mut key = key(None, false);

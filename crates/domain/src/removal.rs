@@ -42,7 +42,7 @@ mod tests {
     use crate::key::sample::at;
 
     #[test]
-    fn it_has_the_name_of_what_is_gone() {
+    fn a_removal_has_the_name_of_the_deleted_resource() {
         let account: ServiceAccountName = "projects/acme/serviceAccounts/ci".parse().unwrap();
         let deletion = Deletion { time: at(1), purge_time: at(2) };
         for (removed, name) in [

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_is_its_words() {
+    fn a_kind_prints_as_words() {
         assert_eq!((Kind("keys").as_str(), Kind("keys").to_string().as_str()), ("keys", "keys"));
     }
 }

@@ -29,7 +29,7 @@ pub struct ServiceAccount {
     pub last_used_time: Option<Timestamp>,
     /// It owns the project's system key, so it stays as long as that.
     pub protected: bool,
-    /// CreateKey made it for a key, and nobody has updated it since: it is deleted when its last key is purged.
+    /// CreateKey made it for a key, and it has not been updated since: it is deleted when its last key is purged.
     pub implicit: bool,
     pub revision: Revision,
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_active_or_disabled() {
+    fn an_account_is_active_or_disabled() {
         let active = account();
         assert_eq!(active.state(), "ACTIVE");
         let refused = Forbidden::State { verb: "enabled", state: "ACTIVE" };
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn it_owns_a_key_of_its_own_project_id_and_generation() {
+    fn an_account_owns_keys_of_its_project_id_and_generation() {
         let (key, account) = (key(None, false), account());
         assert!(account.owns(&key));
         let other_project = ServiceAccount { project: "other".parse().unwrap(), ..account.clone() };
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_a_name_and_a_revision() {
+    fn an_account_has_a_name_and_a_revision() {
         let mut account = account();
         assert_eq!(account.name().to_string(), "projects/acme/serviceAccounts/ci");
         assert_eq!(Resource::project(&account).as_str(), "acme");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audit_trail_shows_all_of_it() {
+    fn events_show_every_field() {
         let shown = |state: &str| {
             json!({
                 "display_name": "CI", "external_id": "42", "metadata": { "team": "core" }, "state": state,

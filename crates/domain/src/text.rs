@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_refused_by_code_and_place() {
+    fn invisible_characters_are_refused_with_code_and_position() {
         let refused = |text: &str| text.parse::<DisplayName>().unwrap_err().to_string();
         assert_eq!(refused("a\u{7}b"), "must not contain control characters: character 2 is U+0007");
         assert_eq!(refused("üab\u{202e}"), "must not contain invisible characters: character 4 is U+202E");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_any_script_is_taken() {
+    fn text_in_any_script_is_accepted() {
         for text in [
             "Ärger",
             "Ελληνικά",
@@ -207,19 +207,19 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_kept_in_normal_form_and_measured_in_it() {
+    fn texts_are_normalised_and_then_measured() {
         let name: DisplayName = "Cafe\u{301} A\u{30a} \u{1112}\u{1161}\u{11ab}".parse().unwrap();
         assert_eq!(name.as_str(), "Caf\u{e9} \u{c5} \u{d55c}");
         assert!("e\u{301}".repeat(200).parse::<DisplayName>().is_ok());
         assert!("e\u{301}".repeat(201).parse::<DisplayName>().is_err());
         assert!("\u{3b1}\u{313}\u{300}\u{345}".repeat(200).parse::<DisplayName>().is_ok());
-        // One character that becomes two.
+        // One character that becomes two in normal form.
         assert!("\u{958}".repeat(100).parse::<DisplayName>().is_ok());
         assert!("\u{958}".repeat(101).parse::<DisplayName>().is_err());
     }
 
     #[test]
-    fn what_is_stored_is_taken_as_it_is() {
+    fn stored_text_is_read_without_checks() {
         for text in ["a\u{202e}b", "cafe\u{301}", "a\u{7}"] {
             assert_eq!(DisplayName::from_stored(text).as_str(), text);
             assert_eq!(Reason::from_stored(text).as_str(), text);
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(name.words().collect::<Vec<_>>(), ["billing", "service", "eu"]);
     }
 
-    /// Verifications name customers, so a text that is in normal form is not copied.
+    /// Verifications contain customers, so text that is already in normal form must not be copied.
     #[test]
     fn a_text_in_normal_form_is_not_copied() {
         for (text, borrowed) in [("shop", true), ("caf\u{e9}", true), ("cafe\u{301}", false)] {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_others_read_may_contain_an_api_key() {
+    fn text_with_an_api_key_is_refused() {
         let text = format!("for {}", crate::key::sample::api_key().expose());
         for error in [
             text.parse::<DisplayName>().unwrap_err(),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_have_limits_of_their_own_and_are_empty_by_default() {
+    fn each_text_has_its_limit_and_is_empty_by_default() {
         let refused = |text: &str| text.parse::<Reason>().unwrap_err().to_string();
         assert!("a".repeat(500).parse::<Reason>().is_ok());
         assert_eq!(refused(&"a".repeat(501)), "must be at most 500 characters");

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn never_leaves_the_range_that_the_wire_can_carry() {
+    fn times_stay_in_the_range_of_protobuf_timestamps() {
         assert_eq!(Timestamp::MAX.after(DAY), Timestamp::MAX);
         assert_eq!(Timestamp::from_micros(0).after(Duration::MAX), Timestamp::MAX);
     }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_microseconds_from_the_epoch() {
+    fn a_timestamp_counts_microseconds_from_the_epoch() {
         let time: Timestamp = "1970-01-01T00:00:01.5Z".parse().unwrap();
         assert_eq!((time.as_micros(), time.as_millis()), (1_500_000, 1_500));
         assert_eq!(Timestamp::from_micros(-1).as_millis(), -1, "rounded down");

@@ -1,9 +1,9 @@
-//! The promise of the cache under every interleaving: no verification that starts after a change was
-//! answered is decided on the state before it, a load that was under way included; no session outlives what
-//! proved it; and when the change log goes backwards, nothing from before is believed.
+//! The promises of the cache under every interleaving. A verification that starts after a change was
+//! answered never uses the state before it, not even from a load in flight. A session never outlives the
+//! credential that proved it. After the change log goes backwards, nothing from before is current.
 //!
-//! The rule under test is the crate's own code; with `--cfg loom` its atomics are the model checker's. What stands
-//! around it (database, memory, one load that others may join) is as small as it can be.
+//! The rule under test is the crate's own code; with `--cfg loom` its atomics are the model checker's. The model
+//! around it (database, memory, one shared load) is as small as possible.
 
 #![cfg(loom)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -20,17 +20,17 @@ use loom::{
     thread,
 };
 
-/// A key's record, with when it was read.
+/// A key's record, with the stamp of its read.
 #[derive(Debug, Clone)]
 struct Entry {
     revoked: bool,
     stamp: Stamp,
 }
 
-/// A caller that was let in.
+/// An authenticated caller.
 struct Session {
     stamp: Stamp,
-    /// The newest change when it was proven, by which sessions went once.
+    /// The newest change when it was proven: an earlier, wrong rule for sessions used this.
     newest: Point,
 }
 
@@ -40,10 +40,10 @@ struct Node {
     owner: Changed,
     /// A key that shares no slot with the other.
     bystander: Changed,
-    /// Whether the key is revoked, and since which revision all is as it is.
+    /// Whether the key is revoked, and the revision of the database.
     database: Mutex<(bool, Revision)>,
     remembered: Mutex<Option<Entry>>,
-    /// The result of a load that whoever comes in time may share.
+    /// The result of a load, which verifications that come in time share.
     joined: Mutex<Option<Entry>>,
 }
 
@@ -60,7 +60,7 @@ impl Node {
         let owner = owners.map(|id| Changed::Project(id.parse().unwrap()));
         let owner = owner.into_iter().find(|owner| share_slot(owner));
         Self {
-            // Where none of them falls into the slot, the key's own will do.
+            // If none of them is in that slot, use the key's own slot.
             owner: owner.unwrap_or_else(|| key.clone()),
             freshness,
             key,
@@ -82,7 +82,7 @@ impl Node {
         entry
     }
 
-    /// Makes a change, and answers it.
+    /// Makes a change and makes it known, as a node does before it answers.
     fn revoke(&self, changed: &Changed) -> Revision {
         self.change(changed, true)
     }
@@ -92,12 +92,12 @@ impl Node {
         *database = (database.0 || revokes, database.1 + 1);
         let revision = database.1;
         drop(database);
-        // Until it gets here, other changes may be made and made known.
+        // Before this point, other changes may be made and made known.
         self.freshness.made(revision, changed);
         revision
     }
 
-    /// What a verification finds.
+    /// The record that a verification uses.
     fn known(&self) -> Entry {
         let remembered = self.remembered.lock().unwrap().clone();
         if let Some(entry) = remembered
@@ -116,15 +116,15 @@ impl Node {
         self.known().revoked
     }
 
-    /// Lets the key's caller in, unless it is revoked.
+    /// A session of the key's caller, unless the key is revoked.
     fn authenticate(&self) -> Option<Session> {
         let newest = self.freshness.newest();
         let entry = self.known();
         (!entry.revoked).then_some(Session { stamp: entry.stamp, newest })
     }
 
-    /// Whether the caller is let in without a new proof.
-    fn stands(&self, session: &Session) -> bool {
+    /// Whether the session is valid without a new proof.
+    fn is_still_valid(&self, session: &Session) -> bool {
         self.freshness.is_current(&session.stamp)
     }
 }
@@ -145,7 +145,7 @@ fn explore(changed: fn(&Node) -> &Changed) {
             move || node.verify()
         });
         node.revoke(changed(&node));
-        // It was answered: whatever starts now must see it.
+        // The change is answered: every verification from now on must see it.
         assert!(node.verify(), "a revoked key came back");
         loading.join().unwrap();
         verifying.join().unwrap();
@@ -153,7 +153,7 @@ fn explore(changed: fn(&Node) -> &Changed) {
     });
 }
 
-/// Every interleaving in which threads cut each other short at most twice.
+/// Every interleaving with at most two preemptions.
 fn check(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(2);
@@ -175,9 +175,9 @@ fn a_change_that_may_touch_anything_is_seen_at_once() {
     explore(|_| &Changed::Everything);
 }
 
-/// Two changes, of which the second may be made known first: by the node that makes it and has not followed the other
-/// yet, or by a task of one node that overtakes another.
-fn explore_sessions(goes_on: fn(&Node, &Session) -> bool) {
+/// Two changes, of which the second may become known first: the node that makes it has not followed the first
+/// yet, or a task of one node overtakes another.
+fn explore_sessions(is_valid: fn(&Node, &Session) -> bool) {
     check(move || {
         let node = Arc::new(Node::new());
         node.load();
@@ -191,25 +191,28 @@ fn explore_sessions(goes_on: fn(&Node, &Session) -> bool) {
         });
         let session = node.authenticate();
         revoking.join().unwrap();
-        assert!(session.is_none_or(|session| !goes_on(&node, &session)), "a revoked caller stays in");
+        assert!(
+            session.is_none_or(|session| !is_valid(&node, &session)),
+            "a session of a revoked caller stays valid"
+        );
         changing.join().unwrap();
-        assert!(node.authenticate().is_none(), "a revoked caller comes back");
+        assert!(node.authenticate().is_none(), "a revoked caller is authenticated");
     });
 }
 
 #[test]
-fn a_session_ends_with_what_proved_it_in_whatever_order_changes_come() {
-    explore_sessions(Node::stands);
+fn a_session_ends_with_its_credential_in_any_order_of_changes() {
+    explore_sessions(Node::is_still_valid);
 }
 
-/// The model can fail: by the rule that sessions went by once, a revoked caller stays in.
+/// The model can fail: under the earlier rule, the session of a revoked caller stays valid.
 #[test]
-#[should_panic(expected = "stays in")]
-fn the_model_notices_a_session_that_goes_by_the_newest_change() {
+#[should_panic(expected = "stays valid")]
+fn the_model_detects_sessions_that_compare_the_newest_change() {
     explore_sessions(|node, session| node.freshness.newest() == session.newest);
 }
 
-/// The database is put back to an earlier state, and what happens then takes revisions that were given before.
+/// The database is restored to an earlier state, and later changes reuse revisions.
 fn explore_rewind(notice: fn(&Node)) {
     check(move || {
         let node = Arc::new(Node::new());
@@ -224,37 +227,37 @@ fn explore_rewind(notice: fn(&Node)) {
         *node.database.lock().unwrap() = (true, 3);
         notice(&node);
         let revoked = node.verify();
-        let stands = session.is_some_and(|session| node.stands(&session));
+        let is_still_valid = session.is_some_and(|session| node.is_still_valid(&session));
         loading.join().unwrap();
-        assert!(revoked, "a key that is revoked since is believed");
-        assert!(!stands, "a session of before goes on");
-        assert!(node.verify(), "a key that is revoked since is believed later");
-        // The revisions of before are in nobody's way.
+        assert!(revoked, "a key that was revoked after the rewind verifies");
+        assert!(!is_still_valid, "a session from before the rewind is valid");
+        assert!(node.verify(), "a key that was revoked after the rewind verifies later");
+        // Revisions of the earlier era do not make new values stale.
         let read = node.load();
-        assert!(node.freshness.is_current(&read.stamp), "what is read now is not believed");
+        assert!(node.freshness.is_current(&read.stamp), "a value read after the rewind is not current");
         node.change(&node.bystander, false);
-        assert!(node.freshness.is_current(&read.stamp), "a change of something else matters");
+        assert!(node.freshness.is_current(&read.stamp), "a change of another key makes the value stale");
         node.change(&node.key, false);
-        assert!(!node.freshness.is_current(&read.stamp), "a change of the key does not matter");
+        assert!(!node.freshness.is_current(&read.stamp), "a change of the key does not make the value stale");
     });
 }
 
 #[test]
-fn when_the_log_goes_backwards_nothing_of_before_is_believed() {
+fn after_a_rewind_nothing_from_before_is_current() {
     explore_rewind(|node| node.freshness.begin_era());
 }
 
-/// The model can fail: that everything changed, at a revision that was given before, is not enough.
+/// The model can fail: without a new era, a change of everything at a reused revision is not enough.
 #[test]
-#[should_panic(expected = "is believed")]
-fn the_model_notices_an_era_that_does_not_begin() {
+#[should_panic(expected = "verifies")]
+fn the_model_detects_a_missing_era() {
     explore_rewind(|node| node.freshness.made(3, &Changed::Everything));
 }
 
-/// The model can fail: without word of the change, the old state does come back.
+/// The model can fail: if the change is not made known, the old state comes back.
 #[test]
 #[should_panic(expected = "came back")]
-fn the_model_notices_a_cache_that_is_not_told() {
+fn the_model_detects_a_change_that_is_not_made_known() {
     check(|| {
         let node = Arc::new(Node::new());
         let loading = thread::spawn({

@@ -1,4 +1,4 @@
-//! Fresh databases for tests, one for each, gone when it ends.
+//! A new database for each test, dropped when the test ends.
 
 use std::{
     env,
@@ -20,7 +20,7 @@ pub enum Kind {
     MySql,
 }
 
-/// A database of its own, empty but for what the test puts in it.
+/// A database that only one test uses.
 #[derive(Debug)]
 pub struct Database {
     pub kind: Kind,
@@ -46,10 +46,10 @@ impl Database {
                 _place: None,
             };
         }
-        let place = PLACES.acquire().await.expect("it is never closed");
+        let place = PLACES.acquire().await.expect("the semaphore is never closed");
         let name = unique_name();
         let create = match kind {
-            // With the order of a language, as most have: what Keystile compares must not depend on it.
+            // With the collation of a language, as most databases have: comparisons of Keystile must not depend on it.
             Kind::Postgres => format!(
                 "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' \
                  LOCALE_PROVIDER icu ICU_LOCALE 'en'"
@@ -92,24 +92,24 @@ impl Database {
         }
     }
 
-    /// A connection past the store, to look behind it.
+    /// A connection that bypasses the store.
     pub async fn raw(&self) -> DatabaseConnection {
         connect(self.url()).await.expect("the database is there")
     }
 
-    /// Runs one statement past the store.
+    /// Runs one statement, bypassing the store.
     pub async fn execute(&self, sql: &str) {
         let raw = self.raw().await;
-        raw.execute_unprepared(sql).await.expect("it runs");
-        raw.close().await.expect("it closes");
+        raw.execute_unprepared(sql).await.expect("the statement runs");
+        raw.close().await.expect("the connection closes");
     }
 
     /// Runs one statement on the server, but not in this database.
     pub async fn on_server(&self, sql: &str) {
-        on_server(self.kind, sql).await.expect("it runs");
+        on_server(self.kind, sql).await.expect("the statement runs");
     }
 
-    /// What the server calls it.
+    /// Its name on the server.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -140,7 +140,7 @@ impl Drop for Database {
             _ => "",
         };
         let (kind, drop) = (self.kind, format!("DROP DATABASE {}{force}", self.name));
-        // A thread of its own, since the test's runtime may be on its way down in a panic.
+        // In a thread, because the test's runtime may be shutting down after a panic.
         let dropped = thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -163,7 +163,7 @@ fn admin_url(kind: Kind) -> String {
         Kind::MySql => ("KEYSTILE_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/mysql"),
         _ => (
             "KEYSTILE_TEST_POSTGRES_URL",
-            // Unless it is the test's matter: TLS would take most of its time.
+            // No TLS unless a test is about it: it would take most of the time.
             "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable",
         ),
     };
@@ -180,9 +180,9 @@ fn with_database(url: &str, name: &str) -> String {
 fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Process ids repeat, from one machine or one day to the next.
+    // Process ids are reused, and repeat between machines.
     let random = TempDir::new().expect("a temporary directory");
-    let random = random.path().file_name().expect("it has a name");
+    let random = random.path().file_name().expect("the directory has a name");
     let random: String = random.to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
     let name = format!("keystile_test_{}_{count}_{random}", std::process::id());
     name.to_lowercase()

@@ -1,4 +1,4 @@
-//! API keys that Keystile never issued, with a checksum that is right.
+//! API keys that Keystile never issued, with a correct checksum.
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CHECKSUM: usize = 6;
@@ -16,7 +16,7 @@ pub fn with_wrong_secret(api_key: &str) -> String {
     forged(api_key, secret, &"0".repeat(44))
 }
 
-/// `content` with its checksum behind it.
+/// `content` with its checksum appended.
 pub fn sealed(content: String) -> String {
     let mut checksum = crc32fast::hash(content.as_bytes());
     let mut digits = [0; CHECKSUM];

@@ -1,4 +1,4 @@
-//! What the test suites share: servers, databases, processes, forged API keys, and what an answer says.
+//! What the test suites share: servers, databases, processes, forged API keys, and the reading of responses.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -12,5 +12,5 @@ pub mod server;
 pub mod status;
 pub mod telemetry;
 
-/// For whatever a test waits for: only what hangs takes longer, on a busy machine too.
+/// A generous limit for everything that a test waits for: only a hang takes longer, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ pub struct Process {
     stderr: Output,
 }
 
-/// How a process ended, and all that it wrote.
+/// How a process ended, and all of its output.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code; `None` when a signal ended it.
@@ -29,7 +29,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// What came through a pipe so far; the sender is gone once the pipe is closed.
+/// What was read from a pipe so far; the sender is dropped once the pipe is closed.
 type Output = watch::Receiver<String>;
 
 impl Process {
@@ -39,14 +39,14 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("it starts");
-        let stdout = follow(child.stdout.take().expect("it is piped"));
-        let stderr = follow(child.stderr.take().expect("it is piped"));
+            .expect("the process starts");
+        let stdout = follow(child.stdout.take().expect("the stream is piped"));
+        let stderr = follow(child.stderr.take().expect("the stream is piped"));
         Self { child, stdout, stderr }
     }
 
-    /// The first line on stderr, past or to come, with `text` in it.
-    pub async fn tells(&self, text: &str) -> String {
+    /// Waits for a line with `text` on stderr, and returns the first such line.
+    pub async fn wait_for_line(&self, text: &str) -> String {
         self.wait_for(&self.stderr, text, |all| {
             let mut lines = complete(all);
             lines.find(|line| line.contains(text)).map(str::to_owned)
@@ -54,7 +54,7 @@ impl Process {
         .await
     }
 
-    /// All of stdout, as soon as `text` is in it.
+    /// Waits for `text` on stdout, and returns all of it so far.
     pub async fn prints(&self, text: &str) -> String {
         self.wait_for(&self.stdout, text, |all| all.contains(text).then(|| all.to_owned())).await
     }
@@ -75,9 +75,9 @@ impl Process {
         assert!(sent.success(), "no process {pid} to send {name} to");
     }
 
-    /// SIGKILL: it gets to do nothing more.
+    /// SIGKILL: the process cannot react.
     pub async fn kill(mut self) -> Ended {
-        self.child.kill().expect("it is ours");
+        self.child.kill().expect("the child can be waited for");
         self.ended().await
     }
 
@@ -85,8 +85,8 @@ impl Process {
     pub async fn ended(mut self) -> Ended {
         let stdout = self.rest(&self.stdout).await;
         let stderr = self.rest(&self.stderr).await;
-        // Both pipes are closed, so this is a matter of moments.
-        let status = self.child.wait().expect("it is ours");
+        // Both pipes are closed, so the end is near.
+        let status = self.child.wait().expect("the child can be waited for");
         Ended { code: status.code(), signal: status.signal(), stdout, stderr }
     }
 
@@ -94,7 +94,7 @@ impl Process {
         let mut output = output.clone();
         let closed = timeout(PATIENCE, async { while output.changed().await.is_ok() {} });
         if closed.await.is_err() {
-            panic!("it does not end; {}", self.said());
+            panic!("the process does not end; {}", self.said());
         }
         output.borrow().clone()
     }
@@ -111,8 +111,8 @@ impl Process {
         );
         let why = match waited.await {
             Ok(Ok(_)) => "",
-            Ok(Err(_)) => "it ended without",
-            Err(_) => "in vain it was waited for",
+            Ok(Err(_)) => "the process ended without",
+            Err(_) => "the process does not write",
         };
         found.unwrap_or_else(|| panic!("{why} {what:?}; {}", self.said()))
     }
@@ -141,13 +141,13 @@ impl Ended {
 
     /// Checks that `text` is on stderr.
     #[track_caller]
-    pub fn telling(self, text: &str) -> Self {
+    pub fn with_stderr(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "{text:?} is missing in {self:#?}");
         self
     }
 }
 
-/// The lines that have their end already.
+/// The lines that are complete.
 fn complete(all: &str) -> impl Iterator<Item = &str> {
     all.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'))
 }

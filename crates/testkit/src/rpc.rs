@@ -1,4 +1,4 @@
-//! Any RPC of the contract, called by its path with whatever headers and body.
+//! Calls of any RPC of the contract by its path, with any headers and body.
 
 use std::net::SocketAddr;
 
@@ -27,7 +27,7 @@ pub struct Rpc {
     pub listener: SocketAddr,
 }
 
-/// Every method of every service, so that a new one is there by itself.
+/// Every method of every service, read from the descriptors, so that a new one is included.
 pub fn every_rpc(server: &Server) -> Vec<Rpc> {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let mut every = Vec::new();
@@ -45,7 +45,7 @@ pub fn every_rpc(server: &Server) -> Vec<Rpc> {
     every
 }
 
-/// Calls whatever stands at `path` with these bytes as its message.
+/// Calls `path` with these bytes as the message.
 pub async fn call(
     channel: &Channel,
     path: &str,
@@ -60,7 +60,7 @@ pub async fn call(
     answer.map(|answer| answer.into_inner())
 }
 
-/// A field of a message, by hand.
+/// An encoded field of a message.
 pub fn field(number: u32, value: &[u8]) -> Vec<u8> {
     let mut field = Vec::with_capacity(value.len() + 10);
     encode_key(number, WireType::LengthDelimited, &mut field);
@@ -87,7 +87,7 @@ pub fn authorization(value: &str) -> MetadataMap {
     headers
 }
 
-/// Messages that are left as they are.
+/// A codec that passes bytes through.
 struct Bytes;
 
 impl Codec for Bytes {

@@ -1,9 +1,9 @@
-//! What an error says besides its code.
+//! The details of an error.
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// The reason that the error gives, after checking its code and domain.
+/// The reason of the error, after checking its code and domain.
 pub fn reason(status: &Status, code: Code) -> String {
     assert_eq!(status.code(), code, "{status:?}");
     let info = status.get_details_error_info().expect("every error has an ErrorInfo");
@@ -18,11 +18,11 @@ pub fn metadata(status: &Status, name: &str) -> Option<String> {
 
 /// The fields that the error calls wrong, in order.
 pub fn fields(status: &Status) -> Vec<String> {
-    let bad = status.get_details_bad_request().expect("it names the wrong fields");
+    let bad = status.get_details_bad_request().expect("the error lists the wrong fields");
     bad.field_violations.into_iter().map(|violation| violation.field).collect()
 }
 
-/// Checks that the call was refused for these fields, all of them at once.
+/// Checks that the error lists exactly these fields.
 #[track_caller]
 pub fn assert_invalid(status: &Status, expected: &[&str]) {
     assert_eq!(reason(status, Code::InvalidArgument), "INVALID_ARGUMENT");
@@ -49,7 +49,7 @@ pub fn assert_exists(status: &Status, resource: &str) {
     assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
 }
 
-/// Checks that the call was meant for another state of `resource`, whose etag is now `etag`.
+/// Checks that the etag of the call was stale, and that of `resource` is now `etag`.
 #[track_caller]
 pub fn assert_stale(status: &Status, resource: &str, etag: &str) {
     assert_eq!(reason(status, Code::Aborted), "ETAG_MISMATCH");

@@ -1,4 +1,4 @@
-//! Those who look at Keystile from outside: a collector of traces, and a reader of the metrics.
+//! Telemetry from outside: a collector of traces, and a reader of the metrics.
 
 use std::{
     net::SocketAddr,
@@ -22,7 +22,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 
-/// Takes traces by OTLP, and keeps them.
+/// Receives traces by OTLP, and keeps them.
 #[derive(Debug, Clone)]
 pub struct Collector {
     pub address: SocketAddr,
@@ -38,12 +38,12 @@ impl Collector {
         collector
     }
 
-    /// What it is called by.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Everything that was taken.
+    /// Everything that was received.
     pub fn taken(&self) -> Vec<ExportTraceServiceRequest> {
         self.taken.lock().unwrap().clone()
     }
@@ -75,7 +75,7 @@ pub fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> 
     }
 }
 
-/// What the listener for metrics answers to a request for `path`, head and all.
+/// The full response of the listener for metrics to a request for `path`, including the head.
 pub async fn get(metrics: SocketAddr, path: &str) -> String {
     let mut connection = TcpStream::connect(metrics).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: keystile\r\nConnection: close\r\n\r\n");

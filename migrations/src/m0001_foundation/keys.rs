@@ -79,7 +79,7 @@ async fn key_terms(manager: &SchemaManager<'_>, dialect: &Dialect) -> Result<(),
     let table = dialect
         .table("key_terms")
         .col(dialect.text("project_id", 63))
-        // A letter may become two in lower case, and the kind of the term is its first character.
+        // A letter may become two in lower case, and the first character is the kind of the term.
         .col(dialect.text("term", 402))
         .col(uuid("key_id"))
         .primary_key(&mut primary_key(&["project_id", "term", "key_id"]))

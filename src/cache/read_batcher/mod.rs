@@ -12,12 +12,12 @@ use std::{
 };
 
 use domain::id::KeyId;
-use tokio::{
-    sync::oneshot,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::{sync::oneshot, time::timeout};
 
-use crate::ports::{StoreError, load::LOADED_TOGETHER};
+use crate::{
+    ports::{StoreError, load::LOADED_TOGETHER},
+    schedule::Schedule,
+};
 
 /// Reads keys from the database.
 ///
@@ -159,7 +159,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
         {
             self.return_permit();
         }
-        let answer = answer.unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".into())));
+        let answer =
+            answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the database takes too long".into())));
         let answer = answer.map(Arc::new);
         for read in reads {
             read.finish(answer.clone());
@@ -192,12 +193,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
 
     /// Returns the permits, one a tick, until they are all there.
     async fn tick(self: Arc<Self>) {
-        let mut ticks = interval(self.throttle.tick);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = Schedule::every(self.throttle.tick);
         // The first comes at once.
-        ticks.tick().await;
+        ticks.next().await;
         loop {
-            ticks.tick().await;
+            ticks.next().await;
             self.return_permit();
             if self.rest() {
                 return;

@@ -1,4 +1,4 @@
-//! Who shares a query with whom, and who waits.
+//! Which reads share a query, and which wait.
 
 use domain::time::Timestamp;
 use futures_util::{FutureExt, future::join_all};
@@ -6,14 +6,14 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::*;
 
-/// A database that says which of its queries it answers, and answers when it is let.
+/// A fake database that reports its queries, and answers each when the test permits it.
 struct Database {
     batcher: Arc<ReadBatcher<usize>>,
     queries: Arc<Mutex<Vec<Vec<KeyId>>>>,
     gate: Arc<Semaphore>,
 }
 
-/// No permit comes back unless the test returns it.
+/// A throttle whose permits return only when the test returns them.
 const STILL: Throttle =
     Throttle { concurrent: 4, tick: Duration::from_secs(3600), timeout: Duration::from_secs(3600) };
 
@@ -45,7 +45,7 @@ impl Database {
         Self { batcher: Arc::new(batcher), queries, gate }
     }
 
-    /// Asks for `ids`, each in a task of its own, one behind the other.
+    /// Reads `ids`, each in a task, in this order.
     async fn ask(&self, ids: std::ops::Range<usize>) -> JoinSet<Answer<usize>> {
         let mut tasks = JoinSet::new();
         for number in ids {
@@ -56,7 +56,7 @@ impl Database {
         tasks
     }
 
-    /// How many ids each query had so far.
+    /// The number of ids in each query so far.
     fn sizes(&self) -> Vec<usize> {
         self.queries.lock().unwrap().iter().map(Vec::len).collect()
     }
@@ -66,12 +66,12 @@ impl Database {
     }
 }
 
-/// As in a flood of ids that no key has.
+/// A database without keys, as in a flood of unknown ids.
 fn nothing(_number: &usize) -> bool {
     false
 }
 
-/// Lets every task do what it can.
+/// Runs every task until it waits.
 async fn settle() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -83,7 +83,7 @@ fn number(answer: Answer<usize>) -> usize {
 }
 
 #[tokio::test]
-async fn few_who_ask_do_not_wait() {
+async fn few_reads_do_not_wait() {
     let database = Database::open(STILL);
     for turn in 1..=BURST as usize {
         assert_eq!(number(database.batcher.load(id(turn)).await), turn);
@@ -92,7 +92,7 @@ async fn few_who_ask_do_not_wait() {
 }
 
 #[tokio::test]
-async fn who_find_something_never_wait() {
+async fn reads_that_find_keys_never_wait() {
     let batcher = ReadBatcher::new(STILL, |_| true, |ids| async move { Ok(ids.len()) });
     for turn in 0..10 * BURST as usize {
         assert_eq!(number(batcher.load(id(turn)).await), 1);
@@ -100,7 +100,7 @@ async fn who_find_something_never_wait() {
 }
 
 #[tokio::test]
-async fn who_ask_in_one_breath_share_a_query() {
+async fn simultaneous_reads_share_a_query() {
     let database = Database::open(STILL);
     let answers = join_all((0..50).map(|it| database.batcher.load(id(it)))).await;
     assert!(answers.into_iter().all(|answer| number(answer) == 1));
@@ -108,7 +108,7 @@ async fn who_ask_in_one_breath_share_a_query() {
 }
 
 #[tokio::test]
-async fn when_many_ask_they_wait_for_a_turn_and_share_it() {
+async fn many_reads_wait_for_a_permit_and_share_a_query() {
     let database = Database::open(STILL);
     for turn in 0..BURST as usize {
         database.batcher.load(id(turn)).await.unwrap();
@@ -121,9 +121,9 @@ async fn when_many_ask_they_wait_for_a_turn_and_share_it() {
 }
 
 #[tokio::test]
-async fn permits_come_back_with_time_and_are_never_more() {
+async fn permits_return_with_time_up_to_their_maximum() {
     let database = Database::open(Throttle { tick: Duration::from_millis(1), ..STILL });
-    // More than there are at any time, and after all came back, once more.
+    // More reads than permits, and once more after all permits are back.
     for round in 0..2 {
         for turn in 1..=BURST as usize + 3 {
             let before = round * (BURST as usize + 3);
@@ -137,7 +137,7 @@ async fn permits_come_back_with_time_and_are_never_more() {
 }
 
 #[tokio::test]
-async fn a_full_query_waits_for_no_turn_and_none_is_fuller() {
+async fn a_full_query_needs_no_permit_and_none_is_larger() {
     let database = Database::open(STILL);
     for turn in 0..BURST as usize {
         database.batcher.load(id(turn)).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_full_query_waits_for_no_turn_and_none_is_fuller() {
 }
 
 #[tokio::test]
-async fn no_more_queries_are_under_way_than_have_a_place() {
+async fn queries_in_flight_are_limited() {
     let database = Database::closed(STILL);
     let tasks = database.ask(0..4 + 2 * LOADED_TOGETHER).await;
     assert_eq!(database.sizes(), [1; 4]);
@@ -167,12 +167,12 @@ async fn no_more_queries_are_under_way_than_have_a_place() {
 }
 
 #[tokio::test]
-async fn who_gives_up_costs_nothing_and_nobody_anything() {
+async fn dropped_reads_cost_no_query_and_affect_no_other() {
     let database = Database::closed(Throttle { concurrent: 1, ..STILL });
     let mut first = database.ask(0..1).await;
     let mut others = database.ask(1..3).await;
     let mut leaving = database.ask(3..10).await;
-    // One whose query is under way, and some for whom none is.
+    // One whose query is in flight, and some without a query yet.
     first.shutdown().await;
     leaving.shutdown().await;
     assert_eq!(database.queued(), 2);
@@ -181,7 +181,7 @@ async fn who_gives_up_costs_nothing_and_nobody_anything() {
         assert_eq!(number(others.join_next().await.unwrap().unwrap()), 2);
     }
     assert_eq!(database.sizes(), [1, 2]);
-    // And when all did before it went out, there is no query.
+    // If all reads are dropped before the query, there is none.
     assert!(database.batcher.load(id(10)).now_or_never().is_none());
     settle().await;
     assert_eq!(database.sizes(), [1, 2]);
@@ -189,7 +189,7 @@ async fn who_gives_up_costs_nothing_and_nobody_anything() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_who_share_it() {
+async fn a_failure_is_returned_to_all_that_share_the_query() {
     let batcher =
         ReadBatcher::<usize>::new(STILL, nothing, |_| async { Err(StoreError::Broken("it is".into())) });
     for answer in join_all((0..5).map(|it| batcher.load(id(it)))).await {
@@ -198,7 +198,7 @@ async fn a_failure_is_told_to_all_who_share_it() {
 }
 
 #[tokio::test]
-async fn a_query_that_takes_too_long_gives_its_place_back() {
+async fn a_query_that_times_out_frees_its_place() {
     let database = Database::closed(Throttle { concurrent: 1, timeout: Duration::from_millis(1), ..STILL });
     for turn in 1..=3 {
         let answer = database.batcher.load(id(turn)).await;
@@ -208,16 +208,17 @@ async fn a_query_that_takes_too_long_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn a_query_that_panics_gives_its_place_back() {
+async fn a_query_that_panics_frees_its_place() {
     let throttle = Throttle { concurrent: 1, ..STILL };
-    let batcher = ReadBatcher::<usize>::new(throttle, nothing, |_| async { panic!("as a test does") });
+    let batcher =
+        ReadBatcher::<usize>::new(throttle, nothing, |_| async { panic!("the test panics on purpose") });
     for _ in 0..3 {
         assert!(matches!(batcher.load(id(0)).await, Err(StoreError::Unavailable(_))));
     }
 }
 
 #[tokio::test]
-async fn those_who_wait_can_be_refused() {
+async fn waiting_reads_can_be_refused() {
     let database = Database::closed(Throttle { concurrent: 1, ..STILL });
     let mut first = database.ask(0..1).await;
     let mut others = database.ask(1..5).await;

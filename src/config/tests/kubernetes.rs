@@ -1,8 +1,8 @@
-//! The variables of Services are passed over, and nothing else is.
+//! Only the variables of Kubernetes Services are ignored.
 
 use super::*;
 
-/// What Kubernetes sets for the Services `keystile` and `keystile-admin-2` (ports `grpc` and `x`, UDP on IPv6).
+/// The variables that Kubernetes sets for the Services `keystile` and `keystile-admin-2` (ports `grpc` and `x`, UDP on IPv6).
 const SERVICES: [(&str, &str); 22] = [
     ("KEYSTILE_SERVICE_HOST", "10.96.0.17"),
     ("KEYSTILE_SERVICE_PORT", "50051"),
@@ -36,12 +36,12 @@ fn assert_unknown(fault: &str, name: &str) {
 }
 
 #[test]
-fn what_kubernetes_sets_for_services_is_passed_over() {
+fn variables_of_kubernetes_services_are_ignored() {
     assert_eq!(load(&SERVICES).expect("settings"), load(&[]).expect("defaults"));
 }
 
 #[test]
-fn without_its_service_each_is_a_fault() {
+fn without_its_service_each_variable_is_a_fault() {
     for (name, value) in SERVICES {
         if !name.ends_with("_SERVICE_HOST") {
             assert_unknown(&fault(&[(name, value)]), name);
@@ -53,7 +53,7 @@ fn without_its_service_each_is_a_fault() {
 }
 
 #[test]
-fn beside_a_service_all_else_is_still_a_fault() {
+fn with_a_service_other_variables_are_still_faults() {
     for (name, value) in [
         ("KEYSTILE_PORT", "50051"),
         ("KEYSTILE_PORT", "tcp://10.96.0.18:50051"),
@@ -93,7 +93,7 @@ fn beside_a_service_all_else_is_still_a_fault() {
 }
 
 #[test]
-fn in_the_file_they_are_faults() {
+fn the_variables_of_a_service_are_faults_in_the_file() {
     let error = load_file("service_host = \"10.96.0.17\"", &[HOST]).expect_err("a fault");
     assert!(
         error.ends_with(

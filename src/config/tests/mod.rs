@@ -1,4 +1,4 @@
-//! The settings as a whole: defaults, both sources and which wins, all faults at once.
+//! The settings as a whole: defaults, both sources and their precedence, all faults at once.
 
 mod kubernetes;
 mod peppers;
@@ -82,7 +82,7 @@ fn nothing_set_gives_the_defaults() {
 }
 
 #[test]
-fn every_setting_can_be_set_in_either_place() {
+fn every_setting_can_be_set_in_either_source() {
     let settings = [
         ("DATA_DIR", "/var/k"),
         ("DATABASE_URL", "mariadb://ann:hunter2@db/keys"),
@@ -130,7 +130,7 @@ fn debug_shows_no_secret() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
+fn the_environment_precedes_the_file() {
     let file = "log = \"debug\"\ndrain_deadline = \"1s\"";
     let config = load_file(file, &[("KEYSTILE_LOG", "warn")]).expect("settings");
     assert_eq!((config.log.filter.as_str(), config.process.drain_deadline), ("warn", Duration::from_secs(1)));
@@ -153,7 +153,7 @@ fn keystile_config_names_the_file() {
 }
 
 #[test]
-fn all_faults_of_both_places_are_told_at_once() {
+fn all_faults_of_both_sources_are_reported_at_once() {
     let file = "databse_url = \"x\"\nlog_format = \"xml\"\nconfig = \"y\"\nLog = \"info\"\ntls_key = \"k\"\n\
                 admin_listen = 1.5\n[database]\nurl = \"x\"";
     let variables = [
@@ -186,7 +186,7 @@ fn all_faults_of_both_places_are_told_at_once() {
 }
 
 #[test]
-fn what_is_not_unicode_is_a_fault() {
+fn a_value_that_is_not_unicode_is_a_fault() {
     use std::os::unix::ffi::OsStringExt;
     let value = std::ffi::OsString::from_vec(vec![0xff]);
     let environment = Environment::from_iter([("KEYSTILE_LOG", value)]);

@@ -1,4 +1,4 @@
-//! Where peppers may come from, and that no fault shows them.
+//! The sources of peppers; no fault contains one.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn wrong_peppers_are_never_quoted() {
 }
 
 #[test]
-fn peppers_may_stand_in_a_private_file() {
+fn peppers_may_be_in_a_private_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("peppers");
     let name = path.to_str().expect("a path");

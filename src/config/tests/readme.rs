@@ -1,4 +1,4 @@
-//! The README's table of settings: all of them, in our order, with the defaults that they have.
+//! The README's table of settings: all of them, in the order of the code, with their defaults.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn the_readme_names_every_setting_and_no_other() {
 }
 
 #[test]
-fn the_readme_tells_the_defaults() {
+fn the_readme_has_the_defaults() {
     let defaults = load(&[]).expect("defaults");
     for (name, default) in rows() {
         match (name.as_str(), default.strip_prefix('`').and_then(|text| text.strip_suffix('`'))) {

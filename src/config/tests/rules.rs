@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_not_built_is_refused() {
+fn features_that_are_not_built_are_refused() {
     for name in known::NOT_YET {
         assert_eq!(fault(&[(name, "hunter2")]), format!("{name}: is not available yet: remove it"));
     }
@@ -61,7 +61,7 @@ fn numbers_and_durations_keep_to_their_ranges() {
 }
 
 #[test]
-fn the_log_is_looked_at_before_the_cache_is_too_old() {
+fn the_feed_poll_is_shorter_than_the_bound_on_staleness() {
     assert_eq!(
         fault(&[("KEYSTILE_FEED_POLL", "2s"), ("KEYSTILE_MAX_STALENESS", "1999ms")]),
         "KEYSTILE_FEED_POLL: 2s is longer than KEYSTILE_MAX_STALENESS, 1999ms: the cache would be too stale before the next \
@@ -69,7 +69,7 @@ fn the_log_is_looked_at_before_the_cache_is_too_old() {
     );
     assert!(fault(&[("KEYSTILE_MAX_STALENESS", "99ms")]).starts_with("KEYSTILE_FEED_POLL: 100ms is longer"));
     assert!(load(&[("KEYSTILE_FEED_POLL", "2s"), ("KEYSTILE_MAX_STALENESS", "2s")]).is_ok());
-    assert!(load(&[("KEYSTILE_MAX_STALENESS", "0s")]).is_ok(), "never from the cache alone");
+    assert!(load(&[("KEYSTILE_MAX_STALENESS", "0s")]).is_ok(), "0 means that stale entries are never served");
 }
 
 #[test]

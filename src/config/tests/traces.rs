@@ -7,7 +7,7 @@ fn traces(variables: &[(&str, &str)]) -> TracesConfig {
 }
 
 #[test]
-fn the_collector_of_traces_goes_before_the_one_of_everything() {
+fn the_endpoint_for_traces_precedes_the_general_one() {
     const ALL: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
     const TRACES: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4317");
     assert_eq!(traces(&[ALL]).collector.as_deref(), Some(ALL.1));
@@ -34,7 +34,7 @@ fn samplers_are_those_of_the_standard() {
 }
 
 #[test]
-fn faults_are_told_before_anything_starts() {
+fn faults_are_found_before_the_start() {
     for (name, value, message) in [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "is not an address such as http://127.0.0.1:4317"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c:4317", "TLS is not available yet"),

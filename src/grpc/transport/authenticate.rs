@@ -78,11 +78,13 @@ where
         // Remove the header: nothing below may see the credential.
         let Some(credential) = take(request.headers_mut()) else { return refuse() };
         let Some(peer) = request.extensions().get::<Peer>() else { return refuse() };
-        if let Some(session) = peer.proven.get(&credential)
-            && self.verifier.goes_on(&session, self.verifier.moment())
-        {
-            request.extensions_mut().insert(session);
-            return self.inner.call(request);
+        if let Some(session) = peer.proven.get(&credential) {
+            let moment = self.verifier.moment();
+            if self.verifier.is_still_valid(&session, moment) {
+                self.verifier.note_session(&session, moment);
+                request.extensions_mut().insert(session);
+                return self.inner.call(request);
+            }
         }
         let peer = peer.clone();
         let verifier = self.verifier.clone();

@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::Status;
 
 use crate::{
     grpc::wire::status::unauthenticated,
     ports::{Credentials, Moment},
+    schedule::Schedule,
     verbs::{Error, Session, Verifier},
 };
 
@@ -26,7 +26,7 @@ pub(in crate::grpc) struct StreamCaller<C> {
     session: Arc<Session>,
     /// Under way since something happened that may have ended the session.
     renewal: Option<Renewal>,
-    checks: Interval,
+    checks: Schedule,
 }
 
 type Renewal = Pin<Box<dyn Future<Output = Result<Option<Session>, Error>> + Send>>;
@@ -42,9 +42,7 @@ pub(in crate::grpc) enum Unproven {
 
 impl<C: Credentials> StreamCaller<C> {
     pub(in crate::grpc) fn new(verifier: Arc<Verifier<C>>, session: Arc<Session>) -> Self {
-        let mut checks = interval(EVERY);
-        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { verifier, session, renewal: None, checks }
+        Self { verifier, session, renewal: None, checks: Schedule::every(EVERY) }
     }
 
     /// Ready at once as long as nothing happened that may have ended the session; else the session is renewed first.
@@ -53,7 +51,7 @@ impl<C: Credentials> StreamCaller<C> {
         context: &mut Context<'_>,
         moment: Moment,
     ) -> Poll<Result<(), Unproven>> {
-        if self.renewal.is_none() && self.verifier.stands(&self.session, moment) {
+        if self.renewal.is_none() && self.verifier.is_still_valid(&self.session, moment) {
             return Poll::Ready(Ok(()));
         }
         let renewal = self.renewal.get_or_insert_with(|| {
@@ -62,7 +60,7 @@ impl<C: Credentials> StreamCaller<C> {
         });
         let renewed = ready!(renewal.as_mut().poll(context));
         self.renewal = None;
-        // A session that was renewed just now is valid for this check, even if the next change is there already.
+        // A session that was renewed just now is valid for this check, even while the log cannot be followed.
         Poll::Ready(match renewed {
             Ok(Some(session)) => {
                 self.session = Arc::new(session);
@@ -80,11 +78,11 @@ impl<C: Credentials> StreamCaller<C> {
 
     /// Ready when it is time to check although nothing happens on the stream.
     pub(in crate::grpc) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.checks.poll_tick(context).map(drop)
+        self.checks.poll_next(context)
     }
 
     pub(in crate::grpc) async fn due(&mut self) {
-        self.checks.tick().await;
+        self.checks.next().await;
     }
 
     /// Notes a use of the caller's key.

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_a_preface_is_cut_off_at_the_stop() {
+    async fn a_connection_with_half_a_preface_is_closed_at_the_stop() {
         let stop = CancellationToken::new();
         let (mut client, mut server) = pair(stop.clone()).await;
         client.write_all(&[b'x'; PREFACE - 1]).await.unwrap();

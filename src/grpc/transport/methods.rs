@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_answer_as_their_descriptors_say() {
+    fn the_kinds_of_methods_match_the_descriptors() {
         for (path, kind) in [
             (VERIFY, Kind::Verification),
             ("/keystile.v1.VerifyService/BatchVerify", Kind::List),

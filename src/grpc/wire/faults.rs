@@ -163,7 +163,7 @@ pub(in crate::grpc) fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>
     }
 }
 
-/// A field that is present but whose capability is still to come; `path` is what it stands in.
+/// Fails if a field is set whose feature is not built yet; `path` is the message that has it.
 pub(in crate::grpc) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {
         Some((field, _)) => Err(Error::NotYetAvailable { field: format!("{path}{field}") }),
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_are_read_as_people_write_them() {
+    fn networks_are_accepted_in_common_notations() {
         for (text, expected) in [
             ("10.0.0.0/8", "10.0.0.0/8"),
             ("192.0.2.7/32", "192.0.2.7/32"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_within_a_network_is_not_taken_for_the_network() {
+    fn a_network_with_host_bits_is_refused() {
         for (text, network, address) in [
             ("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1"),
             ("192.0.2.7/0", "0.0.0.0/0", "192.0.2.7"),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_at_once() {
+    fn all_faults_are_reported_at_once() {
         let mut faults = Faults::default();
         let time = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert!(faults.time("key.expire_time", &time).is_none());

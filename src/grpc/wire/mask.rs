@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_it_says() {
+    fn a_mask_has_the_fields_that_it_names() {
         assert!(read(&["tags"]).unwrap().names("tags", false));
         assert!(!read(&["tags"]).unwrap().names("display_name", true));
         assert!(read(&["*"]).unwrap().names("tags", false));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_every_other_field() {
+    fn a_mask_refuses_unknown_fields() {
         let Err(Error::Invalid(faults)) = read(&["state", "tags", "color"]) else { panic!() };
         assert_eq!(faults.len(), 2);
         assert!(matches!(

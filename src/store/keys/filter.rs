@@ -33,7 +33,7 @@ pub(super) fn queried(query: KeyQuery<'_>, granting: &Granting) -> Select<Entity
     narrow(rows, query.filter, &|test| passes(test, query, granting))
 }
 
-/// The keys of `project` that stand in the way of a change. Purged ones and a system key never do.
+/// The keys of `project` that prevent a change. Purged keys and the system key never do.
 pub(in crate::store) fn using(
     project: &ProjectId,
     of: &KeysOf,

@@ -45,7 +45,7 @@ fn necessary(words: &[String]) -> Vec<&str> {
     necessary
 }
 
-/// Whether the key of the row has them all: a look at its few terms, which no planner can make anything else of.
+/// Whether the key of the row has all the words: a lookup of its few terms, in a form that no planner rewrites.
 fn has_all(words: &[&str]) -> Expr {
     const OTHERS: &str = "others";
 
@@ -77,7 +77,7 @@ fn begins_with(term: Expr, word: &str) -> Expr {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_another_word_implies_is_left_out() {
+    fn words_implied_by_another_are_left_out() {
         let necessary = |text: &str| {
             let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
             super::necessary(&words).join(" ")

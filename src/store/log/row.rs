@@ -70,7 +70,7 @@ impl From<Model> for Event {
     }
 }
 
-/// Whatever somebody put in place of a hash must not keep the chain from being checked: it is none then.
+/// A stored value that is not a hash reads as zeros, so that the chain can still be checked.
 pub(crate) fn hash_or_none(bytes: &[u8]) -> Hash {
     bytes.try_into().unwrap_or_default()
 }

@@ -109,7 +109,7 @@ impl Service {
             .map(|event| Fault { revision: event.revision, problem: "the event precedes revision 1" }))
     }
 
-    /// What stands behind the head was put there by no change, unless the head has moved on meanwhile.
+    /// An event after the head was not written by a change, unless the head has moved meanwhile.
     async fn behind(&self, caller: &Caller, head: &Head) -> Result<Option<Fault>, Error> {
         let Some(event) = self.log_from(caller, head.revision + 1, 1).await?.pop() else {
             return Ok(None);

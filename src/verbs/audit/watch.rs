@@ -1,4 +1,4 @@
-//! WatchAuditEvents: the events after a revision, and word of the next.
+//! WatchAuditEvents: the events after a revision, and the wait for the next one.
 
 use domain::{
     Revision,

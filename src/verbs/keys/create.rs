@@ -136,7 +136,7 @@ impl Service {
         }
     }
 
-    /// Ids of keys are taken for all projects together: what is not there in its own project is nobody's business.
+    /// The ids of keys are unique over all projects. If the id is taken in another project, the error does not name that.
     async fn key_id_taken(&self, name: &KeyName) -> Result<Error, Error> {
         let here = self.store.key(&name.project, name.key).await?.is_some();
         let resource = if here { name.to_string() } else { format!("projects/-/keys/{}", name.key) };

@@ -41,7 +41,7 @@ impl Service {
         let again = |_| self.created_before(&call.caller, &new.id);
         let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
         match created {
-            // What nobody finds, and yet is there, is on its way out.
+            // A project that exists but is not found is being deleted.
             Err(Error::AlreadyExists { resource }) if self.store.project(&new.id).await?.is_none() => {
                 Err(Error::DeletionUnderWay { resource })
             }

@@ -112,7 +112,7 @@ impl<C: Credentials> Verifier<C> {
 
     /// Waits until decisions rest on `revision` or later, or `patience` is over.
     pub async fn catch_up(&self, revision: Revision, patience: Duration) {
-        // A verification that needs it finds out whether it was reached.
+        // A verification that needs the revision checks whether it was reached.
         let _ = self.credentials.reach(revision, patience).await;
     }
 

@@ -1,4 +1,4 @@
-//! What a verification and the authentication of a caller leave behind, and that a denied one leaves nothing.
+//! What a verification and an authentication hand to the recorder; a denied one hands over nothing but its code.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -27,7 +27,7 @@ use crate::ports::{
 enum Effect {
     Decided(Code),
     Used(KeyId, i32),
-    /// From one pepper to another.
+    /// A rehash from one pepper to another.
     Rehashed(KeyId, PepperVersion, PepperVersion),
 }
 use Effect::{Decided, Rehashed, Used};
@@ -75,7 +75,7 @@ impl Clock for Still {
     async fn sleep(&self, _span: Duration) {}
 }
 
-/// One key, cached at the revision 5; or that there is none.
+/// One key, cached at revision 5, or the information that there is none.
 #[derive(Debug)]
 struct Known(Option<Arc<CachedKey>>);
 
@@ -101,6 +101,10 @@ impl Credentials for Known {
 
     async fn read(&self, _id: KeyId) -> Result<Snapshot, StoreError> {
         Ok(self.snapshot())
+    }
+
+    fn is_unchanged(&self, _stamp: &Stamp) -> bool {
+        true
     }
 
     fn is_current(&self, _stamp: &Stamp, _uptime: Duration) -> bool {
@@ -175,7 +179,7 @@ async fn the_first_of_several_uses_is_recorded_with_its_new_digest() {
 }
 
 #[tokio::test]
-async fn what_is_denied_is_counted_and_no_use() {
+async fn a_denial_is_counted_and_is_not_a_use() {
     let case = Case::new(2, |key| key.disable_time = Some(at(0)));
     assert_eq!(case.verify(&case.api_key).await.code, Code::Disabled);
     assert_eq!(case.effects.take(), [Decided(Code::Disabled)]);
@@ -184,7 +188,7 @@ async fn what_is_denied_is_counted_and_no_use() {
     assert_eq!(case.effects.take(), [Decided(Code::NotFound)]);
 }
 
-/// It rests on no state, so it has no revision either.
+/// The decision rests on no state, so it has no revision.
 #[tokio::test]
 async fn a_malformed_text_is_denied_without_a_revision() {
     let case = Case::new(2, |_| {});
@@ -198,7 +202,7 @@ async fn a_malformed_text_is_denied_without_a_revision() {
 }
 
 #[tokio::test]
-async fn no_answer_is_from_before_the_revision_that_is_asked_for() {
+async fn no_decision_is_older_than_min_revision() {
     let case = Case::new(1, |_| {});
     let moment = case.verifier.moment();
     assert!(case.verifier.verify_cached(&Projects::All, request(&case.api_key, 5), moment).is_ok());
@@ -207,7 +211,7 @@ async fn no_answer_is_from_before_the_revision_that_is_asked_for() {
     let Err(Error::RevisionNotReached { min_revision: 6, revision: 5 }) =
         case.verifier.verify_miss(&Projects::All, miss).await
     else {
-        panic!("what was read is from before the revision");
+        panic!("the read is older than min_revision");
     };
     assert_eq!(case.effects.take(), []);
 }
@@ -227,7 +231,7 @@ async fn only_keys_of_the_system_project_authenticate() {
 }
 
 #[tokio::test]
-async fn a_session_uses_its_key_and_stays_bound_to_the_address_of_its_peer() {
+async fn a_session_counts_as_a_use_and_keeps_the_address_of_its_peer() {
     let case = Case::new(1, |key| {
         key.project = ProjectId::system();
         key.allowed_cidrs = vec!["10.0.0.0/8".parse().unwrap()];
@@ -240,6 +244,8 @@ async fn a_session_uses_its_key_and_stays_bound_to_the_address_of_its_peer() {
     assert!(case.verifier.renew(&session).await.unwrap().is_some());
     case.take_use();
     case.effects.take();
-    assert!(case.verifier.goes_on(&session, case.verifier.moment()));
+    let moment = case.verifier.moment();
+    assert!(case.verifier.is_still_valid(&session, moment));
+    case.verifier.note_session(&session, moment);
     assert_eq!(case.effects.take(), [Used(case.id, 1)]);
 }

@@ -17,7 +17,7 @@ async fn listed(server: &Server, filter: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn keys_are_found_by_role_and_by_what_they_effectively_may() {
-    for kind in [Kind::Sqlite, Kind::Postgres, Kind::Mariadb] {
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
         let server = Server::start_on(kind).await;
         server.project("acme").await;
         for (name, roles, permissions) in [

@@ -1,4 +1,4 @@
-//! Who an event says made the change.
+//! The actor of an event: the caller that made the change.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn create_as(server: &Server, api_key: &str, id: &str) {
 }
 
 #[tokio::test]
-async fn the_first_start_is_nobodys() {
+async fn the_first_start_has_no_actor() {
     let server = Server::start().await;
     let first = log(&server).await.remove(0);
     assert_eq!((first.revision, first.actor), (1, None));
@@ -46,7 +46,7 @@ async fn the_first_start_is_nobodys() {
 }
 
 #[tokio::test]
-async fn each_caller_is_told_by_account_and_key() {
+async fn the_actor_names_account_and_key() {
     let server = Server::start().await;
     let (key, api_key) = ops(&server).await;
     create_as(&server, &api_key, "one").await;
@@ -60,7 +60,7 @@ async fn each_caller_is_told_by_account_and_key() {
 }
 
 #[tokio::test]
-async fn an_account_goes_by_the_name_that_it_has_now() {
+async fn the_actor_has_the_current_name_of_its_account() {
     let server = Server::start().await;
     let (key, api_key) = ops(&server).await;
     create_as(&server, &api_key, "one").await;
@@ -83,7 +83,7 @@ async fn an_account_goes_by_the_name_that_it_has_now() {
 }
 
 #[tokio::test]
-async fn housekeeping_is_nobodys() {
+async fn housekeeping_has_no_actor() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -91,7 +91,7 @@ async fn housekeeping_is_nobodys() {
     server.keys().delete_key(delete).await.unwrap();
     let before = server.head().await;
     server.clock.advance(Duration::from_secs(31 * 86_400));
-    // It begins with a round of housekeeping.
+    // A server begins with a round of housekeeping.
     let server = server.restart_with(&[]).await;
     let purged = async {
         while server.head().await == before {
@@ -100,7 +100,7 @@ async fn housekeeping_is_nobodys() {
         log(&server).await.split_off(usize::try_from(before).unwrap())
     };
     let purged = tokio::time::timeout(Duration::from_secs(30), purged).await.unwrap();
-    // The account that was made for the key goes with it.
+    // The implicit account of the key is deleted with it.
     let expected = [("keys.purge", key.name.as_str()), ("serviceAccounts.delete", &key.service_account)];
     let seen: Vec<_> = purged.iter().map(|it| (it.action.as_str(), it.target.as_str())).collect();
     assert_eq!(seen, expected);

@@ -1,4 +1,4 @@
-//! The chain of hashes, recomputed from what ListAuditEvents answers.
+//! The hash chain, recomputed from the responses of ListAuditEvents.
 
 use domain::audit::{GENESIS, Head};
 use proto::AuditEvent;
@@ -7,9 +7,13 @@ use testkit::server::Server;
 
 use super::{as_hashed, check, log, six_changes};
 
-on_every_database!(anybody_can_recompute_the_hashes, the_rules_find_no_fault, the_check_finds_no_fault);
+on_every_database!(
+    hashes_can_be_recomputed_from_the_documentation,
+    the_documented_rules_find_no_fault,
+    verify_audit_chain_finds_no_fault
+);
 
-async fn anybody_can_recompute_the_hashes(server: Server) {
+async fn hashes_can_be_recomputed_from_the_documentation(server: Server) {
     six_changes(&server).await;
     let mut previous = vec![0; 32];
     for (event, revision) in log(&server).await.iter().zip(1..) {
@@ -21,7 +25,7 @@ async fn anybody_can_recompute_the_hashes(server: Server) {
     assert_eq!(check(&server).await.head_hash, previous);
 }
 
-/// Written from the documentation alone, and from nothing that the server uses.
+/// Written from the documentation only, without code of the server.
 fn hash(event: &AuditEvent) -> Vec<u8> {
     let time = event.event_time.unwrap();
     let micros = time.seconds * 1_000_000 + i64::from(time.nanos) / 1000;
@@ -48,7 +52,7 @@ fn hash(event: &AuditEvent) -> Vec<u8> {
     Sha256::digest(content).to_vec()
 }
 
-async fn the_rules_find_no_fault(server: Server) {
+async fn the_documented_rules_find_no_fault(server: Server) {
     six_changes(&server).await;
     let mut previous = Head { revision: 0, hash: GENESIS };
     for event in log(&server).await {
@@ -59,7 +63,7 @@ async fn the_rules_find_no_fault(server: Server) {
     assert_eq!(previous.revision, 6);
 }
 
-async fn the_check_finds_no_fault(server: Server) {
+async fn verify_audit_chain_finds_no_fault(server: Server) {
     six_changes(&server).await;
     let report = check(&server).await;
     assert!(report.intact, "{}", report.problem);

@@ -1,4 +1,4 @@
-//! What leaves no event, and what no event holds.
+//! Which calls write no event, and what no event contains.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proto::{
@@ -18,7 +18,7 @@ const ACME: &str = "projects/acme";
 const CI: &str = "projects/acme/serviceAccounts/ci";
 
 #[tokio::test]
-async fn reads_leave_no_event() {
+async fn reads_write_no_event() {
     let server = Server::start().await;
     server.project("acme").await;
     server.service_account("acme", "ci").await;
@@ -67,7 +67,7 @@ async fn reads_leave_no_event() {
 }
 
 #[tokio::test]
-async fn trials_leave_no_event() {
+async fn validate_only_writes_no_event() {
     let server = Server::start().await;
     server.project("acme").await;
     server.service_account("acme", "ci").await;
@@ -129,7 +129,7 @@ async fn trials_leave_no_event() {
 }
 
 #[tokio::test]
-async fn no_event_holds_a_secret_or_its_digest() {
+async fn no_event_contains_a_secret_or_its_digest() {
     let server = Server::start().await;
     let project = CreateProjectRequest {
         project_id: "acme".into(),
@@ -151,7 +151,7 @@ async fn no_event_holds_a_secret_or_its_digest() {
     let delete = DeleteKeyRequest { name: key.name, purge: true, ..Default::default() };
     server.keys().delete_key(delete).await.unwrap();
     let log = log(&server).await;
-    // With two of the account that came and went with the key.
+    // Including two of the implicit account, which was created and deleted with the key.
     assert_eq!(log.len(), 7);
     let text = format!("{log:?}");
     for api_key in api_keys {

@@ -12,7 +12,7 @@ use testkit::{
 use super::{ROOT, everything, list};
 
 /// Seven events, a second apart but the two of the key and its account: two of `acme`, three of `system` after the
-/// first, one of `other`; the last but one is made by another caller.
+/// first, one of `other`; the last but one is by another caller.
 async fn with_events() -> (Server, String) {
     let server = Server::start().await;
     let second = Duration::from_secs(1);
@@ -42,7 +42,7 @@ async fn revisions(server: &Server, filter: &str) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn filters_choose() {
+async fn each_filter_selects_its_rows() {
     let (server, other) = with_events().await;
     let at = |seconds: i64| Timestamp::from_micros(START.as_micros() + seconds * 1_000_000);
     for (filter, expected) in [
@@ -75,7 +75,7 @@ async fn filters_choose() {
 }
 
 #[tokio::test]
-async fn filters_stay_within_the_scope() {
+async fn filters_do_not_widen_the_scope() {
     let (server, _) = with_events().await;
     for (parent, expected) in [
         ("projects/-", &[1, 2, 7][..]),
@@ -96,7 +96,7 @@ async fn filters_stay_within_the_scope() {
 }
 
 #[tokio::test]
-async fn pages_of_a_filter_lose_and_repeat_nothing() {
+async fn pages_of_a_filter_skip_and_repeat_nothing() {
     let (server, _) = with_events().await;
     let request = ListAuditEventsRequest {
         filter: "action = projects.create".into(),
@@ -105,7 +105,7 @@ async fn pages_of_a_filter_lose_and_repeat_nothing() {
         ..everything()
     };
     let first = list(&server, request.clone()).await.unwrap();
-    // What comes meanwhile belongs before the first page.
+    // Newer events belong before the first page.
     server.project("later").await;
     let next = ListAuditEventsRequest { page_token: first.next_page_token, ..request };
     let rest = list(&server, next).await.unwrap();
@@ -115,7 +115,7 @@ async fn pages_of_a_filter_lose_and_repeat_nothing() {
 }
 
 #[tokio::test]
-async fn a_filter_that_does_not_parse_says_where() {
+async fn a_filter_that_does_not_parse_is_refused_with_the_position() {
     let server = Server::start().await;
     let long = format!("action = {}", "x".repeat(1992));
     let deep = format!("{}revision = 1{}", "(".repeat(30), ")".repeat(30));

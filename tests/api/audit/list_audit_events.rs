@@ -14,7 +14,7 @@ fn revisions(page: &ListAuditEventsResponse) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn events_come_newest_first_unless_asked_otherwise() {
+async fn events_are_newest_first_by_default() {
     let server = Server::start().await;
     six_changes(&server).await;
     for (order_by, expected) in
@@ -27,7 +27,7 @@ async fn events_come_newest_first_unless_asked_otherwise() {
 }
 
 #[tokio::test]
-async fn a_project_shows_its_own_events_alone() {
+async fn a_project_lists_only_its_own_events() {
     let server = Server::start().await;
     six_changes(&server).await;
     for (parent, expected) in [
@@ -45,7 +45,7 @@ async fn a_project_shows_its_own_events_alone() {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other() {
+async fn pages_join_up() {
     let server = Server::start().await;
     six_changes(&server).await;
     for order_by in ["revision", "revision desc"] {
@@ -67,7 +67,7 @@ async fn pages_follow_each_other() {
 }
 
 #[tokio::test]
-async fn a_token_serves_its_own_listing_alone() {
+async fn a_page_token_serves_only_its_own_listing() {
     let server = Server::start().await;
     six_changes(&server).await;
     let first = ListAuditEventsRequest { page_size: 2, filter: "revision > 1".into(), ..everything() };
@@ -93,7 +93,7 @@ async fn a_token_serves_its_own_listing_alone() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = Server::start().await;
     let request = ListAuditEventsRequest {
         parent: "acme".into(),

@@ -1,4 +1,4 @@
-//! A log of more events than are read or answered at once.
+//! A log of more events than one query or one response holds.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ use super::{as_hashed, check, check_range, everything, hex, list, newest};
 
 const LENGTH: i64 = 2345;
 
-/// A server whose log was lengthened behind its back, by the rules.
+/// A server to whose log a test has appended valid events directly in the database.
 async fn with_long_log() -> Server {
     let server = Server::start().await;
     let mut head = as_hashed(&newest(&server).await).head();
@@ -74,7 +74,7 @@ fn row(event: &Event) -> String {
 }
 
 #[tokio::test]
-async fn the_check_reads_it_to_its_end() {
+async fn the_whole_log_is_checked() {
     let server = with_long_log().await;
     let report = check(&server).await;
     assert!(report.intact, "{}", report.problem);
@@ -97,7 +97,7 @@ async fn the_check_reads_it_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_page_has_a_thousand_at_most() {
+async fn a_page_has_at_most_a_thousand_events() {
     let server = with_long_log().await;
     for page_size in [1000, 1001, i32::MAX] {
         let request = ListAuditEventsRequest { page_size, ..everything() };
@@ -111,7 +111,7 @@ async fn a_page_has_a_thousand_at_most() {
 }
 
 #[tokio::test]
-async fn pages_lose_and_repeat_nothing() {
+async fn pages_skip_and_repeat_nothing() {
     let server = with_long_log().await;
     for order_by in ["revision", "revision desc"] {
         let mut seen = Vec::new();
@@ -135,7 +135,7 @@ async fn pages_lose_and_repeat_nothing() {
     }
 }
 
-/// Every look at it takes a second.
+/// A clock that is a second later each time that it is read.
 #[derive(Debug, Default)]
 struct Slow(AtomicU64);
 
@@ -153,7 +153,7 @@ impl Clock for Slow {
 }
 
 #[tokio::test]
-async fn a_check_that_runs_out_of_time_says_how_far_it_came() {
+async fn a_check_that_runs_out_of_time_reports_how_far_it_got() {
     let server = with_long_log().await;
     let report = check(&server).await;
     assert!(report.complete);

@@ -1,6 +1,6 @@
 //! AuditService: the change log.
 
-/// Makes of each `async fn(Server)` a test on every database.
+/// Instantiates each `async fn(Server)` as a test on every database.
 macro_rules! on_every_database {
     ($($test:ident),+) => {
         on_every_database!(@on sqlite Sqlite $($test),+);
@@ -66,8 +66,8 @@ async fn newest(server: &Server) -> AuditEvent {
     list(server, request).await.unwrap().audit_events.remove(0)
 }
 
-/// What the check of the whole log says, once the node answers: while the log is edited behind its back, it may
-/// have nothing to go by.
+/// The result of VerifyAuditChain for the whole log. While the log is edited in the database, the node may be unavailable
+/// for a moment, so this retries.
 async fn check(server: &Server) -> VerifyAuditChainResponse {
     let checking = async {
         loop {
@@ -90,7 +90,7 @@ async fn check_range(
     checked.map(|checked| checked.into_inner())
 }
 
-/// Six changes, the first of which is the first start's own.
+/// Six changes, the first of which is made by the first start.
 async fn six_changes(server: &Server) {
     server.project("acme").await;
     server.service_account("acme", "ci").await;
@@ -105,7 +105,7 @@ async fn six_changes(server: &Server) {
     assert_eq!(server.head().await, 6);
 }
 
-/// The event as it is hashed, from nothing but what was answered.
+/// The content that is hashed, built from the response only.
 fn as_hashed(event: &AuditEvent) -> Event {
     let last = |name: &str| name.rsplit('/').next().unwrap().to_owned();
     let time = event.event_time.unwrap();

@@ -1,4 +1,4 @@
-//! What the check finds when somebody has been at the log behind Keystile's back.
+//! VerifyAuditChain on a log that was edited in the database.
 
 use proto::VerifyAuditChainResponse;
 use testkit::{database::Kind, server::Server};
@@ -7,13 +7,13 @@ use super::{as_hashed, check, hex, log, six_changes};
 
 on_every_database!(
     an_edit_of_any_column_is_found,
-    an_edit_that_was_hashed_anew_is_found_behind_it,
-    what_is_missing_is_found,
-    what_was_put_in_is_found,
-    a_cut_tail_shows_even_if_the_head_was_moved
+    an_edit_with_a_recomputed_hash_is_found_at_the_next_event,
+    a_removed_event_is_found,
+    an_inserted_event_is_found,
+    a_cut_tail_differs_from_a_saved_head
 );
 
-/// A log of six changes that can be brought back as it was.
+/// A log of six changes that can be restored after each edit.
 struct Log {
     server: Server,
     honest: VerifyAuditChainResponse,
@@ -53,7 +53,7 @@ impl Log {
         assert_eq!(check(&self.server).await, self.honest);
     }
 
-    /// The bytes as SQL has them.
+    /// The bytes as an SQL literal.
     fn bytes(&self, bytes: &[u8]) -> String {
         match self.server.database.kind {
             Kind::Postgres => format!("'\\x{}'", hex(bytes)),
@@ -95,7 +95,7 @@ async fn an_edit_of_any_column_is_found(server: Server) {
     }
 }
 
-async fn an_edit_that_was_hashed_anew_is_found_behind_it(server: Server) {
+async fn an_edit_with_a_recomputed_hash_is_found_at_the_next_event(server: Server) {
     let whole = log(&server).await;
     assert_eq!(whole.len(), 1);
     let log = Log::of(server).await;
@@ -114,7 +114,7 @@ async fn an_edit_that_was_hashed_anew_is_found_behind_it(server: Server) {
     log.breaks_at(&[&head], 6).await;
 }
 
-async fn what_is_missing_is_found(server: Server) {
+async fn a_removed_event_is_found(server: Server) {
     let log = Log::of(server).await;
     for (gone, first) in [
         ("revision = 1", 1),
@@ -128,7 +128,7 @@ async fn what_is_missing_is_found(server: Server) {
         let delete = format!("DELETE FROM audit_events WHERE {gone}");
         log.breaks_at(&[&delete], first).await;
     }
-    // The rest moves up to hide the gap.
+    // Renumber the rest to hide the gap.
     let hidden = [
         "DELETE FROM audit_events WHERE revision = 3",
         "UPDATE audit_events SET revision = 3 WHERE revision = 4",
@@ -144,7 +144,7 @@ async fn what_is_missing_is_found(server: Server) {
     log.breaks_at(&swapped, 3).await;
 }
 
-async fn what_was_put_in_is_found(server: Server) {
+async fn an_inserted_event_is_found(server: Server) {
     let log = Log::of(server).await;
     let copy = |from: i64, to: i64| {
         format!(
@@ -159,7 +159,7 @@ async fn what_was_put_in_is_found(server: Server) {
     log.breaks_at(&replaced, 3).await;
 }
 
-async fn a_cut_tail_shows_even_if_the_head_was_moved(server: Server) {
+async fn a_cut_tail_differs_from_a_saved_head(server: Server) {
     let log = Log::of(server).await;
     let kept = super::log(&log.server).await;
     let database = &log.server.database;
@@ -167,11 +167,11 @@ async fn a_cut_tail_shows_even_if_the_head_was_moved(server: Server) {
     let to_four = format!("UPDATE change_head SET revision = 4, hash = {}", log.bytes(&kept[3].hash));
     database.execute(&to_four).await;
     let report = check(&log.server).await;
-    // What remains is whole; only the head that was kept elsewhere tells that there was more.
+    // The rest is intact; only the head that was saved elsewhere shows that there was more.
     assert!(report.intact);
     assert!(report.head_revision < log.honest.head_revision);
 
-    // And whatever comes in place of the tail has another hash.
+    // Events that replace the tail have other hashes.
     log.server.service_account("acme", "x").await;
     log.server.service_account("acme", "y").await;
     let report = check(&log.server).await;

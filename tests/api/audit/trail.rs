@@ -10,7 +10,7 @@ use testkit::server::{START, Server};
 
 use super::{ROOT, log, newest};
 
-/// Walks along, one change after the other.
+/// Reads the events after each change.
 struct Trail {
     server: Server,
     seen: i64,
@@ -18,7 +18,7 @@ struct Trail {
 }
 
 impl Trail {
-    /// Checks that one event came since last time, that it is this one, and that these fields differ in it.
+    /// Checks that there is one event since the last call, of this action and target, and that these fields differ in it.
     async fn step(&mut self, action: &str, target: &str, changed: &[&str]) -> AuditEvent {
         let event = newest(&self.server).await;
         assert_eq!(event.revision, self.seen + 1, "{action}");
@@ -49,7 +49,7 @@ impl Trail {
 }
 
 impl Trail {
-    /// Checks that these events came since last time, and no others; of what had one time, in any order.
+    /// Checks that there are exactly these events since the last call; those of one instant may be in any order.
     async fn steps(&mut self, expected: &[(&str, &str)]) {
         let log = log(&self.server).await;
         let new = &log[usize::try_from(self.seen).unwrap()..];
@@ -92,7 +92,7 @@ async fn every_change_leaves_one_event() {
 
     let mut expected = actions_of_the_contract();
     expected.insert("keys.purge".to_owned()); // DeleteKey with purge
-    assert_eq!(trail.actions, expected, "a change without a step here");
+    assert_eq!(trail.actions, expected, "a method that changes something has no step here");
 }
 
 async fn projects(trail: &mut Trail) {
@@ -131,7 +131,7 @@ async fn accounts(trail: &mut Trail) {
     trail.step("serviceAccounts.enable", name, &["state"]).await;
 }
 
-/// A request that names a key and asks for nothing else.
+/// A request with the name of a key, and defaults otherwise.
 macro_rules! on {
     ($request:ident, $name:expr) => {
         proto::$request { name: $name.to_owned(), ..Default::default() }
@@ -174,7 +174,7 @@ async fn keys(trail: &mut Trail) {
     trail.step("keys.purge", name, &[]).await;
 }
 
-/// What comes and goes with something else has events of its own, which name the same caller.
+/// A resource that is created or deleted along with another has an event of its own, with the same actor.
 async fn the_end(trail: &mut Trail) {
     let (implicit, _) = trail.server.key("acme", proto::Key::default()).await;
     trail
@@ -206,7 +206,7 @@ async fn the_end(trail: &mut Trail) {
         .await;
 }
 
-/// What the methods that change something are called in the log: `keys.create` for CreateKey.
+/// The actions of the methods that change something, such as `keys.create` for CreateKey.
 fn actions_of_the_contract() -> BTreeSet<String> {
     const READS: [&str; 9] =
         ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];

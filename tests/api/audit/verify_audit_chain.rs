@@ -10,7 +10,7 @@ use tonic::Code;
 use super::{check, check_range, log, six_changes};
 
 #[tokio::test]
-async fn a_range_is_checked_by_itself() {
+async fn a_range_can_be_checked() {
     let server = Server::start().await;
     six_changes(&server).await;
     for (start, end, checked) in [
@@ -26,12 +26,12 @@ async fn a_range_is_checked_by_itself() {
         let report = check_range(&server, start, end).await.unwrap();
         assert!(report.intact, "{start} to {end}: {}", report.problem);
         assert_eq!(report.checked_events, checked, "{start} to {end}");
-        assert_eq!(report.head_revision, 6, "of the log, not of the range");
+        assert_eq!(report.head_revision, 6, "the head of the log, not of the range");
     }
 }
 
 #[tokio::test]
-async fn right_behind_the_head_there_is_nothing_to_find_wrong() {
+async fn a_range_right_after_the_head_is_empty_and_intact() {
     let server = Server::start().await;
     six_changes(&server).await;
     for (start, end) in [(7, 0), (7, 7), (7, 99)] {
@@ -48,9 +48,9 @@ async fn right_behind_the_head_there_is_nothing_to_find_wrong() {
     }
 }
 
-/// Who has seen an event there must learn that the log does not have it.
+/// A caller that has seen an event there must get an error, because the log does not have it.
 #[tokio::test]
-async fn from_beyond_the_head_nothing_is_intact() {
+async fn a_range_beyond_the_head_is_refused() {
     let server = Server::start().await;
     six_changes(&server).await;
     for (start, end) in [(8, 0), (99, 0), (8, 99), (i64::MAX, i64::MAX)] {
@@ -62,7 +62,7 @@ async fn from_beyond_the_head_nothing_is_intact() {
 }
 
 #[tokio::test]
-async fn only_the_edited_part_is_found_broken() {
+async fn only_ranges_with_the_edited_event_are_broken() {
     let server = Server::start().await;
     six_changes(&server).await;
     let edit = "UPDATE audit_events SET target = 'projects/none' WHERE revision = 3";
@@ -74,11 +74,11 @@ async fn only_the_edited_part_is_found_broken() {
         assert_eq!(report.problem.is_empty(), intact);
     }
     let report = check(&server).await;
-    assert_eq!(report.checked_events, 3, "the broken one included");
+    assert_eq!(report.checked_events, 3, "including the broken event");
 }
 
 #[tokio::test]
-async fn wrong_ranges_are_told() {
+async fn wrong_ranges_are_invalid() {
     let server = Server::start().await;
     for (start_revision, end_revision, wrong) in [
         (-1, -1, &["start_revision", "end_revision"][..]),

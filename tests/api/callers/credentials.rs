@@ -1,4 +1,4 @@
-//! Every way not to have a valid credential.
+//! Credentials that are not valid, of every kind.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 
 use super::{bearer, system_key};
 
-/// Headers, each with what is wrong with it.
+/// Headers, each with its fault.
 pub(super) async fn bad_credentials(server: &Server) -> Vec<(String, MetadataMap)> {
     let root = &server.root;
     let mut bad: Vec<(String, MetadataMap)> = keys_that_are_not_valid(server)
         .await
         .into_iter()
-        .chain(texts_that_are_no_key(root))
+        .chain(texts_that_are_not_api_keys(root))
         .map(|(what, api_key)| (what.to_owned(), bearer(&api_key)))
         .collect();
     bad.push(("no header".into(), MetadataMap::new()));
@@ -51,7 +51,7 @@ pub(super) async fn bad_credentials(server: &Server) -> Vec<(String, MetadataMap
     bad
 }
 
-/// Keys that once were, or elsewhere would be, good.
+/// API keys that are genuine but not valid, or not valid here.
 async fn keys_that_are_not_valid(server: &Server) -> Vec<(&'static str, String)> {
     let mut keys = server.keys();
     server.project("acme").await;
@@ -97,8 +97,8 @@ async fn keys_that_are_not_valid(server: &Server) -> Vec<(&'static str, String)>
     ]
 }
 
-/// Texts that are no key at all, made from one that is.
-fn texts_that_are_no_key(root: &str) -> Vec<(&'static str, String)> {
+/// Texts that are not API keys, derived from one that is.
+fn texts_that_are_not_api_keys(root: &str) -> Vec<(&'static str, String)> {
     let root_key = ApiKey::new(root.to_owned());
     let token = Token::parse(&root_key).unwrap();
     let wrong_secret = issue(token.token_prefix, token.id, &Secret::new([7; 32]));

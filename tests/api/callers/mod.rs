@@ -1,4 +1,4 @@
-//! Who may call: nobody without a valid key of the system project, and all refusals look the same.
+//! Callers need a valid key of the system project, and all refusals are the same.
 
 mod connections;
 mod credentials;
@@ -15,14 +15,14 @@ use tonic::{Code, Status, metadata::MetadataMap};
 use credentials::bad_credentials;
 use proto::{DisableKeyRequest, EnableKeyRequest, Key, RotateKeyRequest};
 
-/// Something that every system key may call.
+/// A method that every system key may call.
 const HARMLESS: &str = "/keystile.v1.ProjectService/ListProjects";
 
 fn bearer(api_key: &str) -> MetadataMap {
     authorization(&format!("Bearer {api_key}"))
 }
 
-/// The only answer to a caller without a valid credential.
+/// The response to every caller without a valid credential.
 async fn refusal(server: &Server) -> Status {
     let refused = call(&channel(server.admin), HARMLESS, MetadataMap::new(), &[]).await;
     let refused = refused.unwrap_err();
@@ -44,7 +44,7 @@ async fn system_key(server: &Server, key: Key) -> (String, String) {
 }
 
 #[tokio::test]
-async fn without_a_valid_credential_every_rpc_is_refused_alike() {
+async fn without_a_valid_credential_every_rpc_is_refused_in_the_same_way() {
     let server = Server::start().await;
     let bad = bad_credentials(&server).await;
     let expected = refusal(&server).await;
@@ -63,7 +63,7 @@ async fn without_a_valid_credential_every_rpc_is_refused_alike() {
 }
 
 #[tokio::test]
-async fn who_calls_is_asked_before_what_is_asked_for() {
+async fn authentication_precedes_parsing_and_routing() {
     let server = Server::start().await;
     let expected = refusal(&server).await;
     let garbage = [0xff; 64];
@@ -72,8 +72,8 @@ async fn who_calls_is_asked_before_what_is_asked_for() {
         let refused = call(&channel, &rpc.path, MetadataMap::new(), &garbage).await;
         assert_same(&refused.unwrap_err(), &expected, &rpc.path);
 
-        let told = call(&channel, &rpc.path, bearer(&server.root), &garbage).await;
-        assert_eq!(reason(&told.unwrap_err(), Code::InvalidArgument), "MALFORMED_REQUEST", "{}", rpc.path);
+        let answer = call(&channel, &rpc.path, bearer(&server.root), &garbage).await;
+        assert_eq!(reason(&answer.unwrap_err(), Code::InvalidArgument), "MALFORMED_REQUEST", "{}", rpc.path);
     }
     for path in ["/keystile.v1.KeyService/Nothing", "/no.Service/Nothing", "/", "/metrics"] {
         for listener in [server.admin, server.verify] {
@@ -98,7 +98,7 @@ async fn with_a_valid_credential_every_rpc_is_served() {
             assert_eq!(reason(&status, Code::InvalidArgument), "INVALID_ARGUMENT", "{}", rpc.path);
         }
     }
-    assert_eq!(server.head().await, head, "none of them changed anything");
+    assert_eq!(server.head().await, head, "an empty request changed something");
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn the_scheme_is_written_in_any_case() {
 }
 
 #[tokio::test]
-async fn any_key_of_the_system_project_will_do() {
+async fn every_kind_of_system_key_authenticates() {
     let server = Server::start().await;
     let channel = channel(server.admin);
     for key in [
@@ -126,7 +126,7 @@ async fn any_key_of_the_system_project_will_do() {
 }
 
 #[tokio::test]
-async fn a_connection_gives_no_right_that_its_key_has_lost() {
+async fn a_disabled_key_is_refused_on_an_open_connection() {
     let server = Server::start().await;
     let channel = channel(server.admin);
     let expected = refusal(&server).await;
@@ -143,7 +143,7 @@ async fn a_connection_gives_no_right_that_its_key_has_lost() {
 }
 
 #[tokio::test]
-async fn a_rotated_callers_grace_holds_for_it_too() {
+async fn a_rotated_caller_has_its_grace_period() {
     let server = Server::start().await;
     let channel = channel(server.admin);
     let (name, old) = system_key(&server, Key::default()).await;
@@ -158,6 +158,6 @@ async fn a_rotated_callers_grace_holds_for_it_too() {
     }
     server.clock.advance(Duration::from_secs(60));
     let refused = call(&channel, HARMLESS, bearer(&old), &[]).await;
-    assert_same(&refused.unwrap_err(), &refusal(&server).await, "over");
+    assert_same(&refused.unwrap_err(), &refusal(&server).await, "the grace period has ended");
     assert!(call(&channel, HARMLESS, bearer(&new), &[]).await.is_ok());
 }

@@ -11,7 +11,7 @@ use testkit::{
 use tonic::Status;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-/// What a caller is told who comes when all connections there may be belong to callers who were let in.
+/// The error for a caller that connects when all connections are taken by authenticated callers.
 pub(super) async fn refused() -> Status {
     let directory = TempDir::new().unwrap();
     let binary = env!("CARGO_BIN_EXE_keystile");
@@ -21,7 +21,7 @@ pub(super) async fn refused() -> Status {
         command.env(format!("KEYSTILE_{listener}_LISTEN"), "127.0.0.1:0");
     }
     let process = Process::spawn(command.env("KEYSTILE_LOG_FORMAT", "json"));
-    let line = process.tells(r#""message":"serving""#).await;
+    let line = process.wait_for_line(r#""message":"serving""#).await;
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     let verify: SocketAddr = line["listener.verify"].as_str().unwrap().parse().unwrap();
     let printed = process.prints("ProjectService/CreateProject").await;
@@ -35,15 +35,15 @@ pub(super) async fn refused() -> Status {
             Ok(_) => callers.push(caller),
             Err(status) => break status,
         }
-        assert!(callers.len() < 256, "more than there are descriptors");
+        assert!(callers.len() < 256, "more connections than descriptors");
     };
-    // Those who were there before are served on, and health checks get an answer.
+    // Existing callers are still served, and health checks get an answer.
     for caller in &mut callers {
         caller.verify(VerifyRequest::default()).await.unwrap();
     }
     HealthClient::new(channel(verify)).check(HealthCheckRequest::default()).await.unwrap();
-    process.tells("connection limit reached").await;
-    // Once somebody leaves there is room.
+    process.wait_for_line("connection limit reached").await;
+    // Once a connection closes there is room.
     callers.truncate(callers.len() / 2);
     let mut caller = VerifyServiceClient::with_interceptor(channel(verify), Bearer::new(root));
     let served = async { while caller.verify(VerifyRequest::default()).await.is_err() {} };

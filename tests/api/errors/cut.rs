@@ -1,4 +1,4 @@
-//! Between the server and PostgreSQL: cuts the connection of a transaction within its COMMIT.
+//! A proxy between the server and PostgreSQL that cuts the connection of a transaction during its COMMIT.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use tokio::{
 pub(super) enum Cut {
     /// The database never sees the COMMIT.
     BeforeCommit,
-    /// It has committed, but its answer is lost.
+    /// The database has committed, but its answer is lost.
     BehindCommit,
 }
 
@@ -23,16 +23,16 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    /// Puts one before `database`, which cuts transactions that send these bytes once it is armed.
+    /// Starts one in front of `database`. Once armed, it cuts transactions that send these bytes.
     pub(super) async fn before(database: &mut Database, mark: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let Location::Server(url) = &database.location else { panic!("it has no connections") };
+        let Location::Server(url) = &database.location else { panic!("the database has no connections") };
         let (start, rest) = url.split_once('@').unwrap();
         let (server, path) = rest.split_once('/').unwrap();
         let server = server.to_owned();
         let (path, _) = path.split_once('?').unwrap_or((path, ""));
         let address = listener.local_addr().unwrap();
-        // Within TLS there would be nothing to recognise.
+        // The proxy must read the statements, so no TLS.
         database.location = Location::Server(format!("{start}@{address}/{path}?sslmode=disable"));
         let armed = Arc::new(Mutex::new(None));
         let cutter = Self { armed: armed.clone() };
@@ -61,14 +61,14 @@ async fn pass(
     mark: &[u8],
 ) -> std::io::Result<()> {
     let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
-    // What the transaction sent so far.
+    // What the transaction has sent so far.
     let mut sent = Vec::new();
     loop {
         tokio::select! {
             length = client.read(&mut asked) => {
                 let bytes = &asked[..length?];
                 sent.extend_from_slice(bytes);
-                // However the bytes were divided on their way.
+                // The bytes may be split between reads.
                 if contains(&sent, b"COMMIT\0") {
                     let cut = *armed.lock().unwrap();
                     if let Some(cut) = cut.filter(|_| contains(&sent, mark)) {

@@ -1,4 +1,4 @@
-//! Every reason that an error may give, provoked, with what the contract promises beside it.
+//! Every reason of an error is provoked and compared with what the contract promises.
 
 mod crowd;
 mod cut;
@@ -17,7 +17,7 @@ use provoke::provoke;
 const ACME: &str = "projects/acme";
 const CI: &str = "projects/acme/serviceAccounts/ci";
 
-/// What stands in the contract: reason, code, metadata, and whether RetryInfo tells when to try again.
+/// The contract's promises: reason, code, metadata, and whether there is a RetryInfo.
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
@@ -56,11 +56,11 @@ const PROMISES: [Promise; 27] = [
     ("REVISION_AHEAD", Code::OutOfRange, &[("revision", "812"), ("head_revision", "3")], false),
 ];
 
-/// What is no message of its type has no field that could be named.
+/// Bytes that are not a message of the type have no field that could be named.
 const NO_FIELDS: &str = "MALFORMED_REQUEST";
 
 #[tokio::test]
-async fn every_reason_comes_as_promised() {
+async fn every_reason_is_as_the_contract_promises() {
     for (expected, code, metadata, retry) in PROMISES {
         let server = Server::start().await;
         server.project("acme").await;
@@ -70,8 +70,11 @@ async fn every_reason_comes_as_promised() {
         let info = status.get_details_error_info().unwrap().metadata;
         assert_eq!(info.len(), metadata.len(), "{expected}: {info:?}");
         for (name, value) in metadata {
-            let told = info.get(*name).unwrap_or_else(|| panic!("{expected} lacks {name}"));
-            assert!(told == value || (*value == "*" && !told.is_empty()), "{expected}: {told}");
+            let value_sent = info.get(*name).unwrap_or_else(|| panic!("{expected} lacks {name}"));
+            assert!(
+                value_sent == value || (*value == "*" && !value_sent.is_empty()),
+                "{expected}: {value_sent}"
+            );
         }
         let delay = status.get_details_retry_info().and_then(|it| it.retry_delay);
         assert_eq!(delay.is_some_and(|it| !it.is_zero()), retry, "{expected}");
@@ -83,7 +86,7 @@ async fn every_reason_comes_as_promised() {
 }
 
 #[test]
-fn no_reason_is_left_out() {
+fn every_reason_of_the_contract_is_tested() {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let enums = set.file.iter().flat_map(|file| &file.enum_type);
     let reasons = enums.clone().find(|it| it.name() == "ErrorReason").unwrap();
@@ -94,15 +97,15 @@ fn no_reason_is_left_out() {
 }
 
 #[tokio::test]
-async fn what_broke_inside_is_not_told() {
+async fn an_internal_error_reveals_no_internals() {
     let server = Server::start().await;
     server.project("acme").await;
     let status = provoke(&server, "INTERNAL").await;
-    let told = format!("{status:?}").to_lowercase();
+    let text = format!("{status:?}").to_lowercase();
     for inside in ["no prefix", "sql", "projects.prefix", "column", "stored"] {
-        assert!(!told.contains(inside), "{told}");
+        assert!(!text.contains(inside), "{text}");
     }
     let update = UpdateServiceAccountRequest::default();
     let wrong = server.accounts().update_service_account(update).await.unwrap_err();
-    assert_eq!(wrong.code(), Code::InvalidArgument, "it goes on");
+    assert_eq!(wrong.code(), Code::InvalidArgument, "the server still answers");
 }

@@ -67,7 +67,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
     }
 }
 
-/// Calls that no verb gets to see.
+/// Calls that fail before any verb.
 async fn transport(server: &Server, reason: &str) -> Status {
     const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
     let body = match reason {
@@ -80,7 +80,7 @@ async fn transport(server: &Server, reason: &str) -> Status {
     call(&channel(server.verify), path, credential, &body).await.unwrap_err()
 }
 
-/// A call whose request does not come before its own deadline, on a connection that keeps no time itself.
+/// A call whose body does not arrive before its deadline, by a client that does not enforce the deadline itself.
 async fn too_late(server: &Server) -> Status {
     let stream = TcpStream::connect(server.verify).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
@@ -146,7 +146,7 @@ async fn projects(server: &Server, reason: &str) -> Status {
     }
 }
 
-/// As if its keys could not be purged; when they can, the id is free.
+/// A project whose keys cannot be purged yet; once they are, the id is free.
 async fn deleting(server: &Server) -> Status {
     let stuck = "CREATE TRIGGER stuck BEFORE DELETE ON keys BEGIN SELECT RAISE(ABORT, 'stuck'); END";
     server.database.execute(stuck).await;
@@ -169,7 +169,7 @@ async fn accounts(server: &Server, reason: &str) -> Status {
         let enable = EnableServiceAccountRequest { name, ..Default::default() };
         return accounts.enable_service_account(enable).await.unwrap_err();
     }
-    // As if another change always came first.
+    // As if another change always committed first.
     let trigger = "CREATE TRIGGER busy BEFORE UPDATE ON service_accounts BEGIN SELECT RAISE(IGNORE); END";
     server.database.execute(trigger).await;
     let head = server.head().await;
@@ -212,7 +212,7 @@ async fn keys(server: &Server, reason: &str) -> Status {
     }
 }
 
-/// On PostgreSQL, whose connections end and which then takes no changes for a while.
+/// On PostgreSQL, whose connections are closed and which then accepts none for a while.
 async fn without_database() -> Status {
     let server = Server::start_on(Kind::Postgres).await;
     server.project("acme").await;
@@ -248,7 +248,7 @@ async fn read_only(server: &Server, change: &str) {
     server.database.execute(end).await;
 }
 
-/// On PostgreSQL, whose connection ends before it answers to COMMIT.
+/// On PostgreSQL, whose connection is cut before the answer to COMMIT.
 async fn cut_off_within_commit() -> Status {
     let mut database = Database::empty(Kind::Postgres).await;
     let cutter = Cutter::before(&mut database, b"serviceAccounts.create").await;
@@ -269,16 +269,16 @@ async fn cut_off_within_commit() -> Status {
         assert_eq!(server.head().await, head + i64::from(made), "{id}");
         let repeated = accounts.create_service_account(request(id)).await.unwrap().into_inner();
         assert_eq!(repeated.service_account.unwrap().revision, head + 1, "{id}");
-        assert_eq!(server.head().await, head + 1, "{id} is made once");
+        assert_eq!(server.head().await, head + 1, "{id} is created once");
         if made {
             return unknown;
         }
         assert_eq!(reason(&unknown, Code::Unknown), "OUTCOME_UNKNOWN");
     }
-    unreachable!("the last one returns")
+    unreachable!("the last attempt returns")
 }
 
-/// On a server that stops while somebody watches.
+/// On a server that stops during a watch.
 async fn stopping() -> Status {
     let server = Server::start().await;
     let request = WatchAuditEventsRequest { parent: "projects/-".into(), ..Default::default() };
@@ -293,7 +293,7 @@ async fn stopping() -> Status {
     status
 }
 
-/// While somebody else writes, one change waits at the database and the next for its turn.
+/// While another process holds the write lock, one change waits at the database and the next for its turn.
 async fn overloaded() -> Status {
     let server = Server::start().await;
     server.project("acme").await;
@@ -314,7 +314,7 @@ async fn overloaded() -> Status {
     refused
 }
 
-/// On PostgreSQL, where somebody else ends the query as its limit would.
+/// On PostgreSQL, where another session cancels the query, as the statement timeout would.
 async fn too_slow() -> Status {
     const END: &str = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
                        WHERE datname = current_database() AND state = 'active' \

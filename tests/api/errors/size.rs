@@ -1,11 +1,11 @@
-//! How large an error may be: clients take 8 KiB of trailers.
+//! The size of errors: clients accept 8 KiB of trailers.
 
 use proto::{CreateKeyRequest, Key, ListKeysRequest, UpdateKeyRequest};
 use testkit::{server::Server, status::reason};
 use tonic::{Code, Status, codegen::http::HeaderMap};
 use tonic_types::StatusExt;
 
-/// All of its trailers, as they are on the wire.
+/// The size of all its trailers on the wire.
 fn trailers(status: &Status) -> usize {
     let mut headers = HeaderMap::new();
     status.add_header(&mut headers).unwrap();
@@ -14,7 +14,7 @@ fn trailers(status: &Status) -> usize {
 
 #[track_caller]
 fn assert_small(status: &Status) {
-    // What is much too large does not come through at all.
+    // Trailers that are much too large do not arrive at all.
     assert_eq!(reason(status, Code::InvalidArgument), "INVALID_ARGUMENT");
     assert!(trailers(status) < 8 * 1024, "{}: {status:?}", trailers(status));
 }
@@ -25,7 +25,7 @@ async fn create(server: &Server, key: Key) -> Status {
 }
 
 #[tokio::test]
-async fn of_many_faults_ten_are_told_and_the_others_counted() {
+async fn of_many_faults_ten_are_listed_and_the_others_counted() {
     let server = Server::start().await;
     server.project("acme").await;
     let bad = |number: usize| format!("10.0.0.0/{number}");
@@ -46,7 +46,7 @@ async fn of_many_faults_ten_are_told_and_the_others_counted() {
 }
 
 #[tokio::test]
-async fn no_error_is_larger_whatever_was_sent() {
+async fn no_request_makes_an_error_too_large() {
     let server = Server::start().await;
     server.project("acme").await;
     for text in ["ü", "\u{10ffff}", "\"", "x"] {

@@ -1,4 +1,4 @@
-//! BatchVerify: every question answered, each by itself, in the order of the questions.
+//! BatchVerify: every request is answered separately, in the order of the requests.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use testkit::{
 use tokio::time::timeout;
 use tonic::Request;
 
-use super::{PATIENCE, assert_fails, bad_questions};
+use super::{PATIENCE, assert_fails, bad_requests};
 
 use crate::calls::{
     HOUR, assert_invalid, deletion, disabling, ends, inner, revocation, rotation, texts, verify,
@@ -31,11 +31,11 @@ async fn zero_and_more_than_a_thousand_are_refused() {
 }
 
 #[tokio::test]
-async fn a_bad_question_fails_no_other() {
+async fn a_bad_request_fails_no_other() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
-    let bad = bad_questions(&api_key);
+    let bad = bad_requests(&api_key);
     let mut requests = vec![verify(&api_key)];
     for (request, _, _) in &bad {
         requests.extend([request.clone(), verify(&api_key)]);
@@ -46,38 +46,38 @@ async fn a_bad_question_fails_no_other() {
     for (number, (request, code, reason)) in bad.into_iter().enumerate() {
         let failed = &results[2 * number + 1];
         assert_fails(failed, code, reason);
-        let alone = server.ask(request).await.unwrap_err();
-        assert_eq!(failed.as_ref().unwrap_err().message, alone.message());
-        assert_eq!(testkit::status::reason(&alone, code), reason);
+        let unary = server.ask(request).await.unwrap_err();
+        assert_eq!(failed.as_ref().unwrap_err().message, unary.message());
+        assert_eq!(testkit::status::reason(&unary, code), reason);
     }
     for good in results[..results.len() - 1].iter().step_by(2) {
         let good = good.as_ref().unwrap();
         assert_eq!((good.code(), &good.key), (Code::Valid, &key.name));
     }
-    assert_eq!(results.last().unwrap().as_ref().unwrap().code(), Code::Malformed, "an empty question");
+    assert_eq!(results.last().unwrap().as_ref().unwrap().code(), Code::Malformed, "an empty request");
 }
 
-/// All kinds of API keys and of questions, a thousand in no order, warm and cold.
+/// All kinds of API keys and requests, a thousand, shuffled, warm and cold.
 #[tokio::test]
-async fn a_thousand_are_answered_as_each_alone() {
+async fn a_batch_of_a_thousand_is_answered_like_single_calls() {
     let server = Server::start().await;
     let questions = all_kinds(&server).await;
     let mut asked = Vec::new();
     for number in 0..1000_usize {
-        // Prime to their number, so that all come up, shuffled.
+        // Coprime to their number, so that all are used, in a shuffled order.
         asked.push(questions[number * 7919 % questions.len()].clone());
     }
-    // The node has caught up with itself, so that all answers rest on the same revision.
+    // The node has followed its own changes, so that all decisions rest on the same revision.
     server.caught_up().await;
     let cold = server.batch(asked.clone()).await.unwrap();
     let warm = server.batch(asked.clone()).await.unwrap();
     assert_eq!((cold.len(), warm.len()), (1000, 1000));
     let mut seen = std::collections::BTreeSet::new();
     for (number, request) in asked.into_iter().enumerate() {
-        let alone = server.ask(request.clone()).await;
+        let unary = server.ask(request.clone()).await;
         for batch in [&cold, &warm] {
-            match (&batch[number], &alone) {
-                (Ok(decision), Ok(alone)) => assert_eq!(decision, alone, "number {number}: {request:?}"),
+            match (&batch[number], &unary) {
+                (Ok(decision), Ok(unary)) => assert_eq!(decision, unary, "number {number}: {request:?}"),
                 (Err(error), Err(status)) => {
                     assert_eq!(error.status_code, i32::from(status.code()));
                     assert_eq!(error.message, status.message());
@@ -85,9 +85,9 @@ async fn a_thousand_are_answered_as_each_alone() {
                 differ => panic!("number {number}: {differ:?}"),
             }
         }
-        seen.insert(alone.map_or(Code::Unspecified, |it| it.code()));
+        seen.insert(unary.map_or(Code::Unspecified, |it| it.code()));
     }
-    assert_eq!(seen.len(), 11, "every code came up: {seen:?}");
+    assert_eq!(seen.len(), 11, "not every code was seen: {seen:?}");
 }
 
 async fn all_kinds(server: &Server) -> Vec<VerifyRequest> {
@@ -137,9 +137,9 @@ async fn all_kinds(server: &Server) -> Vec<VerifyRequest> {
     questions
 }
 
-/// The deadline is the call's, not each question's.
+/// The deadline is for the call, not for each request.
 #[tokio::test]
-async fn many_that_ask_for_what_is_not_reached_fail_within_the_deadline() {
+async fn many_requests_for_a_revision_not_reached_fail_within_the_deadline() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", Key::default()).await;

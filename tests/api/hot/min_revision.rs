@@ -1,4 +1,4 @@
-//! min_revision: an answer that is not older than what the caller knows of, or none.
+//! min_revision: a decision that is not older than a revision that the caller has seen, or an error.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::{PATIENCE, assert_fails};
 
 use crate::calls::{disabling, enabling, inner, revocation, verify};
 
-/// Much less than a call that waits has for it, which is at most 20 seconds.
+/// Much less than the longest wait for a revision, which is 20 seconds.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn it_is_reached_at_once_where_the_change_was_made() {
+async fn the_node_that_made_a_change_has_its_revision_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -42,7 +42,7 @@ async fn it_is_reached_at_once_where_the_change_was_made() {
 }
 
 #[tokio::test]
-async fn beyond_the_head_it_is_refused_at_once() {
+async fn a_revision_beyond_the_head_is_refused_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", Key::default()).await;
@@ -53,18 +53,18 @@ async fn beyond_the_head_it_is_refused_at_once() {
         if let Some(deadline) = deadline {
             request.set_timeout(deadline);
         }
-        let answer = timeout(AT_ONCE, server.verifier().verify(request)).await.expect("it waits");
+        let answer = timeout(AT_ONCE, server.verifier().verify(request)).await.expect("the call waits");
         let status = answer.unwrap_err();
-        // The deadline's own end would be CANCELLED or DEADLINE_EXCEEDED.
+        // If the deadline had ended the call, the code would be CANCELLED or DEADLINE_EXCEEDED.
         assert_eq!(reason(&status, tonic::Code::Unavailable), "REVISION_NOT_REACHED", "{deadline:?}");
         assert_eq!(metadata(&status, "min_revision"), Some((head + 1).to_string()));
         assert_eq!(metadata(&status, "revision"), Some(head.to_string()));
     }
-    // It is the question's matter, and no other's.
+    // Within a batch, only that request fails.
     let requests = vec![verify(&api_key), beyond.clone(), verify("junk")];
     let mut request = Request::new(BatchVerifyRequest { requests });
     request.set_timeout(2 * PATIENCE);
-    let answer = timeout(AT_ONCE, server.verifier().batch_verify(request)).await.expect("it waits");
+    let answer = timeout(AT_ONCE, server.verifier().batch_verify(request)).await.expect("the call waits");
     let results = inner(answer).unwrap().results;
     let results: Vec<_> = results.into_iter().map(testkit::server::outcome).collect();
     assert_eq!(results[0].as_ref().unwrap().code(), Code::Valid);
@@ -72,19 +72,19 @@ async fn beyond_the_head_it_is_refused_at_once() {
     assert_eq!(results[2].as_ref().unwrap().code(), Code::Malformed);
 
     let mut talk = server.talk_for(2 * PATIENCE).await;
-    let answer = timeout(AT_ONCE, talk.ask(beyond)).await.expect("it waits").unwrap();
+    let answer = timeout(AT_ONCE, talk.ask(beyond)).await.expect("the call waits").unwrap();
     assert_fails(&answer, tonic::Code::Unavailable, "REVISION_NOT_REACHED");
     assert_eq!(talk.code(&api_key).await.unwrap(), Code::Valid);
 }
 
-/// What is no API key is none at any revision, however it is asked.
+/// A malformed API key is malformed at any revision, in every method.
 #[tokio::test]
-async fn junk_waits_for_no_revision() {
+async fn a_malformed_api_key_waits_for_no_revision() {
     let server = Server::start().await;
     let beyond = VerifyRequest { min_revision: 1_000_000, ..verify("junk") };
-    let alone = server.ask(beyond.clone()).await.unwrap();
-    assert_eq!(alone.code(), Code::Malformed);
+    let unary = server.ask(beyond.clone()).await.unwrap();
+    assert_eq!(unary.code(), Code::Malformed);
     let batch = server.batch(vec![beyond.clone()]).await.unwrap().remove(0).unwrap();
     let streamed = server.talk().await.ask(beyond).await.unwrap().unwrap();
-    assert_eq!((batch, streamed), (alone.clone(), alone));
+    assert_eq!((batch, streamed), (unary.clone(), unary));
 }

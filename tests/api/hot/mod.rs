@@ -14,11 +14,11 @@ use proto::VerifyRequest;
 use testkit::server::Outcome;
 use tonic::Status;
 
-/// For whatever must not take for ever: far beyond what it takes.
+/// A generous limit for what must not take for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Questions that fail, with the gRPC code and the reason that Verify fails with.
-fn bad_questions(api_key: &str) -> Vec<(VerifyRequest, tonic::Code, &'static str)> {
+/// Requests that fail, with the gRPC code and reason that Verify returns.
+fn bad_requests(api_key: &str) -> Vec<(VerifyRequest, tonic::Code, &'static str)> {
     use tonic::Code::{InvalidArgument, Unimplemented};
     let question = || crate::calls::verify(api_key);
     let invalid = |request| (request, InvalidArgument, "INVALID_ARGUMENT");
@@ -35,21 +35,21 @@ fn bad_questions(api_key: &str) -> Vec<(VerifyRequest, tonic::Code, &'static str
     ]
 }
 
-/// Checks that it is what Verify would have failed with.
+/// Checks that the error is the one that Verify returns.
 #[track_caller]
 fn assert_fails(outcome: &Outcome, code: tonic::Code, reason: &str) {
     let Err(error) = outcome else {
-        panic!("it did not fail: {outcome:?}");
+        panic!("the request did not fail: {outcome:?}");
     };
     assert_eq!(error.status_code, i32::from(code), "{error:?}");
     assert_eq!(error.reason, reason, "{error:?}");
     assert_ne!(error.message, "");
 }
 
-/// Checks that the call failed for want of a credential.
+/// Checks that the call failed for lack of a valid credential.
 #[track_caller]
 fn assert_unauthenticated<T: std::fmt::Debug>(answer: Result<T, Status>) {
-    let status = answer.expect_err("the credential is over");
+    let status = answer.expect_err("the credential has ended");
     assert_eq!(testkit::status::reason(&status, tonic::Code::Unauthenticated), "UNAUTHENTICATED");
 }
 

@@ -1,4 +1,4 @@
-//! The database loses the last changes while the server runs: who was let in by them, and who watches.
+//! The database loses the last changes while the server runs: the effect on sessions and on watches.
 
 use proto::{Code, Key, WatchAuditEventsRequest, watch_audit_events_response::Content};
 use testkit::{
@@ -13,7 +13,7 @@ use super::PATIENCE;
 use crate::calls::{revocation, span};
 
 async fn rewind(server: &Server, revision: i64) {
-    // At once, as a restore does it.
+    // In one transaction, as a restore does it.
     let cut = format!(
         "BEGIN IMMEDIATE; DELETE FROM audit_events WHERE revision > {revision}; \
          UPDATE change_head SET revision = {revision}, \
@@ -22,7 +22,7 @@ async fn rewind(server: &Server, revision: i64) {
     server.database.execute(&cut).await;
 }
 
-/// Puts another change in the place of the last one, and one more behind it.
+/// Replaces the last change with another one, and appends one more.
 async fn replace_last(server: &Server) {
     server.database
         .execute(
@@ -40,11 +40,11 @@ async fn replace_last(server: &Server) {
 async fn rewinds(server: &Server) -> String {
     let page = get(server.metrics, "/metrics").await;
     let found = page.lines().find_map(|line| line.strip_prefix("keystile_change_log_rewinds_total "));
-    found.expect("it is on the page").to_owned()
+    found.expect("the metric is on the page").to_owned()
 }
 
 #[tokio::test]
-async fn lost_changes_are_noticed_and_counted_and_end_the_watch_that_saw_them() {
+async fn lost_changes_are_counted_and_end_watches_that_sent_them() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -67,29 +67,29 @@ async fn lost_changes_are_noticed_and_counted_and_end_the_watch_that_saw_them() 
 
     rewind(&server, kept).await;
     let revoked = server.revoke(revocation(&key.name)).await.unwrap();
-    assert_eq!(revoked.revision, kept + 1, "it was given before");
+    assert_eq!(revoked.revision, kept + 1, "the revision was used before the rewind");
     assert_eq!(server.code(&api_key).await, Code::Revoked);
-    // Both have sent what is lost now.
+    // Both watches have sent events that are lost now.
     for watch in [&mut beyond, &mut behind] {
-        let end = timeout(PATIENCE, watch.message()).await.expect("it does not end").unwrap_err();
+        let end = timeout(PATIENCE, watch.message()).await.expect("the watch does not end").unwrap_err();
         assert_eq!(reason(&end, tonic::Code::OutOfRange), "REVISION_AHEAD");
         assert_eq!(metadata(&end, "revision"), Some(head.to_string()));
-        // It is noticed before the revocation or with it.
+        // The node notices the rewind before the revocation or with it.
         let noticed: i64 = metadata(&end, "head_revision").unwrap().parse().unwrap();
         assert!((kept..=kept + 1).contains(&noticed), "{noticed}");
     }
     assert_eq!(rewinds(&server).await, "1");
     let mut again = watch(kept).await.unwrap();
     let Some(Content::Event(event)) = again.message().await.unwrap().unwrap().content else {
-        panic!("it is no event");
+        panic!("the watch sent an event");
     };
     assert_eq!((event.revision, event.action.as_str()), (kept + 1, "keys.revoke"));
     assert_eq!(rewinds(&server).await, "1", "once is enough");
 }
 
-/// By the time that it is noticed, the log has grown beyond what was sent: to go on there would leave a change out.
+/// When the rewind is noticed, the log is already longer than what was sent; continuing there would skip a change.
 #[tokio::test]
-async fn a_log_that_is_another_ends_a_watch_however_long_it_is() {
+async fn a_replaced_log_ends_a_watch_even_if_it_is_longer() {
     let server = Server::start().await;
     server.project("acme").await;
     let head = server.caught_up().await;
@@ -101,7 +101,7 @@ async fn a_log_that_is_another_ends_a_watch_however_long_it_is() {
     let mut watch = server.watch_as(&server.root, request(head)).await.unwrap();
     assert!(matches!(watch.message().await.unwrap().unwrap().content, Some(Content::Heartbeat(_))));
     replace_last(&server).await;
-    let end = timeout(PATIENCE, watch.message()).await.expect("it does not end").unwrap_err();
+    let end = timeout(PATIENCE, watch.message()).await.expect("the watch does not end").unwrap_err();
     assert_eq!(reason(&end, tonic::Code::OutOfRange), "REVISION_AHEAD");
     assert!(end.message().starts_with("the database lost changes: the change log"), "{end:?}");
     assert_eq!(metadata(&end, "revision"), Some(head.to_string()));

@@ -1,4 +1,4 @@
-//! The credential of a stream: checked when it opens, and again when anything could have ended it.
+//! The credential of a stream: checked when the stream opens, and again after every change that may have ended it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::calls::{
     HOUR, TICK, deletion, disabling, enabling, ends as end_after, revocation, rotation, span, verify,
 };
 
-/// A caller of its own, with a stream on which it has been answered.
+/// A caller with an open stream on which it has received a response.
 struct Caller {
     server: Server,
     key: Key,
@@ -28,13 +28,13 @@ impl Caller {
         Self { server, key, api_key, talk }
     }
 
-    async fn goes_on(&mut self) {
+    async fn is_answered(&mut self) {
         for _ in 0..3 {
             assert_eq!(self.talk.code("junk").await.unwrap(), Code::Malformed);
         }
     }
 
-    /// The next message ends it, and nothing follows.
+    /// Checks that the next message ends the stream.
     async fn ends(mut self) -> Server {
         assert_unauthenticated(self.talk.ask(verify("junk")).await);
         assert!(self.talk.next().await.unwrap().is_none());
@@ -42,9 +42,9 @@ impl Caller {
         self.server
     }
 
-    /// It ends though nothing is asked.
-    async fn ends_by_itself(mut self) {
-        assert_unauthenticated::<()>(Err(self.talk.ends_by_itself().await));
+    /// Checks that the stream ends while it is idle.
+    async fn ended_while_idle(mut self) {
+        assert_unauthenticated::<()>(Err(self.talk.ended_while_idle().await));
         assert!(self.talk.next().await.unwrap().is_none());
     }
 
@@ -55,14 +55,14 @@ impl Caller {
 }
 
 #[tokio::test]
-async fn a_revoked_credential_ends_it() {
+async fn a_revoked_credential_ends_a_stream() {
     let caller = Caller::start(Key::default()).await;
     caller.server.revoke(revocation(&caller.key.name)).await.unwrap();
     caller.ends().await;
 }
 
 #[tokio::test]
-async fn a_disabled_credential_ends_it_for_good() {
+async fn a_disabled_credential_ends_a_stream_for_good() {
     let caller = Caller::start(Key::default()).await;
     caller.server.disable(disabling(&caller.key.name)).await.unwrap();
     let (name, api_key) = (caller.key.name.clone(), caller.api_key.clone());
@@ -72,38 +72,38 @@ async fn a_disabled_credential_ends_it_for_good() {
 }
 
 #[tokio::test]
-async fn a_deleted_credential_ends_it() {
+async fn a_deleted_credential_ends_a_stream() {
     let caller = Caller::start(Key::default()).await;
     caller.server.delete(deletion(&caller.key.name)).await.unwrap();
     caller.ends().await;
 }
 
 #[tokio::test]
-async fn a_disabled_account_ends_it() {
+async fn a_disabled_account_ends_a_stream() {
     let caller = Caller::start(Key::default()).await;
     caller.server.disable_account(&caller.key.service_account).await;
     caller.ends().await;
 }
 
 #[tokio::test]
-async fn a_removed_account_ends_it() {
+async fn a_deleted_account_ends_a_stream() {
     let caller = Caller::start(Key::default()).await;
     caller.server.remove_account(&caller.key.service_account).await;
     caller.ends().await;
 }
 
 #[tokio::test]
-async fn an_expired_credential_ends_it() {
+async fn an_expired_credential_ends_a_stream() {
     let mut caller = Caller::start(Key { expiration: end_after(HOUR), ..Default::default() }).await;
     caller.server.clock.advance(HOUR - TICK);
-    caller.goes_on().await;
+    caller.is_answered().await;
     caller.server.clock.advance(TICK);
     caller.ends().await;
 }
 
-/// The new end counts, not the one when the stream was opened.
+/// The current expiry counts, not the one when the stream was opened.
 #[tokio::test]
-async fn an_end_that_is_moved_counts() {
+async fn an_expiry_changed_during_a_stream_counts() {
     let mut caller = Caller::start(Key { expiration: end_after(HOUR), ..Default::default() }).await;
     let move_to = |end: Duration| proto::UpdateKeyRequest {
         key: Some(Key { name: caller.key.name.clone(), expiration: end_after(end), ..Default::default() }),
@@ -112,16 +112,16 @@ async fn an_end_that_is_moved_counts() {
     let (later, sooner) = (move_to(4 * HOUR), move_to(3 * HOUR));
     caller.server.update(later).await.unwrap();
     caller.server.clock.advance(2 * HOUR);
-    caller.goes_on().await;
+    caller.is_answered().await;
     caller.server.update(sooner).await.unwrap();
     caller.server.clock.advance(HOUR - TICK);
-    caller.goes_on().await;
+    caller.is_answered().await;
     caller.server.clock.advance(TICK);
     caller.ends().await;
 }
 
 #[tokio::test]
-async fn a_rotation_without_grace_ends_it() {
+async fn a_rotation_without_grace_ends_a_stream() {
     let caller = Caller::start(Key::default()).await;
     let new = caller.rotate(Duration::ZERO).await;
     let server = caller.ends().await;
@@ -129,12 +129,12 @@ async fn a_rotation_without_grace_ends_it() {
 }
 
 #[tokio::test]
-async fn a_rotation_with_grace_ends_it_with_the_grace() {
+async fn a_rotation_ends_a_stream_at_the_end_of_the_grace_period() {
     let mut caller = Caller::start(Key::default()).await;
     caller.rotate(HOUR).await;
-    caller.goes_on().await;
+    caller.is_answered().await;
     caller.server.clock.advance(HOUR - TICK);
-    caller.goes_on().await;
+    caller.is_answered().await;
     caller.server.clock.advance(TICK);
     caller.ends().await;
 }
@@ -143,18 +143,18 @@ async fn a_rotation_with_grace_ends_it_with_the_grace() {
 async fn an_idle_stream_of_a_revoked_caller_ends() {
     let caller = Caller::start(Key::default()).await;
     caller.server.revoke(revocation(&caller.key.name)).await.unwrap();
-    caller.ends_by_itself().await;
+    caller.ended_while_idle().await;
 }
 
 #[tokio::test]
 async fn an_idle_stream_of_an_expired_caller_ends() {
     let caller = Caller::start(Key { expiration: end_after(HOUR), ..Default::default() }).await;
     caller.server.clock.advance(HOUR);
-    caller.ends_by_itself().await;
+    caller.ended_while_idle().await;
 }
 
 #[tokio::test]
-async fn what_concerns_others_does_not_end_it() {
+async fn changes_of_other_resources_do_not_end_a_stream() {
     let mut caller = Caller::start(Key::default()).await;
     let server = &caller.server;
     server.project("acme").await;
@@ -165,24 +165,24 @@ async fn what_concerns_others_does_not_end_it() {
     let (other, _) = server.key("system", Key::default()).await;
     server.disable_account(&other.service_account).await;
     server.clock.advance(1000 * HOUR);
-    caller.goes_on().await;
+    caller.is_answered().await;
 }
 
-/// Nor does a change of the credential that leaves it valid.
+/// A change of the caller's own key that leaves it valid does not end the stream.
 #[tokio::test]
-async fn a_new_name_does_not_end_it() {
+async fn a_new_display_name_does_not_end_a_stream() {
     let mut caller = Caller::start(Key::default()).await;
     let renamed = proto::UpdateKeyRequest {
         key: Some(Key { name: caller.key.name.clone(), display_name: "New".into(), ..Default::default() }),
         ..Default::default()
     };
     caller.server.update(renamed).await.unwrap();
-    caller.goes_on().await;
+    caller.is_answered().await;
 }
 
-/// As long as the log was not looked at again, every message takes a new proof; none goes round for ever.
+/// Until the next poll of the log, every message needs a new proof of the caller, and none loops for ever.
 #[tokio::test]
-async fn it_goes_on_while_changes_may_have_been_missed() {
+async fn a_stream_stays_open_while_changes_may_have_been_missed() {
     let mut caller = Caller::start(Key::default()).await;
     for _ in 0..20 {
         caller.server.clock.advance(HOUR);

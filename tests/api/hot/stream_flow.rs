@@ -20,7 +20,7 @@ use super::{PATIENCE, assert_closing};
 
 use crate::calls::verify;
 
-/// The same question as often as it is taken.
+/// The same request, each time that the client polls for one.
 struct Endless {
     question: StreamVerifyRequest,
     taken: Arc<AtomicUsize>,
@@ -39,8 +39,8 @@ impl Stream for Endless {
     }
 }
 
-/// While nothing is read, the server stops taking questions, and so does the sender: what is between them is bounded
-/// by HTTP/2's windows, about a megabyte and some each way.
+/// While the client reads nothing, the server stops reading requests, and the client stops sending. The bytes in between
+/// are bounded by HTTP/2's windows, a little over a megabyte each way.
 #[tokio::test]
 async fn a_slow_reader_slows_the_sender() {
     const MOST: usize = 60_000;
@@ -56,18 +56,18 @@ async fn a_slow_reader_slows_the_sender() {
     let question = StreamVerifyRequest { request: Some(verify(&api_key)) };
     let endless = Endless { question, taken: taken.clone(), most: MOST };
     let mut answers = client.stream_verify(endless).await.unwrap().into_inner();
-    let mut standing = 0;
+    let mut unchanged = 0;
     let mut last = 0;
-    // Nothing moves any more, though the server answers others.
-    while standing < 50 {
+    // Wait until no more requests are read, though the server answers other calls.
+    while unchanged < 50 {
         server.code(&api_key).await;
         let now = taken.load(SeqCst);
-        standing = if now == last { standing + 1 } else { 0 };
+        unchanged = if now == last { unchanged + 1 } else { 0 };
         last = now;
     }
-    assert!(last < MOST / 2, "{last} questions were taken before the first answer was read");
+    assert!(last < MOST / 2, "{last} requests were sent before the first response was read");
 
-    // Nothing is lost by it.
+    // No response is lost.
     for number in 0..MOST {
         let decision = next(&mut answers).await.unwrap().unwrap().unwrap();
         assert_eq!((decision.code(), &decision.key), (Code::Valid, &key.name), "number {number}");
@@ -77,7 +77,7 @@ async fn a_slow_reader_slows_the_sender() {
 }
 
 #[tokio::test]
-async fn open_streams_end_with_the_server_and_do_not_hold_it_up() {
+async fn open_streams_end_at_the_stop_and_do_not_delay_it() {
     let server = patient().await;
     let mut idle = server.talk().await;
     let mut used = server.talk().await;
@@ -87,23 +87,23 @@ async fn open_streams_end_with_the_server_and_do_not_hold_it_up() {
     watch.message().await.unwrap().unwrap();
     let stopping = tokio::spawn(server.stop());
     for talk in [&mut idle, &mut used] {
-        assert_closing(timeout(PATIENCE, talk.next()).await.expect("it goes on"));
+        assert_closing(timeout(PATIENCE, talk.next()).await.expect("the stream stays open"));
     }
     let end = timeout(PATIENCE, async {
         loop {
             match watch.message().await {
-                Ok(more) => assert!(more.is_some(), "it ends with a word"),
+                Ok(more) => assert!(more.is_some(), "the stream ends without a status"),
                 Err(status) => break status,
             }
         }
     });
-    assert_closing::<()>(Err(end.await.expect("it goes on")));
-    timeout(PATIENCE, stopping).await.expect("streams hold it up").unwrap();
+    assert_closing::<()>(Err(end.await.expect("the stream stays open")));
+    timeout(PATIENCE, stopping).await.expect("streams delay the stop").unwrap();
 }
 
-/// Not even one on which questions never cease.
+/// Even if the client never stops sending.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_stream_ends_with_the_server_too() {
+async fn a_busy_stream_ends_at_the_stop_too() {
     let server = patient().await;
     let Talk { questions, mut answers } = server.talk().await;
     let asking = tokio::spawn(async move {
@@ -117,17 +117,17 @@ async fn a_busy_stream_ends_with_the_server_too() {
     let end = timeout(PATIENCE, async {
         loop {
             match next(&mut answers).await {
-                Ok(answer) => assert!(answer.is_some(), "it ends with a word"),
+                Ok(answer) => assert!(answer.is_some(), "the stream ends without a status"),
                 Err(status) => break status,
             }
         }
     });
-    assert_closing::<()>(Err(end.await.expect("it goes on")));
-    timeout(PATIENCE, stopping).await.expect("it holds the server up").unwrap();
+    assert_closing::<()>(Err(end.await.expect("the stream stays open")));
+    timeout(PATIENCE, stopping).await.expect("the stream delays the stop").unwrap();
     asking.await.unwrap();
 }
 
-/// Its deadline is beyond what tests wait for.
+/// A server whose deadline for a stop is longer than tests wait.
 async fn patient() -> Server {
     Server::start().await.restart_with(&[("KEYSTILE_DRAIN_DEADLINE", "1h")]).await
 }

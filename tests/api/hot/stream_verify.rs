@@ -1,4 +1,4 @@
-//! StreamVerify: answers in the order of the questions, until there are no more.
+//! StreamVerify: responses in the order of the requests, until the half-close.
 
 use proto::{Code, Key, StreamVerifyRequest};
 use testkit::{
@@ -6,12 +6,12 @@ use testkit::{
     server::{Server, Talk, next},
 };
 
-use super::{assert_fails, assert_unauthenticated, bad_questions};
+use super::{assert_fails, assert_unauthenticated, bad_requests};
 
 use crate::calls::{revocation, verify};
 
 #[tokio::test]
-async fn ten_thousand_are_answered_in_their_order() {
+async fn ten_thousand_requests_are_answered_in_order() {
     const NUMBER: usize = 10_000;
     const HALF: usize = 30;
     let server = Server::start().await;
@@ -22,7 +22,7 @@ async fn ten_thousand_are_answered_in_their_order() {
         keys.push(server.key("acme", key).await);
     }
     server.revoke(revocation(&keys[3].0.name)).await.unwrap();
-    // One half is warm; the others are met cold, all over the stream.
+    // Half of the keys are warm; the cold ones are spread over the stream.
     for (_, api_key) in &keys[..HALF] {
         server.code(api_key).await;
     }
@@ -51,53 +51,53 @@ async fn ten_thousand_are_answered_in_their_order() {
         assert_eq!((decision.code(), decision.key), (code, name), "number {number}");
     }
     sender.await.unwrap();
-    assert_eq!(next(&mut answers).await.unwrap(), None, "a clean end");
+    assert_eq!(next(&mut answers).await.unwrap(), None, "the stream ends with OK");
 }
 
 #[tokio::test]
-async fn a_bad_question_ends_nothing() {
+async fn a_bad_request_does_not_end_the_stream() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     let mut talk = server.talk().await;
-    for (request, code, reason) in bad_questions(&api_key) {
+    for (request, code, reason) in bad_requests(&api_key) {
         let failed = talk.ask(request.clone()).await.unwrap();
         assert_fails(&failed, code, reason);
-        let alone = server.ask(request).await.unwrap_err();
-        assert_eq!(failed.unwrap_err().message, alone.message());
+        let unary = server.ask(request).await.unwrap_err();
+        assert_eq!(failed.unwrap_err().message, unary.message());
         let decision = talk.ask(verify(&api_key)).await.unwrap().unwrap();
         assert_eq!((decision.code(), &decision.key), (Code::Valid, &key.name));
     }
-    // Without a question at all it is an empty one.
+    // A message without a request counts as an empty request.
     talk.questions.send(StreamVerifyRequest { request: None }).await.unwrap();
     assert_eq!(talk.next().await.unwrap().unwrap().unwrap().code(), Code::Malformed);
 }
 
 #[tokio::test]
-async fn answers_are_those_of_verify() {
+async fn decisions_are_those_of_verify() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
     let mut talk = server.talk().await;
     for text in [&api_key, &with_wrong_secret(&api_key), "junk"] {
         for _ in 0..2 {
-            let mut told = talk.ask(verify(text)).await.unwrap().unwrap();
-            let mut alone = server.verified(text).await;
-            // The node may have looked at the log in between.
-            (told.revision, alone.revision) = (0, 0);
-            assert_eq!(told, alone);
+            let mut streamed = talk.ask(verify(text)).await.unwrap().unwrap();
+            let mut unary = server.verified(text).await;
+            // The node may have polled the log in between.
+            (streamed.revision, unary.revision) = (0, 0);
+            assert_eq!(streamed, unary);
         }
     }
     server.revoke(revocation(&key.name)).await.unwrap();
-    assert_eq!(talk.code(&api_key).await.unwrap(), Code::Revoked, "seen in mid-stream");
+    assert_eq!(talk.code(&api_key).await.unwrap(), Code::Revoked, "the change is seen during the stream");
 }
 
 #[tokio::test]
-async fn it_ends_with_the_questions() {
+async fn the_stream_ends_after_the_half_close() {
     let server = Server::start().await;
     let Talk { questions, mut answers } = server.talk().await;
     drop(questions);
-    assert_eq!(next(&mut answers).await.unwrap(), None, "nothing asked, nothing answered");
+    assert_eq!(next(&mut answers).await.unwrap(), None, "a response without a request");
 
     let mut talk = server.talk().await;
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! WatchAuditEvents: every event after a revision and then every new one, and where the log stands.
+//! WatchAuditEvents: every event after a revision, then every new one, with heartbeats that have the position.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -31,7 +31,7 @@ fn after(parent: &str, revision: i64) -> WatchAuditEventsRequest {
 }
 
 async fn next(watch: &mut Watch) -> Result<Content, Status> {
-    Ok(watch.message().await?.expect("it does not end by itself").content.unwrap())
+    Ok(watch.message().await?.expect("the watch ended").content.unwrap())
 }
 
 async fn next_event(watch: &mut Watch) -> AuditEvent {
@@ -71,7 +71,7 @@ async fn listed(server: &Server, parent: &str, revisions: RangeInclusive<i64>) -
 }
 
 #[tokio::test]
-async fn it_begins_after_the_revision_and_leaves_no_gap() {
+async fn a_watch_begins_after_the_revision_without_a_gap() {
     let server = Server::start().await;
     server.project("acme").await;
     for _ in 0..250 {
@@ -88,7 +88,7 @@ async fn it_begins_after_the_revision_and_leaves_no_gap() {
 }
 
 #[tokio::test]
-async fn what_happens_while_it_watches_comes_in_order() {
+async fn changes_during_a_watch_arrive_in_order() {
     let server = Server::start().await;
     server.project("acme").await;
     let head = server.caught_up().await;
@@ -106,7 +106,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
         assert_eq!((event.action.as_str(), &event.target), (*action, &key.name));
         assert_eq!(event.revision, head + 3 + number as i64);
     }
-    // Many at once, from several sides.
+    // Many concurrent changes, by several callers.
     let creating: Vec<_> = (0..4)
         .map(|_| {
             let mut keys = server.keys();
@@ -118,7 +118,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
         })
         .collect();
     let mut events = Vec::new();
-    // Each key comes with its account.
+    // Each key has an implicit account.
     for _ in 0..400 {
         events.push(next_event(&mut watch).await);
     }
@@ -131,7 +131,7 @@ async fn what_happens_while_it_watches_comes_in_order() {
 }
 
 #[tokio::test]
-async fn after_a_break_it_goes_on_where_it_was() {
+async fn a_watch_can_be_resumed_after_a_break() {
     let server = Server::start().await;
     server.project("acme").await;
     let mut seen = Vec::new();
@@ -141,7 +141,7 @@ async fn after_a_break_it_goes_on_where_it_was() {
             server.create(creation(Key::default())).await.unwrap();
         }
         let mut watch = watch_from(&server, "projects/-", last).await;
-        // It may break anywhere.
+        // A break is possible after any event.
         for _ in 0..(server.revision().await - last).min(number + 1) {
             seen.push(next_event(&mut watch).await);
         }
@@ -151,7 +151,7 @@ async fn after_a_break_it_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn of_a_project_it_tells_that_alone() {
+async fn a_watch_of_a_project_has_only_its_events() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
@@ -164,7 +164,7 @@ async fn of_a_project_it_tells_that_alone() {
     server.key("other", Key::default()).await;
     let head = server.caught_up().await;
     let mut events = Vec::new();
-    // Its heartbeat tells how far the whole log was looked through.
+    // The revision of its heartbeat is that of the whole log, as far as it was searched.
     loop {
         let (more, revision) = up_to_heartbeat(&mut watch).await;
         events.extend(more);
@@ -180,9 +180,9 @@ async fn of_a_project_it_tells_that_alone() {
     assert_eq!(up_to_heartbeat(&mut nobody).await, (vec![], head));
 }
 
-/// Heartbeats come again and again, each with where the log stands by then.
+/// Heartbeats are periodic, each with the node's current position in the log.
 #[tokio::test]
-async fn heartbeats_say_where_the_log_stands() {
+async fn heartbeats_have_the_current_position() {
     let server = Server::start().await;
     let head = server.caught_up().await;
     let mut watch = watch_from(&server, "projects/acme", head).await;
@@ -200,9 +200,9 @@ async fn heartbeats_say_where_the_log_stands() {
     }
 }
 
-/// A heartbeat never runs ahead of the events.
+/// The revision of a heartbeat is never ahead of the events that were sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_heartbeat_runs_ahead() {
+async fn no_heartbeat_is_ahead_of_the_events() {
     let server = Server::start().await;
     server.project("acme").await;
     let mut keys = server.keys();
@@ -216,7 +216,7 @@ async fn no_heartbeat_runs_ahead() {
         let mut watch = watch_from(&server, "projects/-", last).await;
         let (events, revision) = up_to_heartbeat(&mut watch).await;
         last = events.last().map_or(last, |event| event.revision);
-        assert!(revision <= last, "{revision} is told, {last} was sent");
+        assert!(revision <= last, "the heartbeat has {revision}, the last event {last}");
     }
     creating.await.unwrap();
 }
@@ -246,9 +246,9 @@ async fn bad_requests_are_refused() {
     }
 }
 
-/// Long before its next heartbeat.
+/// Long before the next heartbeat.
 #[tokio::test]
-async fn while_nothing_happens_it_ends_with_the_credential_too() {
+async fn an_idle_watch_ends_with_the_credential_too() {
     let server = Server::start().await;
     let rarely = |after_revision| WatchAuditEventsRequest {
         parent: "projects/nobody".into(),
@@ -266,14 +266,14 @@ async fn while_nothing_happens_it_ends_with_the_credential_too() {
         } else {
             server.revoke(revocation(&key.name)).await.unwrap();
         }
-        let end = tokio::time::timeout(PATIENCE, next(&mut watch)).await.expect("it does not end");
+        let end = tokio::time::timeout(PATIENCE, next(&mut watch)).await.expect("the watch does not end");
         assert_unauthenticated(end);
     }
 }
 
-/// The first comes at once, so who asks for what is not there yet must not take it for an answer.
+/// The first heartbeat comes at once, so a caller could take it to mean that the revision exists.
 #[tokio::test]
-async fn beyond_the_head_there_is_nothing_to_watch() {
+async fn a_watch_from_beyond_the_head_is_refused() {
     let server = Server::start().await;
     let head = server.caught_up().await;
     for revision in [head + 1, i64::MAX] {
@@ -286,7 +286,7 @@ async fn beyond_the_head_there_is_nothing_to_watch() {
 }
 
 #[tokio::test]
-async fn it_ends_with_the_credential() {
+async fn a_watch_ends_with_the_credential() {
     let server = Server::start().await;
     let (key, api_key) = server.key("system", Key::default()).await;
     let head = server.caught_up().await;

@@ -1,4 +1,4 @@
-//! CreateKey: what it answers and what it makes.
+//! CreateKey: what it returns and what it creates.
 
 use proto::{Code, Key, key::State};
 use testkit::{
@@ -10,7 +10,7 @@ use tonic::Code as Grpc;
 use crate::calls::{DAY, FREE_ID, HOUR, assert_not_found, at, creation, deletion, ends, lives, purge, texts};
 
 #[tokio::test]
-async fn answers_with_every_field() {
+async fn the_response_has_every_field() {
     let server = Server::start().await;
     server.project("acme").await;
     let owner = server.account("acme", "billing", "Billing").await;
@@ -61,13 +61,13 @@ async fn answers_with_every_field() {
 }
 
 #[tokio::test]
-async fn a_service_account_comes_with_a_key_that_names_none() {
+async fn a_key_without_an_owner_gets_an_implicit_service_account() {
     let server = Server::start().await;
     server.project("acme").await;
     let before = server.revision().await;
     let asked = Key { display_name: "Nightly export".into(), ..Default::default() };
     let (key, api_key) = server.key("acme", asked).await;
-    assert_eq!(server.revision().await, before + 2, "the account is a change of its own");
+    assert_eq!(server.revision().await, before + 2, "the account has an event of its own");
     assert_eq!(server.code(&api_key).await, Code::Valid);
 
     let request = proto::GetServiceAccountRequest { name: key.service_account.clone() };
@@ -86,7 +86,7 @@ async fn a_service_account_comes_with_a_key_that_names_none() {
 }
 
 #[tokio::test]
-async fn the_environment_shows_in_the_api_key() {
+async fn the_api_key_has_the_tag_of_its_environment() {
     let server = Server::start().await;
     server.project("acme").await;
     for (environment, tag) in [("production", "live"), ("staging", "stage"), ("development", "dev")] {
@@ -102,7 +102,7 @@ async fn the_environment_shows_in_the_api_key() {
 async fn a_ttl_becomes_an_expire_time() {
     let server = Server::start().await;
     server.project("acme").await;
-    // From 2030 to 2040 there are three leap days.
+    // There are three leap days from 2030 to 2040.
     for ttl in [std::time::Duration::from_micros(1), HOUR, 3653 * DAY] {
         let asked = Key { expiration: lives(ttl), ..Default::default() };
         let (key, _) = server.key("acme", asked).await;
@@ -113,7 +113,7 @@ async fn a_ttl_becomes_an_expire_time() {
 }
 
 #[tokio::test]
-async fn an_id_of_ones_own_in_either_form() {
+async fn a_chosen_id_is_accepted_in_either_form() {
     let server = Server::start().await;
     server.project("acme").await;
     let hyphenated = proto::CreateKeyRequest { key_id: FREE_ID.into(), ..creation(Key::default()) };
@@ -179,7 +179,7 @@ async fn output_only_fields_are_ignored() {
 }
 
 #[tokio::test]
-async fn validate_only_makes_and_issues_nothing() {
+async fn validate_only_creates_and_issues_nothing() {
     let server = Server::start().await;
     server.project("acme").await;
     let trial = proto::CreateKeyRequest {
@@ -204,10 +204,10 @@ async fn validate_only_makes_and_issues_nothing() {
 
     let real = proto::CreateKeyRequest { validate_only: false, ..trial.clone() };
     let made = server.create(real).await.unwrap();
-    assert!(!made.api_key_already_issued, "a trial is not remembered");
+    assert!(!made.api_key_already_issued, "a request id of a dry run is not remembered");
     assert_eq!(server.code(&made.api_key).await, Code::Valid);
     let repeat = server.create(trial.clone()).await.unwrap();
-    assert!(repeat.api_key_already_issued, "as a repeat would answer");
+    assert!(repeat.api_key_already_issued, "the response is that of a repeat");
     let another = proto::CreateKeyRequest { request_id: String::new(), ..trial };
     let taken = server.refused(server.create(another)).await;
     assert_eq!(reason(&taken, Grpc::AlreadyExists), "ALREADY_EXISTS");

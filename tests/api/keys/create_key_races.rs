@@ -1,4 +1,4 @@
-//! CreateKey while what the key is made for is taken away.
+//! CreateKey while the key's environment or owner is deleted.
 
 use proto::{Code, Key};
 use testkit::server::Server;
@@ -18,9 +18,9 @@ fn project(environments: &[(&str, &str)]) -> proto::UpdateProjectRequest {
     }
 }
 
-/// Either the key comes first, and its environment stays, or the environment goes, and there is no key.
+/// Either the key is created first, and its environment stays, or the environment is removed, and there is no key.
 #[tokio::test]
-async fn no_key_is_left_without_its_environment() {
+async fn no_key_is_created_in_a_removed_environment() {
     let server = Server::start().await;
     server.project("acme").await;
     let both = [("production", "live"), ("staging", "stage")];
@@ -46,7 +46,7 @@ async fn no_key_is_left_without_its_environment() {
 
 /// The same for a service account that is deleted.
 #[tokio::test]
-async fn no_key_is_left_without_its_owner() {
+async fn no_key_is_created_for_a_deleted_owner() {
     let server = Server::start().await;
     server.project("acme").await;
     for round in 0..16 {

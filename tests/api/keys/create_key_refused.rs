@@ -1,4 +1,4 @@
-//! CreateKey: what it refuses, naming everything that is wrong.
+//! CreateKey: what it refuses, with all faults at once.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::server::Server;
 use crate::calls::{DAY, TICK, assert_invalid, assert_not_found, at, creation, ends, lives, texts};
 
 #[tokio::test]
-async fn the_first_ten_wrong_fields_are_told_at_once() {
+async fn the_first_ten_wrong_fields_are_reported_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let request = proto::CreateKeyRequest {
@@ -47,9 +47,9 @@ async fn the_first_ten_wrong_fields_are_told_at_once() {
     assert_invalid(&status, &["parent", "key.environment"]);
 }
 
-/// Each with the most that is taken, then with one more.
+/// Each field at its maximum, then with one more.
 #[tokio::test]
-async fn every_bound_holds_to_the_last_character() {
+async fn every_length_limit_is_exact() {
     let server = Server::start().await;
     server.project("acme").await;
     let named = |length| Key { display_name: "é".repeat(length), ..Default::default() };
@@ -114,7 +114,7 @@ async fn text_has_no_control_characters() {
 }
 
 #[tokio::test]
-async fn an_address_within_a_network_is_not_taken_for_the_network() {
+async fn a_network_with_host_bits_is_refused() {
     let server = Server::start().await;
     server.project("acme").await;
     for (written, network, address) in [
@@ -133,7 +133,7 @@ async fn an_address_within_a_network_is_not_taken_for_the_network() {
 }
 
 #[tokio::test]
-async fn the_end_lies_ahead_and_within_ten_years() {
+async fn the_expiry_is_in_the_future_and_within_ten_years() {
     let server = Server::start().await;
     server.project("acme").await;
     let ttl = |seconds, nanos| Some(Expiration::Ttl(prost_types::Duration { seconds, nanos }));
@@ -166,7 +166,7 @@ async fn the_end_lies_ahead_and_within_ten_years() {
     let both = Key { environment: "moon".into(), expiration: ttl(0, 0), ..Default::default() };
     let status = server.refused(server.create(creation(both))).await;
     assert_invalid(&status, &["key.environment", "key.ttl"]);
-    assert!(status.message().contains("production"), "it tells which there are");
+    assert!(status.message().contains("production"), "the message lists the environments");
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn ids_are_uuids_of_version_7() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_under_what_does_not_exist() {
+async fn a_parent_that_does_not_exist_is_not_found() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
@@ -199,9 +199,9 @@ async fn nothing_is_made_under_what_does_not_exist() {
     assert_not_found(&status, "projects/nowhere");
 
     let owned_by = |account: &str| creation(Key { service_account: account.into(), ..Default::default() });
-    let nobody = "projects/acme/serviceAccounts/nobody";
-    let status = server.refused(server.create(owned_by(nobody))).await;
-    assert_not_found(&status, nobody);
+    let unknown = "projects/acme/serviceAccounts/unknown";
+    let status = server.refused(server.create(owned_by(unknown))).await;
+    assert_not_found(&status, unknown);
     let status = server.refused(server.create(owned_by(&foreign))).await;
     assert_invalid(&status, &["key.service_account"]);
 }

@@ -1,4 +1,4 @@
-//! Who created a key, and what is told of them once they are gone.
+//! The creator of a key, and what is shown after the creator is deleted.
 
 use proto::{Key, key_service_client::KeyServiceClient};
 use testkit::{
@@ -10,7 +10,7 @@ use tonic::Code as Grpc;
 use crate::calls::{creation, inner};
 
 #[tokio::test]
-async fn a_creator_that_is_gone_reads_deleted_user() {
+async fn a_deleted_creator_is_shown_as_deleted_user() {
     let server = Server::start().await;
     server.project("acme").await;
     let alice = server.account("system", "alice", "Alice").await;
@@ -28,7 +28,7 @@ async fn a_creator_that_is_gone_reads_deleted_user() {
     let status = as_alice.create_key(creation(Key::default())).await.unwrap_err();
     assert_eq!(reason(&status, Grpc::Unauthenticated), "UNAUTHENTICATED");
 
-    // The key itself lives on.
+    // The key itself is still there.
     let read = server.get(&key.name).await.unwrap();
     let expected = Key { created_by: by("Deleted user"), ..key.clone() };
     assert_eq!(read, expected);
@@ -40,7 +40,7 @@ async fn a_creator_that_is_gone_reads_deleted_user() {
 }
 
 #[tokio::test]
-async fn the_first_keys_were_created_by_nobody() {
+async fn the_first_keys_have_no_creator() {
     let server = Server::start().await;
     let request = proto::ListKeysRequest { parent: "projects/system".into(), ..Default::default() };
     let keys = server.list(request).await.unwrap().keys;

@@ -1,4 +1,4 @@
-//! DeleteKey: put away for the project's retention, or purged at once.
+//! DeleteKey: the key is kept for the project's retention, or purged at once.
 
 use proto::{Code, Key, key::State};
 use sea_orm::{ConnectionTrait, Statement};
@@ -16,7 +16,7 @@ async fn listed(server: &Server, show_deleted: bool) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_hidden_and_not_found_but_kept() {
+async fn a_deleted_key_is_hidden_and_does_not_verify_but_is_kept() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -39,7 +39,7 @@ async fn a_deleted_key_is_hidden_and_not_found_but_kept() {
 }
 
 #[tokio::test]
-async fn the_project_says_how_long_a_deleted_key_is_kept() {
+async fn the_projects_retention_sets_the_purge_time() {
     let server = Server::start().await;
     server.project("acme").await;
     let retention = proto::UpdateProjectRequest {
@@ -57,7 +57,7 @@ async fn the_project_says_how_long_a_deleted_key_is_kept() {
 }
 
 #[tokio::test]
-async fn a_purged_key_is_gone_whatever_it_was() {
+async fn a_key_in_any_state_can_be_purged() {
     let server = Server::start().await;
     server.project("acme").await;
     for state in [State::Active, State::Revoked, State::Deleted] {
@@ -69,7 +69,7 @@ async fn a_purged_key_is_gone_whatever_it_was() {
         };
         let name = &before.name;
         let purged = server.delete(purge(name)).await.unwrap();
-        assert_eq!(purged, before, "it answers with the key as it last was");
+        assert_eq!(purged, before, "the response has the key as it last was");
         assert_not_found(&server.get(name).await.unwrap_err(), name);
         assert_eq!(server.code(&api_key).await, Code::NotFound);
         assert!(!listed(&server, true).await.contains(name));
@@ -83,7 +83,7 @@ async fn a_purged_key_is_gone_whatever_it_was() {
         let counted = server.count("").await.unwrap();
         assert_eq!((counted.active, counted.revoked, counted.deleted), (1, 0, 0));
 
-        // The account that was made for it goes with it.
+        // Its implicit account is deleted with it.
         assert!(!has_account(&server, &before.service_account).await);
     }
 }
@@ -100,7 +100,7 @@ async fn has_account(server: &Server, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_last_key_of_an_implicit_account_takes_it_along() {
+async fn an_implicit_account_is_deleted_with_its_last_key() {
     let server = Server::start().await;
     server.project("acme").await;
     let (first, _) = server.key("acme", Key::default()).await;
@@ -108,7 +108,7 @@ async fn the_last_key_of_an_implicit_account_takes_it_along() {
     let (second, _) = server.key("acme", Key { service_account: owner.clone(), ..Default::default() }).await;
     server.delete(deletion(&second.name)).await.unwrap();
     server.delete(purge(&first.name)).await.unwrap();
-    assert!(has_account(&server, &owner).await, "it owns a deleted key, which may come back");
+    assert!(has_account(&server, &owner).await, "the account owns a deleted key, which may be undeleted");
     let before = server.revision().await;
     let trial = proto::DeleteKeyRequest { validate_only: true, ..purge(&second.name) };
     server.delete(trial).await.unwrap();
@@ -119,7 +119,7 @@ async fn the_last_key_of_an_implicit_account_takes_it_along() {
 }
 
 #[tokio::test]
-async fn an_account_that_somebody_made_or_updated_stays() {
+async fn an_account_that_was_created_or_updated_explicitly_stays() {
     let server = Server::start().await;
     server.project("acme").await;
     let made = server.account("acme", "ci", "CI").await;
@@ -139,9 +139,9 @@ async fn an_account_that_somebody_made_or_updated_stays() {
     assert!(has_account(&server, &key.service_account).await);
 }
 
-/// Housekeeping has not come by: it is the clock alone that counts.
+/// Housekeeping has not run: only the clock decides.
 #[tokio::test]
-async fn from_its_purge_time_on_a_key_is_gone_everywhere() {
+async fn a_key_is_gone_everywhere_from_its_purge_time() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -177,8 +177,8 @@ async fn from_its_purge_time_on_a_key_is_gone_everywhere() {
         ..Default::default()
     };
     assert_not_found(&server.keys().explain_verify(explain).await.unwrap_err(), &key.name);
-    assert_eq!(server.revision().await, head, "it is still in the database");
-    // Nor does it hold its project any more.
+    assert_eq!(server.revision().await, head, "its row is still in the database");
+    // It no longer prevents the deletion of its project either.
     let delete = proto::DeleteServiceAccountRequest { name: key.service_account, ..Default::default() };
     server.accounts().delete_service_account(delete).await.unwrap();
     let delete = proto::DeleteProjectRequest { name: "projects/acme".into(), ..Default::default() };
@@ -215,7 +215,7 @@ async fn a_purge_leaves_no_digest_and_no_search_term() {
     server.delete(purge(&key.name)).await.unwrap();
     let (database, _directory) = server.stop().await;
     let raw = database.raw().await;
-    // What is left belongs to the root key and the project's system key: the words of their names, and a role each.
+    // The remaining rows belong to the root key and the project's system key: the words of their names, and a role each.
     for (table, rows) in [("keys", 2), ("secrets", 2), ("key_terms", 5)] {
         let sql = format!("SELECT COUNT(*) AS number FROM {table}");
         let counted = Statement::from_string(raw.get_database_backend(), sql);

@@ -40,7 +40,7 @@ async fn a_disabled_key_is_denied_until_it_is_enabled() {
 }
 
 #[tokio::test]
-async fn a_key_that_expired_meanwhile_is_enabled_into_expired() {
+async fn a_key_that_expired_while_disabled_is_expired_when_enabled() {
     let server = Server::start().await;
     server.project("acme").await;
     let asked = Key { expiration: lives(DAY), ..Default::default() };

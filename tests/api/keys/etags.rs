@@ -1,4 +1,4 @@
-//! Etags: a change that was meant for another state of the key is refused.
+//! Etags: a change with the etag of another state of the key is refused.
 
 use proto::{Key, key::State};
 use testkit::server::Server;
@@ -8,13 +8,13 @@ use crate::calls::{assert_stale, deletion, disabling};
 use super::operation::Operation;
 
 #[tokio::test]
-async fn a_stale_etag_is_told_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let server = Server::start().await;
     server.project("acme").await;
     for operation in Operation::ALL {
         let (first, _) = server.key("acme", Key::default()).await;
         let second = match operation {
-            // An update twice is one.
+            // The same update twice is one change.
             Operation::Enable | Operation::Update => server.disable(disabling(&first.name)).await.unwrap(),
             Operation::Undelete => server.delete(deletion(&first.name)).await.unwrap(),
             _ => Operation::Update.run(&server, &first.name, "").await.unwrap(),
@@ -26,13 +26,13 @@ async fn a_stale_etag_is_told_the_one_in_force() {
         }
         assert_eq!(server.get(&first.name).await.unwrap(), second);
         let third = operation.run(&server, &first.name, &second.etag).await.unwrap();
-        // A purge answers with the key as it last was.
+        // The response of a purge has the key as it last was.
         assert_eq!(third.etag == second.etag, operation == Operation::Purge, "{operation:?}");
     }
 }
 
 #[tokio::test]
-async fn of_changes_at_once_with_one_etag_one_is_made() {
+async fn of_concurrent_changes_with_one_etag_one_is_made() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -52,7 +52,7 @@ async fn of_changes_at_once_with_one_etag_one_is_made() {
 }
 
 #[tokio::test]
-async fn changes_at_once_without_an_etag_are_all_made() {
+async fn concurrent_changes_without_an_etag_are_all_made() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;

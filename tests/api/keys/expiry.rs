@@ -1,11 +1,11 @@
-//! Expiry: a state that everything agrees on from the very instant.
+//! Expiry: every method agrees on the state from the same instant.
 
 use proto::{Code, Key, key::State};
 use testkit::server::{START, Server};
 
 use crate::calls::{HOUR, TICK, lives};
 
-/// The state that is read, listed, filtered and counted, and what Verify answers.
+/// Checks the state in reads, lists, filters and counts, and the code of Verify.
 async fn assert_everywhere(server: &Server, key: &Key, api_key: &str, state: State, code: Code) {
     assert_eq!(server.get(&key.name).await.unwrap().state(), state);
     assert_eq!(server.code(api_key).await, code);
@@ -41,10 +41,10 @@ async fn a_key_expires_everywhere_at_the_same_instant() {
     assert_everywhere(&server, &key, &api_key, State::Active, Code::Valid).await;
     server.clock.advance(TICK);
     assert_everywhere(&server, &key, &api_key, State::Expired, Code::Expired).await;
-    assert_eq!(server.revision().await, before, "nothing has to happen for it");
+    assert_eq!(server.revision().await, before, "no change is needed to expire");
 
-    let told = server.verified(&api_key).await;
-    assert_eq!(told.expire_time.map(|it| it.seconds), Some(START.as_micros() / 1_000_000 + 3600));
+    let decision = server.verified(&api_key).await;
+    assert_eq!(decision.expire_time.map(|it| it.seconds), Some(START.as_micros() / 1_000_000 + 3600));
 
     let unending = proto::UpdateKeyRequest {
         key: Some(Key { name: key.name.clone(), ..Default::default() }),

@@ -1,4 +1,4 @@
-//! ExplainVerify: every check of a Verify, and how it came out.
+//! ExplainVerify: the checks of a Verify with their results.
 
 use proto::{Code, Key, check::Outcome, explain_verify_request::Subject};
 use testkit::{
@@ -33,7 +33,7 @@ fn asked(subject: Subject, request: proto::VerifyRequest) -> proto::ExplainVerif
     }
 }
 
-/// All before the code passed, it failed, and nothing after it was reached.
+/// Checks that every check before that of the code passed, that one failed, and none after it ran.
 #[track_caller]
 fn assert_explains(answer: &proto::ExplainVerifyResponse, code: Code) {
     assert_eq!(answer.code(), code);
@@ -51,7 +51,7 @@ fn assert_explains(answer: &proto::ExplainVerifyResponse, code: Code) {
     }
 }
 
-/// Explains by API key and by name; both agree with Verify.
+/// Checks that the explanations by API key and by name agree with Verify.
 async fn assert_agrees(
     server: &Server,
     (key, api_key): &(Key, String),
@@ -119,7 +119,7 @@ async fn every_code_is_explained_as_verify_decides_it() {
 }
 
 #[tokio::test]
-async fn an_api_key_that_proves_nothing_is_told_no_more_of() {
+async fn an_unproven_api_key_is_not_explained_further() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
@@ -137,7 +137,7 @@ async fn an_api_key_that_proves_nothing_is_told_no_more_of() {
 }
 
 #[tokio::test]
-async fn without_a_request_only_the_key_counts() {
+async fn without_a_request_only_the_key_is_checked() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -172,10 +172,10 @@ async fn refuses_what_it_cannot_explain() {
         ..Default::default()
     };
     let status = explain(asked(named(&key.name), wrong)).await;
-    let mut told = fields(&status);
-    told.sort();
+    let mut reported = fields(&status);
+    reported.sort();
     let expected = ["request.client_ip", "request.customer", "request.environment", "request.min_revision"];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 
     let unknown = format!("projects/acme/keys/{FREE_ID}");
     let status = explain(asked(named(&unknown), Default::default())).await;

@@ -20,7 +20,7 @@ async fn reads_a_key_in_every_state_until_it_is_purged() {
 }
 
 #[tokio::test]
-async fn finds_nothing_under_a_name_that_is_no_key_s() {
+async fn an_unknown_or_malformed_name_is_refused() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;

@@ -1,12 +1,14 @@
-//! When a key and its secrets were last used: exact once the recorder wrote it down.
+//! When a key and its secrets were last used: exact once the recorder has written it.
 
-use proto::{Code, Key};
-use testkit::server::Server;
+use std::time::Duration;
+
+use proto::{Code, Key, verify_service_client::VerifyServiceClient, watch_audit_events_response::Content};
+use testkit::server::{Bearer, Server, channel};
 
 use crate::calls::{HOUR, at, disabling, inner, rotation, span, verify};
 
 #[tokio::test]
-async fn each_secret_s_last_success_is_kept() {
+async fn each_secret_has_the_time_of_its_last_success() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
@@ -14,7 +16,7 @@ async fn each_secret_s_last_success_is_kept() {
     let (unused, _) = server.key("acme", Key::default()).await;
     let request = proto::RotateKeyRequest { grace_period: Some(span(HOUR * 24)), ..rotation(&key.name) };
     let new = server.rotate(request).await.unwrap().api_key;
-    // By the hour: who was used.
+    // Which secret is used at each hour.
     for api_key in [&new, &old, &old, &new] {
         server.clock.advance(HOUR);
         assert_eq!(server.code(api_key).await, Code::Valid);
@@ -26,7 +28,7 @@ async fn each_secret_s_last_success_is_kept() {
     assert_eq!(after.last_used_time, Some(at(4 * HOUR)));
     let times: Vec<_> = after.secrets.iter().map(|it| it.last_used_time).collect();
     assert_eq!(times, [Some(at(4 * HOUR)), Some(at(3 * HOUR))]);
-    assert_eq!(after.etag, before.etag, "being used is no change");
+    assert_eq!(after.etag, before.etag, "a use is not a change");
     assert_eq!(after.update_time, before.update_time);
     let account = proto::GetServiceAccountRequest { name: key.service_account };
     let account = inner(server.accounts().get_service_account(account).await).unwrap();
@@ -50,7 +52,7 @@ async fn a_change_of_the_key_keeps_its_last_use() {
 }
 
 #[tokio::test]
-async fn a_denial_or_an_explanation_is_no_use() {
+async fn denials_and_explanations_are_not_uses() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -74,4 +76,46 @@ async fn a_denial_or_an_explanation_is_no_use() {
     let after = server.get(&key.name).await.unwrap();
     assert_eq!(after.last_used_time, None);
     assert_eq!(after.secrets[0].last_used_time, None);
+}
+
+/// A stream uses its caller's key with every message, not only when it opens.
+#[tokio::test]
+async fn every_message_of_a_stream_is_a_use() {
+    let server = Server::start().await;
+    let (asking, asking_key) = server.key("system", Key::default()).await;
+    let (watching, watching_key) = server.key("system", Key::default()).await;
+    let mut talk = server.talk_as(&asking_key).await.unwrap();
+    let request = proto::WatchAuditEventsRequest {
+        parent: "projects/-".into(),
+        after_revision: server.revision().await,
+        heartbeat_interval: None,
+    };
+    let mut watch = server.watch_as(&watching_key, request).await.unwrap();
+    server.clock.advance(HOUR);
+    assert_eq!(talk.code("junk").await.unwrap(), Code::Malformed);
+    server.project("acme").await;
+    while !matches!(watch.message().await.unwrap().unwrap().content, Some(Content::Event(_))) {}
+    drop((talk, watch));
+
+    let server = server.restart_with(&[]).await;
+    for key in [asking, watching] {
+        assert_eq!(server.get(&key.name).await.unwrap().last_used_time, Some(at(HOUR)), "{key:?}");
+    }
+}
+
+/// The calls of one connection are authenticated once, but each is a use.
+#[tokio::test]
+async fn every_call_of_a_connection_is_a_use() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let server = Server::start().await;
+    let (key, api_key) = server.key("system", Key::default()).await;
+    let mut verifier = VerifyServiceClient::with_interceptor(channel(server.verify), Bearer::new(&api_key));
+    for _ in 0..3 {
+        server.clock.advance(SECOND);
+        inner(verifier.verify(verify("junk")).await).unwrap();
+    }
+    drop(verifier);
+
+    let server = server.restart_with(&[]).await;
+    assert_eq!(server.get(&key.name).await.unwrap().last_used_time, Some(at(3 * SECOND)));
 }

@@ -1,4 +1,4 @@
-//! ListKeys: orders, and what is hidden.
+//! ListKeys: orders, and which keys are hidden.
 
 use proto::Key;
 use testkit::server::Server;
@@ -23,8 +23,8 @@ pub(super) async fn names(server: &Server, request: proto::ListKeysRequest) -> V
     listed.keys.into_iter().map(|key| key.display_name).collect()
 }
 
-/// Five keys beside the system key, made by the hour, and one that is deleted:
-/// ACTIVE, DISABLED, REVOKED, EXPIRED and ACTIVE with an end to come, the last one used at the fifth hour.
+/// Five keys in addition to the system key, created an hour apart, and one that is deleted:
+/// ACTIVE, DISABLED, REVOKED, EXPIRED and ACTIVE with a future expiry, the last one used at the fifth hour.
 pub(super) async fn populated() -> (Server, Vec<Key>) {
     let server = Server::start().await;
     server.project("acme").await;
@@ -61,7 +61,7 @@ pub(super) async fn populated() -> (Server, Vec<Key>) {
     server.revoke(revocation(&made[2].name)).await.unwrap();
     server.delete(deletion(&made[5].name)).await.unwrap();
     server.code(&last_api_key).await;
-    // What was used is written down.
+    // A stop writes the pending uses.
     (server.restart_with(&[]).await, made)
 }
 
@@ -69,7 +69,7 @@ pub(super) const ALL: [&str; 6] =
     ["System key", "Billing service", "billing-worker (EU)", "Search", "Ärger \"quoted\"", "Tester"];
 
 #[tokio::test]
-async fn deleted_keys_show_when_asked_for_alone() {
+async fn deleted_keys_are_listed_only_on_request() {
     let (server, made) = populated().await;
     let shown = |filter: &str| proto::ListKeysRequest { show_deleted: true, ..asked(filter, "") };
     assert_eq!(names(&server, shown("")).await.len(), ALL.len() + 1);
@@ -80,7 +80,7 @@ async fn deleted_keys_show_when_asked_for_alone() {
 }
 
 #[tokio::test]
-async fn each_order_goes_both_ways() {
+async fn each_order_has_both_directions() {
     let (server, _) = populated().await;
     let [system, billing, worker, search, anger, tester] = ALL;
     let orders: [(&str, [&str; 6]); 2] =
@@ -93,7 +93,7 @@ async fn each_order_goes_both_ways() {
     }
     assert_eq!(names(&server, asked("", "")).await, ALL);
 
-    // Those that were never used come first, those that never end come last.
+    // Keys that were never used come first, those that never expire come last.
     let used = names(&server, asked("", "last_used_time")).await;
     assert_eq!(used[5], tester);
     let used = names(&server, asked("", "last_used_time desc")).await;
@@ -105,7 +105,7 @@ async fn each_order_goes_both_ways() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     for order in ["color", "create_time down", "create_time desc asc", "Create_time", "create_time,name"] {

@@ -97,7 +97,7 @@ async fn a_filter_sees_a_change_at_once() {
 }
 
 #[tokio::test]
-async fn a_filter_that_does_not_parse_is_pointed_at() {
+async fn a_filter_that_does_not_parse_is_refused_with_the_position() {
     let server = Server::start().await;
     server.project("acme").await;
     let deep = "(".repeat(21);
@@ -130,13 +130,13 @@ async fn a_filter_that_does_not_parse_is_pointed_at() {
     ] {
         let status = server.list(asked(filter, "")).await.unwrap_err();
         assert_invalid(&status, &["filter"]);
-        let told = metadata(&status, "position");
-        assert_eq!(told, Some(position.to_string()), "{filter}: {}", status.message());
+        let shown = metadata(&status, "position");
+        assert_eq!(shown, Some(position.to_string()), "{filter}: {}", status.message());
     }
 }
 
 #[tokio::test]
-async fn a_value_that_lacks_its_quotes_is_shown_with_them() {
+async fn a_value_without_quotes_is_shown_with_them() {
     let server = Server::start().await;
     server.project("acme").await;
     for (filter, value) in [

@@ -20,7 +20,7 @@ fn asked(order_by: &str, page_size: i32) -> proto::ListKeysRequest {
     }
 }
 
-/// A project with that many keys: of each five, all made at the same instant, two share a name.
+/// A project with this many keys. Each five were created at the same instant, and two of those share a name.
 async fn with_keys(number: u32) -> Server {
     let server = Server::start().await;
     server.project("acme").await;
@@ -52,7 +52,7 @@ async fn pages(server: &Server, mut request: proto::ListKeysRequest) -> Vec<Vec<
 }
 
 #[tokio::test]
-async fn pages_make_up_the_whole_in_every_order() {
+async fn the_pages_are_the_whole_list_in_every_order() {
     let server = with_keys(26).await;
     for order in ["create_time", "display_name", "last_used_time", "expire_time"] {
         for direction in ["", " desc"] {
@@ -67,9 +67,9 @@ async fn pages_make_up_the_whole_in_every_order() {
     }
 }
 
-/// Keys that come or go meanwhile make no other be told twice or left out.
+/// Keys that are created or deleted between pages cause no other key to be repeated or skipped.
 #[tokio::test]
-async fn keys_that_come_and_go_leave_no_gap_and_no_repeat() {
+async fn keys_that_come_and_go_cause_no_gap_and_no_repeat() {
     let server = with_keys(26).await;
     for order in ["create_time", "create_time desc", "display_name", "expire_time desc"] {
         let before: BTreeSet<_> = pages(&server, asked(order, 100)).await.concat().into_iter().collect();
@@ -87,20 +87,20 @@ async fn keys_that_come_and_go_leave_no_gap_and_no_repeat() {
                 let key = Key { display_name: name.into(), expiration: lives(HOUR), ..Default::default() };
                 server.key("acme", key).await;
             }
-            // The row that the next page begins behind may be the one that goes.
+            // The deleted row may be the one after which the next page begins.
             drop(server.delete(deletion(&doomed.name)).await);
         }
         let unique: BTreeSet<_> = seen.iter().cloned().collect();
-        assert_eq!(unique.len(), seen.len(), "{order}: none twice");
-        assert!(before.is_subset(&unique), "{order}: none left out");
+        assert_eq!(unique.len(), seen.len(), "{order}: a key is repeated");
+        assert!(before.is_subset(&unique), "{order}: a key is skipped");
     }
 }
 
 #[tokio::test]
-async fn the_row_before_a_page_may_be_gone() {
+async fn the_last_row_of_a_page_may_be_deleted_before_the_next() {
     let server = with_keys(5).await;
     let whole = pages(&server, asked("", 1000)).await.concat();
-    // The system key, which cannot be deleted, may be the first or the second of those made at once.
+    // The system key, which cannot be deleted, may be first or second among the keys of the same instant.
     let all = server.list(asked("", 1000)).await.unwrap().keys;
     let size = if all[1].protected { 3 } else { 2 };
     let first = server.list(asked("", size)).await.unwrap();
@@ -113,13 +113,13 @@ async fn the_row_before_a_page_may_be_gone() {
 }
 
 #[tokio::test]
-async fn a_page_holds_50_unless_asked_otherwise() {
+async fn a_page_has_50_keys_by_default() {
     let server = with_keys(52).await;
     let first = server.list(asked("", 0)).await.unwrap();
     assert_eq!(first.keys.len(), 50);
     let next = proto::ListKeysRequest {
         page_token: first.next_page_token,
-        // The size alone may change on the way.
+        // Only the page size may change between pages.
         page_size: i32::MAX,
         ..asked("", 0)
     };
@@ -137,7 +137,7 @@ fn assert_bad_token(status: &Status) {
 }
 
 #[tokio::test]
-async fn a_token_continues_its_own_listing_alone() {
+async fn a_page_token_serves_only_its_own_listing() {
     let server = with_keys(5).await;
     server.project("other").await;
     let token = server.list(asked("", 2)).await.unwrap().next_page_token;
@@ -165,7 +165,7 @@ async fn a_token_continues_its_own_listing_alone() {
 }
 
 #[tokio::test]
-async fn an_edited_token_is_refused() {
+async fn an_edited_page_token_is_refused() {
     let server = with_keys(5).await;
     let token = server.list(asked("", 2)).await.unwrap().next_page_token;
     let mut edited = vec![

@@ -21,7 +21,7 @@ fn id(key: &Key) -> String {
     key.name.rsplit('/').next().unwrap().into()
 }
 
-/// What every query finds, with the version of the secret.
+/// The key that the query finds, with the version of the secret.
 async fn found(server: &Server, query: Query) -> (Key, i32) {
     let found = look(server, "projects/acme", query.clone()).await.unwrap();
     let anywhere = look(server, "projects/-", query).await.unwrap();
@@ -30,7 +30,7 @@ async fn found(server: &Server, query: Query) -> (Key, i32) {
 }
 
 #[tokio::test]
-async fn finds_a_key_by_whatever_is_at_hand() {
+async fn finds_a_key_by_api_key_masked_form_or_id() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -40,12 +40,12 @@ async fn finds_a_key_by_whatever_is_at_hand() {
     let masked = Query::MaskedApiKey(key.masked_api_key.clone());
     assert_eq!(found(&server, masked).await, (key.clone(), 0));
     assert_eq!(found(&server, Query::KeyId(id(&key))).await, (key.clone(), 0));
-    // As people paste them.
+    // With surrounding white space, as pasted.
     let pasted = Query::ApiKey(format!(" {api_key}\n"));
     assert_eq!(found(&server, pasted).await, (key.clone(), 1));
     let pasted = Query::MaskedApiKey(format!("{}\r\n", key.masked_api_key));
     assert_eq!(found(&server, pasted).await, (key.clone(), 0));
-    // Its secret is no proof, but the key is found all the same.
+    // The secret is wrong, but the key is found by its id.
     let wrong = with_wrong_secret(&api_key);
     assert_eq!(found(&server, Query::ApiKey(wrong)).await, (key, 0));
 }
@@ -63,7 +63,7 @@ async fn finds_a_key_by_its_hyphenated_id() {
 }
 
 #[tokio::test]
-async fn tells_which_living_secret_it_is() {
+async fn returns_the_version_of_a_valid_secret() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, first) = server.key("acme", Key::default()).await;
@@ -73,10 +73,10 @@ async fn tells_which_living_secret_it_is() {
     assert_eq!(version(&first).await, 1);
     assert_eq!(version(&second).await, 2);
     server.clock.advance(HOUR);
-    assert_eq!(version(&first).await, 0, "its grace is over");
+    assert_eq!(version(&first).await, 0, "its grace period has ended");
     assert_eq!(version(&second).await, 2);
     server.revoke(revocation(&key.name)).await.unwrap();
-    assert_eq!(version(&second).await, 2, "revoked, yet the right secret");
+    assert_eq!(version(&second).await, 2, "the key is revoked, but the secret is the right one");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn finds_deleted_keys_until_they_are_purged() {
 }
 
 #[tokio::test]
-async fn keeps_to_the_project_that_was_named() {
+async fn finds_only_keys_of_the_named_project() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
@@ -141,7 +141,7 @@ async fn a_text_of_the_wrong_form_is_invalid() {
     ] {
         let status = look(&server, "projects/acme", query).await.unwrap_err();
         assert_invalid(&status, &[field]);
-        assert!(!status.message().contains(&api_key[33..]), "nothing of it is repeated");
+        assert!(!status.message().contains(&api_key[33..]), "the error repeats the query");
     }
     let status = look(&server, "acme", Query::KeyId("1".into())).await.unwrap_err();
     assert_invalid(&status, &["parent", "key_id"]);
@@ -150,11 +150,11 @@ async fn a_text_of_the_wrong_form_is_invalid() {
 }
 
 #[tokio::test]
-async fn what_is_cut_off_is_told_so() {
+async fn a_truncated_api_key_is_reported_as_such() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
-    for (query, told) in [
+    for (query, expected) in [
         (Query::ApiKey(api_key[..api_key.len() - 1].into()), "has 71 characters after its last _"),
         (Query::ApiKey(format!("{api_key}x")), "has 73 characters after its last _"),
         (Query::ApiKey("acme".into()), "is not an API key, which has the form prefix_environment_body"),
@@ -162,6 +162,6 @@ async fn what_is_cut_off_is_told_so() {
         (Query::MaskedApiKey(key.masked_api_key.replace('*', "")), "is not a masked API key"),
     ] {
         let status = look(&server, "projects/acme", query).await.unwrap_err();
-        assert!(status.message().contains(told), "{}", status.message());
+        assert!(status.message().contains(expected), "{}", status.message());
     }
 }

@@ -1,4 +1,4 @@
-//! Names that are no key's, for every change.
+//! Malformed and unknown names of keys, for every change.
 
 use proto::Key;
 use testkit::server::Server;
@@ -20,7 +20,7 @@ async fn a_name_that_does_not_parse_is_invalid() {
 }
 
 #[tokio::test]
-async fn a_key_is_found_in_its_own_project_alone() {
+async fn a_key_is_found_only_in_its_own_project() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;

@@ -1,11 +1,11 @@
-//! What is in the contract and not built yet: asking for it is refused, never ignored.
+//! Features in the contract that are not built yet: a request for one is refused, never ignored.
 
 use proto::Key;
 use testkit::server::Server;
 
 use crate::calls::{assert_not_yet, creation, texts};
 
-/// Keys that ask for a capability to come, each with the field.
+/// Keys that use a feature that is not built, each with the field.
 fn not_yet() -> [(Key, &'static str); 3] {
     let key = Key::default;
     [
@@ -16,11 +16,11 @@ fn not_yet() -> [(Key, &'static str); 3] {
 }
 
 #[tokio::test]
-async fn create_key_refuses_it() {
+async fn create_key_refuses_features_that_are_not_built() {
     let server = Server::start().await;
     server.project("acme").await;
     for (asked, field) in not_yet() {
-        // Even though the rest is wrong as well.
+        // Even if other fields are wrong too.
         let request = proto::CreateKeyRequest { parent: String::new(), ..creation(asked) };
         assert_not_yet(&server.refused(server.create(request)).await, field);
     }
@@ -35,7 +35,7 @@ fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
 }
 
 #[tokio::test]
-async fn update_key_refuses_it() {
+async fn update_key_refuses_features_that_are_not_built() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;

@@ -1,4 +1,4 @@
-//! Every change that can be made to a key by its name, to be tried one after the other.
+//! Every change of a key by its name, as a list over which tests iterate.
 
 use proto::Key;
 use testkit::server::Server;
@@ -29,7 +29,7 @@ impl Operation {
         Self::Enable,
     ];
 
-    /// Does it to the key `name`, if its etag is `etag` or that is empty.
+    /// Runs it on the key `name`, with this `etag` unless that is empty.
     pub(super) async fn run(self, server: &Server, name: &str, etag: &str) -> Answer<Key> {
         let etag = etag.into();
         match self {
@@ -71,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// The field of its request that holds the key's name.
+    /// The field of its request that has the key's name.
     pub(super) fn name_field(self) -> &'static str {
         match self {
             Self::Update => "key.name",

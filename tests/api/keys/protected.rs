@@ -1,4 +1,4 @@
-//! The system key that every project is born with: it can be rotated and described, and no more.
+//! The system key of each project: it can only be rotated and described.
 
 use proto::{Code, Key, key::State};
 use testkit::{
@@ -12,7 +12,7 @@ use crate::calls::{HOUR, inner, lives, texts};
 use super::operation::Operation;
 
 #[tokio::test]
-async fn a_system_key_cannot_be_ended() {
+async fn a_system_key_cannot_be_disabled_revoked_or_deleted() {
     let server = Server::start().await;
     for name in [server.project("acme").await.system_key, system_key(&server, "system").await] {
         let before = server.get(&name).await.unwrap();
@@ -59,9 +59,9 @@ async fn a_system_key_is_rotated_and_described() {
     assert!(rotated.key.unwrap().protected);
 }
 
-/// The root key is a credential like any other: once rotated, the old one opens nothing.
+/// The root key is rotated like any other key.
 #[tokio::test]
-async fn a_rotated_root_key_authenticates_no_more() {
+async fn a_rotated_root_key_no_longer_authenticates() {
     let mut server = Server::start().await;
     let name = system_key(&server, "system").await;
     let request = proto::RotateKeyRequest { name: name.clone(), ..Default::default() };

@@ -1,4 +1,4 @@
-//! Retries: a request_id makes one change of many requests, for CreateKey and RotateKey alike.
+//! Retries of CreateKey and RotateKey: requests with one request_id make one change.
 
 use proto::{Code, Key};
 use testkit::{
@@ -25,7 +25,7 @@ fn assert_reused(status: &Status, request_id: &str) {
 }
 
 #[tokio::test]
-async fn a_repeated_creation_answers_with_the_same_key() {
+async fn a_repeated_creation_returns_the_same_key() {
     let server = Server::start().await;
     server.project("acme").await;
     let first = server.create(create("deploy-42")).await.unwrap();
@@ -55,7 +55,7 @@ async fn a_repeated_rotation_does_not_rotate_again() {
     assert!(!first.api_key.is_empty() && !first.api_key_already_issued);
     let after_first = server.revision().await;
 
-    // An etag that was in force when it was first sent is no reason to refuse.
+    // An etag that was current at the first call is accepted in the repeat.
     let repeat = server.rotate(rotate(&key.name, "turn-1")).await.unwrap();
     assert_eq!(repeat.key, first.key);
     assert_eq!(repeat.api_key, "");
@@ -66,7 +66,7 @@ async fn a_repeated_rotation_does_not_rotate_again() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_safe_with_the_etag_of_the_first() {
+async fn a_repeat_with_the_etag_of_the_first_call_succeeds() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -93,7 +93,7 @@ async fn another_request_under_the_same_id_is_refused() {
         assert_reused(&server.refused(server.create(other)).await, "x");
     }
 
-    // Ids of different methods have nothing to do with each other.
+    // Request ids of different methods are independent.
     server.rotate(rotate(&made.name, "x")).await.unwrap();
     let with_grace = proto::RotateKeyRequest { grace_period: Some(span(HOUR)), ..rotate(&made.name, "x") };
     assert_reused(&server.refused(server.rotate(with_grace)).await, "x");
@@ -118,7 +118,7 @@ async fn callers_do_not_share_request_ids() {
 }
 
 #[tokio::test]
-async fn requests_without_an_id_are_all_different() {
+async fn requests_without_an_id_are_never_repeats() {
     let server = Server::start().await;
     server.project("acme").await;
     let first = server.create(create("")).await.unwrap();
@@ -128,7 +128,7 @@ async fn requests_without_an_id_are_all_different() {
 }
 
 #[tokio::test]
-async fn of_eight_creations_at_once_one_issues_an_api_key() {
+async fn of_eight_concurrent_creations_one_issues_an_api_key() {
     let server = Server::start().await;
     server.project("acme").await;
     let before = server.revision().await;
@@ -147,11 +147,11 @@ async fn of_eight_creations_at_once_one_issues_an_api_key() {
     assert_eq!(repeats.count(), 7);
     assert_eq!(server.code(&issued[0].api_key).await, Code::Valid);
     let counted = server.count("").await.unwrap();
-    assert_eq!(counted.active, 2, "the project's system key, and the one");
+    assert_eq!(counted.active, 2, "the project's system key, and the new one");
 }
 
 #[tokio::test]
-async fn of_eight_rotations_at_once_one_rotates() {
+async fn of_eight_concurrent_rotations_one_rotates() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -193,7 +193,7 @@ async fn a_refused_request_is_not_remembered() {
     let made = server.create(wrong).await.unwrap();
     assert!(!made.api_key_already_issued);
 
-    // A repeat whose key is gone has nothing to answer with, and makes no other.
+    // A repeat whose key is purged fails, and does not create another key.
     let name = made.key.unwrap().name;
     server.delete(purge(&name)).await.unwrap();
     let again = proto::CreateKeyRequest { parent: "projects/late".into(), ..create("x") };

@@ -8,7 +8,7 @@ use crate::calls::{HOUR, assert_invalid, at, deletion, revocation, rotation, spa
 use super::operation::Operation;
 
 #[tokio::test]
-async fn a_revoked_key_stays_revoked_whatever_comes() {
+async fn a_revoked_key_stays_revoked_after_every_operation() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;

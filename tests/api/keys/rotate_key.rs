@@ -38,7 +38,7 @@ async fn the_old_secret_ends_at_once_without_grace() {
     assert!(!rotated.api_key_already_issued);
     let new = rotated.api_key;
     let head = old.len() - 44 - 6;
-    assert_eq!(new[..head], old[..head], "prefix, environment and id stay");
+    assert_eq!(new[..head], old[..head], "prefix, environment or id changed");
     assert_ne!(new[head..], old[head..]);
     assert_eq!(new.len(), old.len());
 
@@ -57,16 +57,16 @@ async fn the_old_secret_ends_at_once_without_grace() {
 }
 
 #[tokio::test]
-async fn the_old_secret_verifies_to_the_last_instant_of_its_grace() {
+async fn the_old_secret_verifies_until_the_end_of_its_grace_period() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
     assert_eq!(seen(&server, &old).await, (Code::Valid, 1, false));
     let rotated = server.rotate(with_grace(&key.name, HOUR)).await.unwrap();
     assert_eq!(rotated.key.unwrap().secrets.len(), 2);
-    let told = server.get(&key.name).await.unwrap().secrets;
-    let told: Vec<_> = told.iter().map(|it| (it.version, it.expire_time)).collect();
-    assert_eq!(told, [(2, None), (1, Some(at(HOUR)))], "newest first");
+    let secrets = server.get(&key.name).await.unwrap().secrets;
+    let secrets: Vec<_> = secrets.iter().map(|it| (it.version, it.expire_time)).collect();
+    assert_eq!(secrets, [(2, None), (1, Some(at(HOUR)))], "newest first");
 
     server.clock.advance(HOUR - TICK);
     assert_eq!(seen(&server, &old).await, (Code::Valid, 1, true));
@@ -84,7 +84,7 @@ async fn the_old_secret_verifies_to_the_last_instant_of_its_grace() {
 }
 
 #[tokio::test]
-async fn grace_never_outlives_the_key() {
+async fn a_grace_period_ends_with_the_key() {
     let server = Server::start().await;
     server.project("acme").await;
     let asked = Key { expiration: lives(HOUR), ..Default::default() };
@@ -92,7 +92,7 @@ async fn grace_never_outlives_the_key() {
     let rotated = server.rotate(with_grace(&key.name, DAY)).await.unwrap();
     let after = rotated.key.unwrap();
     assert_eq!(after.secrets[1].expire_time, Some(at(HOUR)));
-    assert_eq!(after.expiration, ends(HOUR), "a rotation prolongs nothing");
+    assert_eq!(after.expiration, ends(HOUR), "a rotation does not extend the key");
 
     server.clock.advance(HOUR - TICK);
     assert_eq!(server.code(&old).await, Code::Valid);
@@ -100,7 +100,7 @@ async fn grace_never_outlives_the_key() {
     assert_eq!(seen(&server, &old).await, GONE);
     assert_eq!(server.code(&rotated.api_key).await, Code::Expired);
 
-    // Nor does it come back when the key is given more time.
+    // The old secret does not become valid again when the key's expiry is extended.
     let longer = proto::UpdateKeyRequest {
         key: Some(Key { name: key.name.clone(), expiration: ends(2 * DAY), ..Default::default() }),
         ..Default::default()
@@ -111,7 +111,7 @@ async fn grace_never_outlives_the_key() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_shortened_within_grace_takes_the_old_secret_with_it() {
+async fn an_earlier_expiry_of_the_key_ends_the_grace_period_too() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, old) = server.key("acme", Key::default()).await;
@@ -124,7 +124,7 @@ async fn a_key_that_is_shortened_within_grace_takes_the_old_secret_with_it() {
     server.clock.advance(HOUR - TICK);
     assert_eq!(server.code(&old).await, Code::Valid);
     server.clock.advance(TICK);
-    // As when the key's end cut the grace short from the first.
+    // The same as if the expiry had been earlier at the rotation.
     assert_eq!(server.code(&old).await, Code::NotFound);
     assert_eq!(server.code(&new).await, Code::Expired);
 }
@@ -210,13 +210,13 @@ async fn validate_only_rotates_and_issues_nothing() {
 
     let real = proto::RotateKeyRequest { validate_only: false, ..trial };
     let rotated = server.rotate(real).await.unwrap();
-    assert!(!rotated.api_key_already_issued, "a trial is not remembered");
+    assert!(!rotated.api_key_already_issued, "a request id of a dry run is not remembered");
     assert_eq!(server.code(&rotated.api_key).await, Code::Valid);
 }
 
-/// While the keys of a deleted account follow it, no secret is issued that nothing would accept.
+/// While the keys of a deleted account are being removed, no secret is issued, because it could not verify.
 #[tokio::test]
-async fn a_key_whose_account_is_gone_gets_no_secret() {
+async fn a_key_of_a_deleted_account_cannot_be_rotated() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;

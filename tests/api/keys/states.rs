@@ -1,4 +1,4 @@
-//! Every operation in every state: what it leads to, or that the state forbids it.
+//! Every operation in every state: the state after it, or that it is forbidden.
 
 use proto::{Code, Key, key::State};
 use testkit::{
@@ -48,7 +48,7 @@ async fn put_to_expire(server: &Server) -> (Key, String) {
 }
 
 #[tokio::test]
-async fn each_operation_goes_where_it_should_or_is_forbidden() {
+async fn each_operation_leads_to_its_state_or_is_forbidden() {
     let server = Server::start().await;
     server.project("acme").await;
     let mut expiring = Vec::new();
@@ -68,8 +68,8 @@ async fn each_operation_goes_where_it_should_or_is_forbidden() {
                 let status = server.refused(operation.run(&server, &key.name, "")).await;
                 assert_eq!(reason(&status, Grpc::FailedPrecondition), "STATE_FORBIDS");
                 assert_eq!(metadata(&status, "resource").as_ref(), Some(&key.name));
-                let told = format!("STATE_{}", metadata(&status, "state").unwrap());
-                assert_eq!(told, state.as_str_name(), "{operation:?}");
+                let reported = format!("STATE_{}", metadata(&status, "state").unwrap());
+                assert_eq!(reported, state.as_str_name(), "{operation:?}");
                 assert_eq!(server.get(&key.name).await.unwrap(), before);
                 continue;
             };
@@ -84,7 +84,7 @@ async fn each_operation_goes_where_it_should_or_is_forbidden() {
 }
 
 #[tokio::test]
-async fn each_state_has_its_answer() {
+async fn each_state_has_its_code() {
     let server = Server::start().await;
     server.project("acme").await;
     let expiring = put_to_expire(&server).await;
@@ -104,9 +104,9 @@ async fn each_state_has_its_answer() {
     }
 }
 
-/// A key to which everything happens at once shows the first of DELETED, REVOKED, DISABLED, EXPIRED.
+/// A key to which several of these apply is in the first state of DELETED, REVOKED, DISABLED, EXPIRED.
 #[tokio::test]
-async fn the_strongest_state_shows() {
+async fn the_state_with_precedence_is_shown() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = put_to_expire(&server).await;

@@ -1,4 +1,4 @@
-//! UndeleteKey: back as it was, within the retention, while its owner is there.
+//! UndeleteKey: restores a key as it was, within the retention, while its owner exists.
 
 use proto::{Code, Key, key::State};
 use testkit::{
@@ -12,7 +12,7 @@ use crate::calls::{
 };
 
 #[tokio::test]
-async fn a_key_comes_back_in_the_state_that_it_had() {
+async fn a_key_is_restored_in_its_former_state() {
     let server = Server::start().await;
     server.project("acme").await;
     let asked = Key { expiration: lives(HOUR), ..Default::default() };
@@ -50,7 +50,7 @@ async fn a_key_comes_back_in_the_state_that_it_had() {
 }
 
 #[tokio::test]
-async fn a_key_comes_back_until_its_purge_time() {
+async fn a_key_can_be_restored_until_its_purge_time() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -61,14 +61,14 @@ async fn a_key_comes_back_until_its_purge_time() {
 
     server.delete(deletion(&key.name)).await.unwrap();
     server.clock.advance(30 * DAY);
-    // Whether housekeeping has purged it by now makes no difference.
+    // It does not matter whether housekeeping has already purged it.
     let status = server.undelete(undeletion(&key.name)).await.unwrap_err();
     assert_not_found(&status, &key.name);
     assert_eq!(server.code(&api_key).await, Code::NotFound);
 }
 
 #[tokio::test]
-async fn a_key_whose_owner_is_gone_does_not_come_back() {
+async fn a_key_of_a_deleted_owner_cannot_be_restored() {
     let server = Server::start().await;
     server.project("acme").await;
     let owner = server.account("acme", "ci", "CI").await;
@@ -76,7 +76,7 @@ async fn a_key_whose_owner_is_gone_does_not_come_back() {
     let (early, _) = server.key("acme", asked.clone()).await;
     let (late, api_key) = server.key("acme", asked).await;
     server.delete(deletion(&early.name)).await.unwrap();
-    // It deletes the other one on its way.
+    // The call also deletes the other key.
     server.remove_account(&owner).await;
     for key in [early, late] {
         let deleted = server.get(&key.name).await.unwrap();

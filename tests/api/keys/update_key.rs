@@ -1,4 +1,4 @@
-//! UpdateKey: what a mask changes, and what it leaves.
+//! UpdateKey: what a mask changes, and what it leaves unchanged.
 
 use proto::{Code, Key, key::Expiration};
 use testkit::server::Server;
@@ -40,13 +40,13 @@ fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
     }
 }
 
-/// `now` with the traces that every change leaves.
+/// `now` with the fields that every change sets.
 fn changed(now: &Key, wanted: Key) -> Key {
     Key { update_time: now.update_time, etag: now.etag.clone(), revision: now.revision, ..wanted }
 }
 
 #[tokio::test]
-async fn a_mask_changes_the_fields_that_it_names_alone() {
+async fn a_mask_changes_only_the_fields_that_it_names() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", full()).await;
@@ -77,7 +77,7 @@ async fn a_mask_changes_the_fields_that_it_names_alone() {
 }
 
 #[tokio::test]
-async fn an_empty_mask_changes_what_is_set() {
+async fn an_empty_mask_changes_the_fields_that_are_set() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", full()).await;
@@ -92,7 +92,7 @@ async fn an_empty_mask_changes_what_is_set() {
 }
 
 #[tokio::test]
-async fn a_star_changes_everything_and_clears_what_is_not_set() {
+async fn a_star_changes_everything_and_clears_fields_that_are_not_set() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", full()).await;
@@ -115,7 +115,7 @@ async fn a_star_changes_everything_and_clears_what_is_not_set() {
 }
 
 #[tokio::test]
-async fn the_expiry_goes_by_either_name() {
+async fn a_mask_may_name_the_expiry_by_either_field() {
     let server = Server::start().await;
     server.project("acme").await;
     for path in ["expire_time", "ttl"] {
@@ -143,7 +143,7 @@ async fn a_ttl_runs_from_the_change() {
 }
 
 #[tokio::test]
-async fn verify_holds_to_the_new_policy_at_once() {
+async fn verify_applies_the_new_policy_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", full()).await;
@@ -154,13 +154,13 @@ async fn verify_holds_to_the_new_policy_at_once() {
     assert_eq!(server.ask(question.clone()).await.unwrap().code(), Code::IpNotAllowed);
     let question =
         proto::VerifyRequest { client_ip: "192.0.2.7".into(), customer: "cust_2".into(), ..question };
-    let told = server.ask(question).await.unwrap();
-    assert_eq!(told.code(), Code::Valid);
-    assert_eq!((told.display_name.as_str(), told.tags), ("After", texts(&["edge"])));
+    let decision = server.ask(question).await.unwrap();
+    assert_eq!(decision.code(), Code::Valid);
+    assert_eq!((decision.display_name.as_str(), decision.tags), ("After", texts(&["edge"])));
 }
 
 #[tokio::test]
-async fn a_key_that_is_over_can_still_be_described() {
+async fn a_key_that_has_ended_can_still_be_described() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", full()).await;
@@ -172,7 +172,7 @@ async fn a_key_that_is_over_can_still_be_described() {
 }
 
 #[tokio::test]
-async fn validate_only_answers_with_the_key_as_it_would_be() {
+async fn validate_only_returns_the_key_as_it_would_be() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", full()).await;

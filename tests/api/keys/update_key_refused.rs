@@ -14,7 +14,7 @@ fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
 }
 
 #[tokio::test]
-async fn a_mask_names_fields_that_can_change() {
+async fn a_mask_of_other_than_mutable_fields_is_refused() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -45,7 +45,7 @@ async fn a_mask_names_fields_that_can_change() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_that_the_mask_names_is_told_at_once() {
+async fn every_wrong_field_in_the_mask_is_reported_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
@@ -82,7 +82,7 @@ async fn every_wrong_field_that_the_mask_names_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn the_new_end_lies_ahead_and_within_ten_years() {
+async fn the_new_expiry_is_in_the_future_and_within_ten_years() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;

@@ -1,4 +1,4 @@
-//! CreateProject: what comes of it, and of asking twice.
+//! CreateProject: what it creates, and repeats.
 
 use proto::{Code, CreateProjectRequest, Project, key::State};
 use testkit::{
@@ -19,7 +19,7 @@ fn acme() -> CreateProjectRequest {
 }
 
 #[tokio::test]
-async fn a_project_is_born_with_a_protected_system_key() {
+async fn a_project_gets_a_protected_system_key() {
     let server = Server::start().await;
     let created = create(&server, acme()).await.unwrap();
     let (project, key) = (created.project.unwrap(), created.system_key.unwrap());
@@ -55,7 +55,7 @@ async fn a_project_is_born_with_a_protected_system_key() {
 }
 
 #[tokio::test]
-async fn a_project_is_as_it_was_asked_for() {
+async fn a_project_has_the_requested_fields() {
     let server = Server::start().await;
     let project = Project {
         display_name: "Grüße, 世界".into(),
@@ -95,7 +95,7 @@ async fn output_only_fields_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_taken_id_is_told() {
+async fn a_taken_id_is_refused() {
     let server = Server::start().await;
     create(&server, acme()).await.unwrap();
     let before = server.head().await;
@@ -110,7 +110,7 @@ async fn a_taken_id_is_told() {
 }
 
 #[tokio::test]
-async fn a_repeat_answers_with_the_same_project_and_no_api_key() {
+async fn a_repeat_returns_the_same_project_and_no_api_key() {
     let server = Server::start().await;
     let request = CreateProjectRequest { request_id: "deploy-42".into(), ..acme() };
     let first = create(&server, request.clone()).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_repeat_answers_with_the_same_project_and_no_api_key() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_its_callers_own() {
+async fn request_ids_of_different_callers_are_independent() {
     let server = Server::start().await;
     let (_, api_key) = server.key("system", proto::Key::default()).await;
     let request = CreateProjectRequest { request_id: "1".into(), ..acme() };
@@ -144,7 +144,7 @@ async fn a_request_id_is_its_callers_own() {
 }
 
 #[tokio::test]
-async fn repeats_that_come_together_create_once() {
+async fn concurrent_repeats_create_once() {
     let server = Server::start().await;
     let before = server.head().await;
     let mut calls = JoinSet::new();
@@ -163,7 +163,7 @@ async fn repeats_that_come_together_create_once() {
 }
 
 #[tokio::test]
-async fn of_many_who_want_an_id_one_gets_it() {
+async fn of_many_concurrent_creations_of_an_id_one_succeeds() {
     let server = Server::start().await;
     let before = server.head().await;
     let mut calls = JoinSet::new();
@@ -180,7 +180,7 @@ async fn of_many_who_want_an_id_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_trial_changes_nothing() {
+async fn validate_only_changes_nothing() {
     let server = Server::start().await;
     let before = server.head().await;
     let request = CreateProjectRequest { request_id: "trial".into(), validate_only: true, ..acme() };
@@ -193,5 +193,5 @@ async fn a_trial_changes_nothing() {
 
     let in_earnest = CreateProjectRequest { validate_only: false, ..request };
     let made = create(&server, in_earnest).await.unwrap();
-    assert!(!made.api_key.is_empty(), "the trial's request id is free");
+    assert!(!made.api_key.is_empty(), "the request id of the dry run is free");
 }

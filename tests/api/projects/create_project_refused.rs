@@ -1,4 +1,4 @@
-//! CreateProject with fields that are wrong.
+//! CreateProject with invalid fields.
 
 use proto::{CreateProjectRequest, Environment, Project};
 use testkit::{server::Server, status::assert_invalid};
@@ -14,7 +14,7 @@ fn plain() -> Project {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = Server::start().await;
     let before = server.head().await;
     let request = CreateProjectRequest {
@@ -85,9 +85,9 @@ async fn prefixes_are_as_documented() {
     }
 }
 
-/// Whoever sees `keystile_live_…` must know that it is a credential for Keystile itself.
+/// The prefix `keystile_live_…` must always mean a credential for Keystile itself.
 #[tokio::test]
-async fn the_prefix_of_the_system_project_is_no_tenants() {
+async fn no_tenant_may_use_the_prefix_of_the_system_project() {
     let server = Server::start().await;
     let request = acme(Project { prefix: "keystile".into(), ..Default::default() });
     let refused = create(&server, request).await.unwrap_err();

@@ -25,7 +25,7 @@ async fn delete(server: &Server, request: DeleteProjectRequest) -> Result<(), St
 }
 
 #[tokio::test]
-async fn a_bare_project_goes_with_its_system_key() {
+async fn an_empty_project_is_deleted_with_its_system_key() {
     let server = Server::start().await;
     let request = proto::CreateProjectRequest {
         project_id: "acme".into(),
@@ -38,8 +38,8 @@ async fn a_bare_project_goes_with_its_system_key() {
     assert_eq!(server.code(&created.api_key).await, Code::NotFound);
     assert_not_found(&delete(&server, acme()).await.unwrap_err(), "projects/acme");
 
-    let anew = create(&server, request).await.unwrap();
-    assert_ne!(anew.project.unwrap().system_key, created.project.unwrap().system_key);
+    let again = create(&server, request).await.unwrap();
+    assert_ne!(again.project.unwrap().system_key, created.project.unwrap().system_key);
     assert_eq!(server.code(&created.api_key).await, Code::NotFound);
 }
 
@@ -76,7 +76,7 @@ async fn a_project_with_a_deleted_key_is_in_use_until_it_is_purged() {
 }
 
 #[tokio::test]
-async fn force_takes_everything_but_the_trail() {
+async fn force_deletes_everything_but_the_audit_log() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
@@ -126,7 +126,7 @@ async fn a_project_of_the_same_id_inherits_nothing() {
 }
 
 #[tokio::test]
-async fn the_system_project_stays() {
+async fn the_system_project_cannot_be_deleted() {
     let server = Server::start().await;
     let before = server.head().await;
     for force in [false, true] {
@@ -138,7 +138,7 @@ async fn the_system_project_stays() {
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_refused_with_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let server = Server::start().await;
     let first = server.project("acme").await;
     let renamed = Project { name: first.name.clone(), display_name: "Acme".into(), ..Default::default() };
@@ -150,7 +150,7 @@ async fn a_stale_etag_is_refused_with_the_one_in_force() {
 }
 
 #[tokio::test]
-async fn a_trial_changes_nothing() {
+async fn validate_only_changes_nothing() {
     let server = Server::start().await;
     let project = server.project("acme").await;
     let (_, api_key) = server.key("acme", Key::default()).await;
@@ -163,7 +163,7 @@ async fn a_trial_changes_nothing() {
 }
 
 #[tokio::test]
-async fn names_are_checked_and_found() {
+async fn a_malformed_name_is_invalid_and_an_unknown_one_not_found() {
     let server = Server::start().await;
     for name in ["", "acme", "projects/", "projects/-", "projects/acme/keys/x"] {
         let request = DeleteProjectRequest { name: name.into(), ..Default::default() };

@@ -16,7 +16,7 @@ async fn a_project_is_read_by_its_name() {
 
     let system = get(&server, "system").await.unwrap();
     assert_eq!(system.prefix, "keystile");
-    assert_eq!(system.revision, 1, "it came first of all");
+    assert_eq!(system.revision, 1, "the system project is the first change");
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn an_unknown_project_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_malformed_name_is_told() {
+async fn a_malformed_name_is_invalid() {
     let server = Server::start().await;
     for name in [
         "",

@@ -32,9 +32,9 @@ async fn projects_come_oldest_first() {
 }
 
 #[tokio::test]
-async fn pages_lose_and_repeat_nothing() {
+async fn pages_skip_and_repeat_nothing() {
     let server = Server::start().await;
-    // The clock stands still: all were created at the same instant.
+    // The clock does not advance: all were created at the same instant.
     for n in 0..6 {
         server.project(&format!("p{n}")).await;
     }
@@ -53,7 +53,7 @@ async fn pages_lose_and_repeat_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_that_ends_with_the_last_has_no_next() {
+async fn the_last_page_has_no_next_page_token() {
     let server = Server::start().await;
     server.project("acme").await;
     let whole = page(&server, 2, "").await.unwrap();
@@ -62,7 +62,7 @@ async fn a_page_that_ends_with_the_last_has_no_next() {
 }
 
 #[tokio::test]
-async fn fifty_come_unless_asked_otherwise() {
+async fn a_page_has_50_projects_by_default() {
     let server = Server::start().await;
     for n in 0..50 {
         server.project(&format!("p{n}")).await;
@@ -75,7 +75,7 @@ async fn fifty_come_unless_asked_otherwise() {
 }
 
 #[tokio::test]
-async fn a_page_outlives_the_project_that_it_ended_with() {
+async fn the_last_project_of_a_page_may_be_deleted_before_the_next() {
     let server = Server::start().await;
     for id in ["a", "b", "c"] {
         server.project(id).await;
@@ -88,7 +88,7 @@ async fn a_page_outlives_the_project_that_it_ended_with() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_ours_is_refused() {
+async fn a_forged_page_token_is_refused() {
     let server = Server::start().await;
     for id in ["acme", "other"] {
         server.project(id).await;

@@ -28,7 +28,7 @@ async fn create(
     created.map(|created| created.into_inner())
 }
 
-/// Changes the fields that `mask` names; none: those that are set.
+/// Updates the fields in `mask`, or those that are set if there is no mask.
 async fn update(server: &Server, project: Project, mask: &[&str]) -> Result<Project, Status> {
     let paths = mask.iter().map(|path| (*path).to_owned()).collect();
     let request = proto::UpdateProjectRequest {

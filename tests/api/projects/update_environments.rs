@@ -1,4 +1,4 @@
-//! UpdateProject of environments: those that keys belong to stay.
+//! UpdateProject of environments: one with keys cannot be removed.
 
 use proto::{Code, DeleteKeyRequest, Key, Project, UpdateProjectRequest};
 use testkit::{
@@ -22,7 +22,7 @@ async fn key_in(server: &Server, environment: &str) -> (Key, String) {
 }
 
 #[tokio::test]
-async fn an_environment_that_keys_belong_to_is_not_removed() {
+async fn an_environment_with_keys_is_not_removed() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = key_in(&server, "staging").await;
@@ -43,7 +43,7 @@ async fn an_environment_that_keys_belong_to_is_not_removed() {
 }
 
 #[tokio::test]
-async fn a_key_in_whatever_state_holds_its_environment_until_it_is_purged() {
+async fn a_key_in_any_state_keeps_its_environment_until_it_is_purged() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = key_in(&server, "staging").await;
@@ -58,7 +58,7 @@ async fn a_key_in_whatever_state_holds_its_environment_until_it_is_purged() {
 }
 
 #[tokio::test]
-async fn the_system_key_holds_no_environment_and_works_on_without() {
+async fn the_system_key_keeps_no_environment_and_works_without_it() {
     let server = Server::start().await;
     let project = proto::CreateProjectRequest {
         project_id: "acme".into(),
@@ -75,7 +75,7 @@ async fn the_system_key_holds_no_environment_and_works_on_without() {
 }
 
 #[tokio::test]
-async fn free_environments_come_and_go() {
+async fn environments_without_keys_can_be_added_and_removed() {
     let server = Server::start().await;
     server.project("acme").await;
     let new = [("production", "live"), ("qa", "qa"), ("staging", "test")];
@@ -94,7 +94,7 @@ async fn free_environments_come_and_go() {
 }
 
 #[tokio::test]
-async fn environments_may_change_places_while_keys_use_them() {
+async fn environments_with_keys_can_be_reordered() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = key_in(&server, "staging").await;
@@ -105,7 +105,7 @@ async fn environments_may_change_places_while_keys_use_them() {
 }
 
 #[tokio::test]
-async fn a_key_that_comes_while_its_environment_goes_is_never_left_without() {
+async fn no_key_is_created_in_an_environment_that_is_being_removed() {
     let server = Server::start().await;
     server.project("acme").await;
     let without =

@@ -15,7 +15,7 @@ fn acme() -> Project {
     Project { name: "projects/acme".into(), ..Default::default() }
 }
 
-/// Differs from a fresh project in all that can be changed.
+/// Differs from a new project in every mutable field.
 fn changed() -> Project {
     Project {
         display_name: "Acme".into(),
@@ -26,7 +26,7 @@ fn changed() -> Project {
 }
 
 #[tokio::test]
-async fn a_mask_names_what_changes() {
+async fn a_mask_changes_only_the_fields_that_it_names() {
     let server = Server::start().await;
     let before = server.project("acme").await;
     server.clock.advance(Duration::from_secs(1));
@@ -48,7 +48,7 @@ async fn a_mask_names_what_changes() {
 }
 
 #[tokio::test]
-async fn without_a_mask_what_is_set_changes() {
+async fn without_a_mask_the_fields_that_are_set_change() {
     let server = Server::start().await;
     let before = server.project("acme").await;
     let set = Project { deleted_key_retention: Some(days(7)), ..acme() };
@@ -70,7 +70,7 @@ async fn a_star_changes_everything() {
     update(&server, changed(), &["*"]).await.unwrap();
     let bare = Project { environments: vec![environment("production", "live")], ..acme() };
     let updated = update(&server, bare, &["*"]).await.unwrap();
-    assert_eq!(updated.display_name, "", "it was unset");
+    assert_eq!(updated.display_name, "", "the display name is cleared");
     assert_eq!(updated.deleted_key_retention, Some(days(30)), "the default");
     assert_eq!(updated.environments.len(), 1);
 
@@ -79,7 +79,7 @@ async fn a_star_changes_everything() {
 }
 
 #[tokio::test]
-async fn output_only_fields_stay() {
+async fn output_only_fields_do_not_change() {
     let server = Server::start().await;
     let before = server.project("acme").await;
     let other = Project {
@@ -95,7 +95,7 @@ async fn output_only_fields_stay() {
 }
 
 #[tokio::test]
-async fn a_mask_with_anything_else_is_refused() {
+async fn a_mask_of_other_than_mutable_fields_is_refused() {
     let server = Server::start().await;
     let before = server.project("acme").await;
     for path in [
@@ -119,7 +119,7 @@ async fn a_mask_with_anything_else_is_refused() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = Server::start().await;
     let project = Project {
         name: "acme".into(),
@@ -154,7 +154,7 @@ async fn an_unknown_project_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_refused_with_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let server = Server::start().await;
     let first = server.project("acme").await;
     let with_etag =
@@ -170,7 +170,7 @@ async fn a_stale_etag_is_refused_with_the_one_in_force() {
 }
 
 #[tokio::test]
-async fn of_many_with_one_etag_one_changes_it() {
+async fn of_concurrent_updates_with_one_etag_one_succeeds() {
     let server = Server::start().await;
     let etag = server.project("acme").await.etag;
     let mut calls = JoinSet::new();
@@ -189,7 +189,7 @@ async fn of_many_with_one_etag_one_changes_it() {
 }
 
 #[tokio::test]
-async fn a_trial_answers_what_would_be_and_changes_nothing() {
+async fn validate_only_returns_the_result_and_changes_nothing() {
     let server = Server::start().await;
     let before = server.project("acme").await;
     let request =
@@ -203,7 +203,7 @@ async fn a_trial_answers_what_would_be_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_retention_holds_for_keys_that_are_deleted_later() {
+async fn a_new_retention_applies_to_later_deletions() {
     let server = Server::start().await;
     server.project("acme").await;
     let (one, _) = server.key("acme", Key::default()).await;

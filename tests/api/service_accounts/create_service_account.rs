@@ -17,7 +17,7 @@ async fn with_project() -> Server {
 }
 
 #[tokio::test]
-async fn an_account_is_as_it_was_asked_for() {
+async fn an_account_has_the_requested_fields() {
     let server = with_project().await;
     let made = create(&server, new_ci()).await.unwrap();
     let asked = new_ci().service_account.unwrap();
@@ -37,7 +37,7 @@ async fn an_account_is_as_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn without_an_id_each_gets_its_own() {
+async fn without_an_id_the_server_chooses_one() {
     let server = with_project().await;
     let request = CreateServiceAccountRequest { parent: "projects/acme".into(), ..Default::default() };
     let one = create(&server, request.clone()).await.unwrap();
@@ -67,7 +67,7 @@ async fn output_only_fields_are_ignored() {
 }
 
 #[tokio::test]
-async fn ids_are_unique_in_their_project() {
+async fn a_taken_id_is_refused() {
     let server = with_project().await;
     server.project("other").await;
     let made = create(&server, new_ci()).await.unwrap();
@@ -88,7 +88,7 @@ async fn an_unknown_project_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_repeat_answers_with_the_same_account() {
+async fn a_repeat_returns_the_same_account() {
     let server = with_project().await;
     let request = CreateServiceAccountRequest {
         service_account_id: String::new(),
@@ -107,7 +107,7 @@ async fn a_repeat_answers_with_the_same_account() {
 }
 
 #[tokio::test]
-async fn repeats_that_come_together_create_once() {
+async fn concurrent_repeats_create_once() {
     let server = with_project().await;
     let before = server.head().await;
     let mut calls = JoinSet::new();
@@ -128,7 +128,7 @@ async fn repeats_that_come_together_create_once() {
 }
 
 #[tokio::test]
-async fn a_request_id_serves_each_method_by_itself() {
+async fn request_ids_of_different_methods_are_independent() {
     let server = Server::start().await;
     let project = proto::CreateProjectRequest {
         project_id: "acme".into(),
@@ -142,7 +142,7 @@ async fn a_request_id_serves_each_method_by_itself() {
 }
 
 #[tokio::test]
-async fn a_trial_changes_nothing() {
+async fn validate_only_changes_nothing() {
     let server = with_project().await;
     let before = server.head().await;
     let request = CreateServiceAccountRequest { validate_only: true, request_id: "trial".into(), ..new_ci() };

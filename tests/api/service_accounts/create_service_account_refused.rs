@@ -1,4 +1,4 @@
-//! CreateServiceAccount with fields that are wrong.
+//! CreateServiceAccount with invalid fields.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ async fn with_project() -> Server {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = with_project().await;
     let request = CreateServiceAccountRequest {
         parent: "acme".into(),
@@ -47,7 +47,7 @@ fn entries(list: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String,
 }
 
 #[tokio::test]
-async fn metadata_is_bounded_in_every_direction() {
+async fn metadata_is_bounded_in_entries_and_lengths() {
     let server = with_project().await;
     let tried = |metadata: BTreeMap<String, String>| CreateServiceAccountRequest {
         service_account: Some(ServiceAccount { metadata, ..Default::default() }),

@@ -41,7 +41,7 @@ async fn get_key(server: &Server, key: &Key) -> Key {
 }
 
 #[tokio::test]
-async fn an_account_without_keys_goes_and_its_id_is_free() {
+async fn an_account_without_keys_is_deleted_and_its_id_is_free() {
     let (server, _) = with_account().await;
     delete(&server, ci()).await.unwrap();
     assert_not_found(&get(&server, CI).await.unwrap_err(), CI);
@@ -73,7 +73,7 @@ async fn an_account_with_keys_is_in_use() {
 }
 
 #[tokio::test]
-async fn deleted_keys_do_not_hold_it_and_cannot_come_back() {
+async fn deleted_keys_do_not_prevent_a_deletion_and_cannot_be_restored() {
     let (server, _) = with_account().await;
     let (key, _) = key_of(&server, CI).await;
     delete_key(&server, &key).await;
@@ -84,7 +84,7 @@ async fn deleted_keys_do_not_hold_it_and_cannot_come_back() {
 }
 
 #[tokio::test]
-async fn force_deletes_its_keys_with_it() {
+async fn force_deletes_the_keys_of_the_account() {
     let (server, _) = with_account().await;
     let (one, api_key) = key_of(&server, CI).await;
     let (two, _) = key_of(&server, CI).await;
@@ -110,7 +110,7 @@ async fn force_deletes_its_keys_with_it() {
 }
 
 #[tokio::test]
-async fn a_later_account_of_the_same_id_gets_none_of_its_keys() {
+async fn a_later_account_with_the_same_id_has_none_of_the_keys() {
     let (server, _) = with_account().await;
     let (one, api_key) = key_of(&server, CI).await;
     let (two, _) = key_of(&server, CI).await;
@@ -130,7 +130,7 @@ async fn a_later_account_of_the_same_id_gets_none_of_its_keys() {
 }
 
 #[tokio::test]
-async fn the_owner_of_a_system_key_stays() {
+async fn the_owner_of_a_system_key_cannot_be_deleted() {
     let (server, _) = with_account().await;
     for name in [SYSTEM, "projects/system/serviceAccounts/root"] {
         for force in [false, true] {
@@ -143,7 +143,7 @@ async fn the_owner_of_a_system_key_stays() {
 }
 
 #[tokio::test]
-async fn what_it_created_says_deleted_user() {
+async fn a_deleted_creator_is_shown_as_deleted_user() {
     let (server, _) = with_account().await;
     let root = "projects/system/serviceAccounts/root";
     assert_eq!(creator(&server, CI).await, (root.into(), "Root".into()));
@@ -171,7 +171,7 @@ async fn creator(server: &Server, account: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_refused_with_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let (server, account) = with_account().await;
     let disabled = disable(&server, CI, "").await.unwrap();
     let with_etag = |etag: &str| DeleteServiceAccountRequest { etag: etag.into(), ..forced() };
@@ -181,7 +181,7 @@ async fn a_stale_etag_is_refused_with_the_one_in_force() {
 }
 
 #[tokio::test]
-async fn a_trial_changes_nothing() {
+async fn validate_only_changes_nothing() {
     let (server, account) = with_account().await;
     let (_, api_key) = key_of(&server, CI).await;
     let before = server.head().await;
@@ -193,7 +193,7 @@ async fn a_trial_changes_nothing() {
 }
 
 #[tokio::test]
-async fn names_are_checked_and_found() {
+async fn a_malformed_name_is_invalid_and_an_unknown_one_not_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         let request = DeleteServiceAccountRequest { name: name.into(), ..Default::default() };

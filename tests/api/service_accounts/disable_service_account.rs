@@ -25,7 +25,7 @@ async fn all_keys_of_the_account_are_denied() {
 }
 
 #[tokio::test]
-async fn the_account_tells_since_when() {
+async fn a_disabled_account_has_its_disable_time() {
     let (server, before) = with_account().await;
     server.clock.advance(Duration::from_secs(60));
     let disabled = disable(&server, CI, "").await.unwrap();
@@ -37,7 +37,7 @@ async fn the_account_tells_since_when() {
 }
 
 #[tokio::test]
-async fn twice_is_refused() {
+async fn disabling_twice_is_refused() {
     let (server, _) = with_account().await;
     let disabled = disable(&server, CI, "").await.unwrap();
     let refused = disable(&server, CI, "").await.unwrap_err();
@@ -47,7 +47,7 @@ async fn twice_is_refused() {
 }
 
 #[tokio::test]
-async fn of_two_at_once_one_disables() {
+async fn of_two_concurrent_calls_one_disables() {
     let (server, before) = with_account().await;
     let (one, two) = tokio::join!(disable(&server, CI, ""), disable(&server, CI, ""));
     let (made, refused) = if one.is_ok() { (one, two) } else { (two, one) };
@@ -57,7 +57,7 @@ async fn of_two_at_once_one_disables() {
 }
 
 #[tokio::test]
-async fn the_owner_of_a_system_key_stays_enabled() {
+async fn the_owner_of_a_system_key_cannot_be_disabled() {
     let (server, _) = with_account().await;
     for name in [SYSTEM, "projects/system/serviceAccounts/root"] {
         let refused = disable(&server, name, "").await.unwrap_err();
@@ -67,7 +67,7 @@ async fn the_owner_of_a_system_key_stays_enabled() {
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_refused_with_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let (server, account) = with_account().await;
     let refused = disable(&server, CI, "never").await.unwrap_err();
     assert_stale(&refused, CI, &account.etag);
@@ -76,7 +76,7 @@ async fn a_stale_etag_is_refused_with_the_one_in_force() {
 }
 
 #[tokio::test]
-async fn names_are_checked_and_found() {
+async fn a_malformed_name_is_invalid_and_an_unknown_one_not_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         let refused = disable(&server, name, "").await.unwrap_err();

@@ -6,7 +6,7 @@ use testkit::status::{assert_invalid, assert_not_found, assert_refused, assert_s
 use super::{CI, MALFORMED, SYSTEM, disable, enable, get, key_of, with_account};
 
 #[tokio::test]
-async fn its_keys_stand_as_before() {
+async fn its_keys_have_their_former_states() {
     let (server, _) = with_account().await;
     let (_, active) = key_of(&server, CI).await;
     let (key, disabled) = key_of(&server, CI).await;
@@ -36,7 +36,7 @@ async fn an_account_that_is_not_disabled_is_refused() {
 }
 
 #[tokio::test]
-async fn an_account_goes_to_and_fro() {
+async fn an_account_can_be_disabled_and_enabled_repeatedly() {
     let (server, _) = with_account().await;
     let (_, api_key) = key_of(&server, CI).await;
     for _ in 0..3 {
@@ -48,7 +48,7 @@ async fn an_account_goes_to_and_fro() {
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_refused_with_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let (server, account) = with_account().await;
     let disabled = disable(&server, CI, "").await.unwrap();
     let refused = enable(&server, CI, &account.etag).await.unwrap_err();
@@ -57,7 +57,7 @@ async fn a_stale_etag_is_refused_with_the_one_in_force() {
 }
 
 #[tokio::test]
-async fn names_are_checked_and_found() {
+async fn a_malformed_name_is_invalid_and_an_unknown_one_not_found() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         let refused = enable(&server, name, "").await.unwrap_err();

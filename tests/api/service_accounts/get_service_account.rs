@@ -12,7 +12,7 @@ async fn an_account_is_read_by_its_name() {
 }
 
 #[tokio::test]
-async fn the_system_keys_owner_is_protected() {
+async fn the_owner_of_the_system_key_is_protected() {
     let (server, _) = with_account().await;
     let name = "projects/acme".into();
     let project = server.projects().get_project(GetProjectRequest { name }).await;
@@ -24,11 +24,11 @@ async fn the_system_keys_owner_is_protected() {
     let root = get(&server, "projects/system/serviceAccounts/root").await;
     let root = root.unwrap();
     assert!(root.protected);
-    assert_eq!(root.created_by, None, "Keystile made it");
+    assert_eq!(root.created_by, None, "Keystile created it");
 }
 
 #[tokio::test]
-async fn an_account_is_found_in_its_own_project_alone() {
+async fn an_account_is_found_only_in_its_own_project() {
     let (server, _) = with_account().await;
     server.project("other").await;
     for name in [
@@ -41,7 +41,7 @@ async fn an_account_is_found_in_its_own_project_alone() {
 }
 
 #[tokio::test]
-async fn a_malformed_name_is_told() {
+async fn a_malformed_name_is_invalid() {
     let (server, _) = with_account().await;
     for name in MALFORMED {
         assert_invalid(&get(&server, name).await.unwrap_err(), &["name"]);

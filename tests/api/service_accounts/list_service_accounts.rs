@@ -31,7 +31,7 @@ fn ids(accounts: &[ServiceAccount]) -> Vec<&str> {
     accounts.iter().map(|it| &it.name[id(it)..]).collect()
 }
 
-/// A server with `acme` and the accounts a, b, c and d of it, made a second apart, named in reverse.
+/// A server with `acme` and its accounts a, b, c and d, created a second apart, with names in reverse order.
 async fn with_accounts() -> Server {
     let server = Server::start().await;
     server.project("acme").await;
@@ -55,13 +55,13 @@ async fn with_accounts() -> Server {
 }
 
 #[tokio::test]
-async fn accounts_come_in_the_order_asked_for() {
+async fn accounts_are_listed_in_each_order() {
     let server = with_accounts().await;
     for (order_by, expected) in [
         ("", ["system", "a", "b", "c", "d"]),
         ("create_time", ["system", "a", "b", "c", "d"]),
         ("create_time desc", ["d", "c", "b", "a", "system"]),
-        // By code point, as all databases agree on.
+        // By code point, the same on all databases.
         ("display_name", ["c", "system", "d", "b", "a"]),
         ("display_name desc", ["a", "b", "d", "system", "c"]),
         ("  display_name   desc ", ["a", "b", "d", "system", "c"]),
@@ -74,7 +74,7 @@ async fn accounts_come_in_the_order_asked_for() {
 }
 
 #[tokio::test]
-async fn filters_choose() {
+async fn each_filter_selects_its_rows() {
     let server = with_accounts().await;
     disable(&server, "projects/acme/serviceAccounts/b", "").await.unwrap();
     let second = Timestamp::from_micros(START.as_micros() + 2_000_000);
@@ -101,7 +101,7 @@ async fn filters_choose() {
 }
 
 #[tokio::test]
-async fn a_filter_that_does_not_parse_says_where() {
+async fn a_filter_that_does_not_parse_is_refused_with_the_position() {
     let server = with_accounts().await;
     let long = format!("display_name = \"{}\"", "x".repeat(2000));
     for (filter, position) in [
@@ -124,7 +124,7 @@ async fn a_filter_that_does_not_parse_says_where() {
 }
 
 #[tokio::test]
-async fn pages_lose_and_repeat_nothing_in_any_order() {
+async fn pages_skip_and_repeat_nothing_in_any_order() {
     let server = with_accounts().await;
     for order_by in ["create_time", "create_time desc", "display_name", "display_name desc"] {
         let request = ListServiceAccountsRequest { order_by: order_by.into(), ..acme() };
@@ -143,7 +143,7 @@ async fn pages_lose_and_repeat_nothing_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_token_serves_its_own_listing_alone() {
+async fn a_page_token_serves_only_its_own_listing() {
     let server = with_accounts().await;
     let first = ListServiceAccountsRequest { page_size: 1, filter: "state = ACTIVE".into(), ..acme() };
     let page_token = list(&server, first.clone()).await.unwrap().next_page_token;
@@ -165,7 +165,7 @@ async fn a_token_serves_its_own_listing_alone() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = with_accounts().await;
     let request = ListServiceAccountsRequest {
         parent: "acme".into(),
@@ -191,7 +191,7 @@ async fn an_unknown_project_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_fresh_project_has_the_owner_of_its_system_key() {
+async fn a_new_project_has_the_owner_of_its_system_key() {
     let server = Server::start().await;
     server.project("acme").await;
     let listed = list(&server, acme()).await.unwrap().service_accounts;

@@ -25,7 +25,7 @@ async fn with_account() -> (Server, ServiceAccount) {
     (server, account)
 }
 
-/// Asks for the account `ci` of `acme`.
+/// A request that creates the account `ci` of `acme`.
 fn new_ci() -> CreateServiceAccountRequest {
     CreateServiceAccountRequest {
         parent: "projects/acme".into(),
@@ -71,7 +71,7 @@ async fn key_of(server: &Server, account: &str) -> (proto::Key, String) {
     server.key("acme", key).await
 }
 
-/// Names that are no service account's.
+/// Malformed names of service accounts.
 const MALFORMED: [&str; 11] = [
     "",
     "ci",

@@ -16,7 +16,7 @@ fn ci() -> ServiceAccount {
     ServiceAccount { name: CI.into(), ..Default::default() }
 }
 
-/// Differs from a fresh account in all that can be changed.
+/// Differs from a new account in every mutable field.
 fn changed() -> ServiceAccount {
     ServiceAccount {
         display_name: "Deploys".into(),
@@ -38,7 +38,7 @@ async fn update(server: &Server, account: ServiceAccount, mask: &[&str]) -> Resu
 }
 
 #[tokio::test]
-async fn a_mask_names_what_changes() {
+async fn a_mask_changes_only_the_fields_that_it_names() {
     let (server, before) = with_account().await;
     server.clock.advance(Duration::from_secs(1));
     let named = update(&server, changed(), &["external_id"]).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_mask_names_what_changes() {
 }
 
 #[tokio::test]
-async fn without_a_mask_what_is_set_changes() {
+async fn without_a_mask_the_fields_that_are_set_change() {
     let (server, _) = with_account().await;
     update(&server, changed(), &[]).await.unwrap();
     let renamed = ServiceAccount { display_name: "Builds".into(), ..ci() };
@@ -81,7 +81,7 @@ async fn a_star_changes_everything() {
 }
 
 #[tokio::test]
-async fn state_and_output_only_fields_stay() {
+async fn state_and_output_only_fields_do_not_change() {
     let (server, _) = with_account().await;
     let other = ServiceAccount {
         state: State::Disabled.into(),
@@ -112,7 +112,7 @@ async fn a_protected_or_disabled_account_can_be_described() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let (server, before) = with_account().await;
     let wrong = ServiceAccount {
         name: "ci".into(),
@@ -152,7 +152,7 @@ async fn an_unknown_account_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_refused_with_the_one_in_force() {
+async fn a_stale_etag_is_refused_with_the_current_one() {
     let (server, first) = with_account().await;
     let second = update(&server, changed(), &[]).await.unwrap();
     let with_etag = |etag: &str| ServiceAccount { etag: etag.into(), ..ci() };
@@ -163,7 +163,7 @@ async fn a_stale_etag_is_refused_with_the_one_in_force() {
 }
 
 #[tokio::test]
-async fn changes_that_come_together_are_all_made() {
+async fn concurrent_updates_are_all_made() {
     let (server, before) = with_account().await;
     let mut calls = JoinSet::new();
     for path in ["display_name", "external_id", "metadata"] {
@@ -184,7 +184,7 @@ async fn changes_that_come_together_are_all_made() {
 }
 
 #[tokio::test]
-async fn a_trial_answers_what_would_be_and_changes_nothing() {
+async fn validate_only_returns_the_result_and_changes_nothing() {
     let (server, before) = with_account().await;
     let request = UpdateServiceAccountRequest {
         service_account: Some(changed()),

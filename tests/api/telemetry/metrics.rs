@@ -1,4 +1,4 @@
-//! The page of metrics.
+//! The metrics endpoint.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client
 
 use crate::calls::verify;
 
-/// The number behind the series of `server` that is written so; `None` when there is none.
+/// The value of this series on the server's page; `None` if it is not there.
 async fn value(server: &Server, series: &str) -> Option<f64> {
     let page = get(server.metrics, "/metrics").await;
     let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -52,7 +52,7 @@ async fn every_decision_is_counted_once_by_its_code() {
     assert_eq!(verifications(&server, "VALID").await, 7.0);
     assert_eq!(verifications(&server, "NOT_FOUND").await, 1.0);
     assert_eq!(verifications(&server, "MALFORMED").await, 2.0);
-    assert_eq!(verifications(&server, "REVOKED").await, 0.0, "a code that was never told has its series");
+    assert_eq!(verifications(&server, "REVOKED").await, 0.0, "a code that was never returned has its series");
 }
 
 #[tokio::test]
@@ -87,28 +87,28 @@ async fn calls_are_timed_by_method_and_status() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_is_told_as_such() {
+async fn a_call_that_the_client_gives_up_counts_as_cancelled() {
     let server = Server::start().await;
     let mut client = server.verifier();
     let mut other = client.clone();
     other.verify(verify("no key")).await.unwrap();
-    // As long as the change log cannot be read, whether there is such a revision is not known.
+    // The call waits: while the change log cannot be read, the node does not know whether the revision exists.
     server.database.execute("ALTER TABLE audit_events RENAME TO elsewhere").await;
     let wait = VerifyRequest { min_revision: i64::MAX, ..verify(&server.root) };
     let mut wait = Request::new(wait);
     wait.set_timeout(Duration::from_secs(60));
     let mut waiting = Box::pin(client.verify(wait));
     assert!(poll!(&mut waiting).is_pending());
-    // On the same connection, so that the first has begun when this is answered.
+    // On the same connection, so that the first call has begun when this one is answered.
     other.verify(verify("no key")).await.unwrap();
     drop(waiting);
-    let told =
+    let timed =
         async { while calls(&server, "keystile.v1.VerifyService/Verify", "CANCELLED").await.is_none() {} };
-    timeout(Duration::from_secs(30), told).await.unwrap();
+    timeout(Duration::from_secs(30), timed).await.unwrap();
 }
 
 #[tokio::test]
-async fn streams_are_not_timed() {
+async fn streams_have_no_durations() {
     let server = Server::start().await;
     let questions = tokio_stream::iter([StreamVerifyRequest::default()]);
     let mut answers = server.verifier().stream_verify(questions).await.unwrap().into_inner();
@@ -127,7 +127,7 @@ async fn streams_are_not_timed() {
 }
 
 #[tokio::test]
-async fn the_page_is_text_for_prometheus_and_stands_alone() {
+async fn the_page_is_prometheus_text_and_is_the_only_path() {
     let server = Server::start().await;
     let page = get(server.metrics, "/metrics").await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");

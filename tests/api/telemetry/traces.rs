@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them.
+//! Traces, as a collector receives them.
 
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use proto::{GetKeyRequest, Key, StreamVerifyRequest, verify_service_client::VerifyServiceClient};
@@ -28,7 +28,7 @@ async fn traced(settings: &[(&str, &str)]) -> (Server, Collector, String) {
     (server.restart_with(&settings).await, collector, api_key)
 }
 
-/// `message` from within a trace, which its caller has sampled or not.
+/// `message` with the context of a trace, which its caller has sampled or not.
 fn within_a_trace<T>(message: T, sampled: bool) -> Request<T> {
     let parent = format!("00-{TRACE}-{CALLER}-0{}", u8::from(sampled));
     let mut request = Request::new(message);
@@ -36,7 +36,7 @@ fn within_a_trace<T>(message: T, sampled: bool) -> Request<T> {
     request
 }
 
-/// The spans by the end of the server, each with its method and its status.
+/// Stops the server, and returns all spans, each with its method and status.
 async fn spans(server: Server, collector: &Collector) -> Vec<(Span, String)> {
     server.stop().await;
     let described = collector.spans().into_iter().map(|span| {
@@ -52,14 +52,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_with_its_callers_trace() {
+async fn a_call_continues_the_trace_of_its_caller() {
     let (server, collector, api_key) = traced(&[("OTEL_TRACES_SAMPLER_ARG", "0")]).await;
     let ask = |sampled| within_a_trace(verify(&api_key), sampled);
     server.verifier().verify(ask(true)).await.unwrap();
     server.verifier().verify(ask(false)).await.unwrap();
     server.verifier().verify(verify(&api_key)).await.unwrap();
     let spans = spans(server, &collector).await;
-    let [(span, described)] = &spans[..] else { panic!("one call was sampled: {spans:?}") };
+    let [(span, described)] = &spans[..] else { panic!("not one call was sampled: {spans:?}") };
     assert_eq!(described, "keystile.v1.VerifyService/Verify OK");
     assert_eq!(span.name, "keystile.v1.VerifyService/Verify");
     assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.into(), CALLER.into()));
@@ -69,9 +69,9 @@ async fn a_call_goes_on_with_its_callers_trace() {
 }
 
 #[tokio::test]
-async fn a_stranger_starts_no_trace() {
+async fn an_unauthenticated_call_is_not_traced() {
     let (server, collector, api_key) = traced(&[("OTEL_TRACES_SAMPLER_ARG", "0")]).await;
-    // Refused for what it lacks, for what it is, and while its own key is looked up.
+    // Without a credential, malformed, of a tenant, and with a wrong secret.
     let unknown = with_wrong_secret(&server.root);
     for credential in ["", "Bearer garbage", &format!("Bearer {api_key}"), &format!("Bearer {unknown}")] {
         let mut request = within_a_trace(verify(&api_key), true);
@@ -85,7 +85,7 @@ async fn a_stranger_starts_no_trace() {
     let mut reflection = ServerReflectionClient::new(channel(server.verify));
     let mut answers = reflection.server_reflection_info(request).await.unwrap().into_inner();
     assert!(answers.message().await.unwrap().is_none());
-    // One that is let in does, in between as well.
+    // An authenticated call is traced.
     server.verifier().verify(within_a_trace(verify(&api_key), true)).await.unwrap();
     let spans = spans(server, &collector).await;
     let described: Vec<_> = spans.iter().map(|(_, described)| described.as_str()).collect();
@@ -109,19 +109,19 @@ async fn failures_and_streams_have_spans_until_they_end() {
 }
 
 #[tokio::test]
-async fn of_calls_without_a_trace_a_share_is_sampled() {
+async fn calls_without_a_trace_are_sampled_by_ratio() {
     let (server, collector, api_key) = traced(&[]).await;
     let mut verifier = server.verifier();
     for _ in 0..4000 {
         verifier.verify(verify(&api_key)).await.unwrap();
     }
-    // One in a hundred: 40, give or take six times what chance does.
+    // One in a hundred: 40 on average, plus or minus six standard deviations.
     let sampled = spans(server, &collector).await.len();
     assert!((2..=78).contains(&sampled), "{sampled}");
 }
 
 #[tokio::test]
-async fn a_collector_that_is_gone_holds_up_nobody() {
+async fn an_unreachable_collector_delays_no_call() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let server = Server::start().await;
     let url = format!("http://{gone}");

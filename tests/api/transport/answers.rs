@@ -1,4 +1,4 @@
-//! Answers that would be larger than what clients take.
+//! Responses that would be larger than clients accept.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use proto::{
 };
 use testkit::server::Server;
 
-/// As much of it is answered at once.
+/// The limit on the size of a response.
 const MOST: usize = 3 * 1024 * 1024;
-/// So many keys of 20 KB are more.
+/// This many keys of 20 KB are more than the limit.
 const KEYS: usize = 180;
 
-/// A key with as much to tell as a key can have.
+/// A key of the maximum size.
 pub(super) fn large() -> Key {
     let metadata = (0..8).map(|number| (format!("m{number}"), "x".repeat(1000)));
     let customers = (0..100).map(|number| format!("{number:0>120}"));
@@ -22,7 +22,7 @@ pub(super) fn large() -> Key {
 }
 
 #[tokio::test]
-async fn a_page_ends_early_and_the_next_goes_on() {
+async fn a_large_page_ends_early_and_the_next_continues() {
     let server = Server::start().await;
     server.project("acme").await;
     let mut made = BTreeSet::new();
@@ -42,7 +42,7 @@ async fn a_page_ends_early_and_the_next_goes_on() {
         pages += 1;
         let names = page.keys.into_iter().filter(|key| !key.protected).map(|key| key.name);
         for name in names {
-            assert!(listed.insert(name), "once each");
+            assert!(listed.insert(name), "each key once");
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -63,11 +63,11 @@ async fn a_page_ends_early_and_the_next_goes_on() {
         server.audit().list_audit_events(request(first.next_page_token.clone())).await.unwrap().into_inner();
     assert!(first.encoded_len() <= MOST + 1000, "{}", first.encoded_len());
     let last = first.audit_events.last().unwrap().revision;
-    assert_eq!(second.audit_events[0].revision, last - 1, "newest first, and none is left out");
+    assert_eq!(second.audit_events[0].revision, last - 1, "newest first, and no event is skipped");
 }
 
 #[tokio::test]
-async fn what_a_batch_has_no_room_for_says_so() {
+async fn results_beyond_the_size_of_a_response_are_errors() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", large()).await;
@@ -80,7 +80,7 @@ async fn what_a_batch_has_no_room_for_says_so() {
     let decided = results.iter().take_while(|result| matches!(result, Decision(_))).count();
     assert!(decided > 100, "{decided}");
     for result in &results[decided..] {
-        let Error(error) = result else { panic!("a decision behind an error") };
+        let Error(error) = result else { panic!("a decision after an error") };
         assert_eq!((error.status_code, error.reason.as_str()), (8, "TOO_LARGE"), "{error:?}");
     }
 }

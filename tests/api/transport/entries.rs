@@ -1,4 +1,4 @@
-//! Requests of millions of entries, which are refused before anything is built from them.
+//! Requests with millions of list entries are refused before they are decoded.
 
 use proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest, View};
 use testkit::{
@@ -17,7 +17,7 @@ fn assert_too_many(refused: &Status, field: &str) {
 }
 
 #[tokio::test]
-async fn lists_of_millions_are_refused_by_name() {
+async fn lists_of_millions_are_refused_with_the_field() {
     let server = Server::start().await;
     let credential = format!("Bearer {}", server.root);
     for (path, request, field) in endless_lists() {
@@ -29,7 +29,7 @@ async fn lists_of_millions_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_such_a_question() {
+async fn a_message_with_too_many_entries_ends_a_stream() {
     let server = Server::start().await;
     let question = |tags: usize| {
         let request = VerifyRequest { tags: vec![String::new(); tags], ..Default::default() };
@@ -37,12 +37,12 @@ async fn a_stream_ends_with_such_a_question() {
     };
     let questions = tokio_stream::iter([question(10_000), question(150_000)]);
     let mut answers = server.verifier().stream_verify(questions).await.unwrap().into_inner();
-    assert!(answers.message().await.unwrap().is_some(), "what was asked before is answered");
+    assert!(answers.message().await.unwrap().is_some(), "earlier requests are answered");
     assert_too_many(&answers.message().await.unwrap_err(), "request.tags");
 }
 
 #[tokio::test]
-async fn a_batch_of_a_thousand_full_questions_is_taken() {
+async fn a_batch_of_a_thousand_full_requests_is_accepted() {
     let server = Server::start().await;
     let cost = Cost { limit: "requests".into(), cost: 1 };
     let question = VerifyRequest {

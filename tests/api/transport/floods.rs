@@ -1,4 +1,4 @@
-//! Callers that send more than they mean.
+//! Clients that flood a connection with frames.
 
 use testkit::{
     http2::{
@@ -11,13 +11,13 @@ use tokio::io::AsyncWriteExt;
 
 use super::{VERIFY, assert_others_are_served};
 
-/// Streams are numbered by odd numbers.
+/// The id of the client's nth stream: clients use odd numbers.
 fn stream(count: u32) -> u32 {
     2 * count + 1
 }
 
 #[tokio::test]
-async fn streams_that_are_opened_and_reset_are_not_endured_for_long() {
+async fn a_flood_of_resets_ends_the_connection() {
     let server = Server::start().await;
     let bearer = format!("Bearer {}", server.root);
     for credential in [&[][..], &[("authorization", bearer.as_str())]] {
@@ -36,12 +36,12 @@ async fn streams_that_are_opened_and_reset_are_not_endured_for_long() {
                 break;
             }
         }
-        assert!(hung_up, "100,000 resets were endured");
+        assert!(hung_up, "the connection survived 100,000 resets");
     }
 }
 
 #[tokio::test]
-async fn the_end_of_such_a_connection_is_told() {
+async fn a_flood_of_resets_is_answered_with_goaway() {
     let server = Server::start().await;
     let block = header_block(VERIFY, &[]);
     let mut hostile = Connection::open(server.verify).await;
@@ -51,18 +51,18 @@ async fn the_end_of_such_a_connection_is_told() {
         batch.extend(frame(RST_STREAM, 0, stream(count), &CANCEL));
     }
     hostile.send(&batch).await.unwrap();
-    let mut told = None;
+    let mut reason = None;
     while let Some(frame) = hostile.receive().await {
         if frame.kind == GOAWAY {
-            told = Some(frame.payload[7]);
+            reason = Some(frame.payload[7]);
         }
     }
-    assert_eq!(told, Some(0xb), "ENHANCE_YOUR_CALM");
+    assert_eq!(reason, Some(0xb), "ENHANCE_YOUR_CALM");
     assert_others_are_served(&server).await;
 }
 
 #[tokio::test]
-async fn streams_that_are_opened_and_left_are_limited() {
+async fn open_streams_are_limited() {
     let server = Server::start().await;
     let bearer = format!("Bearer {}", server.root);
     let block = header_block(VERIFY, &[("authorization", &bearer)]);
@@ -75,17 +75,17 @@ async fn streams_that_are_opened_and_left_are_limited() {
     assert_others_are_served(&server).await;
     let refused = hostile.rest_of(stream(1024)).await;
     let kinds: Vec<_> = refused.iter().map(|it| it.kind).collect();
-    assert_eq!(kinds, [RST_STREAM], "the one too many");
+    assert_eq!(kinds, [RST_STREAM], "the stream beyond the limit");
     assert_others_are_served(&server).await;
 }
 
 #[tokio::test]
-async fn pings_and_settings_without_end_keep_nobody_else_waiting() {
+async fn a_flood_of_pings_and_settings_delays_no_other_client() {
     let server = Server::start().await;
     for noise in [frame(PING, 0, 0, &[0; 8]), frame(SETTINGS, 0, 0, &[])] {
         let mut hostile = Connection::open(server.verify).await.unread();
         for _ in 0..20 {
-            // It may hang up.
+            // The server may close the connection.
             let _ = hostile.write_all(&noise.repeat(1000)).await;
             assert_others_are_served(&server).await;
         }
@@ -93,7 +93,7 @@ async fn pings_and_settings_without_end_keep_nobody_else_waiting() {
 }
 
 #[tokio::test]
-async fn whoever_reads_no_answers_keeps_nobody_else_waiting() {
+async fn a_client_that_reads_no_responses_delays_no_other() {
     let server = Server::start().await;
     let block = header_block("/grpc.health.v1.Health/Check", &[]);
     let mut deaf = Vec::new();

@@ -21,7 +21,7 @@ fn bearer(server: &Server) -> String {
     format!("Bearer {}", server.root)
 }
 
-/// A request of exactly so many bytes.
+/// A request of exactly this many bytes.
 fn of_size(size: usize) -> Vec<u8> {
     let request = |length: usize| VerifyRequest { api_key: "x".repeat(length), ..Default::default() };
     let overhead = request(size).encoded_len() - size;
@@ -49,13 +49,13 @@ async fn four_mebibytes_are_read_and_one_byte_more_is_refused() {
 }
 
 #[tokio::test]
-async fn strangers_get_no_megabytes_read() {
+async fn large_bodies_of_unauthenticated_callers_are_not_read() {
     let server = Server::start().await;
     let mut stranger = Connection::open(server.verify).await;
     let begin = frame(HEADERS, END_HEADERS, 1, &header_block(VERIFY, &[]));
     stranger.send(&begin).await.unwrap();
     let answer = stranger.rest_of(1).await;
-    assert!(answer.iter().any(|it| it.kind == HEADERS), "before any body: {answer:?}");
+    assert!(answer.iter().any(|it| it.kind == HEADERS), "not refused before the body: {answer:?}");
 
     let body = of_size(8 * FOUR_MEBIBYTES);
     let refused = call(&channel(server.verify), VERIFY, MetadataMap::new(), &body).await;
@@ -64,7 +64,7 @@ async fn strangers_get_no_megabytes_read() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_only_claimed_is_refused_at_once() {
+async fn a_length_prefix_beyond_the_limit_is_refused_at_once() {
     let server = Server::start().await;
     let mut hostile = Connection::open(server.verify).await;
     let block = header_block(VERIFY, &[("authorization", &bearer(&server))]);
@@ -77,7 +77,7 @@ async fn a_length_that_is_only_claimed_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_hundred_kibibytes_of_headers_harm_nobody() {
+async fn a_hundred_kibibytes_of_headers_affect_no_other_client() {
     let server = Server::start().await;
     let long = "x".repeat(100 * 1024);
     for name in ["x-long", "authorization"] {
@@ -90,7 +90,7 @@ async fn a_hundred_kibibytes_of_headers_harm_nobody() {
         while let Some(chunk) = chunks.next() {
             assert_others_are_served(&server).await;
             let flags = if chunks.peek().is_none() { END_HEADERS } else { 0 };
-            // It may have had enough before the end.
+            // The server may refuse before the end.
             if hostile.send(&frame(CONTINUATION, flags, 1, chunk)).await.is_err() {
                 break;
             }
@@ -103,7 +103,7 @@ async fn a_hundred_kibibytes_of_headers_harm_nobody() {
 }
 
 #[tokio::test]
-async fn headers_without_end_are_ended() {
+async fn endless_headers_end_the_connection() {
     let server = Server::start().await;
     let mut hostile = Connection::open(server.verify).await;
     let begin = frame(HEADERS, 0, 1, &header_block(VERIFY, &[]));
@@ -117,12 +117,12 @@ async fn headers_without_end_are_ended() {
             break;
         }
     }
-    assert!(hung_up, "it would have read on for ever");
+    assert!(hung_up, "the server reads without a limit");
 }
 
 #[tokio::test]
-async fn a_call_made_by_hand_is_answered() {
-    // Else the tests beside this one would prove nothing.
+async fn a_valid_handmade_call_is_answered() {
+    // Otherwise the other tests in this file would prove nothing.
     let server = Server::start().await;
     let mut connection = Connection::open(server.verify).await;
     let block = header_block(VERIFY, &[("authorization", &bearer(&server))]);

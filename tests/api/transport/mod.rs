@@ -1,4 +1,4 @@
-//! Callers that misbehave on the connection itself: whatever they do, others are served.
+//! Clients that misbehave at the level of the connection: others are still served.
 
 mod answers;
 mod entries;
@@ -16,13 +16,13 @@ use proto::Code;
 use testkit::server::Server;
 use tokio::time::timeout;
 
-/// A path that only a credential opens.
+/// A path that needs a credential.
 const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
 
-/// Long enough that only a server that hangs takes longer.
+/// A generous limit: only a server that hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Checks that a client that behaves gets its answer, on a connection of its own.
+/// Checks that a well-behaved client gets a response on a connection of its own.
 async fn assert_others_are_served(server: &Server) {
     let answer = timeout(PATIENCE, server.code(&server.root)).await;
     assert_eq!(answer.expect("the server hangs"), Code::Valid);

@@ -1,4 +1,4 @@
-//! Health and reflection, which need no credential: what a stranger may ask and leave open.
+//! Limits on health and reflection, which need no credential: the size of requests and the number of open calls.
 
 use testkit::{
     server::{Server, channel},
@@ -14,12 +14,12 @@ use tonic_reflection::pb::v1::{
 
 use super::{PATIENCE, assert_others_are_served};
 
-/// More than any name has.
+/// Longer than any name.
 const LONG: usize = 17 * 1024;
-/// So many calls may be open on one connection.
+/// How many calls may be open on one connection.
 const MOST: usize = 32;
 
-/// Whether a question is answered that names its host so.
+/// Whether a reflection request with this host is answered.
 async fn is_reflected(server: &Server, host: &str) -> bool {
     let message_request = Some(MessageRequest::ListServices(String::new()));
     let request = ServerReflectionRequest { host: host.into(), message_request };
@@ -29,7 +29,7 @@ async fn is_reflected(server: &Server, host: &str) -> bool {
 }
 
 #[tokio::test]
-async fn requests_are_small() {
+async fn large_requests_are_refused() {
     let server = Server::start().await;
     assert!(is_reflected(&server, "localhost").await);
     assert!(!is_reflected(&server, &"x".repeat(LONG)).await);
@@ -46,7 +46,7 @@ async fn watch(client: &HealthClient<tonic::transport::Channel>) -> Result<Watch
 }
 
 #[tokio::test]
-async fn few_calls_are_open_at_once_on_a_connection() {
+async fn open_calls_on_a_connection_are_limited() {
     let server = Server::start().await;
     for listener in [server.verify, server.admin] {
         let client = HealthClient::new(channel(listener));
@@ -56,11 +56,11 @@ async fn few_calls_are_open_at_once_on_a_connection() {
         }
         let refused = watch(&client).await.unwrap_err();
         assert_eq!(reason(&refused, Code::Unavailable), "OVERLOADED");
-        // For others there is room, and for this one once a call has ended.
+        // Other connections have their own limit, and this one has room once a call has ended.
         watch(&HealthClient::new(channel(listener))).await.unwrap();
         assert_others_are_served(&server).await;
         watches.pop();
         let again = timeout(PATIENCE, async { while watch(&client).await.is_err() {} });
-        again.await.expect("a call that ended still counts");
+        again.await.expect("an ended call still counts");
     }
 }

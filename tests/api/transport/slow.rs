@@ -1,4 +1,4 @@
-//! Callers that take their time.
+//! Clients that send slowly.
 
 use prost::Message;
 use proto::{Code, VerifyRequest, VerifyResponse};
@@ -15,7 +15,7 @@ use tonic::{Status, codegen::http};
 use super::{VERIFY, assert_others_are_served};
 
 #[tokio::test]
-async fn a_body_that_comes_drop_by_drop_keeps_nobody_else_waiting() {
+async fn a_slow_body_delays_no_other_client() {
     let server = Server::start().await;
     let bearer = format!("Bearer {}", server.root);
     let block = header_block(VERIFY, &[("authorization", &bearer)]);
@@ -40,12 +40,12 @@ async fn a_body_that_comes_drop_by_drop_keeps_nobody_else_waiting() {
         let answer = connection.rest_of(1).await;
         let data = answer.iter().find(|it| it.kind == DATA).expect("a message");
         let response = VerifyResponse::decode(&data.payload[5..]).unwrap();
-        assert_eq!(response.code(), Code::Malformed, "it was served in the end");
+        assert_eq!(response.code(), Code::Malformed, "the slow call is answered in the end");
     }
 }
 
 #[tokio::test]
-async fn headers_that_come_drop_by_drop_keep_nobody_else_waiting() {
+async fn slow_headers_delay_no_other_client() {
     let server = Server::start().await;
     let mut slow = Connection::silent(server.verify).await;
     let mut begin = PREFACE.to_vec();
@@ -63,7 +63,7 @@ async fn headers_that_come_drop_by_drop_keep_nobody_else_waiting() {
 }
 
 #[tokio::test]
-async fn connections_that_say_nothing_keep_nobody_else_waiting() {
+async fn silent_connections_delay_no_other_client() {
     let server = Server::start().await;
     let mut silent = Vec::new();
     for round in 0..200 {
@@ -85,9 +85,9 @@ async fn connections_that_say_nothing_keep_nobody_else_waiting() {
     drop(silent);
 }
 
-/// A deadline that is all but over ends the call with its reason: no other timer gets there first.
+/// A very short deadline ends the call with DEADLINE_EXCEEDED and its reason, not with the error of another timer.
 #[tokio::test]
-async fn the_shortest_deadlines_say_what_they_are() {
+async fn the_shortest_deadlines_end_with_their_reason() {
     let server = Server::start().await;
     let stream = TcpStream::connect(server.admin).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
@@ -103,7 +103,7 @@ async fn the_shortest_deadlines_say_what_they_are() {
             let (response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
             body.send_data(vec![0; 5].into(), true).unwrap();
             let response = response.await.unwrap();
-            // Without a status in the headers it was answered in time.
+            // A response without a status in the headers came in time.
             if let Some(status) = Status::from_header_map(response.headers()) {
                 assert_eq!(reason(&status, tonic::Code::DeadlineExceeded), "TIME_LIMIT", "{deadline}");
             }

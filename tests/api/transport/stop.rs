@@ -10,11 +10,11 @@ use super::{
     unread::{answered, ask, connect},
 };
 
-/// Much more than a connection holds: 20 KB each.
+/// Much more than a connection buffers: 20 KB each.
 const EVENTS: usize = 60;
 
 #[tokio::test]
-async fn a_watch_that_is_behind_does_not_catch_up_first() {
+async fn a_stop_does_not_wait_for_a_slow_watch() {
     let server = Server::start().await;
     server.project("acme").await;
     for _ in 0..EVENTS {
@@ -24,11 +24,11 @@ async fn a_watch_that_is_behind_does_not_catch_up_first() {
     let client = connect(server.admin).await;
     let watch = ask(&server, &client, "AuditService/WatchAuditEvents", &request).await;
     let mut answers = answered(watch).await.into_body();
-    // Its first events are there, and no more come before they are read.
+    // Its first events have arrived, and no more come before they are read.
     let first = timeout(PATIENCE, answers.data()).await.unwrap().unwrap().unwrap();
     let admin = server.admin;
     let stopped = tokio::spawn(server.stop());
-    // The word that the server stops was given once nobody gets in.
+    // The stop has begun once no connection is accepted.
     timeout(PATIENCE, async { while TcpStream::connect(admin).await.is_ok() {} }).await.unwrap();
     let mut read = first.len();
     answers.flow_control().release_capacity(first.len()).unwrap();
@@ -39,6 +39,6 @@ async fn a_watch_that_is_behind_does_not_catch_up_first() {
     }
     let trailers = answers.trailers().await.unwrap().unwrap();
     assert_eq!(trailers["grpc-status"], "14");
-    assert!(read < EVENTS * 20_000 / 2, "{read} bytes were sent first");
+    assert!(read < EVENTS * 20_000 / 2, "{read} bytes were sent before the end");
     stopped.await.unwrap();
 }

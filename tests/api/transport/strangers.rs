@@ -1,4 +1,4 @@
-//! Callers that speak something else.
+//! Clients that do not speak HTTP/2 correctly.
 
 use testkit::{
     http2::{Connection, DATA, END_HEADERS, HEADERS, PREFACE, SETTINGS, frame},
@@ -8,7 +8,7 @@ use testkit::{
 use super::assert_others_are_served;
 
 #[tokio::test]
-async fn whoever_does_not_speak_http_2_is_hung_up_on() {
+async fn a_client_that_does_not_speak_http_2_is_disconnected() {
     let server = Server::start().await;
     let tls = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 505]].concat();
     let other: [&[u8]; 5] = [
@@ -25,13 +25,13 @@ async fn whoever_does_not_speak_http_2_is_hung_up_on() {
             stranger.send(hello).await.unwrap();
             assert_others_are_served(&server).await;
             let answer = stranger.ends().await;
-            assert!(!answer.starts_with(b"HTTP/1.1"), "it was taken for a friend");
+            assert!(!answer.starts_with(b"HTTP/1.1"), "the server answers in HTTP/1.1");
         }
     }
 }
 
 #[tokio::test]
-async fn frames_against_the_rules_end_their_own_connection_alone() {
+async fn invalid_frames_end_only_their_own_connection() {
     let server = Server::start().await;
     let too_long = vec![0xff, 0xff, 0xff, DATA, 0, 0, 0, 0, 1];
     for broken in [

@@ -1,4 +1,4 @@
-//! A client that asks for more than it reads.
+//! A client that requests more than it reads.
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use tonic::codegen::http::{Request, Response};
 
 use super::{PATIENCE, answers::large, assert_others_are_served};
 
-/// A connection whose answers begin to come and are not read on, for want of room on each stream.
+/// A connection with a small window for each stream, so that responses begin to arrive and then wait to be read.
 pub(super) async fn connect(listener: SocketAddr) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(listener).await.unwrap();
     let mut builder = h2::client::Builder::new();
@@ -29,7 +29,7 @@ pub(super) async fn connect(listener: SocketAddr) -> SendRequest<Bytes> {
     client
 }
 
-/// Begins a call with the root key.
+/// Starts a call with the root key.
 pub(super) async fn ask(
     server: &Server,
     client: &SendRequest<Bytes>,
@@ -51,7 +51,7 @@ pub(super) async fn answered(response: ResponseFuture) -> Response<h2::RecvStrea
 }
 
 #[tokio::test]
-async fn only_so_much_is_kept_for_it() {
+async fn unread_responses_of_a_connection_are_bounded() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", large()).await;
@@ -66,21 +66,21 @@ async fn only_so_much_is_kept_for_it() {
             break response;
         }
         unread.push(response);
-        assert!(unread.len() < 20, "all of them are kept");
+        assert!(unread.len() < 20, "the server buffers every response");
     };
     assert_eq!(refused.headers()["grpc-status"], "8");
     assert!(refused.headers().contains_key("grpc-status-details-bin"));
-    assert!(unread.len() >= 4, "a few may wait: {}", unread.len());
-    // For others there is room, and for this one once it reads or gives up.
+    assert!(unread.len() >= 4, "too few responses were buffered: {}", unread.len());
+    // Other connections have room, and this one once the client reads or gives up.
     assert_others_are_served(&server).await;
     unread.clear();
     let again = timeout(PATIENCE, async { while ask().await.headers().contains_key("grpc-status") {} });
-    again.await.expect("what is given up counts no more");
+    again.await.expect("a response that the client gave up still counts");
 }
 
-/// The API key is in the answer and nowhere else.
+/// The API key is in the response and nowhere else.
 #[tokio::test]
-async fn a_key_that_was_created_is_answered_all_the_same() {
+async fn the_response_of_a_creation_is_always_sent() {
     let server = Server::start().await;
     server.project("acme").await;
     for _ in 0..50 {
@@ -88,7 +88,7 @@ async fn a_key_that_was_created_is_answered_all_the_same() {
     }
     let client = connect(server.admin).await;
     let mut unread = Vec::new();
-    // Smaller and smaller pages, until less is free than one key has.
+    // Smaller and smaller pages, until less room is left than one key needs.
     for page_size in [100, 10, 1] {
         let page = ListKeysRequest { parent: "projects/acme".into(), page_size, ..Default::default() };
         loop {
@@ -98,7 +98,7 @@ async fn a_key_that_was_created_is_answered_all_the_same() {
                 break;
             }
             unread.push(response);
-            assert!(unread.len() < 100, "all of them are kept");
+            assert!(unread.len() < 100, "the server buffers every response");
         }
     }
     let key = Key { environment: "production".into(), ..large() };

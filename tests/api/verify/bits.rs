@@ -1,4 +1,4 @@
-//! Every single bit of a stored digest counts.
+//! Every bit of a stored digest is compared.
 
 use proto::{Code, Key};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -7,12 +7,12 @@ use testkit::server::Server;
 use crate::calls::verify;
 
 #[tokio::test]
-async fn a_digest_that_differs_in_one_bit_proves_nothing() {
+async fn a_digest_that_differs_in_one_bit_does_not_match() {
     let server = Server::start().await;
     server.project("acme").await;
     let owner = server.account("acme", "ci", "CI").await;
     let mut requests = Vec::new();
-    // One key for each bit, and one that is left as it is.
+    // One key for each bit, and one that stays unchanged.
     for bit in 0..=256 {
         let key = Key { display_name: bit.to_string(), service_account: owner.clone(), ..Default::default() };
         requests.push(verify(&server.key("acme", key).await.1));

@@ -1,4 +1,4 @@
-//! What a known key is denied for, and in which order.
+//! The codes for which a known key is denied, and their order.
 
 use proto::{Code, Key};
 use testkit::server::Server;
@@ -119,9 +119,9 @@ async fn all_keys_of_a_disabled_owner_are_denied() {
     }
 }
 
-/// Everything is wrong with one key; what is decided first is made good, one after the other.
+/// Every check of one key fails; the first failing one is fixed, one after the other.
 #[tokio::test]
-async fn the_first_code_that_applies_is_the_answer() {
+async fn the_first_code_that_applies_is_returned() {
     let server = Server::start().await;
     server.project("acme").await;
     let owner = server.account("acme", "ci", "CI").await;

@@ -1,4 +1,4 @@
-//! API keys that prove nothing: MALFORMED or NOT_FOUND, and not a word about any key.
+//! API keys that do not match a key: MALFORMED or NOT_FOUND, and nothing about any key.
 
 use proto::{Code, Key, VerifyResponse};
 use testkit::{
@@ -8,9 +8,9 @@ use testkit::{
 
 use crate::calls::{creation, deletion, purge, rotation, verify};
 
-/// The answer, when it tells nothing but the code.
+/// Checks that the response has only the code.
 #[track_caller]
-fn assert_tells_nothing(answer: &VerifyResponse, code: Code) {
+fn assert_only_code(answer: &VerifyResponse, code: Code) {
     let bare = VerifyResponse {
         code: code.into(),
         http_status: 401,
@@ -24,7 +24,7 @@ fn assert_tells_nothing(answer: &VerifyResponse, code: Code) {
 }
 
 #[tokio::test]
-async fn junk_is_malformed() {
+async fn other_texts_are_malformed() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -46,7 +46,7 @@ async fn junk_is_malformed() {
         key.masked_api_key,
         "é".repeat(41),
         "x".repeat(100_000),
-        // Right checksums do not make API keys of them.
+        // With correct checksums they are still malformed.
         sealed(format!("acme_{}", &body[..66])),
         sealed(format!("Acme_live_{}", &body[..66])),
         sealed(format!("acme_live_x_{}", &body[..66])),
@@ -59,7 +59,7 @@ async fn junk_is_malformed() {
     for text in junk {
         let answer = server.verified(&text).await;
         assert_eq!(answer.code(), Code::Malformed, "{text:.200}");
-        assert_tells_nothing(&answer, Code::Malformed);
+        assert_only_code(&answer, Code::Malformed);
         answers.push(answer);
     }
     assert!(answers.windows(2).all(|two| two[0] == two[1]));
@@ -72,14 +72,14 @@ async fn damage_to_one_character_is_malformed() {
     let (_, api_key) = server.key("acme", Key::default()).await;
     for at in 0..api_key.len() {
         let answer = server.verified(&damaged(&api_key, at)).await;
-        assert_tells_nothing(&answer, Code::Malformed);
+        assert_only_code(&answer, Code::Malformed);
     }
     assert_eq!(server.code(&api_key).await, Code::Valid);
 }
 
-/// Whatever it is that does not fit, the answer is the same to the last bit.
+/// Whichever part does not match, the response is the same to the last bit.
 #[tokio::test]
-async fn what_does_not_fit_is_never_told() {
+async fn every_mismatch_has_the_same_response() {
     let server = Server::start().await;
     server.project("acme").await;
     server.project("other").await;
@@ -115,7 +115,7 @@ async fn what_does_not_fit_is_never_told() {
     ];
     let mut answers = Vec::new();
     for api_key in not_found {
-        // Not even what else is asked makes a difference.
+        // The other fields of the request make no difference either.
         let question = proto::VerifyRequest {
             environment: "staging".into(),
             customer: "cust_1".into(),
@@ -124,7 +124,7 @@ async fn what_does_not_fit_is_never_told() {
         };
         for question in [verify(&api_key), question] {
             let answer = server.ask(question).await.unwrap();
-            assert_tells_nothing(&answer, Code::NotFound);
+            assert_only_code(&answer, Code::NotFound);
             answers.push(answer);
         }
     }

@@ -1,4 +1,4 @@
-//! Verify: what it answers to a key that it knows.
+//! Verify: its response for a key that exists.
 
 mod bits;
 mod codes;
@@ -11,7 +11,7 @@ use testkit::server::Server;
 use crate::calls::{DAY, HOUR, at, ends, rotation, span, texts, verify};
 
 #[tokio::test]
-async fn answers_with_every_field() {
+async fn the_response_has_every_field() {
     let server = Server::start().await;
     server.project("acme").await;
     let asked = Key {
@@ -63,7 +63,7 @@ async fn answers_with_every_field() {
         };
         assert_eq!(answer, expected);
 
-        // A denial describes the key just the same.
+        // A denial describes the key too.
         let denied = proto::VerifyRequest { customer: String::new(), ..question };
         let denied = server.ask(denied).await.unwrap();
         let expected = VerifyResponse {
@@ -79,7 +79,7 @@ async fn answers_with_every_field() {
 }
 
 #[tokio::test]
-async fn a_bare_key_says_what_it_is_and_no_more() {
+async fn a_key_without_optional_fields_has_none_in_the_response() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -111,9 +111,9 @@ async fn verifying_changes_nothing() {
     assert_eq!(server.revision().await, before);
 }
 
-/// Keystile's own credentials are keys like any other.
+/// Keystile's own credentials verify like any other key.
 #[tokio::test]
-async fn a_root_key_verifies_as_what_it_is() {
+async fn a_root_key_verifies() {
     let server = Server::start().await;
     let answer = server.verified(&server.root).await;
     assert_eq!(answer.code(), Code::Valid);

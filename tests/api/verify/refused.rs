@@ -1,4 +1,4 @@
-//! Calls of Verify that fail themselves, and so say nothing about the API key.
+//! Calls of Verify that fail with an error, which says nothing about the API key.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use tonic_types::StatusExt;
 use crate::calls::{assert_invalid, assert_not_yet, inner, texts, verify};
 
 #[tokio::test]
-async fn every_wrong_field_is_told_at_once() {
+async fn every_wrong_field_is_reported_at_once() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, good) = server.key("acme", Key::default()).await;
-    // Whatever the API key is worth.
+    // Whether or not the API key is valid.
     for api_key in ["", "junk", &good] {
         let question = proto::VerifyRequest {
             environment: "Pro duction".into(),
@@ -32,7 +32,7 @@ async fn every_wrong_field_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn each_field_has_its_form() {
+async fn each_field_is_validated() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, api_key) = server.key("acme", Key::default()).await;
@@ -52,7 +52,7 @@ async fn each_field_has_its_form() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_is_no_silence() {
+async fn features_that_are_not_built_are_refused() {
     let server = Server::start().await;
     server.project("acme").await;
     let (_, good) = server.key("acme", Key::default()).await;
@@ -64,7 +64,7 @@ async fn what_is_not_built_yet_is_no_silence() {
     }
 }
 
-/// Questions that ask for a capability to come, each with the field.
+/// Requests that use a feature that is not built, each with the field.
 pub(crate) fn not_yet() -> [(proto::VerifyRequest, &'static str); 3] {
     let ask = proto::VerifyRequest::default;
     [
@@ -75,7 +75,7 @@ pub(crate) fn not_yet() -> [(proto::VerifyRequest, &'static str); 3] {
 }
 
 #[tokio::test]
-async fn a_decision_rests_on_the_revision_that_was_asked_for() {
+async fn a_decision_has_at_least_min_revision() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("acme", Key::default()).await;
@@ -89,7 +89,7 @@ async fn a_decision_rests_on_the_revision_that_was_asked_for() {
     }
     for min_revision in [head + 1, i64::MAX] {
         let mut request = Request::new(proto::VerifyRequest { min_revision, ..verify(&api_key) });
-        // Enough to answer, were it not for a revision that never comes.
+        // The key could be decided, but the revision never comes.
         request.set_timeout(Duration::from_secs(2));
         let status = inner(server.verifier().verify(request).await).unwrap_err();
         assert_eq!(reason(&status, Grpc::Unavailable), "REVISION_NOT_REACHED");

@@ -24,7 +24,7 @@ pub(super) enum Presented {
 }
 
 impl KeySource {
-    /// The header `authorization` with the scheme `Bearer`. Other schemes are not looked at.
+    /// The header `authorization` with the scheme `Bearer`. Other schemes are ignored.
     pub fn bearer() -> Self {
         Self(Source::Bearer)
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn one_api_key_is_found_wherever_it_is() {
+    fn one_api_key_is_found_in_any_source() {
         for fields in [
             &[("authorization", "Bearer key")][..],
             &[("authorization", "bearer  key ")],
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_api_key_is_not_an_empty_one() {
+    fn a_missing_api_key_differs_from_an_empty_one() {
         for fields in [
             &[][..],
             &[("authorization", "Bearer")],
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn two_that_differ_are_not_chosen_from() {
+    fn two_different_api_keys_are_refused() {
         for fields in [
             [("authorization", "Bearer one"), ("x-api-key", "two")],
             [("x-api-key", "one"), ("x-api-key", "two")],

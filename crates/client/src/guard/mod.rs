@@ -99,7 +99,7 @@ impl<V> Guard<V> {
         self
     }
 
-    /// Adds to the question what the request tells, such as its customer.
+    /// Adds to the question what the request says, such as its customer.
     ///
     /// ```no_run
     /// # use keystile_client::{Client, Guard};
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "must not be empty")]
-    fn an_empty_environment_would_let_any_in() {
+    fn an_empty_environment_is_refused() {
         let _guard = Guard::new(()).environment("");
     }
 }

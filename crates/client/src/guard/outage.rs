@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_its_first_request_and_its_end_are_logged() {
+    fn only_the_beginning_and_the_end_of_an_outage_are_logged() {
         let outage = Outage::default();
         for _ in 0..2 {
             assert_eq!(outage.end(), None);

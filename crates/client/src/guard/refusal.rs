@@ -1,4 +1,4 @@
-//! What a request gets that is not let in, over HTTP and over gRPC.
+//! The response to a request that is not admitted, over HTTP and over gRPC.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) struct Refusal {
     retry_after: Option<Duration>,
 }
 
-/// Of a retry after a failure of which nobody knows how long it lasts.
+/// The delay of a retry after a failure of unknown length.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 impl Refusal {
@@ -121,13 +121,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_retry_is_never_told_too_early() {
-        let told = [0, 1, 999, 1_000, 1_001].map(|millis| whole_seconds(Duration::from_millis(millis)));
-        assert_eq!(told, [0, 1, 1, 1, 2]);
+    fn retry_after_is_rounded_up() {
+        let rounded = [0, 1, 999, 1_000, 1_001].map(|millis| whole_seconds(Duration::from_millis(millis)));
+        assert_eq!(rounded, [0, 1, 1, 1, 2]);
     }
 
     #[test]
-    fn grpc_is_told_from_what_resembles_it() {
+    fn only_grpc_content_types_count_as_grpc() {
         for (content_type, grpc) in [
             ("application/grpc", true),
             ("application/grpc+proto", true),

@@ -25,7 +25,7 @@ use crate::{
     verify::Verify,
 };
 
-/// A service that a [`Guard`](crate::Guard) stands before.
+/// A service behind a [`Guard`](crate::Guard).
 #[derive(Clone)]
 pub struct Guarded<S, V = Client> {
     inner: S,
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// Why a request is not let in.
+/// Why a request is not admitted.
 enum Refused {
     Unasked(Refusal),
     Denied(Denial),

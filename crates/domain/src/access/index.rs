@@ -4,10 +4,10 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
 
-/// A hash table of the places of items in a list. The list has the texts.
+/// A hash table of the places of items in a list, each by a text of `N` parts. The list has the texts.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Index {
-    /// Bit n is set if a text has length n, modulo 64. Most texts that are not here are rejected by it.
+pub(super) struct Index<const N: usize> {
+    /// Bit n is set if the length of a text is n, modulo 64. It rejects most texts that are not here.
     lengths: u64,
     /// At most half of the slots are taken, so that a search ends soon.
     slots: Box<[Slot]>,
@@ -23,16 +23,16 @@ struct Slot {
 
 const FREE: Slot = Slot { tag: 0, item: u32::MAX };
 
-impl Index {
-    /// Of items, each with the text by which it is found.
-    pub(super) fn new(items: &[(u32, &str)]) -> Self {
+impl<const N: usize> Index<N> {
+    /// Of items, each with the text by which it is found. No two have the same, so that no search is long.
+    pub(super) fn new(items: &[(u32, [&str; N])]) -> Self {
         let mut index = Self::default();
         if !items.is_empty() {
             index.slots = vec![FREE; (items.len() * 2).next_power_of_two()].into();
         }
         for (item, text) in items {
-            index.lengths |= length_bit(text);
-            let (tag, mut place) = index.start(text);
+            index.lengths |= length_bit(*text);
+            let (tag, mut place) = index.start(*text);
             while index.slots[place].item != FREE.item {
                 place = index.after(place);
             }
@@ -41,9 +41,9 @@ impl Index {
         index
     }
 
-    /// Whether one of the items with this text passes `test`, which must compare the text too.
+    /// Whether there is an item with this text. Another text can have the same hash, so `is_it` must compare them.
     #[inline]
-    pub(super) fn any(&self, text: &str, test: impl Fn(usize) -> bool) -> bool {
+    pub(super) fn has(&self, text: [&str; N], is_it: impl Fn(usize) -> bool) -> bool {
         if self.lengths & length_bit(text) == 0 {
             return false;
         }
@@ -53,7 +53,7 @@ impl Index {
             if slot.item == FREE.item {
                 return false;
             }
-            if slot.tag == tag && test(slot.item as usize) {
+            if slot.tag == tag && is_it(slot.item as usize) {
                 return true;
             }
             place = self.after(place);
@@ -69,9 +69,9 @@ impl Index {
         size_of_val(&*self.slots)
     }
 
-    fn start(&self, text: &str) -> (u32, usize) {
+    fn start(&self, text: [&str; N]) -> (u32, usize) {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(text.as_bytes());
+        text.iter().for_each(|part| hasher.write(part.as_bytes()));
         let hash = hasher.finish();
         ((hash >> 32) as u32, hash as usize & (self.slots.len() - 1))
     }
@@ -81,6 +81,7 @@ impl Index {
     }
 }
 
-fn length_bit(text: &str) -> u64 {
-    1 << (text.len() % 64)
+fn length_bit<const N: usize>(text: [&str; N]) -> u64 {
+    let length: usize = text.iter().map(|part| part.len()).sum();
+    1 << (length % 64)
 }

@@ -12,3 +12,6 @@ pub use expression::{Expression, ExpressionFault};
 pub use permission::{Grant, Permission};
 pub use projects::{ProjectGrant, Projects};
 pub use set::Access;
+
+#[cfg(test)]
+mod tests;

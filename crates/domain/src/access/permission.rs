@@ -16,9 +16,9 @@ checked_string! {
 const LONGEST: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wildcards {
-    Allowed,
-    Refused,
+enum Kind {
+    Permission,
+    Grant,
 }
 
 /// What is wrong with a name, as text that follows "the permission".
@@ -27,6 +27,13 @@ pub(super) struct NameFault {
     /// The characters before the fault.
     pub(super) before: usize,
     pub(super) why: Cow<'static, str>,
+}
+
+/// Where a grant has its first and its last `*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wildcards {
+    first: u8,
+    last: u8,
 }
 
 /// How a grant matches, from which follows how it is found quickly.
@@ -41,13 +48,13 @@ pub(super) enum Shape<'a> {
     /// `*.read`, by the text after `*.`.
     Ending(&'a str),
     /// Any other place or number of wildcards.
-    Mixed,
+    Mixed(Wildcards),
 }
 
 impl Permission {
     /// Reads a part of an expression, the whole of which is known to hold no API key.
     pub(super) fn read(text: &str) -> Result<Self, NameFault> {
-        check(text, Wildcards::Refused)?;
+        check(text, Kind::Permission)?;
         Ok(Self(text.into()))
     }
 }
@@ -55,71 +62,77 @@ impl Permission {
 impl Grant {
     /// Whether it allows `permission`, which is the text of a [`Permission`].
     pub fn allows(&self, permission: &str) -> bool {
-        let (Some(first), Some(last)) = (self.as_str().find('*'), self.as_str().rfind('*')) else {
-            return self.as_str() == permission;
-        };
-        let (head, tail) = (&self.as_str()[..first], &self.as_str()[last + 1..]);
-        permission.len() > head.len() + tail.len()
-            && permission.starts_with(head)
-            && permission.ends_with(tail)
-            && (first == last || self.matches(permission))
+        match self.wildcards() {
+            None => self.as_str() == permission,
+            Some(wildcards) => self.allows_with(wildcards, permission),
+        }
+    }
+
+    /// As [`Grant::allows`], with its own `wildcards`.
+    #[inline]
+    pub(super) fn allows_with(&self, wildcards: Wildcards, permission: &str) -> bool {
+        let (first, last) = (usize::from(wildcards.first), usize::from(wildcards.last));
+        let between = permission
+            .strip_prefix(&self.as_str()[..first])
+            .and_then(|rest| rest.strip_suffix(&self.as_str()[last + 1..]));
+        between.is_some_and(|between| first == last || self.takes(first, last, between.as_bytes()))
+    }
+
+    /// Whether the part from the wildcard at `first` to the one at `last` matches `between`.
+    ///
+    /// Each wildcard takes at least one character, and ends where the next literal first occurs. To take less is never
+    /// wrong, because the next wildcard can take more. No name ends with a dot, so the last one always finds something.
+    fn takes(&self, first: usize, last: usize, mut between: &[u8]) -> bool {
+        // Each begins and ends with a dot, so that only whole segments match.
+        let mut literals = self.as_str().as_bytes()[first + 1..last].split(|byte| *byte == b'*');
+        literals.all(|literal| {
+            let place = between.windows(literal.len()).skip(1).position(|text| text == literal);
+            if let Some(place) = place {
+                between = &between[1 + place + literal.len()..];
+            }
+            place.is_some()
+        })
+    }
+
+    fn wildcards(&self) -> Option<Wildcards> {
+        // A grant has at most 100 characters.
+        let place = |at: usize| u8::try_from(at).ok();
+        let (first, last) = (self.as_str().find('*')?, self.as_str().rfind('*')?);
+        Some(Wildcards { first: place(first)?, last: place(last)? })
     }
 
     /// Whether it allows everything that `other` allows.
     ///
-    /// A `*` of `other` may be any name, and only a `*` matches any name. So the pattern itself is the hardest of the
-    /// names that `other` allows.
+    /// It is enough to match the text of `other`: its `*` is a segment that equals no literal of ours, as is one of the
+    /// segments for which it stands. If a `*` of ours takes that one, it takes more as well.
     pub fn covers(&self, other: &Grant) -> bool {
         self.allows(other.as_str())
     }
 
     pub(super) fn shape(&self) -> Shape<'_> {
         let text = self.as_str();
-        let exact = |part: &str| !part.contains('*');
-        match (text.strip_suffix(".*").filter(|it| exact(it)), text.strip_prefix("*.").filter(|it| exact(it)))
-        {
+        let Some(wildcards) = self.wildcards() else { return Shape::Exact };
+        let is_one = wildcards.first == wildcards.last;
+        match (text.strip_suffix(".*"), text.strip_prefix("*.")) {
             _ if text == "*" => Shape::Everything,
-            _ if exact(text) => Shape::Exact,
-            (Some(above), _) => Shape::Below(above),
-            (_, Some(end)) => Shape::Ending(end),
-            (None, None) => Shape::Mixed,
-        }
-    }
-
-    /// Matches segment by segment. If that fails, the last `*` takes one segment more; to lengthen an earlier one as
-    /// well would not help.
-    fn matches(&self, permission: &str) -> bool {
-        let (mut pattern, mut name) = (self.as_str().split('.'), permission.split('.'));
-        let mut after_wildcard = None;
-        loop {
-            match (pattern.next(), name.next()) {
-                (None, None) => return true,
-                (Some(_), None) => return false,
-                (Some("*"), Some(_)) => after_wildcard = Some((pattern.clone(), name.clone())),
-                (Some(wanted), Some(segment)) if wanted == segment => {}
-                _ => {
-                    let Some((rest_of_pattern, rest_of_name)) = &mut after_wildcard else { return false };
-                    if rest_of_name.next().is_none() {
-                        return false;
-                    }
-                    (pattern, name) = (rest_of_pattern.clone(), rest_of_name.clone());
-                }
-            }
+            (Some(above), _) if is_one => Shape::Below(above),
+            (_, Some(end)) if is_one => Shape::Ending(end),
+            _ => Shape::Mixed(wildcards),
         }
     }
 }
 
 fn permission(text: &str) -> Result<(), Invalid> {
-    valid(text, Wildcards::Refused)
+    valid(text, Kind::Permission)
 }
 
 fn grant(text: &str) -> Result<(), Invalid> {
-    valid(text, Wildcards::Allowed)
+    valid(text, Kind::Grant)
 }
 
-fn valid(text: &str, wildcards: Wildcards) -> Result<(), Invalid> {
+fn valid(text: &str, kind: Kind) -> Result<(), Invalid> {
     without_api_key(text)?;
-    check(text, wildcards).map_err(|NameFault { before, why }| {
+    check(text, kind).map_err(|NameFault { before, why }| {
         Invalid::new(if text.is_empty() {
             why
         } else {
@@ -128,7 +141,7 @@ fn valid(text: &str, wildcards: Wildcards) -> Result<(), Invalid> {
     })
 }
 
-fn check(text: &str, wildcards: Wildcards) -> Result<(), NameFault> {
+fn check(text: &str, kind: Kind) -> Result<(), NameFault> {
     let fault = |before, why: Cow<'static, str>| Err(NameFault { before, why });
     if text.is_empty() {
         return fault(0, "must not be empty".into());
@@ -144,8 +157,8 @@ fn check(text: &str, wildcards: Wildcards) -> Result<(), NameFault> {
                 return fault(before, "has an empty segment: write it as in documents.read".into());
             }
             None => {}
-            Some(_) if segment == "*" && wildcards == Wildcards::Allowed => {}
-            Some((offset, character)) => return fault(before + offset, misplaced(character, wildcards)),
+            Some(_) if segment == "*" && kind == Kind::Grant => {}
+            Some((offset, character)) => return fault(before + offset, misplaced(character, kind)),
         }
         // An accepted segment is ASCII.
         before += segment.len() + 1;
@@ -157,12 +170,12 @@ fn is_name_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
 }
 
-fn misplaced(character: char, wildcards: Wildcards) -> Cow<'static, str> {
-    match (character, wildcards) {
-        ('*', Wildcards::Allowed) => {
+fn misplaced(character: char, kind: Kind) -> Cow<'static, str> {
+    match (character, kind) {
+        ('*', Kind::Grant) => {
             "has * as a part of a segment: * stands for whole segments, as in documents.*".into()
         }
-        ('*', Wildcards::Refused) => {
+        ('*', Kind::Permission) => {
             "has *, which only a grant may have: ask for a permission by its full name".into()
         }
         _ => {

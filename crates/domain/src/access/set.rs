@@ -8,7 +8,7 @@ use std::{
 use super::{
     endpoint::{Endpoint, EndpointPattern},
     index::Index,
-    permission::{Grant, Shape},
+    permission::{Grant, Shape, Wildcards},
 };
 use crate::{id::RoleId, role::Role};
 
@@ -21,15 +21,15 @@ pub struct Access {
     /// One of the permissions is `*`.
     everything: bool,
     /// By name.
-    exact: Index,
+    exact: Index<1>,
     /// By the text before `.*`.
-    below: Index,
+    below: Index<1>,
     /// By the text after `*.`.
-    ending: Index,
+    ending: Index<1>,
     /// The places of all other permissions.
-    mixed: Box<[u32]>,
-    /// Patterns without wildcards, by path.
-    literal: Index,
+    mixed: Box<[(u32, Wildcards)]>,
+    /// Patterns without wildcards in the path, by method and path.
+    literal: Index<2>,
     /// The places of all other patterns.
     wild: Box<[u32]>,
 }
@@ -72,16 +72,16 @@ impl Access {
         for (item, grant) in (0..).zip(&self.permissions) {
             match grant.shape() {
                 Shape::Everything => self.everything = true,
-                Shape::Exact => exact.push((item, grant.as_str())),
-                Shape::Below(above) => below.push((item, above)),
-                Shape::Ending(end) => ending.push((item, end)),
-                Shape::Mixed => mixed.push(item),
+                Shape::Exact => exact.push((item, [grant.as_str()])),
+                Shape::Below(above) => below.push((item, [above])),
+                Shape::Ending(end) => ending.push((item, [end])),
+                Shape::Mixed(wildcards) => mixed.push((item, wildcards)),
             }
         }
         let (mut literal, mut wild) = (Vec::new(), Vec::new());
         for (item, pattern) in (0..).zip(&self.endpoints) {
             match pattern.literal() {
-                Some(path) => literal.push((item, path)),
+                Some(method_and_path) => literal.push((item, method_and_path)),
                 None => wild.push(item),
             }
         }
@@ -98,20 +98,24 @@ impl Access {
     #[inline]
     pub fn allows(&self, permission: &str) -> bool {
         self.everything
-            || self.exact.any(permission, |item| self.permissions[item].as_str() == permission)
+            || self.exact.has([permission], |item| self.permissions[item].as_str() == permission)
             || self.allows_by_wildcard(permission)
     }
 
     fn allows_by_wildcard(&self, permission: &str) -> bool {
+        let text = |item: usize| self.permissions[item].as_str();
         let has_ends = !self.below.is_empty() || !self.ending.is_empty();
         let mut dots = permission.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(dot, _)| dot);
         let by_an_end = |dot| {
             let (above, end) = (&permission[..dot], &permission[dot + 1..]);
-            self.below.any(above, |item| self.permissions[item].shape() == Shape::Below(above))
-                || self.ending.any(end, |item| self.permissions[item].shape() == Shape::Ending(end))
+            self.below.has([above], |item| text(item).strip_suffix(".*") == Some(above))
+                || self.ending.has([end], |item| text(item).strip_prefix("*.") == Some(end))
         };
         has_ends && dots.any(by_an_end)
-            || self.mixed.iter().any(|item| self.permissions[*item as usize].allows(permission))
+            || self
+                .mixed
+                .iter()
+                .any(|(item, wildcards)| self.permissions[*item as usize].allows_with(*wildcards, permission))
     }
 
     /// Whether a role allows `endpoint`. Nobody may use one whose path is ambiguous.
@@ -119,7 +123,10 @@ impl Access {
     pub fn allows_endpoint(&self, endpoint: &Endpoint) -> bool {
         let Ok(path) = endpoint.path() else { return false };
         let matches = |item: usize| self.endpoints[item].matches_canonical(endpoint.method(), path);
-        self.literal.any(path, matches) || self.wild.iter().any(|item| matches(*item as usize))
+        let is_literal = |method| self.literal.has([method, path], matches);
+        is_literal(endpoint.method())
+            || is_literal("*")
+            || self.wild.iter().any(|item| matches(*item as usize))
     }
 
     /// The ids of the roles, sorted.
@@ -158,13 +165,14 @@ impl Access {
         let texts = self.roles.iter().map(RoleId::as_str);
         let texts = texts.chain(self.permissions.iter().map(Grant::as_str));
         let texts = texts.chain(self.endpoints.iter().map(EndpointPattern::as_str));
-        let indexes = [&self.exact, &self.below, &self.ending, &self.literal];
+        let indexes = [&self.exact, &self.below, &self.ending].map(Index::heap_size);
         size_of::<Self>()
             + texts.map(str::len).sum::<usize>()
             + size_of_val(&*self.roles)
             + size_of_val(&*self.permissions)
             + size_of_val(&*self.endpoints)
-            + indexes.into_iter().map(Index::heap_size).sum::<usize>()
+            + indexes.iter().sum::<usize>()
+            + self.literal.heap_size()
             + size_of_val(&*self.mixed)
             + size_of_val(&*self.wild)
     }

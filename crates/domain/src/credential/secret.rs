@@ -44,7 +44,7 @@ impl CredentialSecret {
         self.mark.is(mark)
     }
 
-    /// Notes a use. `true` for the first since the last [`take_use`](Self::take_use): then the recorder must hear of
+    /// Notes a use. `true` for the first since the last [`take_use`](Self::take_use): then the recorder must be notified of
     /// it, which takes this use and those that follow.
     pub fn note_use(&self, time: Timestamp) -> bool {
         let noted = self.last_use.load(Relaxed);

@@ -1,4 +1,4 @@
-//! What is recognised, until when, and in how much room.
+//! Which API keys a credential recognises, for how long, and its size.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Presenter {
 }
 
 #[test]
-fn what_was_proven_is_recognised_and_nothing_else_is() {
+fn only_a_proven_text_is_recognised() {
     let presenter = Presenter::new();
     let credential = presenter.credential();
     assert_eq!(presenter.recognised(&credential, 1, 1), None);
@@ -69,7 +69,7 @@ fn what_was_proven_is_recognised_and_nothing_else_is() {
     assert_eq!(presenter.recognised(&credential, 2, 2), None);
 }
 
-/// Of the secret in force and of the one in grace.
+/// For the newest secret and for the one in its grace period.
 #[test]
 fn every_bit_of_a_stored_digest_counts() {
     let mut presenter = Presenter::new();
@@ -89,7 +89,7 @@ fn every_bit_of_a_stored_digest_counts() {
 }
 
 #[test]
-fn a_secret_under_a_pepper_that_is_not_there_proves_nothing() {
+fn a_secret_under_a_missing_pepper_proves_nothing() {
     let mut presenter = Presenter::new();
     presenter.key.secrets[0].pepper = 2;
     assert_eq!(presenter.proven(&presenter.credential(), 1, 1), None);
@@ -107,7 +107,7 @@ fn another_prefix_or_tag_is_another_api_key() {
         assert!(credential.recognise(&presented, &presenter.mark_key, at(1)).is_none(), "{prefix}");
         let token = presented.token().unwrap();
         assert!(credential.prove(&token, &presenter.peppers, at(1)).is_none(), "{prefix}");
-        // Nor is what was proven recognised behind another prefix.
+        // A proven secret is not recognised with another prefix either.
         let proven = presenter.api_key(1);
         let (_, body) = proven.expose().rsplit_once('_').unwrap();
         let api_key = ApiKey::new(format!("{prefix}_{body}"));
@@ -117,7 +117,7 @@ fn another_prefix_or_tag_is_another_api_key() {
 }
 
 #[test]
-fn a_proof_ends_with_the_key_or_the_secret_whichever_is_first() {
+fn a_proof_ends_with_the_earlier_of_key_and_secret() {
     let mut presenter = Presenter::new();
     let end = |presenter: &Presenter, version| presenter.credential().end_of(version);
     assert_eq!(end(&presenter, 1), None);
@@ -133,9 +133,9 @@ fn a_proof_ends_with_the_key_or_the_secret_whichever_is_first() {
     assert_eq!([1, 2, 3].map(|version| credential.supersedes(version)), [true, false, false]);
 }
 
-/// What the capacity of a cache is counted by.
+/// The capacity of the cache is counted by this size.
 #[test]
-fn its_size_grows_with_what_it_holds() {
+fn the_size_grows_with_the_content() {
     let mut presenter = Presenter::new();
     let bare = presenter.credential().size();
     assert_eq!(bare, size_of::<Credential>());
@@ -151,7 +151,7 @@ fn its_size_grows_with_what_it_holds() {
 }
 
 #[test]
-fn a_deleted_key_and_one_without_secrets_are_no_credentials() {
+fn a_deleted_key_and_one_without_secrets_have_no_credential() {
     let mut presenter = Presenter::new();
     let deleted = presenter.key.clone().delete(Default::default(), at(1)).unwrap();
     assert!(Credential::new(&deleted, false).is_none());
@@ -178,23 +178,23 @@ fn uses_within_a_tenth_of_a_second_are_one() {
     let credential = Presenter::new().credential();
     let secret = credential.secret(1).unwrap();
     let millis = |millis: i64| Timestamp::from_micros(5_000_000 + 1_000 * millis);
-    assert!(secret.note_use(Timestamp::from_micros(1)), "whatever the time");
+    assert!(secret.note_use(Timestamp::from_micros(1)), "the first use counts at any time");
     secret.take_use();
     assert!(secret.note_use(millis(0)));
     assert!(!secret.note_use(millis(99)));
     assert_eq!(secret.take_use(), Some(millis(0)));
-    assert!(secret.note_use(millis(99)), "the first since");
+    assert!(secret.note_use(millis(99)), "the first use since the last one was taken");
     assert!(!secret.note_use(millis(300)));
-    assert!(!secret.note_use(millis(1)), "time does not go back");
+    assert!(!secret.note_use(millis(1)), "an earlier time does not count");
     assert_eq!(secret.take_use(), Some(millis(300)));
     assert_eq!(secret.take_use(), None);
     assert!(secret.note_use(millis(0)));
-    assert!(!secret.note_use(millis(100)), "the recorder heard of the first");
-    assert_eq!(secret.take_use(), Some(millis(100)), "it takes the one after a tenth of a second as well");
+    assert!(!secret.note_use(millis(100)), "the recorder has the first use");
+    assert_eq!(secret.take_use(), Some(millis(100)), "a use after a tenth of a second counts too");
 }
 
-/// How many keys a cache holds depends on it.
+/// The number of cached keys depends on the size.
 #[test]
-fn it_is_small() {
+fn the_type_is_small() {
     assert_eq!(size_of::<Credential>(), 96);
 }

@@ -1,4 +1,4 @@
-//! What the filter language means, and where a filter is wrong.
+//! The meaning of the filter language, and the positions of its errors.
 
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn show(filter: &Filter<String>) -> String {
 }
 
 #[test]
-fn binds_as_documented() {
+fn operators_bind_as_documented() {
     for (text, expected) in [
         ("", "()"),
         ("a = 1", "a Equal 1"),
@@ -38,7 +38,7 @@ fn binds_as_documented() {
 }
 
 #[test]
-fn says_where_it_is_wrong() {
+fn errors_have_the_position() {
     for (text, position) in [
         ("a", 2),
         ("a =", 4),
@@ -56,11 +56,11 @@ fn says_where_it_is_wrong() {
 }
 
 #[test]
-fn tests_are_counted() {
+fn the_number_of_comparisons_is_limited() {
     let many = |number: usize| vec!["a=1"; number].join(" AND ");
     assert!(shape(&many(MOST_TESTS)).is_ok());
     let error = shape(&many(MOST_TESTS + 1)).unwrap_err();
-    assert_eq!(error.position, MOST_TESTS * 8 + 1, "where the first begins that is too many");
+    assert_eq!(error.position, MOST_TESTS * 8 + 1, "the position of the first comparison beyond the limit");
     assert!(error.message.contains("more than 50"), "{error}");
 }
 
@@ -70,7 +70,7 @@ fn length_and_depth_have_a_limit() {
     assert_eq!(shape(&longest).unwrap_err().message, "expected one of = != < <= > >= :");
     let error = shape(&format!("{longest}a")).unwrap_err();
     assert_eq!(error.to_string(), "at character 2001: the filter is longer than 2000 characters");
-    // A comparison is a level as well.
+    // A comparison is one level too.
     let nested = |levels: usize| format!("{}a=1{}", "(".repeat(levels - 1), ")".repeat(levels - 1));
     assert!(shape(&nested(DEEPEST)).is_ok());
     assert!(shape(&nested(DEEPEST + 1)).unwrap_err().message.contains("deeply"));

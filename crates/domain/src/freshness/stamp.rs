@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_holds_any_number_of_slots() {
+    fn a_stamp_has_any_number_of_slots() {
         for number in 0..20 {
             let stamp = Stamp::new(Point::from_bits(7), 0..number);
             assert_eq!(stamp.slots(), (0..number).collect::<Vec<_>>());
@@ -64,9 +64,9 @@ mod tests {
         }
     }
 
-    /// A cache keeps one for each key.
+    /// The cache has one for each key.
     #[test]
-    fn it_is_small() {
+    fn the_type_is_small() {
         assert_eq!(size_of::<Stamp>(), 24);
     }
 }

@@ -1,4 +1,4 @@
-//! What makes a remembered value current.
+//! When a cached value is current.
 
 use super::*;
 use crate::{id::KeyId, time::Timestamp};
@@ -13,7 +13,7 @@ fn stamp(freshness: &Freshness, revision: Revision, owners: &[Changed]) -> Stamp
 }
 
 #[test]
-fn a_value_falls_with_whatever_it_was_made_of() {
+fn a_value_is_stale_after_a_change_of_any_of_its_resources() {
     let account = Changed::ServiceAccount("projects/acme/serviceAccounts/ci".parse().unwrap());
     let project = Changed::Project("acme".parse().unwrap());
     for changed in [key(1), account.clone(), project.clone(), Changed::Everything] {
@@ -27,9 +27,9 @@ fn a_value_falls_with_whatever_it_was_made_of() {
     }
 }
 
-/// However many things that is: more than a stamp holds in place.
+/// With more resources than fit into a stamp without allocation.
 #[test]
-fn a_value_falls_with_the_last_of_many() {
+fn a_value_is_stale_after_a_change_of_the_last_of_many_resources() {
     let roles: Vec<_> = (0..40).map(key).collect();
     for changed in &roles {
         let freshness = Freshness::new(1 << 16);
@@ -43,7 +43,7 @@ fn a_value_falls_with_the_last_of_many() {
 }
 
 #[test]
-fn an_older_change_that_arrives_late_takes_nothing_back() {
+fn an_older_change_that_arrives_late_has_no_effect() {
     let freshness = Freshness::new(16);
     freshness.made(8, &key(1));
     freshness.made(5, &key(1));
@@ -51,9 +51,9 @@ fn an_older_change_that_arrives_late_takes_nothing_back() {
     assert_eq!(freshness.newest().revision(), 8);
 }
 
-/// Revisions are given again, so those of before say nothing any more, neither for a value nor against it.
+/// Revisions are reused, so those of the earlier era neither confirm a value nor make it stale.
 #[test]
-fn an_era_ends_what_was_known_and_begins_anew() {
+fn a_new_era_makes_earlier_values_stale_and_earlier_changes_irrelevant() {
     let freshness = Freshness::new(16);
     freshness.made(8, &key(1));
     let [old, later] = [8, 20].map(|revision| stamp(&freshness, revision, &[]));
@@ -62,21 +62,47 @@ fn an_era_ends_what_was_known_and_begins_anew() {
     assert!(!freshness.is_current(&old) && !freshness.is_current(&later));
     assert!(freshness.newest() > newest);
     let read = stamp(&freshness, 5, &[]);
-    assert!(freshness.is_current(&read), "the change 8 is not in its way");
+    assert!(freshness.is_current(&read), "change 8 of the earlier era does not matter");
     freshness.made(6, &key(1));
     assert!(!freshness.is_current(&read));
     assert!(freshness.is_current(&stamp(&freshness, 6, &[])));
     assert!(!freshness.is_current(&later));
 }
 
+/// Whatever the newest change was, and whatever it touched.
 #[test]
-fn in_the_last_era_nothing_is_believed() {
+fn each_era_is_newer_than_all_points_of_the_one_before() {
+    let freshness = Freshness::new(16);
+    freshness.made(8, &Changed::Everything);
+    let last = Point::new(freshness.era(), Revision::MAX);
+    let read = freshness.stamp(last, &[key(1)]);
+    freshness.begin_era();
+    assert!(Point::new(freshness.era(), 0) > last);
+    assert!(freshness.newest() > last);
+    assert!(!freshness.is_current(&read));
+}
+
+#[test]
+fn in_the_last_era_no_value_is_current() {
     let freshness = Freshness::new(16);
     for _ in 0..(1 << 20) + 10 {
         freshness.begin_era();
     }
     assert!(!freshness.is_current(&stamp(&freshness, 1, &[])));
     assert!(!freshness.is_current(&stamp(&freshness, 17_000_000_000_000, &[])));
+    assert!(freshness.newest() > Point::new(freshness.era(), 17_000_000_000_000));
+}
+
+#[test]
+#[should_panic(expected = "power_of_two")]
+fn the_number_of_slots_is_a_power_of_two() {
+    Freshness::new(3);
+}
+
+#[test]
+#[should_panic(expected = "1 << 16")]
+fn there_are_no_more_slots_than_a_stamp_can_name() {
+    Freshness::new(1 << 17);
 }
 
 #[test]

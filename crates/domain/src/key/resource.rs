@@ -72,7 +72,7 @@ mod tests {
     };
 
     #[test]
-    fn it_has_a_name_an_owner_and_a_revision() {
+    fn a_key_has_a_name_an_owner_and_a_revision() {
         let mut key = key(None, false);
         assert_eq!(key.name().to_string(), format!("projects/acme/keys/{}", key.id));
         assert_eq!(key.owner().to_string(), "projects/acme/serviceAccounts/ci");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audit_trail_shows_everything_but_secrets_and_digests() {
+    fn events_show_everything_but_secrets_and_digests() {
         let mut key = key(None, false);
         let secrets = json!([{ "version": 1, "expire_time": null }]);
         assert_eq!(

@@ -55,14 +55,14 @@ proptest! {
             let now = at(second);
             let before = key.clone();
             let Ok(after) = take(key.clone(), step, now) else { continue };
-            // Revoked is for ever, whatever is deleted and brought back on top of it.
+            // A key stays revoked, even after it is deleted and restored.
             prop_assert!(before.revocation.is_none() || after.revocation == before.revocation);
-            // Only bringing it back changes a deleted key.
+            // Only UndeleteKey changes a deleted key.
             prop_assert!(before.state(now) != State::Deleted || matches!(step, Step::Undelete));
             if protected {
                 prop_assert_eq!(after.state(now), State::Active);
             }
-            // One secret, or two while a grace period runs, which never outlives the key.
+            // One secret, or two during a grace period, which never ends after the key.
             prop_assert!((1..=2).contains(&after.secrets.len()));
             prop_assert_eq!(after.secrets[0].expire_time, None);
             if let Some(old) = after.secrets.get(1) {
@@ -80,7 +80,7 @@ proptest! {
 }
 
 #[test]
-fn a_key_is_expired_at_the_very_instant() {
+fn a_key_is_expired_from_the_instant_of_its_expiry() {
     let key = key(Some(at(10)), false);
     assert_eq!(key.state(Timestamp::from_micros(9_999_999)), State::Active);
     assert_eq!(key.state(at(10)), State::Expired);
@@ -102,16 +102,16 @@ fn a_second_rotation_within_the_grace_keeps_only_the_newest_two() {
 }
 
 #[test]
-fn an_earlier_end_ends_the_grace_too() {
+fn an_earlier_expiry_ends_the_grace_period_too() {
     let mut key = key(None, false).rotate(sealed(2), 10 * DAY, at(1)).unwrap();
     key.end_at(Some(at(60)));
     assert_eq!(key.secrets[1].expire_time, Some(at(60)));
     assert_eq!(key.secrets[0].expire_time, None);
     key.end_at(None);
-    assert_eq!(key.secrets[1].expire_time, Some(at(60)), "what has been cut short stays so");
+    assert_eq!(key.secrets[1].expire_time, Some(at(60)), "a shortened grace period stays shortened");
 }
 
-/// The rows are the states, the columns what may be done in them.
+/// The rows are states, the columns the operations that they allow.
 #[test]
 fn a_state_allows_what_its_row_says() {
     const VERBS: [&str; 7] = ["rotated", "disabled", "enabled", "revoked", "deleted", "undeleted", "updated"];
@@ -174,7 +174,7 @@ fn a_protected_key_can_only_be_rotated_and_updated() {
 #[test]
 fn a_key_is_due_for_purge_when_its_retention_is_over() {
     let key = key(None, false);
-    assert!(!key.is_due_for_purge(at(1_000_000_000)), "it is not deleted");
+    assert!(!key.is_due_for_purge(at(1_000_000_000)), "the key is not deleted");
     assert_eq!(key.purgeable(), Ok(()));
     let retention = Retention::try_from(DAY).unwrap();
     let key = key.delete(retention, at(1)).unwrap();
@@ -186,7 +186,7 @@ fn a_key_is_due_for_purge_when_its_retention_is_over() {
 }
 
 #[test]
-fn a_key_follows_its_owner_in_whatever_state_it_is() {
+fn a_key_in_any_state_is_deleted_with_its_owner() {
     let deletion = Deletion { time: at(10), purge_time: at(20) };
     for state in State::ALL {
         let key = in_state(state).follow_owner(deletion, at(11));
@@ -196,13 +196,13 @@ fn a_key_follows_its_owner_in_whatever_state_it_is() {
 }
 
 #[test]
-fn its_mask_tells_which_key_it_is() {
+fn the_masked_form_has_the_id() {
     let key = key(None, false);
     assert_eq!(key.masked(), format!("acme_live_{}****", key.id));
 }
 
 #[test]
-fn the_grace_is_counted_from_the_rotation() {
+fn the_grace_period_begins_at_the_rotation() {
     let rotated = |expire_time| key(expire_time, false).rotate(sealed(2), DAY, at(1)).unwrap();
     assert_eq!(rotated(None).secrets[1].expire_time, Some(at(1).after(DAY)));
     assert_eq!(rotated(Some(at(60))).secrets[1].expire_time, Some(at(60)));

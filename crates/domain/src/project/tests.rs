@@ -1,4 +1,4 @@
-//! What a project is made of, and within which limits.
+//! The fields of a project, and their limits.
 
 use super::*;
 
@@ -52,7 +52,7 @@ fn project() -> Project {
 }
 
 #[test]
-fn it_is_the_project_of_its_own_changes() {
+fn a_project_is_the_scope_of_its_own_changes() {
     let mut project = project();
     assert_eq!(project.name().to_string(), "projects/acme");
     assert_eq!(Resource::project(&project).as_str(), "acme");
@@ -61,7 +61,7 @@ fn it_is_the_project_of_its_own_changes() {
 }
 
 #[test]
-fn the_audit_trail_shows_all_of_it() {
+fn events_show_every_field() {
     let project = project();
     assert_eq!(
         project.describe(),
@@ -89,7 +89,7 @@ fn api_keys_begin_with_prefix_and_tag() {
 }
 
 #[test]
-fn a_tenant_does_not_get_the_prefix_of_the_system_project() {
+fn no_tenant_may_use_the_prefix_of_the_system_project() {
     let acme: Prefix = "acme".parse().unwrap();
     assert_eq!(acme.clone().for_tenant(), Ok(acme));
     let error = Prefix::system().for_tenant().unwrap_err().to_string();
@@ -107,7 +107,7 @@ fn there_are_at_most_twenty_environments() {
 }
 
 #[test]
-fn deleted_keys_are_kept_for_whole_seconds_up_to_ten_years() {
+fn the_retention_is_whole_seconds_up_to_ten_years() {
     assert_eq!(Retention::default().as_duration(), 30 * DAY);
     let second = Duration::from_secs(1);
     for (span, kept) in [

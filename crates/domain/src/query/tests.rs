@@ -1,4 +1,4 @@
-//! What each listing can be filtered and ordered by.
+//! The filters and orders of each listing.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn a_full_key_filter_reads() {
 }
 
 #[test]
-fn faults_point_at_the_word_that_is_wrong() {
+fn errors_have_the_position_of_the_wrong_word() {
     for (text, position, part) in [
         ("color = red", 1, "unknown field"),
         ("state = SLEEPY", 9, "one of ACTIVE"),
@@ -104,7 +104,7 @@ fn keys_are_filtered_by_each_of_their_fields() {
 }
 
 #[test]
-fn times_and_numbers_are_compared_in_every_way() {
+fn times_and_numbers_have_every_comparison() {
     for (sign, relation) in [
         ("=", Relation::Equal),
         ("<", Relation::Less),

@@ -16,7 +16,7 @@ const LONGEST_PREFIX: usize = 16 + 1 + 10;
 /// Replaces everything secret in [`masked`].
 const MASK: &str = "****";
 
-/// An API key that nobody has looked into: it cannot be printed, and is wiped after use.
+/// The text of an API key, not parsed: it cannot be printed, and is wiped after use.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct ApiKey(String);
 
@@ -145,7 +145,7 @@ pub fn unmask(text: &str) -> Result<KeyId, NotMasked> {
     KeyId::from_base62(id.as_bytes()).ok_or(NotMasked)
 }
 
-/// Whether an API key stands in `text`, or one that lacks its prefix or (some of) its checksum.
+/// Whether `text` contains an API key, or one that lacks its prefix or (some of) its checksum.
 pub fn holds_api_key(text: &str) -> bool {
     const SECRET_END: usize = WIDTH_128 + SECRET_WIDTH;
     let mut runs = text.split(|it: char| !it.is_ascii_alphanumeric());
@@ -159,8 +159,8 @@ pub fn holds_api_key(text: &str) -> bool {
         })
 }
 
-/// `text` without the secrets of API keys in it, for words that quote what somebody sent: API keys get pasted into the
-/// wrong fields, and what refuses them ends up in logs.
+/// `text` without the secrets of API keys in it, for messages that quote input: API keys get pasted into the
+/// wrong fields, and the errors end up in logs.
 pub fn conceal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for part in text.split_inclusive(|it: char| !it.is_ascii_alphanumeric()) {

@@ -1,4 +1,4 @@
-//! What is an API key and what is none.
+//! Which texts are API keys.
 
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ proptest! {
 }
 
 #[test]
-fn looks_as_documented() {
+fn the_format_is_as_documented() {
     let api_key = sample([1; 32]);
     let (head, body) = api_key.expose().rsplit_once('_').unwrap();
     assert_eq!(head, "acme_live");
@@ -53,7 +53,7 @@ fn looks_as_documented() {
 }
 
 #[test]
-fn a_value_beyond_its_width_is_refused_even_with_a_good_checksum() {
+fn an_overflowing_value_is_refused_even_with_a_correct_checksum() {
     let mut text = format!("acme_live_{}", "z".repeat(22 + 44));
     let checksum = crc32fast::hash(text.as_bytes());
     base62::encode_into(&mut text, u128::from(checksum), WIDTH_32);
@@ -61,7 +61,7 @@ fn a_value_beyond_its_width_is_refused_even_with_a_good_checksum() {
 }
 
 #[test]
-fn the_mask_leads_back_to_the_key_and_shows_no_secret() {
+fn the_masked_form_has_the_id_and_no_secret() {
     let api_key = sample([2; 32]);
     let token = Token::parse(&api_key).unwrap();
     let masked = masked(token.token_prefix, token.id);
@@ -70,7 +70,7 @@ fn the_mask_leads_back_to_the_key_and_shows_no_secret() {
 }
 
 #[test]
-fn an_api_key_within_a_text_is_concealed_and_all_else_stays() {
+fn an_api_key_in_a_text_is_concealed_and_the_rest_stays() {
     let api_key = sample([4; 32]);
     let masked = masked("acme_live", Token::parse(&api_key).unwrap().id);
     let whole = api_key.expose();
@@ -109,19 +109,19 @@ fn an_api_key_is_found_within_a_text() {
 }
 
 #[test]
-fn it_says_what_is_wrong_with_the_shape() {
+fn errors_say_what_is_wrong_with_the_shape() {
     let api_key = sample([6; 32]);
     let whole = api_key.expose();
-    let told = |text: &str| Token::parse(&ApiKey::new(text.into())).unwrap_err();
-    assert_eq!(told(&whole[..whole.len() - 1]), Malformed::Length(71));
-    assert_eq!(told("acme_live_"), Malformed::Length(0));
-    assert_eq!(told(&format!("{whole}x")), Malformed::Length(73));
+    let parse_error = |text: &str| Token::parse(&ApiKey::new(text.into())).unwrap_err();
+    assert_eq!(parse_error(&whole[..whole.len() - 1]), Malformed::Length(71));
+    assert_eq!(parse_error("acme_live_"), Malformed::Length(0));
+    assert_eq!(parse_error(&format!("{whole}x")), Malformed::Length(73));
     assert_eq!(
-        told(&whole[..20]).to_string(),
+        parse_error(&whole[..20]).to_string(),
         "has 10 characters after its last _, but an API key has 72: it is truncated, or has extra characters"
     );
     for text in ["", "acme", "acme_live", &format!(" {whole}"), &whole[5..], &format!("{}-", &whole[..40])] {
-        assert_eq!(told(text), Malformed::Shape, "{text}");
+        assert_eq!(parse_error(text), Malformed::Shape, "{text}");
     }
     assert_eq!(unmask(whole), Err(NotMasked));
     assert_eq!(
@@ -131,7 +131,7 @@ fn it_says_what_is_wrong_with_the_shape() {
 }
 
 #[test]
-fn nothing_prints_it() {
+fn an_api_key_is_never_printed() {
     let api_key = sample([3; 32]);
     let presented = Presented::new(api_key.clone()).unwrap();
     assert_eq!(format!("{api_key:?}"), "ApiKey(redacted)");
@@ -146,7 +146,7 @@ fn nothing_prints_it() {
 }
 
 #[test]
-fn a_head_is_a_prefix_and_a_tag() {
+fn an_api_key_begins_with_prefix_and_tag() {
     let id = KeyId::new(Timestamp::from_micros(1_800_000_000_000_000), [9; 10]);
     for (head, good) in [
         ("acme_live", true),
@@ -166,7 +166,7 @@ fn a_head_is_a_prefix_and_a_tag() {
         assert_eq!(unmask(&masked(head, id)).is_ok(), good, "{head}");
     }
     let id = id.to_string();
-    // A leading zero changes no number, yet the width is fixed.
+    // A leading zero does not change the number, but the width is fixed.
     assert!(id.starts_with('0'));
     for id in [&id[1..], &format!("0{id}")] {
         assert_eq!(unmask(&format!("acme_live_{id}{MASK}")), Err(NotMasked), "{id}");

@@ -1,4 +1,4 @@
-//! A connection on which a test says whatever it likes.
+//! A connection on which a test sends any frames.
 
 use std::{io, net::SocketAddr};
 
@@ -12,7 +12,7 @@ use crate::PATIENCE;
 
 use super::{END_STREAM, GOAWAY, Head, PREFACE, RST_STREAM, SETTINGS, frame};
 
-/// A frame that came.
+/// A frame that was received.
 #[derive(Debug)]
 pub struct Frame {
     pub kind: u8,
@@ -25,14 +25,14 @@ pub struct Frame {
 pub struct Connection(TcpStream);
 
 impl Connection {
-    /// A connection on which nothing was said.
+    /// A connection on which nothing was sent.
     pub async fn silent(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }
 
-    /// A connection that has begun as it should.
+    /// A connection after a valid preface.
     pub async fn open(address: SocketAddr) -> Self {
         let mut connection = Self::silent(address).await;
         connection.send(PREFACE).await.unwrap();
@@ -40,13 +40,13 @@ impl Connection {
         connection
     }
 
-    /// Fails once the server has hung up.
+    /// Fails once the server has closed the connection.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let sent = timeout(PATIENCE, self.0.write_all(bytes)).await;
         sent.expect("the server does not read")
     }
 
-    /// The next frame; `None` once the server has hung up.
+    /// The next frame; `None` once the server has closed the connection.
     pub async fn receive(&mut self) -> Option<Frame> {
         let received = timeout(PATIENCE, self.read_frame()).await;
         received.expect("the server does not answer").ok()
@@ -55,13 +55,13 @@ impl Connection {
     async fn read_frame(&mut self) -> io::Result<Frame> {
         let mut head = [0; Head::SIZE];
         self.0.read_exact(&mut head).await?;
-        let head = Head::read(&head).expect("it is whole");
+        let head = Head::read(&head).expect("the head is complete");
         let mut payload = vec![0; head.length];
         self.0.read_exact(&mut payload).await?;
         Ok(Frame { kind: head.kind, flags: head.flags, stream: head.stream, payload })
     }
 
-    /// What still comes on this stream until it ends, or the connection does.
+    /// The frames of this stream until it or the connection ends.
     pub async fn rest_of(&mut self, stream: u32) -> Vec<Frame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.receive().await {
@@ -77,11 +77,13 @@ impl Connection {
         frames
     }
 
-    /// Reads on until the server hangs up.
+    /// Reads until the server closes the connection.
     pub async fn ends(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        // A reset ends it just as well.
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("the server does not hang up");
+        // A reset ends the connection too.
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest))
+            .await
+            .expect("the server does not close the connection");
         rest
     }
 

@@ -31,7 +31,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// How many bytes it takes.
+    /// How many bytes it has.
     pub const SIZE: usize = 9;
 
     /// The head at the beginning of `bytes`; `None` while it is incomplete.
@@ -81,7 +81,7 @@ pub fn write_headers(out: &mut Vec<u8>, block: &[u8], stream: u32) {
     out.extend_from_slice(block);
 }
 
-/// `body` in as many frames as it takes; the last one ends the stream if `ends`.
+/// `body` in as many frames as needed; the last one ends the stream if `ends`.
 pub fn write_data(out: &mut Vec<u8>, body: &[u8], stream: u32, ends: bool) {
     let mut parts = body.chunks(LARGEST).peekable();
     while let Some(part) = parts.next() {

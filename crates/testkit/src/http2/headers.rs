@@ -1,6 +1,6 @@
-//! Header blocks (HPACK), with every text written out.
+//! Header blocks (HPACK), with all texts as literals.
 
-/// The header block of a gRPC call; nothing of it enters the server's table.
+/// The header block of a gRPC call; no entry goes into the server's dynamic table.
 pub fn header_block(path: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let call = [
         (":method", "POST"),
@@ -19,7 +19,7 @@ pub fn header_block(path: &str, more: &[(&str, &str)]) -> Vec<u8> {
     block
 }
 
-/// A text with its length in front, which takes seven bits of the first byte and seven of each that follows.
+/// A text after its length, which has seven bits of the first byte and seven of each that follows.
 pub fn write_text(block: &mut Vec<u8>, text: &str) {
     const PREFIX: usize = 127;
     if text.len() < PREFIX {
@@ -37,5 +37,5 @@ pub fn write_text(block: &mut Vec<u8>, text: &str) {
 }
 
 fn byte(number: usize) -> u8 {
-    u8::try_from(number).expect("it fits a byte")
+    u8::try_from(number).expect("the value fits a byte")
 }

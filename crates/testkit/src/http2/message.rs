@@ -12,7 +12,7 @@ pub fn message(body: &[u8]) -> Vec<u8> {
 
 pub fn write_message(out: &mut Vec<u8>, body: &[u8]) {
     out.push(0);
-    let length = u32::try_from(body.len()).expect("it is small");
+    let length = u32::try_from(body.len()).expect("the message is small");
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(body);
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 by hand: for tests that break its rules, and for a client of the benchmark that costs next to nothing.
+//! HTTP/2 by hand: for tests that break its rules, and for the benchmark's client, which must use little CPU time.
 
 mod connection;
 mod frame;

@@ -69,7 +69,7 @@ impl Server {
         inner(self.verifier().verify(request).await)
     }
 
-    /// What Verify answers to the bare API key, whole.
+    /// The response of Verify to the API key without other fields.
     pub async fn verified(&self, api_key: &str) -> proto::VerifyResponse {
         self.ask(proto::VerifyRequest { api_key: api_key.into(), ..Default::default() }).await.unwrap()
     }
@@ -115,7 +115,7 @@ impl Server {
     pub async fn refused<T>(&self, call: impl Future<Output = Answer<T>>) -> Status {
         let before = self.revision().await;
         let Err(status) = call.await else {
-            panic!("it was not refused");
+            panic!("the call was not refused");
         };
         assert_eq!(self.revision().await, before, "a refused call changed something");
         status

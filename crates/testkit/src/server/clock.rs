@@ -1,4 +1,4 @@
-//! A clock that the test moves.
+//! A clock that the test advances.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -8,10 +8,10 @@ use std::{
 use domain::time::Timestamp;
 use keystile::ports::Clock;
 
-/// When every test begins.
+/// The time at which every test begins.
 pub const START: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
 
-/// Stands still until the test moves it.
+/// Shows the same time until the test advances it.
 #[derive(Debug)]
 pub struct TestClock(AtomicI64);
 
@@ -40,6 +40,6 @@ impl Clock for TestClock {
         Duration::from_micros(now - start)
     }
 
-    /// Nothing is measured to take time, so nobody has to wait.
+    /// On this clock work takes no time, so rests in proportion to it need no time either.
     async fn sleep(&self, _span: Duration) {}
 }

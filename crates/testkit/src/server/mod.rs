@@ -1,4 +1,4 @@
-//! A whole Keystile within the test, on ports of its own, with a clock that the test moves.
+//! A complete server within the test, on ports of its own, with a clock that the test advances.
 
 mod calls;
 mod client;
@@ -30,7 +30,7 @@ pub use streams::{Outcome, Talk, next, outcome};
 #[derive(Debug)]
 pub struct Server {
     pub clock: Arc<TestClock>,
-    /// The root API key that the first start gave.
+    /// The root API key that the first start issued.
     pub root: String,
     pub admin: SocketAddr,
     pub verify: SocketAddr,
@@ -55,7 +55,7 @@ impl Server {
         Self::start_over(Database::empty(kind).await).await
     }
 
-    /// One that makes its first start on `database`.
+    /// A server that makes its first start on `database`.
     pub async fn start_over(database: Database) -> Self {
         let directory = TempDir::new().unwrap();
         let clock = Arc::new(TestClock::default());
@@ -81,7 +81,7 @@ impl Server {
             .map(|listener| listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
-            // A test that ends without stopping drops the sender, which stops as well.
+            // A test that ends without a stop drops the sender, which stops the server too.
             app.serve(listeners, async { drop(stopped.await) }).await.unwrap();
         });
         let running = Running { stop, served };
@@ -93,11 +93,11 @@ impl Server {
         let Self { clock, root, database, directory, running, .. } = self;
         running.stop().await;
         let app = open(&database, &directory, &clock, settings).await;
-        assert!(app.first_root_key().is_none(), "the root key is made once");
+        assert!(app.first_root_key().is_none(), "a root key is created only once");
         Self::of(app, clock, root, database, directory).await
     }
 
-    /// Stops, so that everything is written down, and leaves the database to look into.
+    /// Stops, so that all pending writes are made, and keeps the database.
     pub async fn stop(self) -> (Database, TempDir) {
         self.running.stop().await;
         (self.database, self.directory)
@@ -123,7 +123,7 @@ impl Server {
         VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
     }
 
-    /// The accounts as the holder of `api_key` sees them.
+    /// A client of service accounts with this API key.
     pub fn accounts_as(&self, api_key: &str) -> ServiceAccountServiceClient<Client> {
         let caller = Bearer::new(api_key);
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), caller)
@@ -144,7 +144,7 @@ impl Server {
         self.projects().create_project(request).await.unwrap().into_inner().project.unwrap()
     }
 
-    /// A key of that project as asked for, in production unless it says otherwise, and its API key.
+    /// Creates `key` in that project, by default in production, and returns it with its API key.
     pub async fn key(&self, project: &str, mut key: proto::Key) -> (proto::Key, String) {
         if key.environment.is_empty() {
             key.environment = "production".into();
@@ -158,7 +158,7 @@ impl Server {
         (created.key.unwrap(), created.api_key)
     }
 
-    /// The newest revision of the change log, which nothing but a change moves.
+    /// The newest revision of the change log; it grows with each change.
     pub async fn head(&self) -> i64 {
         let request = proto::VerifyAuditChainRequest::default();
         let report = self.audit().verify_audit_chain(request).await.unwrap();
@@ -176,7 +176,7 @@ impl Server {
         created.unwrap().into_inner().service_account.unwrap()
     }
 
-    /// What Verify answers to the bare API key.
+    /// The code of Verify for the API key without other fields.
     pub async fn code(&self, api_key: &str) -> proto::Code {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         self.verifier().verify(request).await.unwrap().into_inner().code()

@@ -1,4 +1,4 @@
-//! Many verifications in one call or stream, and the stream of changes.
+//! Calls of BatchVerify, StreamVerify and WatchAuditEvents.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::PATIENCE;
 
 use super::{Answer, Bearer, Client, Server, channel, inner};
 
-/// One of several answers.
+/// One result of several: a decision or an error.
 pub type Outcome = Result<VerifyResponse, VerifyError>;
 
 impl Server {
@@ -24,12 +24,12 @@ impl Server {
         Ok(answer.results.into_iter().map(outcome).collect())
     }
 
-    /// A stream of the caller with this credential.
+    /// A stream with this credential.
     pub async fn talk_as(&self, api_key: &str) -> Answer<Talk> {
         self.talk_on(channel(self.verify), api_key, None).await
     }
 
-    /// A stream with that deadline.
+    /// A stream with this deadline.
     pub async fn talk_for(&self, deadline: Duration) -> Talk {
         self.talk_on(channel(self.verify), &self.root, Some(deadline)).await.unwrap()
     }
@@ -50,7 +50,7 @@ impl Server {
         self.talk_as(&self.root).await.unwrap()
     }
 
-    /// The newest revision, as soon as this node has reached it.
+    /// Waits until this node has followed the log to its end, and returns that revision.
     pub async fn caught_up(&self) -> i64 {
         let head = self.revision().await;
         let request = VerifyRequest { api_key: self.root.clone(), min_revision: head, ..Default::default() };
@@ -70,13 +70,13 @@ impl Server {
 }
 
 pub fn outcome(result: proto::VerifyResult) -> Outcome {
-    match result.result.expect("it is one or the other") {
+    match result.result.expect("a result is a decision or an error") {
         verify_result::Result::Decision(decision) => Ok(decision),
         verify_result::Result::Error(error) => Err(error),
     }
 }
 
-/// A stream, both ways.
+/// Both directions of a StreamVerify.
 #[derive(Debug)]
 pub struct Talk {
     pub questions: mpsc::Sender<StreamVerifyRequest>,
@@ -84,15 +84,15 @@ pub struct Talk {
 }
 
 impl Talk {
-    /// Whether an answer comes that is a decision; else why not.
-    pub async fn goes_on(&mut self) -> Result<(), Status> {
+    /// Sends a request, and expects a decision; fails with the status if the stream ended.
+    pub async fn is_answered(&mut self) -> Result<(), Status> {
         self.code("junk").await.map(|code| assert_eq!(code, Code::Malformed))
     }
 
-    /// How it ends though nothing is asked.
-    pub async fn ends_by_itself(&mut self) -> Status {
-        let end = tokio::time::timeout(PATIENCE, self.next()).await.expect("it does not end");
-        end.expect_err("it is not an answer")
+    /// The status with which the stream ends while it is idle.
+    pub async fn ended_while_idle(&mut self) -> Status {
+        let end = tokio::time::timeout(PATIENCE, self.next()).await.expect("the stream does not end");
+        end.expect_err("the stream ends with an error")
     }
 
     pub async fn send(&self, request: VerifyRequest) {
@@ -103,22 +103,22 @@ impl Talk {
         next(&mut self.answers).await
     }
 
-    /// What is answered to one question.
+    /// Sends one request, and waits for its result.
     pub async fn ask(&mut self, request: VerifyRequest) -> Result<Outcome, Status> {
         self.send(request).await;
-        Ok(self.next().await?.expect("the stream goes on"))
+        Ok(self.next().await?.expect("the stream is open"))
     }
 
     pub async fn code(&mut self, api_key: &str) -> Result<Code, Status> {
         let answer = self.ask(VerifyRequest { api_key: api_key.into(), ..Default::default() }).await?;
-        Ok(answer.expect("it is decided").code())
+        Ok(answer.expect("the result is a decision").code())
     }
 }
 
-/// The next answer; `None` at the end.
+/// The next result; `None` at the end.
 pub async fn next(answers: &mut Streaming<StreamVerifyResponse>) -> Result<Option<Outcome>, Status> {
     let answer = answers.message().await?;
-    Ok(answer.map(|it| match it.result.expect("it is one or the other") {
+    Ok(answer.map(|it| match it.result.expect("a result is a decision or an error") {
         stream_verify_response::Result::Decision(decision) => Ok(decision),
         stream_verify_response::Result::Error(error) => Err(error),
     }))

@@ -8,7 +8,7 @@ use proto::{
     AuditEvent, Heartbeat, WatchAuditEventsRequest, WatchAuditEventsResponse,
     watch_audit_events_response::Content,
 };
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -18,6 +18,7 @@ use crate::{
         wire::{faults::Faults, status},
     },
     ports::{Credentials, StoreError, changes::Rewinds},
+    schedule::Schedule,
     verbs::{Caller, Error, FieldFault, Service},
 };
 
@@ -65,12 +66,11 @@ impl TryFrom<WatchAuditEventsRequest> for Wanted {
 
 impl<C: Credentials> Watch<C> {
     pub(in crate::grpc) async fn events(self) -> Result<Events, Error> {
-        // Before the log is looked at, so that none is missed.
+        // Before the log is read, so that no rewind is missed.
         let rewinds = self.service.rewinds().number;
         self.service.check_is_reached(self.wanted.after).await?;
-        let mut ticks = interval(self.wanted.heartbeat);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let state = State { watch: self, rewinds, ticks, unsent: VecDeque::new() };
+        let heartbeats = Schedule::every(self.wanted.heartbeat);
+        let state = State { watch: self, rewinds, heartbeats, unsent: VecDeque::new() };
         Ok(Box::pin(stream::unfold(Some(state), |state| async {
             let mut state = state?;
             match state.next().await {
@@ -88,7 +88,7 @@ struct State<C> {
     watch: Watch<C>,
     /// How often the log was known to have gone backwards.
     rewinds: u64,
-    ticks: Interval,
+    heartbeats: Schedule,
     unsent: VecDeque<AuditEvent>,
 }
 
@@ -129,7 +129,7 @@ impl<C: Credentials> State<C> {
                 biased;
                 () = stop.cancelled() => return Err(status::closing()),
                 () = service.change_after(wanted.after) => {}
-                _ = self.ticks.tick() => {
+                () = self.heartbeats.next() => {
                     // The node may have moved on at this moment, and those events are not sent yet.
                     let revision = service.position().min(wanted.after);
                     return Ok(Content::Heartbeat(Heartbeat { revision }));

@@ -17,8 +17,8 @@ use super::{EncodedDecision, EncodedItem, question};
 
 const MOST: usize = 1000;
 
-/// Bytes of the decisions in one answer, well below the 4 MiB that clients take; as many errors as there can be fit in
-/// beside them.
+/// Bytes of the decisions in one response, well below the 4 MiB that clients accept, so that the largest possible number of
+/// errors fits in too.
 const LARGEST_DECISIONS: usize = 3 * 1024 * 1024;
 
 /// How many reads of keys that are not cached one call has under way.

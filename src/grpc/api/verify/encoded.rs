@@ -232,11 +232,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_numbers_have_room() {
+    fn the_longest_numbers_fit() {
         let decision = |age| Decision { revision: i64::MAX, age, degraded: true, ..Decision::malformed() };
         let longest = Duration::new(i64::MAX as u64, 999_999_999);
         let encoded = EncodedDecision::new(decision(longest), View::Full);
-        // And a version and its being superseded, which a test has no key for.
+        // Also a version and `superseded`, for which this test has no key.
         assert!(encoded.call.bytes().len() + 1 + 5 + 2 <= CallPart::LONGEST);
         let read = proto::VerifyResponse::decode(&*encoded.encode_to_vec()).unwrap();
         assert_eq!((read.revision, read.degraded), (i64::MAX, true));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_begins_as_itself() {
+    fn every_encoded_part_begins_with_its_code() {
         for code in Code::ALL {
             let decision = Decision {
                 code,

@@ -46,7 +46,7 @@ mod tests {
     use crate::verbs::Decision;
 
     #[test]
-    fn items_read_as_the_messages_of_the_contract() {
+    fn items_encode_as_the_messages_of_the_contract() {
         let error = VerifyError { message: "later".to_owned(), ..Default::default() };
         let decision = EncodedItem::from(Ok(EncodedDecision::new(Decision::malformed(), View::Full)));
         let refused = EncodedItem::from(Err(error.clone()));

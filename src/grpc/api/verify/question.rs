@@ -29,7 +29,7 @@ fn view(view: i32) -> View {
     if view == proto::View::Basic as i32 { View::Basic } else { View::Full }
 }
 
-/// What `request` asks of the API key; `path` is where the request stands in a larger one.
+/// What `request` asks of the API key; `path` is the position of the request in a larger one.
 pub(in crate::grpc) fn question(request: proto::VerifyRequest, path: &str) -> Result<Question, Error> {
     let asked = [
         ("costs", !request.costs.is_empty()),

@@ -38,8 +38,8 @@ pub(in crate::grpc) struct Answers<C> {
     /// Of this stream only, because looking at it takes a lock.
     stop: CancellationToken,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Answers until `stop` is looked at again.
-    until_look: u8,
+    /// How many more answers until the next check of `stop`.
+    until_check: u8,
     end: Option<End>,
 }
 
@@ -59,8 +59,8 @@ enum Waiting {
     Read(Pin<Box<dyn Future<Output = Verified> + Send>>),
 }
 
-/// How many answers are given between two looks at the stop signal while the stream is never idle.
-const LOOK_EVERY: u8 = 64;
+/// How many answers are sent between two checks of the stop signal while the stream is never idle.
+const CHECK_EVERY: u8 = 64;
 
 impl<C: Credentials> Answers<C> {
     pub(super) fn new(
@@ -77,22 +77,22 @@ impl<C: Credentials> Answers<C> {
             patience,
             stopped: Box::pin(stop.clone().cancelled_owned()),
             stop,
-            until_look: 0,
+            until_check: 0,
             end: None,
         }
     }
 
     /// Whether this node stops; only now and then, as long as there is always something to answer.
     fn is_stopping(&mut self) -> bool {
-        if self.until_look > 0 {
-            self.until_look -= 1;
+        if self.until_check > 0 {
+            self.until_check -= 1;
             return false;
         }
-        self.until_look = LOOK_EVERY;
+        self.until_check = CHECK_EVERY;
         self.stop.is_cancelled()
     }
 
-    /// Pending while nothing is asked or to be answered; then the caller is looked at again in a while.
+    /// Pending while there is no request and no answer to send; the caller is checked again later.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let idle = self.waiting.is_empty()
             && self.end.is_none()
@@ -184,7 +184,7 @@ impl<C: Credentials> Stream for Answers<C> {
             return Poll::Ready(None);
         }
         if let Err(unproven) = ready!(this.caller.poll_check(context, moment)) {
-            // Without the database no new caller is let in, but an idle stream need not end.
+            // Without the database no new caller can be authenticated, but an idle stream need not end.
             if matches!(unproven, Unproven::Unknown(_)) && this.poll_idle(context).is_pending() {
                 return Poll::Pending;
             }

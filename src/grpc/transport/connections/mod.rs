@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+
+use crate::schedule::Schedule;
 
 use super::activity::Activity;
 
@@ -108,10 +109,9 @@ impl Connections {
 
     /// Cuts off connections that hold up others, until it is dropped.
     pub(in crate::grpc) async fn watch<T>(&self, stop: CancellationToken) -> T {
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut schedule = Schedule::every(TICK);
         loop {
-            ticks.tick().await;
+            schedule.next().await;
             let mut table = self.table();
             table.tick(stop.is_cancelled());
             table.silent = table.silent.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Connections and clients, by ticks.
+//! Which connections are closed, tick by tick.
 
 use std::{
     pin::Pin,
@@ -24,7 +24,7 @@ fn of(most: usize) -> Connections {
     connections
 }
 
-/// Connections that are watched, and what stops their listener.
+/// Connections with a running watch, and the token that stops their listener.
 fn watched(most: usize) -> (Connections, CancellationToken) {
     let connections = of(most);
     let stop = CancellationToken::new();
@@ -33,7 +33,7 @@ fn watched(most: usize) -> (Connections, CancellationToken) {
     (connections, stop)
 }
 
-fn let_in(connections: &Connections) -> Admitted {
+fn authenticated(connections: &Connections) -> Admitted {
     let admitted = connections.admit().unwrap();
     admitted.activity.note_authenticated();
     admitted
@@ -43,7 +43,7 @@ fn is_cut(admitted: &Admitted) -> bool {
     admitted.activity.is_cut_off(&Context::from_waker(Waker::noop()))
 }
 
-/// An open stream's answers, and what they are sent by.
+/// The response body of an open stream, with its sender.
 fn stream(admitted: &Admitted) -> (Streamed, mpsc::UnboundedSender<Bytes>) {
     let (sender, answers) = mpsc::unbounded_channel();
     (streamed(Body::new(Answers(answers)), OpenCall::new(admitted.activity.clone())), sender)
@@ -63,7 +63,7 @@ impl http_body::Body for Answers {
     }
 }
 
-/// The next answer, if there is one, as the connection asks for it.
+/// The next response, if there is one, polled as the connection does.
 fn next(stream: &mut Streamed) -> Option<Bytes> {
     match Pin::new(stream).poll_frame(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(frame) => frame.unwrap().unwrap().into_data().ok(),
@@ -72,9 +72,9 @@ fn next(stream: &mut Streamed) -> Option<Bytes> {
 }
 
 #[tokio::test]
-async fn the_oldest_stranger_makes_room_and_callers_stay() {
+async fn the_oldest_unauthenticated_connection_is_closed_to_make_room() {
     let connections = of(3);
-    let caller = let_in(&connections);
+    let caller = authenticated(&connections);
     let strangers = [connections.admit().unwrap(), connections.admit().unwrap()];
     let newcomer = connections.admit().unwrap();
     assert!(!newcomer.activity.is_spare());
@@ -82,13 +82,13 @@ async fn the_oldest_stranger_makes_room_and_callers_stay() {
 }
 
 #[tokio::test]
-async fn beyond_the_cap_there_is_room_for_health_checks_alone() {
+async fn beyond_the_limit_there_is_room_only_for_health_checks() {
     let connections = of(2);
-    let callers = [let_in(&connections), let_in(&connections)];
+    let callers = [authenticated(&connections), authenticated(&connections)];
     let spare: Vec<_> = (0..SPARE * 2).map(|_| connections.admit().unwrap()).collect();
     let (first, last) = spare.split_at(SPARE);
     assert!(last.iter().all(|it| it.activity.is_spare() && !connections.has_room_for(&it.activity)));
-    assert!(first.iter().all(is_cut) && !last.iter().any(is_cut), "the oldest gives way, once all are taken");
+    assert!(first.iter().all(is_cut) && !last.iter().any(is_cut), "the oldest make room");
     assert!(!callers.iter().any(is_cut));
     drop(callers);
     let last = spare.last().unwrap();
@@ -96,13 +96,13 @@ async fn beyond_the_cap_there_is_room_for_health_checks_alone() {
 }
 
 #[tokio::test]
-async fn a_stranger_among_the_others_makes_room_before_a_spare_one() {
+async fn an_ordinary_unauthenticated_connection_is_closed_before_a_spare_one() {
     let connections = of(3);
-    let caller = let_in(&connections);
-    let busy = [let_in(&connections), let_in(&connections)];
+    let caller = authenticated(&connections);
+    let busy = [authenticated(&connections), authenticated(&connections)];
     let spare = connections.admit().unwrap();
     drop(busy);
-    // Two places are free: for strangers, which make room for each other.
+    // Two places are free; unauthenticated connections are closed to make room for each other.
     let strangers: Vec<_> = (0..4).map(|_| connections.admit().unwrap()).collect();
     assert!(!strangers.iter().any(|it| it.activity.is_spare()));
     assert_eq!(strangers.iter().map(is_cut).collect::<Vec<_>>(), [true, true, false, false]);
@@ -110,7 +110,7 @@ async fn a_stranger_among_the_others_makes_room_before_a_spare_one() {
 }
 
 #[tokio::test]
-async fn a_first_call_that_is_under_way_is_not_cut_while_there_are_others() {
+async fn a_connection_in_its_first_call_is_closed_after_silent_ones() {
     let connections = of(2);
     let [calling, silent] = [connections.admit().unwrap(), connections.admit().unwrap()];
     let _open = OpenCall::new(calling.activity.clone());
@@ -119,32 +119,33 @@ async fn a_first_call_that_is_under_way_is_not_cut_while_there_are_others() {
 }
 
 #[tokio::test]
-async fn there_is_an_end_of_it() {
+async fn with_all_places_taken_by_callers_a_connection_is_refused() {
     let connections = of(1);
-    let _callers: Vec<_> = (0..=SPARE).map(|_| let_in(&connections)).collect();
+    let _callers: Vec<_> = (0..=SPARE).map(|_| authenticated(&connections)).collect();
     assert!(connections.admit().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_is_idle_for_long_makes_room_too() {
+async fn a_long_idle_authenticated_connection_is_closed_too() {
     let (connections, _stop) = watched(2);
-    let [idle, busy] = [let_in(&connections), let_in(&connections)];
+    let [idle, busy] = [authenticated(&connections), authenticated(&connections)];
     let _open = OpenCall::new(busy.activity.clone());
     sleep(TICK * (IDLE + 2)).await;
-    assert!(!is_cut(&idle), "as long as there is room");
+    assert!(!is_cut(&idle), "while there is room");
     connections.admit().unwrap();
     assert_eq!([is_cut(&idle), is_cut(&busy)], [true, false]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
+async fn a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not() {
     let (connections, _stop) = watched(10);
-    let [deaf, slow, quiet] = [let_in(&connections), let_in(&connections), let_in(&connections)];
+    let [deaf, slow, quiet] =
+        [authenticated(&connections), authenticated(&connections), authenticated(&connections)];
     let mut waiting = [&deaf, &slow].map(|it| UnreadBytes::new(&it.activity, 100_000));
     for _ in 0..10 {
         sleep(TICK * (STALLED - 2)).await;
         drop(waiting[1].split(1000).attach_to(Bytes::new()));
-        // Pings are answered all the same.
+        // Pings are still answered.
         deaf.activity.wrote(1000);
     }
     assert_eq!([is_cut(&deaf), is_cut(&slow), is_cut(&quiet)], [true, false, false]);
@@ -152,16 +153,16 @@ async fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_never_handed_on_was_not_taken() {
+async fn bytes_that_were_never_sent_do_not_count_as_read() {
     let (connections, _stop) = watched(10);
-    let deaf = let_in(&connections);
+    let deaf = authenticated(&connections);
     let unread = UnreadBytes::new(&deaf.activity, 100_000);
     let (mut idle, answers) = stream(&deaf);
     answers.send(Bytes::from(vec![0; 20_000])).unwrap();
     assert!(next(&mut idle).is_some());
     for _ in 0..STALLED + 2 {
         sleep(TICK).await;
-        // As when its caller is looked at again.
+        // As when the caller of the stream is checked again.
         assert!(next(&mut idle).is_none());
         drop(UnreadBytes::new(&deaf.activity, 20_000));
     }
@@ -170,9 +171,9 @@ async fn what_was_never_handed_on_was_not_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_stream_whose_answers_were_read_lives_on() {
+async fn an_idle_stream_with_all_responses_read_stays_open() {
     let (connections, _stop) = watched(10);
-    let caller = let_in(&connections);
+    let caller = authenticated(&connections);
     let (mut idle, answers) = stream(&caller);
     for _ in 0..2 {
         answers.send(Bytes::from(vec![0; 20_000])).unwrap();
@@ -187,9 +188,9 @@ async fn an_idle_stream_whose_answers_were_read_lives_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_small_answers_keeps_a_paused_one_beside_it() {
+async fn progress_on_one_stream_keeps_the_connection_of_a_paused_one() {
     let (connections, _stop) = watched(10);
-    let caller = let_in(&connections);
+    let caller = authenticated(&connections);
     let unread = UnreadBytes::new(&caller.activity, 100_000);
     let (mut living, answers) = stream(&caller);
     for _ in 0..STALLED * 2 {
@@ -199,23 +200,24 @@ async fn a_stream_of_small_answers_keeps_a_paused_one_beside_it() {
     }
     assert!(!is_cut(&caller));
     sleep(TICK * (STALLED + 2)).await;
-    assert!(is_cut(&caller), "once it asks for no more either");
+    assert!(is_cut(&caller), "once the other stream stops reading too");
     drop(unread);
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_stop_only_calls_hold() {
+async fn at_the_stop_only_connections_with_calls_stay() {
     let (connections, stop) = watched(10);
-    let [idle, busy, unread] = [let_in(&connections), let_in(&connections), let_in(&connections)];
+    let [idle, busy, unread] =
+        [authenticated(&connections), authenticated(&connections), authenticated(&connections)];
     let stranger = connections.admit().unwrap();
     let open = OpenCall::new(busy.activity.clone());
     let waiting = UnreadBytes::new(&unread.activity, 100_000);
     sleep(TICK * 10).await;
-    assert!(![&idle, &busy, &unread, &stranger].into_iter().any(is_cut), "not before");
+    assert!(![&idle, &busy, &unread, &stranger].into_iter().any(is_cut), "before the stop");
     stop.cancel();
-    // What is too small to be counted may still be read.
+    // A small amount that is not counted may still be read.
     sleep(TICK * 4).await;
-    assert!(![&idle, &stranger].into_iter().any(is_cut), "at once");
+    assert!(![&idle, &stranger].into_iter().any(is_cut), "within the time to close");
     sleep(TICK * 4).await;
     assert_eq!([&idle, &stranger, &busy, &unread].map(is_cut), [true, true, false, false]);
     drop((open, waiting));
@@ -224,7 +226,7 @@ async fn at_the_stop_only_calls_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_stop_noise_does_not_hold() {
+async fn at_the_stop_pings_do_not_keep_a_connection_open() {
     let (connections, stop) = watched(10);
     let noisy = connections.admit().unwrap();
     stop.cancel();
@@ -237,7 +239,7 @@ async fn at_the_stop_noise_does_not_hold() {
 }
 
 #[test]
-fn what_waits_is_bounded_for_one_and_for_all() {
+fn unread_bytes_are_bounded_per_connection_and_in_total() {
     let mebibyte = 1 << 20;
     let connections = of(100);
     let fill = |connection: &Admitted| {
@@ -261,7 +263,7 @@ fn what_waits_is_bounded_for_one_and_for_all() {
 }
 
 #[test]
-fn for_want_of_room_lists_are_refused_and_changes_answered() {
+fn without_room_lists_are_refused_and_changes_are_answered() {
     let connections = of(100);
     let all: Vec<_> = (0..17).map(|_| connections.admit().unwrap()).collect();
     let waiting: Vec<_> = all[..16].iter().map(|it| UnreadBytes::new(&it.activity, 16 << 20)).collect();
@@ -280,15 +282,15 @@ fn for_want_of_room_lists_are_refused_and_changes_answered() {
         assert_eq!(details.retry_info().is_some(), retried);
         let before = admitted.activity.unread();
         let (refused, answer) = answer(admitted, false);
-        assert!(refused.is_none(), "a new API key is nowhere else");
-        assert_eq!(admitted.activity.unread(), before + 20_000, "it counts all the same");
+        assert!(refused.is_none(), "only this response has the new API key");
+        assert_eq!(admitted.activity.unread(), before + 20_000, "the response still counts");
         drop(answer);
     }
     drop(waiting);
 }
 
 #[test]
-fn few_calls_of_strangers_are_open_at_once() {
+fn open_calls_without_credential_are_limited() {
     let admitted = of(1).admit().unwrap();
     let mut open: Vec<_> = std::iter::from_fn(|| OpenPublicCall::new(admitted.activity.clone())).collect();
     assert_eq!(open.len(), 32);

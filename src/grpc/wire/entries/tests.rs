@@ -21,7 +21,7 @@ fn assert_malformed(refused: Result<(), Status>) {
 }
 
 #[test]
-fn a_full_batch_passes() {
+fn a_full_batch_is_accepted() {
     let question = VerifyRequest {
         tags: vec!["tag".to_owned(); 64],
         environment: "production".to_owned(),
@@ -48,7 +48,7 @@ fn lists_are_counted_wherever_they_are() {
 }
 
 #[test]
-fn pieces_of_one_message_count_together() {
+fn repeated_pieces_of_one_message_count_together() {
     let mask = prost_types::FieldMask { paths: vec![String::new(); MOST_VALUES / 2 + 1] };
     let half = UpdateKeyRequest { update_mask: Some(mask), ..Default::default() }.encode_to_vec();
     let name = "keystile.v1.UpdateKeyRequest";
@@ -75,7 +75,7 @@ fn maps_are_counted_by_entry() {
 }
 
 #[test]
-fn what_is_not_known_builds_nothing_and_does_not_count() {
+fn unknown_fields_are_not_counted() {
     let mut unknown = Vec::new();
     for _ in 0..=MOST_VALUES {
         encode_key(900, WireType::StartGroup, &mut unknown);
@@ -84,7 +84,7 @@ fn what_is_not_known_builds_nothing_and_does_not_count() {
         encode_key(900, WireType::EndGroup, &mut unknown);
     }
     assert_eq!(field_of(check(BATCH, &unknown)), None);
-    // And what stands behind it does.
+    // The known field after it is counted.
     let requests = BatchVerifyRequest { requests: vec![VerifyRequest::default(); MOST_MESSAGES + 1] };
     let both = [unknown, requests.encode_to_vec()].concat();
     assert_eq!(field_of(check(BATCH, &both)).as_deref(), Some("requests"));
@@ -98,8 +98,8 @@ fn packed_lists_are_counted_by_entry() {
 }
 
 #[test]
-fn what_is_no_message_is_refused() {
-    // The last is a group that does not end.
+fn malformed_messages_are_refused() {
+    // The last one is a group without an end.
     for bytes in [&[0x0a][..], &[0x0a, 0xff], &[0xff; 20], &[0x0c], &[0x0f, 1], &[0xa3, 0x38, 0x08, 1]] {
         assert_malformed(check(BATCH, bytes));
     }
@@ -110,7 +110,7 @@ fn what_is_no_message_is_refused() {
 fn a_field_beyond_the_end_of_its_message_hides_no_entries() {
     let tags = VerifyRequest { tags: vec![String::new(); MOST_VALUES + 1], ..Default::default() };
     let tags = tags.encode_to_vec();
-    // A question of so many bytes that the length of its first field, an API key, leads out of it.
+    // A request in which the length of the first field, an API key, exceeds the request.
     let mut question = Vec::new();
     encode_key(1, WireType::LengthDelimited, &mut question);
     encode_varint(10, &mut question);

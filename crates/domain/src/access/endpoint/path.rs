@@ -65,27 +65,23 @@ pub(super) fn canonical(path: &str) -> Result<Option<String>, Ambiguity> {
     if path.len() > LONGEST {
         return Err(Ambiguity::TooLong);
     }
-    let segments = path.strip_prefix('/').ok_or(Ambiguity::NoLeadingSlash)?;
-    let mut is_encoded = false;
-    for byte in segments.bytes() {
-        raw(byte)?;
-        is_encoded |= byte == b'%';
+    if !path.starts_with('/') {
+        return Err(Ambiguity::NoLeadingSlash);
     }
-    let (inner, last) =
-        segments.rsplit_once('/').map_or((None, segments), |(inner, last)| (Some(inner), last));
-    if inner.is_some_and(|inner| inner.split('/').any(str::is_empty)) {
+    path.bytes().try_for_each(raw)?;
+    if path.contains("//") {
         return Err(Ambiguity::EmptySegment);
     }
-    let is_dots = |segment| matches!(segment, "." | "..");
-    if is_dots(last) || inner.is_some_and(|inner| inner.split('/').any(is_dots)) {
+    if path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(Ambiguity::DotSegment);
     }
-    if is_encoded { decode(path).map(Some) } else { Ok(None) }
+    if path.contains('%') { decode(path).map(Some) } else { Ok(None) }
 }
 
 /// Refuses bytes that have no place in a path. `%` is for [`decode`] to judge.
 fn raw(byte: u8) -> Result<(), Ambiguity> {
     match byte {
+        b'a'..=b'z' | b'/' => Ok(()),
         b'\\' => Err(Ambiguity::Backslash),
         b';' => Err(Ambiguity::Semicolon),
         b'?' => Err(Ambiguity::Query),

@@ -12,10 +12,11 @@ use crate::{Invalid, text::without_api_key};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointPattern {
     text: Box<str>,
-    /// Where the method ends, the path begins, and the part of the path without wildcards ends.
     method_end: u16,
     path_start: u16,
-    literal_end: u16,
+    /// Where the slash before the first wildcard is, and where the last wildcard ends.
+    wildcards_start: u16,
+    wildcards_end: u16,
 }
 
 const LONGEST: usize = 500;
@@ -31,8 +32,8 @@ impl EndpointPattern {
 
     /// Whether it matches whatever `other` matches.
     ///
-    /// A `*` of `other` may be any segment, and only wildcards match any segment. So a `*` as a segment of a path is as
-    /// good as the hardest; and of what `**` stands for, nothing at all is the hardest.
+    /// It is enough to match the path of `other`: its `*` is a segment that equals no literal of ours, as is one of the
+    /// segments for which it stands. Of what `**` stands for it is enough to match nothing, if ours ends with `**` too.
     pub fn covers(&self, other: &EndpointPattern) -> bool {
         match other.path().strip_suffix("/**") {
             Some(path) => self.path().ends_with("/**") && self.matches_canonical(other.method(), path),
@@ -46,9 +47,9 @@ impl EndpointPattern {
         (own == method || own == "*") && self.matches_path(path)
     }
 
-    /// The path if it has no wildcards.
-    pub(in crate::access) fn literal(&self) -> Option<&str> {
-        self.wildcards().is_empty().then(|| self.path())
+    /// The method and the path, if the path has no wildcards.
+    pub(in crate::access) fn literal(&self) -> Option<[&str; 2]> {
+        self.wildcards().is_empty().then(|| [self.method(), self.path()])
     }
 
     fn method(&self) -> &str {
@@ -59,31 +60,37 @@ impl EndpointPattern {
         &self.text[usize::from(self.path_start)..]
     }
 
-    /// The path from the slash before the first wildcard.
+    /// From the slash before the first wildcard of the path to the end of the last.
     fn wildcards(&self) -> &str {
-        &self.text[usize::from(self.literal_end)..]
+        &self.text[usize::from(self.wildcards_start)..usize::from(self.wildcards_end)]
     }
 
+    #[inline]
     fn matches_path(&self, path: &str) -> bool {
-        let literal = &self.text[usize::from(self.path_start)..usize::from(self.literal_end)];
-        let Some(rest) = path.strip_prefix(literal) else { return false };
-        match self.wildcards() {
-            "" => rest.is_empty(),
-            wildcards => (rest.is_empty() || rest.starts_with('/')) && match_segments(wildcards, rest),
-        }
+        let head = &self.text[usize::from(self.path_start)..usize::from(self.wildcards_start)];
+        let tail = &self.text[usize::from(self.wildcards_end)..];
+        let between = path.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
+        between.is_some_and(|rest| match_segments(self.wildcards().as_bytes(), rest.as_bytes()))
     }
 }
 
-/// Both are empty, or begin with a slash.
-fn match_segments(pattern: &str, path: &str) -> bool {
-    let (mut pattern, mut path) = (pattern.split('/').skip(1), path.split('/').skip(1));
+/// Whether `path` matches `pattern`, which is empty or begins and ends with a wildcard.
+fn match_segments(mut pattern: &[u8], mut path: &[u8]) -> bool {
     loop {
-        match (pattern.next(), path.next()) {
-            (Some("**"), _) | (None, None) => return true,
-            (Some("*"), Some(segment)) if !segment.is_empty() => {}
-            (Some(literal), Some(segment)) if literal == segment => {}
+        path = match (pattern, path) {
+            ([], _) => return path.is_empty(),
+            (b"/**", [] | [b'/', ..]) => return true,
+            (_, [b'/', segments @ ..]) => segments,
             _ => return false,
+        };
+        let width = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
+        if width == 0 {
+            return false;
         }
+        (pattern, path) = (&pattern[b"/*".len()..], &path[width..]);
+        let literal = pattern.windows(2).position(|two| two == b"/*").unwrap_or(pattern.len());
+        let Some(rest) = path.strip_prefix(&pattern[..literal]) else { return false };
+        (pattern, path) = (&pattern[literal..], rest);
     }
 }
 
@@ -108,13 +115,16 @@ impl FromStr for EndpointPattern {
             check_path(path)?;
             method.len() + 1
         };
-        let literal_end = text[path_start..].find("/*").map_or(text.len(), |at| path_start + at);
+        let wildcards_start = text[path_start..].find("/*").map_or(text.len(), |at| path_start + at);
+        let wildcards_end =
+            text[wildcards_start..].rfind('*').map_or(text.len(), |at| wildcards_start + at + 1);
         let place = |at: usize| u16::try_from(at).map_err(|_| Invalid::new("is too long"));
         Ok(Self {
             text: text.into(),
             method_end: place(path_start.saturating_sub(1))?,
             path_start: place(path_start)?,
-            literal_end: place(literal_end)?,
+            wildcards_start: place(wildcards_start)?,
+            wildcards_end: place(wildcards_end)?,
         })
     }
 }

@@ -125,7 +125,7 @@ fn gather<'a>(
     }
 }
 
-/// Each slice begins with a part of a group, and `rest` is what the group consists of.
+/// The parts of the group that consists of the nodes `rest`; each slice begins with one.
 fn parts(mut rest: &[Node]) -> impl Iterator<Item = &[Node]> {
     std::iter::from_fn(move || {
         let part = Some(rest).filter(|it| !it.is_empty())?;

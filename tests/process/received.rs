@@ -1,4 +1,4 @@
-//! A client that makes secrets, puts them where they belong and where they do not, and keeps all that it is told.
+//! A client that creates secrets, sends them in right and wrong fields, and records every response.
 
 use proto::{
     explain_verify_request::Subject, lookup_key_request::Query, project_service_client::ProjectServiceClient,
@@ -10,21 +10,21 @@ use crate::{
     needles::Needles,
 };
 
-/// The secrets that were given out, and everything else that was told.
+/// The secrets that the server issued, and all other responses.
 #[derive(Debug)]
-pub(crate) struct Told {
-    /// Each with what it is, in the order of their creation.
+pub(crate) struct Received {
+    /// Each with a description, in the order of creation.
     pub(crate) secrets: Vec<(String, String)>,
     pub(crate) answers: Vec<Vec<u8>>,
     pub(crate) errors: usize,
 }
 
-impl Told {
+impl Received {
     pub(crate) fn new(root: &str) -> Self {
         Self { secrets: vec![("root key".into(), root.into())], answers: Vec::new(), errors: 0 }
     }
 
-    /// Keys through their lives, and every way to present their API keys.
+    /// Creates, uses and ends keys, and presents their API keys in every way.
     pub(crate) async fn workload(&mut self, caller: &Caller) {
         let request = proto::CreateProjectRequest {
             project_id: "acme".into(),
@@ -62,14 +62,14 @@ impl Told {
         }
     }
 
-    /// Where an API key belongs, and where one is put by mistake.
+    /// Sends the API key in the fields that take one, and in those where people paste one by mistake.
     async fn use_everywhere(&mut self, caller: &Caller, what: &str, api_key: &str) {
         let damaged = format!("{}!", &api_key[..api_key.len() - 1]);
         for presented in [api_key, &damaged, &api_key[1..], &format!(" {api_key}")] {
             let request = proto::VerifyRequest { api_key: presented.into(), ..Default::default() };
             let answer = caller.verifier().verify(request.clone()).await;
-            self.told(answer);
-            self.told(
+            self.record(answer);
+            self.record(
                 caller
                     .verifier()
                     .verify(proto::VerifyRequest {
@@ -84,7 +84,7 @@ impl Told {
                 Some(proto::VerifyRequest { environment: "staging".into(), ..Default::default() }),
                 Some(request),
             ] {
-                self.told(
+                self.record(
                     caller
                         .keys()
                         .explain_verify(proto::ExplainVerifyRequest {
@@ -101,7 +101,7 @@ impl Told {
                     Query::MaskedApiKey(presented.into()),
                     Query::KeyId(presented.into()),
                 ] {
-                    self.told(
+                    self.record(
                         caller
                             .keys()
                             .lookup_key(proto::LookupKeyRequest { parent: parent.into(), query: Some(query) })
@@ -117,13 +117,13 @@ impl Told {
     /// Fields that are refused when an API key is pasted into them.
     async fn misplaced(&mut self, caller: &Caller, text: &str) {
         let name = format!("projects/acme/keys/{text}");
-        self.told(caller.keys().get_key(proto::GetKeyRequest { name: name.clone() }).await);
-        self.told(caller.keys().revoke_key(proto::RevokeKeyRequest { name, ..Default::default() }).await);
+        self.record(caller.keys().get_key(proto::GetKeyRequest { name: name.clone() }).await);
+        self.record(caller.keys().revoke_key(proto::RevokeKeyRequest { name, ..Default::default() }).await);
         let account = format!("projects/acme/serviceAccounts/{text}");
-        self.told(
+        self.record(
             caller.accounts().get_service_account(proto::GetServiceAccountRequest { name: account }).await,
         );
-        self.told(
+        self.record(
             caller
                 .projects()
                 .get_project(proto::GetProjectRequest { name: format!("projects/{text}") })
@@ -145,16 +145,16 @@ impl Told {
             list(String::new(), text.to_owned(), String::new()),
             list(String::new(), String::new(), text.to_owned()),
         ] {
-            self.told(caller.keys().list_keys(list).await);
+            self.record(caller.keys().list_keys(list).await);
         }
         let mut request = new_key("misplaced");
         request.key_id = text.into();
-        self.told(caller.keys().create_key(request.clone()).await);
+        self.record(caller.keys().create_key(request.clone()).await);
         request.key_id = String::new();
         request.key.as_mut().unwrap().environment = text.into();
-        self.told(caller.keys().create_key(request.clone()).await);
+        self.record(caller.keys().create_key(request.clone()).await);
         request.key.as_mut().unwrap().service_account = text.into();
-        self.told(caller.keys().create_key(request).await);
+        self.record(caller.keys().create_key(request).await);
     }
 
     pub(crate) async fn wrong_credentials(&mut self, caller: &Caller) {
@@ -168,7 +168,7 @@ impl Told {
                     let mut bare = ProjectServiceClient::new(caller.admin.clone());
                     let refused = bare.get_project(request).await;
                     assert_eq!(refused.as_ref().unwrap_err().code(), tonic::Code::Unauthenticated);
-                    self.told(refused);
+                    self.record(refused);
                 }
             }
         }
@@ -179,7 +179,7 @@ impl Told {
         self.secrets.push((what.into(), api_key));
     }
 
-    fn told<T: std::fmt::Debug>(&mut self, answer: Result<Response<T>, Status>) {
+    fn record<T: std::fmt::Debug>(&mut self, answer: Result<Response<T>, Status>) {
         match answer {
             Ok(answer) => self.answers.push(format!("{answer:?}").into_bytes()),
             Err(status) => {
