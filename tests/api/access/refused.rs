@@ -49,7 +49,7 @@ async fn a_question_with_a_faulty_expression_names_the_place() {
         ("documents.*", 11),
         ("a.read AND", 11),
         ("a.read and b.read", 8),
-        ("(a.read", 8),
+        ("b.read OR (a.read", 11),
         ("a.read b.read", 8),
         ("ä.read", 1),
     ] {
