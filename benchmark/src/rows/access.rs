@@ -8,7 +8,7 @@ use crate::{
     Fallible, clock,
     fixture::Fixture,
     load::{Load, Measured},
-    numbers::{Spread, float},
+    numbers::Spread,
     plan::{Plan, WIDE},
     report::{Promise, Report, Row},
     requests::{Form, Requests},
