@@ -10,7 +10,7 @@ mod stream;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use crate::{
     grpc::{
@@ -29,8 +29,8 @@ pub(in crate::grpc) use question::question;
 use stream::Answers;
 
 /// The caller's session.
-fn session<T>(request: &Request<T>) -> Result<Arc<Session>, Status> {
-    request.extensions().get::<Arc<Session>>().cloned().ok_or_else(unauthenticated)
+fn session(extensions: &Extensions) -> Result<&Arc<Session>, Status> {
+    extensions.get::<Arc<Session>>().ok_or_else(unauthenticated)
 }
 
 #[derive(Debug)]
@@ -42,9 +42,9 @@ pub(in crate::grpc) struct VerifyApi<C> {
 #[tonic::async_trait]
 impl<C: Credentials> VerifyService for VerifyApi<C> {
     async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<EncodedDecision>, Status> {
-        let patience = question::patience(request.metadata());
-        let session = session(&request)?;
-        let (request, view) = question::read(request.into_inner(), patience)?;
+        let (metadata, extensions, request) = request.into_parts();
+        let session = session(&extensions)?;
+        let (request, view) = question::read(request, question::patience(&metadata))?;
         let decision = self.verifier.verify(session.projects(), request).await?;
         Ok(Response::new(EncodedDecision::new(decision, view)))
     }
@@ -53,10 +53,9 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
         &self,
         request: Request<BatchVerifyRequest>,
     ) -> Result<Response<EncodedBatch>, Status> {
-        let patience = question::patience(request.metadata());
-        let session = session(&request)?;
-        let requests = batch::read(request.into_inner())?;
-        let results = batch::verify(&self.verifier, &session, requests, patience).await;
+        let (metadata, extensions, request) = request.into_parts();
+        let (session, patience) = (session(&extensions)?, question::patience(&metadata));
+        let results = batch::verify(&self.verifier, session, batch::read(request)?, patience).await;
         Ok(Response::new(EncodedBatch { results }))
     }
 
@@ -66,7 +65,7 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
         &self,
         request: Request<Streaming<StreamVerifyRequest>>,
     ) -> Result<Response<Answers<C>>, Status> {
-        let session = session(&request)?;
+        let session = session(request.extensions())?.clone();
         let patience = question::patience(request.metadata());
         let caller = StreamCaller::new(self.verifier.clone(), session);
         let answers = Answers::new(caller, request.into_inner(), patience, &self.stop);
