@@ -284,6 +284,17 @@ mod tests {
     }
 
     #[test]
+    fn only_a_path_can_be_ambiguous() {
+        let asking = |path: &str| Question {
+            endpoint: Some(Endpoint::new("GET".into(), path.into())),
+            ..Question::default()
+        };
+        assert_eq!(asking("/a/../b").ambiguity(), Some(Ambiguity::DotSegment));
+        assert_eq!(asking("/a/b").ambiguity(), None);
+        assert_eq!(Question::default().ambiguity(), None);
+    }
+
+    #[test]
     fn every_check_denies_without_the_others() {
         for (code, _) in CURES {
             assert_eq!(Trial::passing_all_checks_but(Some(code)).decided(), code);

@@ -184,24 +184,34 @@ mod tests {
         decision::Question,
         id::ProjectId,
         key::{
-            Key,
+            Key, Revocation,
             sample::{at, key},
         },
         policy::Policy,
         role::built_in,
+        text::Reason,
         time::Timestamp,
     };
 
-    /// The detail of the last check that was reached.
-    fn told(key: &Key, question: &Question) -> String {
+    fn explained(key: &Key, owner_disabled: bool, question: &Question) -> Vec<Explained> {
         let acme: ProjectId = "acme".parse().unwrap();
         let roles = built_in(&acme, Timestamp::from_micros(0));
         let held = roles.iter().filter(|role| key.roles.contains(&role.id));
-        let (policy, access) = (Policy::new(key, false), Access::of(held, &key.permissions));
-        let case = Case { policy: &policy, access: &access, question, now: at(10) };
-        let explained = explain(case, &roles);
+        let (policy, access) = (Policy::new(key, owner_disabled), Access::of(held, &key.permissions));
+        explain(Case { policy: &policy, access: &access, question, now: at(10) }, &roles)
+    }
+
+    /// The detail of the last check that was reached.
+    fn last(key: &Key, question: &Question) -> String {
+        let explained = explained(key, false, question);
         let reached = explained.iter().filter(|it| it.outcome != Outcome::NotReached);
         reached.last().unwrap().detail.clone()
+    }
+
+    /// The detail of the check with this code.
+    fn detail(key: &Key, owner_disabled: bool, question: &Question, code: Code) -> String {
+        let explained = explained(key, owner_disabled, question);
+        explained.iter().find(|it| it.code == code).unwrap().detail.clone()
     }
 
     fn asking(permission: &str) -> Question {
@@ -246,16 +256,73 @@ mod tests {
             ),
             (&viewer, endpoint("GET", "/a/../b"), "the path is ambiguous"),
         ] {
-            let told = told(key, &question);
-            assert!(told.contains(expected), "{told:?} has no {expected:?}");
+            let detail = last(key, &question);
+            assert!(detail.contains(expected), "{detail:?} has no {expected:?}");
         }
     }
 
     #[test]
+    fn a_failed_check_of_the_state_says_what_ends_it() {
+        let any = Question::default();
+        let revoked = Revocation { time: at(1), reason: Reason::default() };
+        let revoked = Key { revocation: Some(revoked), ..key(None, false) };
+        assert!(detail(&revoked, false, &any, Code::Revoked).contains("create another key"));
+        let disabled = Key { disable_time: Some(at(1)), ..key(None, false) };
+        assert!(detail(&disabled, false, &any, Code::Disabled).contains("until EnableKey"));
+        let of_disabled = detail(&key(None, false), true, &any, Code::OwnerDisabled);
+        assert!(of_disabled.contains("until EnableServiceAccount"));
+    }
+
+    #[test]
     fn a_passed_check_says_why() {
-        let viewer = Key { roles: vec!["viewer".parse().unwrap()], ..key(None, false) };
-        assert_eq!(told(&viewer, &asking("a.read")), "the key's permissions satisfy a.read");
-        assert_eq!(told(&viewer, &Question::default()), "no permission and no endpoint were asked for");
+        let plain = key(None, false);
+        let listed = Key {
+            expire_time: Some(at(20)),
+            allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
+            customers: vec!["shop".parse().unwrap()],
+            roles: vec!["viewer".parse().unwrap()],
+            ..plain.clone()
+        };
+        let system = Key { project: ProjectId::system(), ..listed.clone() };
+        let asked = Question {
+            environment: Some("production".parse().unwrap()),
+            client_ip: Some([10, 0, 0, 1].into()),
+            customer: Some("shop".parse().unwrap()),
+            ..asking("a.read")
+        };
+        let any = Question::default();
+        for (key, question, code, expected) in [
+            (&plain, &any, Code::Revoked, "the key is not revoked"),
+            (&plain, &any, Code::Disabled, "the key is not disabled"),
+            (&plain, &any, Code::Expired, "the key never expires"),
+            (&listed, &asked, Code::Expired, "the key expires at 1970-01-01T00:00:20Z"),
+            (&plain, &any, Code::OwnerDisabled, "the key's service account is not disabled"),
+            (
+                &plain,
+                &any,
+                Code::WrongEnvironment,
+                "no environment was asked for; the key belongs to production",
+            ),
+            (&listed, &asked, Code::WrongEnvironment, "the key belongs to production, as asked"),
+            (&plain, &asked, Code::IpNotAllowed, "the key lists no networks, so it is valid from everywhere"),
+            (&listed, &asked, Code::IpNotAllowed, "10.0.0.1 is in one of 10.0.0.0/8"),
+            (&plain, &asked, Code::WrongCustomer, "the key lists no customers, so it is valid for all"),
+            (&listed, &asked, Code::WrongCustomer, "the key is valid for shop"),
+            (
+                &system,
+                &asked,
+                Code::WrongCustomer,
+                "the customers of a key of projects/system are the projects that it may act on",
+            ),
+            (&listed, &asked, Code::MissingPermission, "the key's permissions satisfy a.read"),
+            (&plain, &any, Code::MissingPermission, "no permission and no endpoint were asked for"),
+        ] {
+            assert_eq!(detail(key, false, question, code), expected);
+        }
+        let endpoint = Some(Endpoint::new("GET".into(), "/v1/a".into()));
+        let both = Question { endpoint, ..asked };
+        let detail = detail(&listed, false, &both, Code::MissingPermission);
+        assert_eq!(detail, "the key's permissions satisfy a.read; a role allows GET /v1/a");
     }
 
     #[test]

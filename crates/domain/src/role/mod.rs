@@ -111,6 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn the_size_counts_every_byte_of_text() {
+        let role = viewer();
+        let texts = "Viewer".len() + "Reads everything.".len();
+        let grants = 2 * size_of::<Grant>() + "*.read".len() + "chat.run".len();
+        let patterns = 2 * size_of::<EndpointPattern>() + "GET /**".len() + "HEAD /**".len();
+        assert_eq!(role.size(), size_of::<Role>() + texts + grants + patterns);
+    }
+
+    #[test]
     fn the_audit_trail_shows_what_it_grants() {
         assert_eq!(
             viewer().describe(),
