@@ -37,6 +37,7 @@ impl Call {
             CommitError::Exists(_) => Error::AlreadyExists { resource },
             CommitError::InUse(by) => Error::InUse { resource, used_by: by.as_str() },
             CommitError::OwnerGone(owner) => Error::OwnerGone { resource: owner.to_string() },
+            CommitError::DeletionUnderWay => Error::DeletionUnderWay { resource },
             CommitError::OutcomeUnknown(why) => {
                 Error::OutcomeUnknown { resource, repeatable: self.repeatable.is_some(), why }
             }

@@ -2,7 +2,7 @@
 
 use domain::{
     filter::Filter,
-    id::ProjectId,
+    id::{ProjectId, RoleId},
     key::State,
     name::ServiceAccountName,
     query::{KeyTest, KeyTime},
@@ -32,23 +32,23 @@ pub(super) fn queried(query: KeyQuery<'_>) -> Select<Entity> {
     narrow(rows, query.filter, &|test| passes(test, project, query.now))
 }
 
-/// The keys of `project` that stand in the way of a change. Purged ones and a system key never do.
+/// The keys of `project` that stand in the way of a change. Purged ones never do, a system key only if it holds the role.
 pub(in crate::store) fn using(
     project: &ProjectId,
     of: &KeysOf,
     except_deleted: bool,
     now: Timestamp,
 ) -> Select<Entity> {
-    let mut keys = Entity::find()
-        .filter(Column::ProjectId.eq(project.as_str()))
-        .filter(Column::Protected.eq(false))
-        .filter(is_due(now).not());
-    keys = match of {
-        KeysOf::Project => keys,
+    let keys = Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(is_due(now).not());
+    let unprotected = Column::Protected.eq(false);
+    let keys = match of {
+        KeysOf::Project => keys.filter(unprotected),
         KeysOf::ServiceAccount(id, generation) => keys
+            .filter(unprotected)
             .filter(Column::ServiceAccountId.eq(id.as_str()))
             .filter(Column::AccountGeneration.eq(*generation)),
-        KeysOf::Environment(id) => keys.filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Environment(id) => keys.filter(unprotected).filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Role(id) => keys.filter(holds(id, project)),
     };
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
 }
@@ -78,10 +78,7 @@ fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
             let tagged = words::keys_with(project, |term| term.eq(terms::of_tag(tag)));
             Column::Id.in_subquery(tagged.into_query())
         }
-        KeyTest::Role(role) => {
-            let holding = words::keys_with(project, |term| term.eq(terms::of_role(role)));
-            Column::Id.in_subquery(holding.into_query())
-        }
+        KeyTest::Role(role) => holds(role, project),
         KeyTest::Permission(_) | KeyTest::ViolatesPolicy => nothing(),
         KeyTest::Time(column, by, time) => {
             let column = match column {
@@ -115,6 +112,15 @@ pub(super) fn is_past(now: Timestamp) -> Expr {
 /// As `Key::is_due_for_purge` has it.
 pub(super) fn is_due(now: Timestamp) -> Expr {
     Column::PurgeTime.lte(now.as_micros())
+}
+
+fn holds(role: &RoleId, project: &ProjectId) -> Expr {
+    Column::Id.in_subquery(holders(role, project).into_query())
+}
+
+/// The ids of the keys of `project` that hold the role, in whatever state they are.
+pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
+    words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }
 
 fn owned_by(name: &ServiceAccountName, project: &ProjectId) -> Expr {
