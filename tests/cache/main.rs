@@ -13,6 +13,7 @@ mod node;
 mod outcomes;
 mod recorder;
 mod rewinds;
+mod roles;
 mod sessions;
 mod staleness;
 mod streams;
