@@ -105,7 +105,7 @@ contract! {
             events_are_filtered;
         plans: candidates_are_one_query_by_primary_keys,
             key_pages_begin_in_the_middle_of_an_index,
-            keys_to_remove_are_found_by_an_index,
+            keys_to_remove_are_found_by_an_index, whether_keys_hold_a_role_is_found_by_an_index,
             other_pages_come_in_the_order_of_an_index, the_log_is_read_by_an_index,
             a_name_is_searched_by_an_index_however_many_words,
             uses_are_written_by_three_statements_by_primary_keys,

@@ -11,11 +11,16 @@ use domain::{
         AccountOrder, RoleOrder, account_order, event_filter, event_order, key_filter, key_order, role_order,
     },
     removal::Removed,
+    resource::Resource,
 };
 use keystile::{
     ports::{
         Cleanup, Commits, LoadKeys, ReadKeys, ReadLog, ReadProjects, ReadRoles, ReadServiceAccounts,
-        Recording, cleanup::Removable, recorder::LastUse, write::Write,
+        Recording,
+        cleanup::Removable,
+        commits::{Commit, CommitError, Expect, KeysOf},
+        recorder::LastUse,
+        write::Write,
     },
     store::SqlStore,
 };
@@ -24,7 +29,9 @@ use testkit::database::{Database, Kind};
 
 use crate::{
     listing::place,
-    sample::{account, acme, at, change, commit_of, insert_keys, key, key_id, populate, query, role, write},
+    sample::{
+        account, acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, query, role, write,
+    },
 };
 
 pub(crate) async fn candidates_are_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
@@ -174,6 +181,26 @@ pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, st
         Kind::MySql => "by keys_by_state: Using where; Using index",
     };
     assert!(plan.has(index), "{:#?}", plan.lines);
+    watched.close().await;
+}
+
+/// All other changes wait meanwhile.
+pub(crate) async fn whether_keys_hold_a_role_is_found_by_an_index(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    owners(store).await;
+    let roles = |n: u64| if n.is_multiple_of(10) { vec!["editor".parse().unwrap()] } else { vec![] };
+    insert_keys(store, (0..1000).map(|n| Key { roles: roles(n), ..key(n) })).await;
+    let (watched, seen) = watch(database).await;
+    for except_deleted in [false, true] {
+        let of = KeysOf::Role("editor".parse().unwrap());
+        let unused = Expect::NoKeys { project: acme(), of, except_deleted, now: at(900) };
+        let refused = watched.commit(Commit { expect: vec![unused], ..commit(vec![]) }).await;
+        assert!(matches!(refused, Err(CommitError::InUse(Key::KIND))), "{refused:?}");
+        let looks = take(&seen);
+        let look = looks.iter().find(|it| it.sql.contains("key_terms")).unwrap();
+        let plan = Plan::of(database, look).await;
+        plan.assert_searches(&["keys", "key_terms"]);
+    }
     watched.close().await;
 }
 

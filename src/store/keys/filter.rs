@@ -39,18 +39,34 @@ pub(in crate::store) fn using(
     except_deleted: bool,
     now: Timestamp,
 ) -> Select<Entity> {
-    let keys = Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(is_due(now).not());
-    let unprotected = Column::Protected.eq(false);
+    let of_project = Entity::find().filter(Column::ProjectId.eq(project.as_str()));
+    let unprotected = of_project.filter(Column::Protected.eq(false));
     let keys = match of {
-        KeysOf::Project => keys.filter(unprotected),
-        KeysOf::ServiceAccount(id, generation) => keys
-            .filter(unprotected)
+        KeysOf::Project => unprotected,
+        KeysOf::ServiceAccount(id, generation) => unprotected
             .filter(Column::ServiceAccountId.eq(id.as_str()))
             .filter(Column::AccountGeneration.eq(*generation)),
-        KeysOf::Environment(id) => keys.filter(unprotected).filter(Column::Environment.eq(id.as_str())),
-        KeysOf::Role(id) => keys.filter(holds(id, project)),
+        KeysOf::Environment(id) => unprotected.filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Role(id) => holding(id, project),
     };
+    let keys = keys.filter(is_due(now).not());
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
+}
+
+/// The keys of `project` that hold the role, in whatever state they are. They are found by their terms, so that a role which
+/// few keys of a large project hold costs as little as they do, and one which all hold no more than is read.
+pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
+    let its_key = Expr::col(terms::Column::KeyId.as_column_ref()).equals(Column::Id.as_column_ref());
+    let mut keys = Entity::find()
+        .filter(terms::Column::ProjectId.eq(project.as_str()))
+        .filter(terms::Column::Term.eq(terms::of_role(role)));
+    QueryTrait::query(&mut keys).inner_join(terms::Entity, its_key);
+    keys
+}
+
+/// The ids of the same.
+pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
+    words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }
 
 /// Whether `filter` asks for something that few keys have, so that an index on that may beat one on the
@@ -78,7 +94,7 @@ fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
             let tagged = words::keys_with(project, |term| term.eq(terms::of_tag(tag)));
             Column::Id.in_subquery(tagged.into_query())
         }
-        KeyTest::Role(role) => holds(role, project),
+        KeyTest::Role(role) => Column::Id.in_subquery(holders(role, project).into_query()),
         KeyTest::Permission(_) | KeyTest::ViolatesPolicy => nothing(),
         KeyTest::Time(column, by, time) => {
             let column = match column {
@@ -112,15 +128,6 @@ pub(super) fn is_past(now: Timestamp) -> Expr {
 /// As `Key::is_due_for_purge` has it.
 pub(super) fn is_due(now: Timestamp) -> Expr {
     Column::PurgeTime.lte(now.as_micros())
-}
-
-fn holds(role: &RoleId, project: &ProjectId) -> Expr {
-    Column::Id.in_subquery(holders(role, project).into_query())
-}
-
-/// The ids of the keys of `project` that hold the role, in whatever state they are.
-pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
-    words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }
 
 fn owned_by(name: &ServiceAccountName, project: &ProjectId) -> Expr {

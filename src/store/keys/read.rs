@@ -11,8 +11,7 @@ use domain::{
     removal::Removed,
 };
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    Select,
+    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     prelude::Uuid,
     sea_query::{Expr, ExprTrait},
 };
@@ -105,20 +104,13 @@ pub(in crate::store) async fn to_remove(
     Ok(cursors.into_iter().zip(keys).map(|(cursor, key)| KeyAt { cursor, key }).collect())
 }
 
-/// A page of the keys that hold the role. Their terms, which find them, are in the order of ids: a role that few keys of a
-/// large project hold costs as little as they do.
+/// A page of the keys that hold the role, in the order of their terms, which is that of ids.
 fn holders(name: &RoleName, page: &Page<()>) -> Select<Entity> {
-    let its_key = Expr::col(terms::Column::KeyId.as_column_ref()).equals(Column::Id.as_column_ref());
-    let mut rows = Entity::find()
-        .filter(terms::Column::ProjectId.eq(name.project.as_str()))
-        .filter(terms::Column::Term.eq(terms::of_role(&name.role)))
-        .order_by_asc(terms::Column::KeyId)
-        .limit(page.size);
-    QueryTrait::query(&mut rows).inner_join(terms::Entity, its_key);
+    let keys = filter::holding(&name.role, &name.project).order_by_asc(terms::Column::KeyId).limit(page.size);
     match page.after.as_ref().map(Cursor::uuid) {
-        None => rows,
-        Some(Some(id)) => rows.filter(terms::Column::KeyId.gt(id)),
-        Some(None) => rows.filter(nothing()),
+        None => keys,
+        Some(Some(id)) => keys.filter(terms::Column::KeyId.gt(id)),
+        Some(None) => keys.filter(nothing()),
     }
 }
 
