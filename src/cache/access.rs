@@ -43,7 +43,7 @@ impl Roles {
     pub(super) fn new(limits: &Limits) -> Self {
         let roles = Moka::builder()
             .max_capacity(limits.capacity / 16)
-            .weigher(|name, entry| weight(name, entry))
+            .weigher(weight)
             .build_with_hasher(Hasher::default());
         Self(roles)
     }

@@ -26,6 +26,7 @@ pub enum Write {
 macro_rules! resources {
     ($($resource:ident),+) => {
         /// A resource of any kind.
+        #[expect(clippy::large_enum_variant, reason = "a commit has few of them, and for a short time")]
         #[derive(Debug, Clone)]
         pub enum AnyResource {
             $($resource($resource)),+
