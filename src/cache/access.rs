@@ -43,7 +43,7 @@ impl Roles {
     pub(super) fn new(limits: &Limits) -> Self {
         let roles = Moka::builder()
             .max_capacity(limits.capacity / 16)
-            .weigher(|name, entry| weight(name, entry))
+            .weigher(weight)
             .build_with_hasher(Hasher::default());
         Self(roles)
     }
@@ -114,43 +114,49 @@ impl Cache {
         let asked = self.asked();
         // Without roles it depends on nothing, and is as new as this.
         let position = Point::new(asked.era, self.position.point().revision());
-        let entries = self.role_entries(granted).await?;
-        let point = entries.iter().map(|entry| entry.stamp.point()).min().unwrap_or(position);
+        let depends_on: Vec<_> = granted.roles.iter().map(|role| changed(granted, role)).collect();
+        let stamp = |entries: &[RoleEntry]| {
+            let oldest = entries.iter().map(|entry| entry.stamp.point()).min();
+            self.freshness.stamp(oldest.unwrap_or(position), &depends_on)
+        };
+        let entries = match self.cached_roles(granted) {
+            // Of roles that were read at different times, one may have changed after another was read: each is current, but
+            // there is no one point that says so of all.
+            Some(cached) if self.freshness.is_current(&stamp(&cached)) => cached,
+            _ => self.load_roles(granted).await?,
+        };
         let loaded_at = entries.iter().map(|entry| entry.loaded_at).min().unwrap_or(asked.uptime);
         let roles = entries.iter().filter_map(|entry| entry.role.as_deref());
         let access = Access::of(roles, &granted.permissions);
-        let depends_on: Vec<_> = granted.roles.iter().map(|role| changed(granted, role)).collect();
         Ok(Arc::new(KeyAccess {
             encoded: self.encoder.encode_access(&access),
             access,
-            stamp: self.freshness.stamp(point, &depends_on),
+            stamp: stamp(&entries),
             loaded_at,
         }))
     }
 
-    /// The roles of `granted`; those that are not cached are read in one query.
-    async fn role_entries(&self, granted: &Granted) -> Result<Vec<RoleEntry>, StoreError> {
+    /// The roles of `granted`, if all of them are cached and current.
+    fn cached_roles(&self, granted: &Granted) -> Option<Vec<RoleEntry>> {
         let check = self.check(self.uptime());
-        let mut entries = Vec::with_capacity(granted.roles.len());
-        let mut missing = Vec::new();
-        for id in &granted.roles {
-            let cached = self.roles.0.get(&name(granted, id));
-            match cached.filter(|entry| check.passes(entry.loaded_at, &entry.stamp)) {
-                Some(entry) => entries.push(entry),
-                None => missing.push(id.clone()),
-            }
-        }
-        if missing.is_empty() {
-            return Ok(entries);
-        }
+        let cached = |id: &RoleId| {
+            let entry = self.roles.0.get(&name(granted, id));
+            entry.filter(|entry| check.passes(entry.loaded_at, &entry.stamp))
+        };
+        granted.roles.iter().map(cached).collect()
+    }
+
+    /// Reads the roles of `granted` in one query, so that all are from one point.
+    async fn load_roles(&self, granted: &Granted) -> Result<Vec<RoleEntry>, StoreError> {
         if self.down.load(Relaxed) {
             return Err(gone());
         }
         let asked = self.asked();
-        let mut loaded = self.store.load_roles(&granted.project, &missing).await?;
+        let mut loaded = self.store.load_roles(&granted.project, &granted.roles).await?;
         self.note(loaded.head, asked.era);
         let point = Point::new(asked.era, loaded.head.revision);
-        for id in &missing {
+        let mut entries = Vec::with_capacity(granted.roles.len());
+        for id in &granted.roles {
             let found = loaded.roles.iter().position(|role| role.id == *id);
             let entry = RoleEntry {
                 role: found.map(|at| Arc::new(loaded.roles.swap_remove(at))),

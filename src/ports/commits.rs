@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use domain::{
     audit::{Change, Head},
-    id::{EnvironmentId, Generation, ProjectId, ServiceAccountId},
+    id::{EnvironmentId, Generation, ProjectId, RoleId, ServiceAccountId},
     name::{RoleName, ServiceAccountName},
     resource::Kind,
     time::Timestamp,
@@ -53,13 +53,17 @@ pub enum Expect {
     Owner(ServiceAccountName, Generation),
     /// The role exists.
     Role(RoleName),
-    /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
-    /// never do.
+    /// No deleted role of this name is still to be taken from keys.
+    NoRemoval(RoleName),
+    /// The project has no such key now. Deleted keys count unless they are exempt, purged ones never do, and a system key
+    /// only if it holds the role in question.
     NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
     /// The project has fewer active keys than this, without its system key.
     ActiveKeysBelow { project: ProjectId, most: u32, now: Timestamp },
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
+    /// The project has no role but the built-in ones.
+    NoRoles(ProjectId),
 }
 
 impl Expect {
@@ -73,6 +77,8 @@ pub enum KeysOf {
     Project,
     ServiceAccount(ServiceAccountId, Generation),
     Environment(EnvironmentId),
+    /// Those that hold it.
+    Role(RoleId),
 }
 
 /// SHA-256 over everything that makes a request id unique: caller, method, parent and the id itself.
@@ -99,7 +105,7 @@ pub enum CommitError {
     Repeated,
     #[error("one of the {0} exists already")]
     Exists(Kind),
-    /// [`Expect::NoKeys`] or [`Expect::NoServiceAccounts`] does not hold.
+    /// One of the expectations that there are no such resources does not hold.
     #[error("it is in use by {0}")]
     InUse(Kind),
     /// [`Expect::ActiveKeysBelow`] does not hold for this project.
@@ -108,6 +114,9 @@ pub enum CommitError {
     /// [`Expect::Owner`] does not hold for this account.
     #[error("{0} is gone")]
     OwnerGone(ServiceAccountName),
+    /// [`Expect::NoRemoval`] does not hold.
+    #[error("one of the same name is still being deleted")]
+    DeletionUnderWay,
     /// The database failed in the middle of COMMIT: the change was made as a whole or not at all.
     #[error("whether the change was made is not known: {0}")]
     OutcomeUnknown(String),

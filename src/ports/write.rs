@@ -1,7 +1,7 @@
 //! What a change writes.
 
 use domain::{
-    key::Key, project::Project, removal::Removal, resource::Resource, role::Role,
+    id::RoleId, key::Key, project::Project, removal::Removal, resource::Resource, role::Role,
     service_account::ServiceAccount,
 };
 
@@ -16,7 +16,9 @@ pub enum Write {
     DeleteAfterOwner(Key),
     /// A conflict while the account owns a key, deleted or not.
     DeleteUnused(ServiceAccount),
-    /// What the deleted owner leaves behind is to follow it.
+    /// Writes the roles that this key has left, without the one that it held before, and nothing else of it.
+    TakeRole(Key, RoleId),
+    /// What the deleted resource leaves behind is to follow it. A role that no key holds leaves nothing behind.
     BeginRemoval(Removal),
 }
 
@@ -24,6 +26,7 @@ pub enum Write {
 macro_rules! resources {
     ($($resource:ident),+) => {
         /// A resource of any kind.
+        #[expect(clippy::large_enum_variant, reason = "a commit has few of them, and for a short time")]
         #[derive(Debug, Clone)]
         pub enum AnyResource {
             $($resource($resource)),+

@@ -1,12 +1,12 @@
 //! What must still hold when a change is made.
 
-use domain::{key::Key, resource::Resource, service_account::ServiceAccount};
+use domain::{key::Key, resource::Resource, role::Role, service_account::ServiceAccount};
 use sea_orm::{PaginatorTrait, QuerySelect};
 
 use crate::ports::commits::{CommitError, Expect};
 
 use super::{
-    keys, roles, service_accounts,
+    keys, removals, roles, service_accounts,
     table::{ChangeError, any},
     transaction::Transaction,
     writes::table,
@@ -16,6 +16,7 @@ pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Cha
     let (holds, otherwise) = match expected {
         Expect::Unchanged(resource) => (table(resource).is_unchanged(tx).await?, CommitError::Conflict),
         Expect::Role(name) => (any(tx, roles::named(name)).await?, CommitError::Conflict),
+        Expect::NoRemoval(name) => (!any(tx, removals::of_role(name)).await?, CommitError::DeletionUnderWay),
         Expect::Owner(name, generation) => {
             let account = service_accounts::of_generation(name, *generation);
             (any(tx, account).await?, CommitError::OwnerGone(name.clone()))
@@ -33,6 +34,7 @@ pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Cha
             let others = service_accounts::unprotected(project);
             (!any(tx, others).await?, CommitError::InUse(ServiceAccount::KIND))
         }
+        Expect::NoRoles(project) => (!any(tx, roles::custom(project)).await?, CommitError::InUse(Role::KIND)),
     };
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }

@@ -40,6 +40,7 @@ impl Call {
                 Error::KeyPolicy { project: ProjectName(project), violated: vec![PolicyField::MaxActiveKeys] }
             }
             CommitError::OwnerGone(owner) => Error::OwnerGone { resource: owner.to_string() },
+            CommitError::DeletionUnderWay => Error::DeletionUnderWay { resource },
             CommitError::OutcomeUnknown(why) => {
                 Error::OutcomeUnknown { resource, repeatable: self.repeatable.is_some(), why }
             }

@@ -15,6 +15,7 @@ mod managed;
 mod peppers;
 mod projects;
 mod removal;
+mod roles;
 mod service_accounts;
 mod session;
 mod step;
@@ -38,6 +39,7 @@ pub use keys::{
 pub use listing::Listing;
 pub use peppers::{PepperReview, PepperUsage};
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
+pub use roles::{ListRoles, NewRole, RolePatch, RoleView};
 pub use service_accounts::{AccountPatch, AccountView, ListAccounts, NewServiceAccount};
 pub use session::Session;
 pub use verify::{Decision, Miss, Proof, Verifier, VerifyRequest};

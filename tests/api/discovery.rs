@@ -16,11 +16,12 @@ use tonic_health::pb::{
 };
 
 const VERIFY: [&str; 2] = ["grpc.health.v1.Health", "keystile.v1.VerifyService"];
-const ADMIN: [&str; 5] = [
+const ADMIN: [&str; 6] = [
     "grpc.health.v1.Health",
     "keystile.v1.AuditService",
     "keystile.v1.KeyService",
     "keystile.v1.ProjectService",
+    "keystile.v1.RoleService",
     "keystile.v1.ServiceAccountService",
 ];
 

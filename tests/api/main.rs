@@ -13,6 +13,7 @@ mod overload;
 mod probes;
 mod projects;
 mod repeats;
+mod roles;
 mod service_accounts;
 mod telemetry;
 mod texts;

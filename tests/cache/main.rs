@@ -15,6 +15,7 @@ mod outcomes;
 mod recorder;
 mod recorder_limits;
 mod rewinds;
+mod roles;
 mod sessions;
 mod staleness;
 mod streams;

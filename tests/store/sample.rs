@@ -12,6 +12,7 @@ use domain::{
     page::{Order, Page},
     project::{Environments, KeyPolicy, Project, Retention},
     query::{KeyOrder, key_filter, key_order},
+    role::Role,
     service_account::ServiceAccount,
     time::Timestamp,
 };
@@ -70,6 +71,22 @@ pub(crate) fn account(id: &str) -> ServiceAccount {
         last_used_time: None,
         protected: false,
         implicit: false,
+        revision: 0,
+    }
+}
+
+pub(crate) fn role(id: &str) -> Role {
+    Role {
+        project: acme(),
+        id: id.parse().unwrap(),
+        display_name: format!("The {id} role").parse().unwrap(),
+        description: "".parse().unwrap(),
+        permissions: vec!["documents.*".parse().unwrap()],
+        endpoints: vec!["GET /v1/**".parse().unwrap()],
+        built_in: false,
+        created_by: None,
+        create_time: at(1),
+        update_time: at(2),
         revision: 0,
     }
 }

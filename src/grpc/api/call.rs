@@ -5,10 +5,11 @@ use std::sync::Arc;
 use domain::{Invalid, audit::Actor};
 use prost::Message;
 use proto::{
-    CreateKeyRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
-    DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest, DisableServiceAccountRequest,
-    EnableKeyRequest, EnableServiceAccountRequest, RevokeKeyRequest, RotateKeyRequest, UndeleteKeyRequest,
-    UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
+    CreateKeyRequest, CreateProjectRequest, CreateRoleRequest, CreateServiceAccountRequest, DeleteKeyRequest,
+    DeleteProjectRequest, DeleteRoleRequest, DeleteServiceAccountRequest, DisableKeyRequest,
+    DisableServiceAccountRequest, EnableKeyRequest, EnableServiceAccountRequest, RevokeKeyRequest,
+    RotateKeyRequest, UndeleteKeyRequest, UpdateKeyRequest, UpdateProjectRequest, UpdateRoleRequest,
+    UpdateServiceAccountRequest,
 };
 use sha2::{Digest, Sha256};
 use tonic::Request;
@@ -64,6 +65,7 @@ macro_rules! changes {
 changes!(CreateKeyRequest UpdateKeyRequest DeleteKeyRequest RotateKeyRequest);
 changes!(CreateProjectRequest UpdateProjectRequest DeleteProjectRequest);
 changes!(CreateServiceAccountRequest UpdateServiceAccountRequest DeleteServiceAccountRequest);
+changes!(CreateRoleRequest UpdateRoleRequest DeleteRoleRequest);
 changes!(untried: UndeleteKeyRequest RevokeKeyRequest DisableKeyRequest EnableKeyRequest);
 changes!(untried: DisableServiceAccountRequest EnableServiceAccountRequest);
 

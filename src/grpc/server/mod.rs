@@ -20,10 +20,11 @@ use super::{
         audit::AuditApi,
         keys::KeyApi,
         projects::ProjectApi,
+        roles::RoleApi,
         service_accounts::ServiceAccountApi,
         services::{
             audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,
-            project_service_server::ProjectServiceServer,
+            project_service_server::ProjectServiceServer, role_service_server::RoleServiceServer,
             service_account_service_server::ServiceAccountServiceServer,
             verify_service_server::VerifyServiceServer,
         },
@@ -73,6 +74,7 @@ pub async fn serve_admin<C: Credentials>(
     let routes = public_routes(health, &ADMIN_SERVICES)
         .add_service(KeyServiceServer::new(KeyApi(service.clone())))
         .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
+        .add_service(RoleServiceServer::new(RoleApi(service.clone())))
         .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(service.clone())))
         .add_service(AuditServiceServer::new(AuditApi {
             service,

@@ -12,7 +12,7 @@ use domain::{
     time::Timestamp,
 };
 
-use crate::verbs::{AccountView, Creator, EventView, Explanation, KeyView};
+use crate::verbs::{AccountView, Creator, EventView, Explanation, KeyView, RoleView};
 
 pub(in crate::grpc) fn time(time: Timestamp) -> prost_types::Timestamp {
     let micros = time.as_micros();
@@ -128,6 +128,25 @@ impl From<AccountView> for proto::ServiceAccount {
             etag: etag(account.revision),
             revision: account.revision,
             protected: account.protected,
+        }
+    }
+}
+
+impl From<RoleView> for proto::Role {
+    fn from(view: RoleView) -> Self {
+        let RoleView { role, creator } = view;
+        Self {
+            name: role_name(&role.project, &role.id),
+            display_name: role.display_name.to_string(),
+            description: role.description.to_string(),
+            permissions: texts(&role.permissions),
+            endpoints: texts(&role.endpoints),
+            built_in: role.built_in,
+            created_by: creator.map(Into::into),
+            create_time: Some(time(role.create_time)),
+            update_time: Some(time(role.update_time)),
+            etag: etag(role.revision),
+            revision: role.revision,
         }
     }
 }

@@ -70,6 +70,18 @@ impl Faults {
         all_read.then_some(list)
     }
 
+    /// The same, sorted: the order has no meaning.
+    pub(in crate::grpc) fn set<T: FromStr<Err = Invalid> + Ord>(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        most: usize,
+    ) -> Option<Vec<T>> {
+        let mut list = self.list(field, texts, most)?;
+        list.sort_unstable();
+        Some(list)
+    }
+
     pub(in crate::grpc) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
         let list: Vec<Network> = self.list(field, texts, 100)?;
         Some(list.into_iter().map(|network| network.0).collect())

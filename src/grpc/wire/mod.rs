@@ -5,9 +5,9 @@ pub(super) mod convert;
 pub(super) mod entries;
 pub(super) mod error_info;
 pub(super) mod faults;
-pub(super) mod lists;
 pub(super) mod mask;
 pub(super) mod paging;
+pub(super) mod role_refs;
 pub(super) mod status;
 pub(super) mod transport_status;
 

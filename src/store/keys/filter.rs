@@ -2,7 +2,7 @@
 
 use domain::{
     filter::Filter,
-    id::ProjectId,
+    id::{ProjectId, RoleId},
     key::State,
     name::ServiceAccountName,
     query::{KeyTest, KeyTime},
@@ -33,24 +33,24 @@ pub(super) fn queried(query: KeyQuery<'_>, granting: &Granting) -> Select<Entity
     narrow(rows, query.filter, &|test| passes(test, query, granting))
 }
 
-/// The keys of `project` that prevent a change. Purged keys and the system key never do.
+/// The keys of `project` that prevent a change. Purged keys never do; the system key only if it holds the role.
 pub(in crate::store) fn using(
     project: &ProjectId,
     of: &KeysOf,
     except_deleted: bool,
     now: Timestamp,
 ) -> Select<Entity> {
-    let mut keys = Entity::find()
-        .filter(Column::ProjectId.eq(project.as_str()))
-        .filter(Column::Protected.eq(false))
-        .filter(is_due(now).not());
-    keys = match of {
-        KeysOf::Project => keys,
-        KeysOf::ServiceAccount(id, generation) => keys
+    let of_project = Entity::find().filter(Column::ProjectId.eq(project.as_str()));
+    let unprotected = of_project.filter(Column::Protected.eq(false));
+    let keys = match of {
+        KeysOf::Project => unprotected,
+        KeysOf::ServiceAccount(id, generation) => unprotected
             .filter(Column::ServiceAccountId.eq(id.as_str()))
             .filter(Column::AccountGeneration.eq(*generation)),
-        KeysOf::Environment(id) => keys.filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Environment(id) => unprotected.filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Role(id) => holding(id, project),
     };
+    let keys = keys.filter(is_due(now).not());
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
 }
 
@@ -60,6 +60,22 @@ pub(in crate::store) fn active(project: &ProjectId, now: Timestamp) -> Select<En
         .filter(Column::ProjectId.eq(project.as_str()))
         .filter(Column::Protected.eq(false))
         .filter(in_state(State::Active, now))
+}
+
+/// The keys of `project` that hold the role, in whatever state they are. They are found by their terms, so that a role which
+/// few keys of a large project hold costs as little as they do, and one which all hold no more than is read.
+pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
+    let its_key = Expr::col(terms::Column::KeyId.as_column_ref()).equals(Column::Id.as_column_ref());
+    let mut keys = Entity::find()
+        .filter(terms::Column::ProjectId.eq(project.as_str()))
+        .filter(terms::Column::Term.eq(terms::of_role(role)));
+    QueryTrait::query(&mut keys).inner_join(terms::Entity, its_key);
+    keys
+}
+
+/// The ids of the same.
+pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
+    words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }
 
 /// Whether `filter` asks for something that few keys have, so that an index on that may beat one on the
@@ -93,10 +109,7 @@ fn passes(test: &KeyTest, query: KeyQuery<'_>, granting: &Granting) -> Expr {
             let tagged = words::keys_with(project, |term| term.eq(terms::of_tag(tag)));
             Column::Id.in_subquery(tagged.into_query())
         }
-        KeyTest::Role(role) => {
-            let holding = words::keys_with(project, |term| term.eq(terms::of_role(role)));
-            Column::Id.in_subquery(holding.into_query())
-        }
+        KeyTest::Role(role) => Column::Id.in_subquery(holders(role, project).into_query()),
         KeyTest::Permission(permission) => has_permission(project, permission, granting.of(permission)),
         KeyTest::ViolatesPolicy => violates(project, query.policy, now),
         KeyTest::Time(column, by, time) => {

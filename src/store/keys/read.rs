@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::{
     id::{KeyId, ProjectId},
     key::Key,
+    name::RoleName,
     page::{Cursor, Id, Page, SortValue},
     query::KeyOrder,
     removal::Removed,
@@ -23,6 +24,7 @@ use crate::{
     },
     store::{
         error::failed,
+        filter::nothing,
         keyset::{self, Sort},
         projects,
         service_accounts::row as service_accounts,
@@ -33,7 +35,7 @@ use super::{
     access::Granting,
     filter,
     row::{Column, Entity, Model, lifecycle},
-    secrets,
+    secrets, terms,
 };
 
 pub(super) async fn one(
@@ -76,28 +78,42 @@ pub(in crate::store) async fn to_remove(
     which: Removable<'_>,
     page: &Page<()>,
 ) -> Result<Vec<KeyAt>, StoreError> {
+    let in_order = |rows, column, index| {
+        let sort = Sort { column, id: Some(Column::Id), index: Some(index) };
+        (keyset::page(rows, db.get_database_backend(), &sort, page), column)
+    };
     let of_project = |id: &ProjectId| Entity::find().filter(Column::ProjectId.eq(id.as_str()));
-    let (rows, column, index) = match which {
+    let (rows, column) = match which {
         Removable::Due(now) => {
-            (Entity::find().filter(filter::is_due(now)), Column::PurgeTime, "keys_by_purge_time")
+            let rows = Entity::find().filter(filter::is_due(now));
+            in_order(rows, Column::PurgeTime, "keys_by_purge_time")
         }
         Removable::LeftBehind(Removed::Project(id)) => {
-            (of_project(id), Column::CreateTime, "keys_by_create_time")
+            in_order(of_project(id), Column::CreateTime, "keys_by_create_time")
         }
         Removable::LeftBehind(Removed::ServiceAccount { name, generation, .. }) => {
             let rows = of_project(&name.project)
                 .filter(Column::ServiceAccountId.eq(name.service_account.as_str()))
                 .filter(Column::AccountGeneration.eq(*generation))
                 .filter(Column::Lifecycle.lt(lifecycle::DELETED));
-            (rows, Column::CreateTime, "keys_by_service_account")
+            in_order(rows, Column::CreateTime, "keys_by_service_account")
         }
+        Removable::LeftBehind(Removed::Role(name)) => (holders(name, page), Column::CreateTime),
     };
-    let sort = Sort { column, id: Some(Column::Id), index: Some(index) };
-    let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     let cursors: Vec<_> = rows.iter().map(|row| cursor(row, column)).collect();
     let keys = each_with_secrets(db, rows).await?;
     Ok(cursors.into_iter().zip(keys).map(|(cursor, key)| KeyAt { cursor, key }).collect())
+}
+
+/// A page of the keys that hold the role, in the order of their terms, which is that of ids.
+fn holders(name: &RoleName, page: &Page<()>) -> Select<Entity> {
+    let keys = filter::holding(&name.role, &name.project).order_by_asc(terms::Column::KeyId).limit(page.size);
+    match page.after.as_ref().map(Cursor::uuid) {
+        None => keys,
+        Some(Some(id)) => keys.filter(terms::Column::KeyId.gt(id)),
+        Some(None) => keys.filter(nothing()),
+    }
 }
 
 fn cursor(row: &Model, column: Column) -> Cursor {

@@ -129,6 +129,11 @@ pub(super) fn named(name: &RoleName) -> Select<Entity> {
     Entity::find_by_id((name.project.to_string(), name.role.to_string()))
 }
 
+/// Those of `project` but the built-in ones.
+pub(super) fn custom(project: &ProjectId) -> Select<Entity> {
+    Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(Column::BuiltIn.eq(false))
+}
+
 /// The roles of `project` that pass `filter`.
 fn passing(project: &ProjectId, filter: &Filter<RoleTest>) -> Select<Entity> {
     let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str()));

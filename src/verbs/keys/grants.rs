@@ -4,13 +4,18 @@ use domain::{
     Invalid,
     access::Projects,
     id::{ProjectId, RoleId},
+    key::Key,
     labels::Customer,
     name::RoleName,
+    time::Timestamp,
 };
 
 use crate::{
-    ports::commits::Expect,
-    verbs::{Error, FieldFault, Service},
+    ports::{commits::Expect, write::Write},
+    verbs::{
+        Error, FieldFault, Service,
+        step::{Step, Target},
+    },
 };
 
 impl Service {
@@ -32,6 +37,12 @@ impl Service {
         }
         if faults.is_empty() { Ok(expect) } else { Err(Error::Invalid(faults)) }
     }
+}
+
+/// The step of a commit that takes the deleted `role` from `key`.
+pub(in crate::verbs) fn removal_of_role(key: &Key, role: &RoleId, now: Timestamp) -> Step {
+    let after = key.clone().without_role(role, now);
+    Target::changed("keys.remove_role", key, &after, now).by(Write::TakeRole(after, role.clone()))
 }
 
 /// Checks the projects that a key of the system project may act on: it must name some.

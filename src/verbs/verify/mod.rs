@@ -72,6 +72,10 @@ impl<C: Credentials> Verifier<C> {
     }
 
     /// The decision, if it takes no waiting.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a box would be an allocation for every key that is not cached"
+    )]
     pub fn verify_cached(
         &self,
         scope: &Projects,

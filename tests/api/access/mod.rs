@@ -3,4 +3,5 @@
 mod key_filters;
 mod key_policy;
 mod refused;
+mod role_changes;
 mod verify_permission;

@@ -24,7 +24,7 @@ type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], boo
 const PROMISES: [Promise; 27] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
-    ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
+    ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.plan")], false),
     ("NOT_FOUND", Code::NotFound, &[("resource", "projects/none")], false),
     ("ALREADY_EXISTS", Code::AlreadyExists, &[("resource", ACME)], false),
     ("REQUEST_ID_REUSED", Code::FailedPrecondition, &[("request_id", "deploy-42")], false),

@@ -186,7 +186,7 @@ async fn keys(server: &Server, reason: &str) -> Status {
         "NOT_YET_AVAILABLE" => {
             let request = proto::CreateKeyRequest {
                 parent: ACME.into(),
-                key: Some(Key { roles: vec!["projects/acme/roles/viewer".into()], ..Default::default() }),
+                key: Some(Key { plan: "free".into(), ..Default::default() }),
                 ..Default::default()
             };
             server.keys().create_key(request).await.unwrap_err()

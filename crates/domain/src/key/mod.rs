@@ -215,6 +215,14 @@ impl Key {
         self
     }
 
+    /// Takes a role from the key, in whatever state it is.
+    #[must_use]
+    pub fn without_role(mut self, role: &RoleId, now: Timestamp) -> Self {
+        self.roles.retain(|held| held != role);
+        self.update_time = now;
+        self
+    }
+
     pub fn undelete(mut self, now: Timestamp) -> Result<Self, Forbidden> {
         self.allows("undeleted", &[State::Deleted], now)?;
         self.deletion = None;

@@ -14,7 +14,7 @@ use keystile::{
 };
 use proto::{
     audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
-    project_service_client::ProjectServiceClient,
+    project_service_client::ProjectServiceClient, role_service_client::RoleServiceClient,
     service_account_service_client::ServiceAccountServiceClient, verify_service_client::VerifyServiceClient,
 };
 use tempfile::TempDir;
@@ -113,6 +113,10 @@ impl Server {
 
     pub fn accounts(&self) -> ServiceAccountServiceClient<Client> {
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), self.as_root())
+    }
+
+    pub fn roles(&self) -> RoleServiceClient<Client> {
+        RoleServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
     pub fn audit(&self) -> AuditServiceClient<Client> {

@@ -17,8 +17,8 @@ use crate::{
         api::verify::question,
         wire::{
             faults::{Faults, not_yet},
-            lists::roles,
             paging::PageRequest,
+            role_refs::roles,
         },
     },
     verbs::{Error, ExplainVerify, ListKeys, Lookup, LookupKey, NewKey, Subject},

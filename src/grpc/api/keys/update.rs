@@ -6,8 +6,8 @@ use proto::key::Expiration;
 use crate::{
     grpc::wire::{
         faults::{Faults, not_yet},
-        lists::{roles, sorted},
         mask::Mask,
+        role_refs::roles,
     },
     verbs::{Error, KeyPatch},
 };
@@ -83,7 +83,7 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
 /// The permissions that are granted to a key directly: sorted, each once.
 pub(super) fn permissions(faults: &mut Faults, texts: &[String]) -> Option<Vec<Grant>> {
     const MOST: usize = 200;
-    faults.list("key.permissions", texts, MOST).map(sorted)
+    faults.set("key.permissions", texts, MOST)
 }
 
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {

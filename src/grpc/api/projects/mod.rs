@@ -14,9 +14,9 @@ use crate::{
     grpc::wire::{
         convert,
         faults::{Faults, both},
-        lists::roles,
         mask::Mask,
         paging::PageRequest,
+        role_refs::roles,
     },
     verbs::{Error, NewProject, ProjectPatch, Service},
 };

@@ -11,9 +11,9 @@ const CAPACITY: u64 = 8 * 1024 * 1024;
 type Expressions = Cache<Box<str>, Arc<Expression>, foldhash::quality::RandomState>;
 
 static PARSED: LazyLock<Expressions> = LazyLock::new(|| {
-    Cache::builder()
+    Cache::<Box<str>, Arc<Expression>>::builder()
         .max_capacity(CAPACITY)
-        .weigher(|text: &Box<str>, expression: &Arc<Expression>| weight(text, expression))
+        .weigher(|text, expression| weight(text, expression))
         .build_with_hasher(foldhash::quality::RandomState::default())
 });
 

@@ -1,4 +1,4 @@
-//! Lists whose order means nothing: they are stored sorted, each entry once.
+//! References to roles in requests: by name, or by bare id.
 
 use std::{collections::BTreeSet, str::FromStr};
 
@@ -23,7 +23,9 @@ pub(in crate::grpc) fn roles(
         let why = Invalid::new(format!("must be of the same project, projects/{project}"));
         return faults.take(field, Err(why));
     }
-    Some(sorted(list.into_iter().map(|role| role.id)))
+    // A name and a bare id may be of the same role.
+    let ids: BTreeSet<RoleId> = list.into_iter().map(|role| role.id).collect();
+    Some(ids.into_iter().collect())
 }
 
 /// A role's name, or its bare id.
@@ -43,9 +45,4 @@ impl FromStr for RoleRef {
         }
         Ok(Self { project: None, id: text.parse()? })
     }
-}
-
-pub(in crate::grpc) fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
-    let values: BTreeSet<T> = values.into_iter().collect();
-    values.into_iter().collect()
 }
