@@ -15,6 +15,7 @@ mod schedule;
 mod serve;
 mod servers;
 mod shutdown;
+mod upgrade;
 mod worker;
 mod world;
 
@@ -83,8 +84,10 @@ impl App {
             Arc::clone(&cache) as _,
         );
         peppers::check(&service).await?;
+        let first_root_key = service.bootstrap().await?;
+        upgrade::run(&service).await?;
         Ok(Self {
-            first_root_key: service.bootstrap().await?,
+            first_root_key,
             drain_deadline: config.process.drain_deadline,
             database_kind: database::kind(&config.database),
             database_connections: connections,

@@ -51,8 +51,14 @@ impl Service {
         etag: &str,
         patch: &KeyPatch,
     ) -> Result<KeyView, Error> {
-        let roles = patch.roles.as_deref().unwrap_or_default();
-        let expect_roles = self.expect_roles(&name.project, roles).await?;
+        let expect_roles = match patch.roles.as_deref() {
+            Some(roles @ [_, ..]) => {
+                // A caller that may not act on the project learns nothing of its roles.
+                self.load_project(&call.caller, &name.project).await.map_err(|_| Error::not_found(name))?;
+                self.expect_roles(&name.project, roles).await?
+            }
+            _ => Vec::new(),
+        };
         self.change(call, "keys.update", name, etag, |mut key: Key, now| {
             key.updatable(now).map_err(forbidden(name))?;
             let patch = patch.clone();

@@ -144,10 +144,14 @@ impl Server {
         self.projects().create_project(request).await.unwrap().into_inner().project.unwrap()
     }
 
-    /// A key of that project as asked for, in production unless it says otherwise, and its API key.
+    /// A key of that project as asked for, in production unless it says otherwise, and its API key. A key of the system
+    /// project is [a root key](root_unless_said) unless it says otherwise.
     pub async fn key(&self, project: &str, mut key: proto::Key) -> (proto::Key, String) {
         if key.environment.is_empty() {
             key.environment = "production".into();
+        }
+        if project == "system" {
+            key = root_unless_said(key);
         }
         let request = proto::CreateKeyRequest {
             parent: format!("projects/{project}"),
@@ -181,6 +185,17 @@ impl Server {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         self.verifier().verify(request).await.unwrap().into_inner().code()
     }
+}
+
+/// A key of the system project that may do everything, unless it says what it may do or for which projects.
+pub fn root_unless_said(mut key: proto::Key) -> proto::Key {
+    if key.roles.is_empty() && key.permissions.is_empty() {
+        key.roles.push("root".into());
+    }
+    if key.customers.is_empty() {
+        key.customers.push("*".into());
+    }
+    key
 }
 
 impl Running {
