@@ -153,8 +153,18 @@ async fn every_method_does_a_repeated_request_once() {
 
 #[test]
 fn every_method_that_changes_something_takes_one() {
-    const READS: [&str; 9] =
-        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];
+    const READS: [&str; 10] = [
+        "Get",
+        "List",
+        "Count",
+        "Lookup",
+        "Explain",
+        "Verify",
+        "BatchVerify",
+        "StreamVerify",
+        "Watch",
+        "WhoAmI",
+    ];
     let set = FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
     let ours = || set.file.iter().filter(|file| file.package() == "keystile.v1");
     let methods = ours().flat_map(|file| &file.service).flat_map(|service| &service.method);

@@ -28,6 +28,7 @@ mod start;
 mod stop;
 mod strangers;
 mod told;
+mod upgrade;
 mod warm;
 
 /// Long enough that only a server that hangs takes longer.

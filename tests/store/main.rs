@@ -22,6 +22,7 @@ mod resources;
 mod sample;
 mod schema;
 mod traces;
+mod upgrade;
 
 /// Instantiates tests for every database: of the form `async fn(&Database, &SqlStore)` where there is a
 /// schema, and of the form `async fn(&Database)` where there is none yet.
@@ -106,6 +107,7 @@ contract! {
             a_read_that_takes_too_long_is_broken_off,
             reads_of_admins_leave_connections_to_verifications,
             admins_who_ask_for_the_head_leave_connections_to_verifications;
+        upgrade: keys_from_before_roles_become_root, an_old_key_that_cannot_be_read_stops_no_start;
         peppers: a_pepper_is_known_by_what_was_first;
         failures: a_closed_store_does_not_answer, errors_tell_no_values;
     }

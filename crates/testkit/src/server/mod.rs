@@ -13,8 +13,8 @@ use keystile::{
     store::Location,
 };
 use proto::{
-    audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
-    project_service_client::ProjectServiceClient,
+    audit_service_client::AuditServiceClient, caller_service_client::CallerServiceClient,
+    key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient,
     service_account_service_client::ServiceAccountServiceClient, verify_service_client::VerifyServiceClient,
 };
 use tempfile::TempDir;
@@ -121,6 +121,26 @@ impl Server {
 
     pub fn verifier(&self) -> VerifyServiceClient<Client> {
         VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
+    }
+
+    /// The keys as the holder of `api_key` sees them.
+    pub fn keys_as(&self, api_key: &str) -> KeyServiceClient<Client> {
+        KeyServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The projects as the holder of `api_key` sees them.
+    pub fn projects_as(&self, api_key: &str) -> ProjectServiceClient<Client> {
+        ProjectServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The log as the holder of `api_key` sees it.
+    pub fn audit_as(&self, api_key: &str) -> AuditServiceClient<Client> {
+        AuditServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The holder of `api_key`, on the listener at `address`.
+    pub fn caller_at(&self, address: SocketAddr, api_key: &str) -> CallerServiceClient<Client> {
+        CallerServiceClient::with_interceptor(channel(address), Bearer::new(api_key))
     }
 
     /// The accounts as the holder of `api_key` sees them.
