@@ -16,7 +16,7 @@ use keystile::{
     store::SqlStore,
     verbs::{Call, Caller, RootKey, Service, Upgraded},
 };
-use testkit::database::Database;
+use testkit::database::{Database, Kind};
 
 use crate::sample::{acme, first_page, insert_keys, key, key_id, populate};
 
@@ -41,8 +41,14 @@ fn call() -> Call {
     Call { caller: Caller::keystile(), repeatable: None, validate_only: false }
 }
 
+/// Sets columns of keys past the store.
+async fn set(database: &Database, what: &str) {
+    let quote = if database.kind == Kind::MySql { '`' } else { '"' };
+    database.execute(&format!("UPDATE {quote}keys{quote} SET {what}")).await;
+}
+
 /// As an older version left them.
-const FORGET: &str = "UPDATE keys SET roles = NULL, permissions = NULL, customers = '[\"shop\"]'";
+const OLD: &str = "roles = NULL, permissions = NULL, customers = '[\"shop\"]'";
 
 pub(crate) async fn keys_from_before_roles_become_root(database: &Database, store: &SqlStore) {
     populate(store).await;
@@ -54,7 +60,7 @@ pub(crate) async fn keys_from_before_roles_become_root(database: &Database, stor
     let RootKey { name: deleted, .. } = one.mint_root_key().await.unwrap();
     one.disable_key(&call(), &disabled, "").await.unwrap();
     one.delete_key(&call(), &deleted, "").await.unwrap();
-    database.execute(FORGET).await;
+    set(database, OLD).await;
     let head = store.head().await.unwrap().revision;
 
     // Two replicas start at once.
@@ -95,8 +101,8 @@ pub(crate) async fn an_old_key_that_cannot_be_read_stops_no_start(database: &Dat
     service.bootstrap().await.unwrap();
     let broken = service.mint_root_key().await.unwrap().name.key;
     service.mint_root_key().await.unwrap();
-    database.execute(FORGET).await;
-    database.execute("UPDATE keys SET environment = 'NOT ONE' WHERE protected = FALSE").await;
+    set(database, OLD).await;
+    set(database, "environment = 'NOT ONE' WHERE protected = FALSE").await;
     let upgraded = service.give_root_to_old_keys().await.unwrap();
     assert_eq!(upgraded, Upgraded { keys: 1, unreadable: 2 });
     assert!(store.key(&ProjectId::system(), broken).await.is_err());

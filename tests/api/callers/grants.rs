@@ -188,6 +188,26 @@ async fn an_account_with_a_stronger_key_stays_disabled() {
     }
 }
 
+/// So many keys are not looked at one by one.
+#[tokio::test]
+async fn an_account_with_very_many_keys_is_enabled_by_root() {
+    const MOST: usize = 1000;
+    let (server, _, api_key) = server().await;
+    let account = server.account("system", "crowd", "").await;
+    let key = || Key { service_account: account.clone(), ..holding(&["verifier"], &[], &["acme"]) };
+    for _ in 0..MOST {
+        server.key("system", key()).await;
+    }
+    let enable = EnableServiceAccountRequest { name: account.clone(), ..Default::default() };
+    server.disable_account(&account).await;
+    server.accounts_as(&api_key).enable_service_account(enable.clone()).await.unwrap();
+    server.key("system", key()).await;
+    server.disable_account(&account).await;
+    let refused = server.accounts_as(&api_key).enable_service_account(enable.clone()).await;
+    assert_exceeds(&refused.unwrap_err(), &account, Some("*"), Some("projects/-"));
+    server.accounts().enable_service_account(enable).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_request_that_is_repeated_issues_nothing() {
     let (server, _, api_key) = server().await;

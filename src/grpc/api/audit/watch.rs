@@ -140,8 +140,8 @@ impl<C: Credentials> State<C> {
         }
     }
 
-    /// Fails when the caller may not watch any more. If it was proven again, it may act on other projects than before: what
-    /// is not sent yet is read again on its behalf.
+    /// Fails when the caller may not watch any more. If it may act on other projects than before, what is not sent yet is read
+    /// again on its behalf.
     async fn check_caller(&mut self) -> Result<(), Status> {
         let Watch { service, wanted, caller, session, .. } = &mut self.watch;
         let before = session.session().clone();
@@ -151,7 +151,10 @@ impl<C: Credentials> State<C> {
         }
         *caller = Caller::of(session.session(), std::mem::take(&mut caller.peer));
         service.check_scope(caller, &wanted.scope)?;
-        if let Some(event) = self.unsent.front() {
+        // While the log cannot be followed each check proves the caller again, mostly with the same projects.
+        if before.projects() != session.session().projects()
+            && let Some(event) = self.unsent.front()
+        {
             wanted.after = event.revision - 1;
             self.unsent.clear();
         }
