@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use domain::{
+    Revision,
     audit::{Change, Head},
     id::{EnvironmentId, Generation, ProjectId, RoleId, ServiceAccountId},
     name::{RoleName, ServiceAccountName},
@@ -51,6 +52,9 @@ pub enum Expect {
     Unchanged(Box<AnyResource>),
     /// The account exists, and is the one of this generation.
     Owner(ServiceAccountName, Generation),
+    /// The account has so many keys that are not deleted, and this is the newest change of them: since they were read, none
+    /// was added, changed or removed.
+    KeysOfOwner { owner: ServiceAccountName, number: u64, newest: Revision },
     /// The role exists.
     Role(RoleName),
     /// No deleted role of this name is still to be taken from keys.

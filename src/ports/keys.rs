@@ -13,7 +13,7 @@ use domain::{
     time::Timestamp,
 };
 
-use super::StoreError;
+use super::{StoreError, cleanup::KeyAt};
 
 /// Absence is `Ok(None)`; every look-up but one names its project.
 #[async_trait]
@@ -25,6 +25,13 @@ pub trait ReadKeys: Debug + Send + Sync + 'static {
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
+
+    /// Keys of `project` that were written before keys had roles, and not changed since, the oldest first; deleted ones too.
+    async fn keys_from_before_roles(
+        &self,
+        project: &ProjectId,
+        page: Page<()>,
+    ) -> Result<Vec<KeyAt>, StoreError>;
 
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
 }

@@ -15,6 +15,9 @@ use super::{
 pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), ChangeError> {
     let (holds, otherwise) = match expected {
         Expect::Unchanged(resource) => (table(resource).is_unchanged(tx).await?, CommitError::Conflict),
+        Expect::KeysOfOwner { owner, number, newest } => {
+            (keys::read::extent(tx, owner).await? == (*number, *newest), CommitError::Conflict)
+        }
         Expect::Role(name) => (any(tx, roles::named(name)).await?, CommitError::Conflict),
         Expect::NoRemoval(name) => (!any(tx, removals::of_role(name)).await?, CommitError::DeletionUnderWay),
         Expect::Owner(name, generation) => {

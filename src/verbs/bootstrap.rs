@@ -2,7 +2,7 @@
 
 use domain::{
     expiry::Expiry,
-    id::{ProjectId, ServiceAccountId},
+    id::{ProjectId, RoleId, ServiceAccountId},
     labels::Metadata,
     name::KeyName,
     project::{Environments, KeyPolicy, Prefix, Retention},
@@ -12,7 +12,7 @@ use domain::{
 
 use crate::verbs::{Call, Caller, Error, NewKey, NewProject, Service, projects::all_projects};
 
-/// A key of the system project that may do everything.
+/// A key of the system project with the role `root` for all projects: it may do everything.
 #[derive(Debug)]
 pub struct RootKey {
     pub name: KeyName,
@@ -58,7 +58,7 @@ impl Service {
             service_account: Some(ServiceAccountId::of_system_key(&project)),
             environment,
             display_name: name("Root, minted at the command line"),
-            roles: vec!["root".parse().expect("it is a valid id")],
+            roles: vec![root_role()],
             permissions: Vec::new(),
             customers: vec![all_projects()],
             allowed_cidrs: Vec::new(),
@@ -74,6 +74,11 @@ impl Service {
             api_key: issued.api_key.expect("a new key comes with its API key"),
         })
     }
+}
+
+/// The role that may do everything.
+pub(super) fn root_role() -> RoleId {
+    "root".parse().expect("it is a valid id")
 }
 
 fn name(text: &str) -> DisplayName {

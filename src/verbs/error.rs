@@ -1,5 +1,7 @@
 //! Why a verb did not do what it was asked.
 
+use std::fmt;
+
 use domain::{Invalid, Revision, key::Forbidden, name::ProjectName, project::PolicyField};
 
 use crate::ports::StoreError;
@@ -24,6 +26,10 @@ pub enum Error {
     Conflict { resource: String },
     #[error("{resource}: {why}")]
     Forbidden { resource: String, why: Forbidden },
+    #[error("the caller may not act on {project}")]
+    ProjectDenied { project: String },
+    #[error("{resource} would have {excess}, which the caller does not have")]
+    GrantExceedsCaller { resource: String, excess: Lacking },
     #[error("{resource} is in use by {used_by}")]
     InUse { resource: String, used_by: &'static str },
     #[error("the key policy of {project} forbids it: {}", fields(violated))]
@@ -52,6 +58,25 @@ pub enum Error {
     LogReplaced { revision: Revision, head: Revision },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a caller would hand on without having it: a permission, a project (`projects/-` for all), or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    pub permission: Option<String>,
+    pub project: Option<String>,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.permission, &self.project) {
+            (Some(permission), Some(project)) => {
+                write!(f, "the permission {permission} and access to {project}")
+            }
+            (Some(permission), None) => write!(f, "the permission {permission}"),
+            (None, project) => write!(f, "access to {}", project.as_deref().unwrap_or("nothing")),
+        }
+    }
 }
 
 /// What is wrong with one field of a request.

@@ -8,6 +8,7 @@ mod change;
 mod commit;
 mod creator;
 mod error;
+mod grant;
 mod housekeeping;
 mod keys;
 mod listing;
@@ -20,6 +21,7 @@ mod service_accounts;
 mod session;
 mod step;
 mod tasks;
+mod upgrade;
 mod verify;
 
 use std::sync::Arc;
@@ -30,7 +32,7 @@ pub use audit::{ChainReport, ChainRequest, EventBatch, EventView, ListEvents};
 pub use bootstrap::RootKey;
 pub use call::{Call, Caller, Repeatable};
 pub use creator::Creator;
-pub use error::{Error, FieldFault};
+pub use error::{Error, FieldFault, Lacking};
 pub use housekeeping::Round;
 pub use keys::{
     CountKeys, ExplainVerify, Explanation, Found, Issued, KeyPatch, KeyView, ListKeys, Lookup, LookupKey,
@@ -42,6 +44,7 @@ pub use projects::{CreatedProject, NewProject, ProjectPatch};
 pub use roles::{ListRoles, NewRole, RolePatch, RoleView};
 pub use service_accounts::{AccountPatch, AccountView, ListAccounts, NewServiceAccount};
 pub use session::Session;
+pub use upgrade::Upgraded;
 pub use verify::{Decision, Miss, Proof, Verifier, VerifyRequest};
 
 use domain::{

@@ -242,7 +242,7 @@ impl<'a> Fate<'a> {
         match self {
             Self::Due(_) => Call::own(),
             Self::Removed(removal) => {
-                Call::once_by(Caller { actor: removal.actor.clone(), peer: removal.peer.clone() })
+                Call::once_by(Caller::completing(removal.actor.clone(), removal.peer.clone()))
             }
         }
     }

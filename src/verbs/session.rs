@@ -48,6 +48,16 @@ impl Session {
 }
 
 impl Session {
+    /// The key, and the secret that proved it.
+    pub fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// When the key or its secret ends.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.end
+    }
+
     pub fn access(&self) -> &Access {
         self.access.as_ref().map_or(Access::none(), |it| &it.access)
     }

@@ -12,12 +12,12 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Revision,
+    access::Projects,
     audit::{Event, Head},
     digest::{PepperCheck, PepperVersion},
     filter::Filter,
     id::{KeyId, ProjectId, RoleId, ServiceAccountId},
     key::Key,
-    name::Scope,
     page::{Cursor, Page},
     project::Project,
     query::{AccountOrder, AccountTest, EventTest, KeyOrder, RoleOrder, RoleTest},
@@ -269,11 +269,11 @@ impl Feed for Faulty {
 impl ReadLog for Faulty {
     async fn events(
         &self,
-        scope: &Scope,
+        of: &Projects,
         filter: &Filter<EventTest>,
         page: Page<()>,
     ) -> Result<Vec<Event>, StoreError> {
-        self.real.events(scope, filter, page).await
+        self.real.events(of, filter, page).await
     }
 
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
@@ -294,8 +294,8 @@ impl ReadProjects for Faulty {
         self.real.project(id).await
     }
 
-    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
-        self.real.projects(page).await
+    async fn projects(&self, among: &Projects, page: Page<()>) -> Result<Vec<Project>, StoreError> {
+        self.real.projects(among, page).await
     }
 }
 
@@ -342,6 +342,14 @@ impl ReadKeys for Faulty {
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         self.real.keys(query, page).await
+    }
+
+    async fn keys_from_before_roles(
+        &self,
+        project: &ProjectId,
+        page: Page<()>,
+    ) -> Result<Vec<KeyAt>, StoreError> {
+        self.real.keys_from_before_roles(project, page).await
     }
 
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {

@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use domain::{
     Revision,
     access::Projects,
-    audit::Actor,
     decision::{Code, Question},
     digest::Peppers,
     expiry::Expiry,
@@ -204,22 +203,21 @@ pub(crate) fn question(api_key: &str, min_revision: Revision) -> VerifyRequest {
 }
 
 pub(crate) fn call() -> Call {
-    let caller = Caller { actor: Actor::Keystile, peer: String::new() };
-    Call { caller, repeatable: None, validate_only: false }
+    Call { caller: Caller::keystile(), repeatable: None, validate_only: false }
 }
 
-/// A key of the system project may act on all projects.
+/// A key of the system project may do everything.
 pub(crate) fn new_key(project: &str) -> NewKey {
-    let customers = if project == "system" { vec!["*".parse().unwrap()] } else { Vec::new() };
+    let system = project == "system";
     NewKey {
         project: project.parse().unwrap(),
         id: None,
         service_account: None,
         environment: "production".parse().unwrap(),
         display_name: "".parse().unwrap(),
-        roles: vec![],
+        roles: system.then(|| "root".parse().unwrap()).into_iter().collect(),
         permissions: vec![],
-        customers,
+        customers: system.then(|| "*".parse().unwrap()).into_iter().collect(),
         allowed_cidrs: vec![],
         metadata: Metadata::default(),
         tags: vec![],

@@ -122,6 +122,22 @@ async fn the_callers_own_credential_is_not_the_api_key() {
     }
 }
 
+/// A key of the system project that may not verify is a fault of the caller's configuration.
+#[tokio::test]
+async fn a_credential_that_may_not_verify_is_refused() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let auditor = Key { roles: vec!["auditor".into()], ..Default::default() };
+    let (_, credential) = server.key("system", auditor).await;
+    let client = builder(&credential).endpoint(url(server.verify)).connect().unwrap();
+    let error = client.verify(Question::new(&api_key)).await.unwrap_err();
+    let seen = (error.kind(), error.reason());
+    assert_eq!(seen, (ErrorKind::CredentialRefused, Some("PERMISSION_DENIED")), "{error}");
+    assert!(error.to_string().contains("keys.verify"), "{error}");
+    let error = client.stream().verify(Question::new(&api_key)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CredentialRefused, "{error}");
+}
+
 #[tokio::test]
 async fn a_change_is_seen_by_the_next_question() {
     let (server, client) = started().await;

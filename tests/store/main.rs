@@ -24,6 +24,7 @@ mod roles;
 mod sample;
 mod schema;
 mod traces;
+mod upgrade;
 
 /// Instantiates tests for every database: of the form `async fn(&Database, &SqlStore)` where there is a
 /// schema, and of the form `async fn(&Database)` where there is none yet.
@@ -114,6 +115,7 @@ contract! {
             a_read_that_takes_too_long_is_cancelled,
             reads_of_admins_leave_connections_to_verifications,
             reads_of_the_head_by_admins_leave_connections_to_verifications;
+        upgrade: keys_from_before_roles_become_root, an_old_key_that_cannot_be_read_stops_no_start;
         peppers: the_first_fingerprint_of_a_pepper_stays;
         failures: a_closed_store_does_not_answer, errors_contain_no_values;
     }

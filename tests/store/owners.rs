@@ -1,6 +1,7 @@
 //! Listing service accounts and projects.
 
 use domain::{
+    access::Projects,
     page::{Cursor, Id, Page, SortValue},
     query::{AccountOrder, account_filter, account_order},
     service_account::ServiceAccount,
@@ -74,7 +75,7 @@ pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: 
             page.order.descending = descending;
             let mut ids = String::new();
             loop {
-                let projects = store.projects(page.clone()).await.unwrap();
+                let projects = store.projects(&Projects::All, page.clone()).await.unwrap();
                 let Some(last) = projects.last() else { break };
                 page.after = Some(Cursor {
                     value: SortValue::Number(last.create_time.as_micros()),

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use domain::{
+    access::Projects,
     filter::Filter,
     key::{Deletion, Key},
-    name::{Scope, ServiceAccountName},
+    name::ServiceAccountName,
     page::{Cursor, Id, Page, SortValue},
     query::{
         AccountOrder, RoleOrder, account_order, event_filter, event_order, key_filter, key_order, role_order,
@@ -116,7 +117,7 @@ pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Databas
     }
     let mut page = crate::sample::first_page((), 20);
     page.after = Some(Cursor { value: SortValue::Number(at(1).as_micros()), id: text("project-150") });
-    watched.projects(page).await.unwrap();
+    watched.projects(&Projects::All, page).await.unwrap();
     let plan = Plan::of(database, &take(&seen)[0]).await;
     plan.assert_in_order_of("projects_by_create_time");
     plan.assert_begins_in_the_middle();
@@ -211,16 +212,17 @@ pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &Sql
         store.commit(change).await.unwrap();
     }
     let (watched, seen) = watch(database).await;
-    for (scope, filter) in [
-        (Scope::All, ""),
-        (Scope::Project(acme()), ""),
-        (Scope::Project("other".parse().unwrap()), ""),
-        (Scope::Project(acme()), "target = projects/acme/keys/7"),
+    let of = |id: &str| Projects::These([id.parse().unwrap()].into());
+    for (projects, filter) in [
+        (Projects::All, ""),
+        (of("acme"), ""),
+        (of("other"), ""),
+        (of("acme"), "target = projects/acme/keys/7"),
     ] {
         let filter = event_filter(filter).unwrap();
         let after = Some(Cursor { value: SortValue::Number(100), id: Id::None });
         let page = Page { size: 20, order: event_order("").unwrap(), after };
-        watched.events(&scope, &filter, page).await.unwrap();
+        watched.events(&projects, &filter, page).await.unwrap();
         let plan = Plan::of(database, &take(&seen)[0]).await;
         plan.assert_searches_only();
         if filter == Filter::everything() {

@@ -157,7 +157,8 @@ impl Replica {
 
 pub(crate) fn call() -> Call {
     let actor = Actor::Caller { service_account: account_id("root"), key: key_id(9_999) };
-    Call { caller: Caller { actor, peer: "192.0.2.1".into() }, repeatable: None, validate_only: false }
+    let caller = Caller::completing(actor, "192.0.2.1".into());
+    Call { caller, repeatable: None, validate_only: false }
 }
 
 fn ci() -> ServiceAccountName {

@@ -1,6 +1,7 @@
 //! What is written reads back as it was.
 
 use domain::{
+    access::Projects,
     digest::Secret,
     key::{Deletion, Key, Revocation, StoredSecret},
     page::{Cursor, Id, SortValue},
@@ -52,14 +53,14 @@ pub(crate) async fn a_project_reads_back_whole(_: &Database, store: &SqlStore) {
     assert_eq!(found, Some(Project { revision: 3, ..renamed }));
 
     // Both were created at one instant: their ids decide the order.
-    let page = store.projects(first_page((), 1)).await.unwrap();
+    let page = store.projects(&Projects::All, first_page((), 1)).await.unwrap();
     assert_eq!(page[0].id, full.id);
     let mut next = first_page((), 5);
     next.after = Some(Cursor {
         value: SortValue::Number(page[0].create_time.as_micros()),
         id: Id::Text(page[0].id.to_string()),
     });
-    let page = store.projects(next).await.unwrap();
+    let page = store.projects(&Projects::All, next).await.unwrap();
     assert_eq!(page.len(), 1);
     assert_eq!(page[0].id.as_str(), "beta");
 }

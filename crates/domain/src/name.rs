@@ -28,6 +28,28 @@ pub struct RoleName {
     pub role: RoleId,
 }
 
+/// A name that says in which project to look.
+pub trait InProject {
+    fn project(&self) -> &ProjectId;
+}
+
+impl InProject for ProjectName {
+    fn project(&self) -> &ProjectId {
+        &self.0
+    }
+}
+
+macro_rules! in_project {
+    ($($name:ident),+) => {$(
+        impl InProject for $name {
+            fn project(&self) -> &ProjectId {
+                &self.project
+            }
+        }
+    )+};
+}
+in_project!(KeyName, ServiceAccountName, RoleName);
+
 /// One project, or all of them: `projects/{project}` or `projects/-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {

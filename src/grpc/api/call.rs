@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Invalid, audit::Actor};
+use domain::Invalid;
 use prost::Message;
 use proto::{
     CreateKeyRequest, CreateProjectRequest, CreateRoleRequest, CreateServiceAccountRequest, DeleteKeyRequest,
@@ -80,13 +80,11 @@ pub(in crate::grpc) fn caller<T>(request: &Request<T>) -> Caller {
         .extensions()
         .get::<Arc<Session>>()
         .expect("every call but health and reflection is authenticated");
-    Caller {
-        actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
-        peer: peer(request),
-    }
+    Caller::of(session, address(request))
 }
 
-fn peer<T>(request: &Request<T>) -> String {
+/// The address that the caller is connected from.
+pub(super) fn address<T>(request: &Request<T>) -> String {
     let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
     address.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default()
 }

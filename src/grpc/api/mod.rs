@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod call;
+pub(super) mod callers;
 pub(super) mod keys;
 pub(super) mod projects;
 pub(super) mod roles;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use http::Extensions;
 use tonic::Status;
 
 use crate::{
@@ -18,12 +19,16 @@ use crate::{
     verbs::{Error, Session, Verifier},
 };
 
+use super::authorize::{Denied, Required, allows};
+
 /// How often to check the caller while nothing else happens on the stream.
 const EVERY: Duration = Duration::from_millis(500);
 
 pub(in crate::grpc) struct StreamCaller<C> {
     verifier: Arc<Verifier<C>>,
     session: Arc<Session>,
+    /// The permission that the method needs.
+    required: &'static str,
     /// Under way since something happened that may have ended the session.
     renewal: Option<Renewal>,
     checks: Schedule,
@@ -36,13 +41,19 @@ type Renewal = Pin<Box<dyn Future<Output = Result<Option<Session>, Error>> + Sen
 pub(in crate::grpc) enum Unproven {
     /// The credential is no longer valid.
     Refused,
+    /// The credential is valid, but does not have the permission any more.
+    Denied(Denied),
     /// Whether it still is cannot be found out, so it may be at the next check.
     Unknown(Error),
 }
 
 impl<C: Credentials> StreamCaller<C> {
-    pub(in crate::grpc) fn new(verifier: Arc<Verifier<C>>, session: Arc<Session>) -> Self {
-        Self { verifier, session, renewal: None, checks: Schedule::every(EVERY) }
+    /// The caller of the request that has these `extensions`.
+    pub(in crate::grpc) fn of(verifier: &Arc<Verifier<C>>, extensions: &Extensions) -> Result<Self, Status> {
+        let session = extensions.get::<Arc<Session>>().ok_or_else(unauthenticated)?;
+        let Required(required) = extensions.get().ok_or_else(unauthenticated)?;
+        let (verifier, session) = (verifier.clone(), session.clone());
+        Ok(Self { verifier, session, required, renewal: None, checks: Schedule::every(EVERY) })
     }
 
     /// Ready at once as long as nothing happened that may have ended the session; else the session is renewed first.
@@ -62,6 +73,9 @@ impl<C: Credentials> StreamCaller<C> {
         self.renewal = None;
         // A session that was renewed just now is valid for this check, even while the log cannot be followed.
         Poll::Ready(match renewed {
+            Ok(Some(session)) if !allows(&session, self.required) => {
+                Err(Unproven::Denied(Denied(self.required)))
+            }
             Ok(Some(session)) => {
                 self.session = Arc::new(session);
                 Ok(())
@@ -103,6 +117,7 @@ impl From<Unproven> for Status {
     fn from(unproven: Unproven) -> Self {
         match unproven {
             Unproven::Refused => unauthenticated(),
+            Unproven::Denied(denied) => denied.into(),
             Unproven::Unknown(error) => error.into(),
         }
     }

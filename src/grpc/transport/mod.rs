@@ -2,6 +2,7 @@
 
 pub(super) mod activity;
 pub(super) mod authenticate;
+pub(super) mod authorize;
 mod body;
 pub(super) mod caller;
 pub(super) mod connection;
@@ -13,6 +14,7 @@ pub(super) mod limits;
 pub(super) mod methods;
 pub(super) mod observe;
 pub(super) mod peer;
+mod permissions;
 mod public;
 mod single;
 mod streamed;

@@ -20,6 +20,7 @@ use domain::{
 use crate::{
     ports::{
         LoadKeys, ReadKeys, StoreError,
+        cleanup::KeyAt,
         keys::{KeyCounts, KeyQuery},
         load::Loaded,
     },
@@ -43,6 +44,16 @@ impl ReadKeys for SqlStore {
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         let read = self.admin.begin_long().await?;
         let answer = read.within(read::list(&read, query, &page)).await;
+        read.done(answer)
+    }
+
+    async fn keys_from_before_roles(
+        &self,
+        project: &ProjectId,
+        page: Page<()>,
+    ) -> Result<Vec<KeyAt>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(read::from_before_roles(&read, project, &page)).await;
         read.done(answer)
     }
 

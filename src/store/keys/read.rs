@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use domain::{
+    Revision,
     id::{KeyId, ProjectId},
     key::Key,
-    name::RoleName,
+    name::{RoleName, ServiceAccountName},
     page::{Cursor, Id, Page, SortValue},
     query::KeyOrder,
     removal::Removed,
 };
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     prelude::Uuid,
     sea_query::{Expr, ExprTrait},
 };
@@ -100,10 +102,7 @@ pub(in crate::store) async fn to_remove(
         }
         Removable::LeftBehind(Removed::Role(name)) => (holders(name, page), Column::CreateTime),
     };
-    let rows = rows.all(db).await.map_err(failed)?;
-    let cursors: Vec<_> = rows.iter().map(|row| cursor(row, column)).collect();
-    let keys = each_with_secrets(db, rows).await?;
-    Ok(cursors.into_iter().zip(keys).map(|(cursor, key)| KeyAt { cursor, key }).collect())
+    with_cursors(db, rows.all(db).await.map_err(failed)?, column).await
 }
 
 /// A page of the keys that hold the role, in the order of their terms, which is that of ids.
@@ -173,6 +172,48 @@ async fn counts(
         *state += number.unsigned_abs();
     }
     Ok(counts)
+}
+
+/// How many keys the account has that are not deleted, and the newest revision of them.
+pub(in crate::store) async fn extent(
+    db: &impl ConnectionTrait,
+    owner: &ServiceAccountName,
+) -> Result<(u64, Revision), DbErr> {
+    let extent: Option<(i64, Option<Revision>)> = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "number")
+        .column_as(Column::Revision.max(), "newest")
+        .filter(Column::ProjectId.eq(owner.project.as_str()))
+        .filter(Column::ServiceAccountId.eq(owner.service_account.as_str()))
+        .filter(Column::Lifecycle.lt(lifecycle::DELETED))
+        .into_tuple()
+        .one(db)
+        .await?;
+    let (number, newest) = extent.unwrap_or_default();
+    Ok((number.unsigned_abs(), newest.unwrap_or_default()))
+}
+
+/// The keys of `project` that were written before keys had roles, the oldest first.
+pub(super) async fn from_before_roles(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    page: &Page<()>,
+) -> Result<Vec<KeyAt>, StoreError> {
+    let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(Column::Roles.is_null());
+    let sort = Sort { column: Column::CreateTime, id: Some(Column::Id), index: None };
+    let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
+    let rows = rows.all(db).await.map_err(failed)?;
+    with_cursors(db, rows, Column::CreateTime).await
+}
+
+async fn with_cursors(
+    db: &DatabaseConnection,
+    rows: Vec<Model>,
+    column: Column,
+) -> Result<Vec<KeyAt>, StoreError> {
+    let cursors: Vec<_> = rows.iter().map(|row| cursor(row, column)).collect();
+    let keys = each_with_secrets(db, rows).await?;
+    Ok(cursors.into_iter().zip(keys).map(|(cursor, key)| KeyAt { cursor, key }).collect())
 }
 
 async fn with_secrets(db: &DatabaseConnection, rows: Vec<Model>) -> Result<Vec<Key>, StoreError> {

@@ -4,7 +4,7 @@ pub(super) mod row;
 mod write;
 
 use async_trait::async_trait;
-use domain::{id::ProjectId, page::Page, project::Project};
+use domain::{access::Projects, id::ProjectId, page::Page, project::Project};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
@@ -29,9 +29,9 @@ impl ReadProjects for SqlStore {
         read.done(answer)
     }
 
-    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
+    async fn projects(&self, among: &Projects, page: Page<()>) -> Result<Vec<Project>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = read.within(list(&read, &page)).await;
+        let answer = read.within(list(&read, among, &page)).await;
         read.done(answer)
     }
 }
@@ -46,10 +46,19 @@ async fn one(db: &DatabaseConnection, id: &ProjectId) -> Result<Option<Project>,
         .transpose()
 }
 
-async fn list(db: &DatabaseConnection, page: &Page<()>) -> Result<Vec<Project>, StoreError> {
-    let sort =
-        Sort { column: Column::CreateTime, id: Some(Column::Id), index: Some("projects_by_create_time") };
-    let rows = Entity::find().filter(Column::DeleteTime.is_null());
+async fn list(
+    db: &DatabaseConnection,
+    among: &Projects,
+    page: &Page<()>,
+) -> Result<Vec<Project>, StoreError> {
+    let mut rows = Entity::find().filter(Column::DeleteTime.is_null());
+    let mut index = Some("projects_by_create_time");
+    if let Projects::These(ids) = among {
+        rows = rows.filter(Column::Id.is_in(ids.iter().map(ProjectId::as_str)));
+        // Few rows, which are found by their ids.
+        index = None;
+    }
+    let sort = Sort { column: Column::CreateTime, id: Some(Column::Id), index };
     let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()

@@ -23,7 +23,8 @@ impl Service {
         request: ListEvents,
     ) -> Result<Listing<EventView>, Error> {
         let size = request.page.size;
-        let events = self.store.events(&request.scope, &request.filter, request.page.and_one()).await?;
+        let projects = caller.projects_in(&request.scope)?;
+        let events = self.store.events(&projects, &request.filter, request.page.and_one()).await?;
         let mut listing = Listing::cut(events, size, |event| Cursor {
             value: SortValue::Number(event.revision),
             id: Id::None,

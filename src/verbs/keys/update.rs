@@ -51,8 +51,18 @@ impl Service {
         etag: &str,
         patch: &KeyPatch,
     ) -> Result<KeyView, Error> {
-        let roles = patch.roles.as_deref().unwrap_or_default();
-        let expect_roles = self.expect_roles(&name.project, roles).await?;
+        let expect_roles = match patch.roles.as_deref() {
+            Some(roles @ [_, ..]) => {
+                // A caller that may not act on the project learns nothing of its roles.
+                let project = self.load_project(&call.caller, &name.project).await;
+                project.map_err(|error| match error {
+                    Error::NotFound { .. } => Error::not_found(name),
+                    error => error,
+                })?;
+                self.expect_roles(&name.project, roles).await?
+            }
+            _ => Vec::new(),
+        };
         self.change_by_policy(call, "keys.update", name, etag, |mut key: Key, now| {
             key.updatable(now).map_err(forbidden(name))?;
             let patch = patch.clone();

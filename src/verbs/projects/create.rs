@@ -38,6 +38,9 @@ const ACTION: &str = "projects.create";
 impl Service {
     pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
         let name = ProjectName(new.id.clone());
+        if !call.caller.may_act_on(&new.id) {
+            return Err(Error::ProjectDenied { project: name.to_string() });
+        }
         let again = |_| self.created_before(&call.caller, &new.id);
         let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
         match created {

@@ -19,7 +19,7 @@ pub struct RoleView {
 impl Managed for Role {
     type View = RoleView;
 
-    async fn find(service: &Service, _: &Caller, name: &RoleName) -> Result<Option<Self>, StoreError> {
+    async fn find(service: &Service, name: &RoleName) -> Result<Option<Self>, StoreError> {
         service.store.role(&name.project, &name.role).await
     }
 

@@ -21,7 +21,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 27] = [
+const PROMISES: [Promise; 29] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.plan")], false),
@@ -54,6 +54,13 @@ const PROMISES: [Promise; 27] = [
     ("TOO_MANY_CONNECTIONS", Code::Unavailable, &[], true),
     ("DELETION_UNDER_WAY", Code::FailedPrecondition, &[("resource", ACME)], true),
     ("REVISION_AHEAD", Code::OutOfRange, &[("revision", "812"), ("head_revision", "3")], false),
+    ("PERMISSION_DENIED", Code::PermissionDenied, &[("permission", "keys.create")], false),
+    (
+        "GRANT_EXCEEDS_CALLER",
+        Code::PermissionDenied,
+        &[("resource", "*"), ("permission", "*"), ("project", "projects/-")],
+        false,
+    ),
 ];
 
 /// Bytes that are not a message of the type have no field that could be named.

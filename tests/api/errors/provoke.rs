@@ -43,6 +43,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         "STORE_UNAVAILABLE" => without_database().await,
         "STOPPING" => stopping().await,
         "MALFORMED_REQUEST" | "TOO_LARGE" | "UNSUPPORTED" => transport(server, reason).await,
+        "PERMISSION_DENIED" | "GRANT_EXCEEDS_CALLER" => denied(server, reason).await,
         "TIME_LIMIT" => too_late(server).await,
         "TOO_MANY_CONNECTIONS" => crowd::refused().await,
         "REVISION_AHEAD" => {
@@ -78,6 +79,24 @@ async fn transport(server: &Server, reason: &str) -> Status {
     let path = if reason == "UNSUPPORTED" { "/keystile.v1.KeyService/GetKey" } else { VERIFY };
     let credential = authorization(&format!("Bearer {}", server.root));
     call(&channel(server.verify), path, credential, &body).await.unwrap_err()
+}
+
+/// Calls of a caller that may not do what it asks for.
+async fn denied(server: &Server, reason: &str) -> Status {
+    let permission = if reason == "PERMISSION_DENIED" { "keys.read" } else { "keys.create" };
+    let key = |permission: &str, project: &str| Key {
+        environment: "production".into(),
+        permissions: vec![permission.into()],
+        customers: vec![project.into()],
+        ..Default::default()
+    };
+    let (_, api_key) = server.key("system", key(permission, "system")).await;
+    let request = proto::CreateKeyRequest {
+        parent: "projects/system".into(),
+        key: Some(key("*", "*")),
+        ..Default::default()
+    };
+    server.keys_as(&api_key).create_key(request).await.unwrap_err()
 }
 
 /// A call whose body does not arrive before its deadline, by a client that does not enforce the deadline itself.

@@ -65,9 +65,8 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
         &self,
         request: Request<Streaming<StreamVerifyRequest>>,
     ) -> Result<Response<Answers<C>>, Status> {
-        let session = session(request.extensions())?.clone();
         let patience = question::patience(request.metadata());
-        let caller = StreamCaller::new(self.verifier.clone(), session);
+        let caller = StreamCaller::of(&self.verifier, request.extensions())?;
         let answers = Answers::new(caller, request.into_inner(), patience, &self.stop);
         Ok(Response::new(answers))
     }

@@ -1,0 +1,191 @@
+//! Nobody grants what they do not hold. A key of the system project is a caller, so a caller that creates, changes or enables one
+//! needs every permission and every project that the key would have; roles and accounts give them to keys.
+
+use domain::{
+    access::{Access, Excess, Grant, Holding, MissingProject, Projects},
+    filter::Filter,
+    id::{ProjectId, RoleId},
+    key::{Key, State},
+    name::ProjectName,
+    page::{Order, Page},
+    project::KeyPolicy,
+    query::{KeyOrder, KeyTest},
+    resource::Resource,
+    role::Role,
+    service_account::ServiceAccount,
+};
+
+use crate::ports::{commits::Expect, keys::KeyQuery, write::AnyResource};
+
+use super::{Caller, Error, Service, Session, error::Lacking, managed::Managed};
+
+/// Changes of a key that only take away. Any other may hand something on.
+const TAKE_AWAY: [&str; 3] = ["keys.disable", "keys.revoke", "keys.delete"];
+
+/// The keys of an account that are looked at when it is enabled. With more of them, the caller needs everything.
+const MOST_KEYS: u64 = 1000;
+
+/// What somebody may do, as it was read, and what must still hold at the commit for that to be so.
+struct Held {
+    access: Access,
+    projects: Projects,
+    expect: Vec<Expect>,
+}
+
+impl Service {
+    /// Whether `caller` may make `after` of `before`. If so, what must still hold at the commit; else
+    /// [`Error::GrantExceedsCaller`].
+    pub(super) async fn check_grant<R: Managed>(
+        &self,
+        caller: &Caller,
+        action: &str,
+        before: Option<&R>,
+        after: &R,
+    ) -> Result<Vec<Expect>, Error> {
+        // Permissions of other projects mean nothing to Keystile.
+        if !after.project().is_system() {
+            return Ok(Vec::new());
+        }
+        match (before.cloned().map(Into::into), after.clone().into()) {
+            (_, AnyResource::Key(key)) if !TAKE_AWAY.contains(&action) => {
+                self.check_grant_of_key(caller, &key).await
+            }
+            (Some(AnyResource::Role(before)), AnyResource::Role(after)) => {
+                self.check_grant_of_role(caller, Some(&before), &after).await
+            }
+            (_, AnyResource::Role(role)) => self.check_grant_of_role(caller, None, &role).await,
+            (Some(AnyResource::ServiceAccount(before)), AnyResource::ServiceAccount(after))
+                if before.disable_time.is_some() && after.disable_time.is_none() =>
+            {
+                self.check_grant_of_account(caller, &after).await
+            }
+            (_, AnyResource::Key(_) | AnyResource::ServiceAccount(_) | AnyResource::Project(_)) => {
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// The same for a role, which hands on what it grants. Keys that hold it already may act on any project.
+    pub(super) async fn check_grant_of_role(
+        &self,
+        caller: &Caller,
+        before: Option<&Role>,
+        after: &Role,
+    ) -> Result<Vec<Expect>, Error> {
+        let Some(session) = caller.session().filter(|_| after.project.is_system()) else {
+            return Ok(Vec::new());
+        };
+        let own = self.held_by(session).await?;
+        let access = Access::of(before.into_iter().chain([after]), &[]);
+        let projects = if before.is_some() { Projects::All } else { Projects::default() };
+        own.check(&after.name(), Holding { access: &access, projects: &projects })?;
+        Ok(own.expect)
+    }
+
+    async fn check_grant_of_key(&self, caller: &Caller, key: &Key) -> Result<Vec<Expect>, Error> {
+        let Some(session) = caller.session() else { return Ok(Vec::new()) };
+        let own = self.held_by(session).await?;
+        if own.is_everything() {
+            return Ok(own.expect);
+        }
+        let given = self.held_by_key(key).await?;
+        own.check(&key.name(), given.holding())?;
+        Ok([own.expect, given.expect].concat())
+    }
+
+    /// Enabling an account hands on what its keys hold.
+    async fn check_grant_of_account(
+        &self,
+        caller: &Caller,
+        account: &ServiceAccount,
+    ) -> Result<Vec<Expect>, Error> {
+        let Some(session) = caller.session() else { return Ok(Vec::new()) };
+        let own = self.held_by(session).await?;
+        if own.is_everything() {
+            return Ok(own.expect);
+        }
+        let name = account.name();
+        let filter = Filter::Test(KeyTest::ServiceAccount(name.clone()));
+        let now = self.clock.now();
+        let (project, policy) = (&account.project, &KeyPolicy::default());
+        let query = KeyQuery { project, policy, filter: &filter, show_deleted: false, now };
+        let order = Order { by: KeyOrder::CreateTime, descending: false };
+        let keys = self.store.keys(query, Page { size: MOST_KEYS + 1, order, after: None }).await?;
+        let number = keys.len() as u64;
+        if number > MOST_KEYS {
+            let everything = Access::new([], &[everything()]);
+            own.check(&name, Holding { access: &everything, projects: &Projects::All })?;
+        }
+        let newest = keys.iter().map(|key| key.revision).max().unwrap_or_default();
+        // A revoked key stays revoked.
+        let keys: Vec<Key> = keys.into_iter().filter(|key| key.revocation.is_none()).collect();
+        let permissions: Vec<Grant> = keys.iter().flat_map(|key| key.permissions.clone()).collect();
+        let customers: Vec<_> = keys.iter().flat_map(|key| key.customers.clone()).collect();
+        let mut roles: Vec<RoleId> = keys.into_iter().flat_map(|key| key.roles).collect();
+        roles.sort();
+        roles.dedup();
+        let given = self.held_through(&roles, &permissions, Projects::stored(&customers)).await?;
+        own.check(&name, given.holding())?;
+        let unchanged = Expect::KeysOfOwner { owner: name, number, newest };
+        Ok([own.expect, given.expect, vec![unchanged]].concat())
+    }
+
+    /// What the caller of `session` holds now. The session may be a little older than the last change of it.
+    async fn held_by(&self, session: &Session) -> Result<Held, Error> {
+        let key = self.store.key(&ProjectId::system(), session.key()).await?;
+        let Some(key) = key.filter(|key| key.state(self.clock.now()) == State::Active) else {
+            return Ok(Held { access: Access::default(), projects: Projects::default(), expect: Vec::new() });
+        };
+        let mut held = self.held_by_key(&key).await?;
+        held.expect.push(Expect::unchanged(key));
+        Ok(held)
+    }
+
+    async fn held_by_key(&self, key: &Key) -> Result<Held, Error> {
+        self.held_through(&key.roles, &key.permissions, Projects::stored(&key.customers)).await
+    }
+
+    async fn held_through(
+        &self,
+        roles: &[RoleId],
+        permissions: &[Grant],
+        projects: Projects,
+    ) -> Result<Held, Error> {
+        let mut found = Vec::with_capacity(roles.len());
+        for id in roles {
+            // One that is gone grants nothing, and is not made again while a key holds it.
+            found.extend(self.store.role(&ProjectId::system(), id).await?);
+        }
+        let access = Access::of(&found, permissions);
+        Ok(Held { access, projects, expect: found.into_iter().map(Expect::unchanged).collect() })
+    }
+}
+
+impl Held {
+    fn holding(&self) -> Holding<'_> {
+        Holding { access: &self.access, projects: &self.projects }
+    }
+
+    fn is_everything(&self) -> bool {
+        self.projects == Projects::All && self.access.covers_grant(&everything())
+    }
+
+    /// Whether this covers what `resource` would have.
+    fn check(&self, resource: &impl ToString, given: Holding<'_>) -> Result<(), Error> {
+        let exceeds =
+            |excess| Error::GrantExceedsCaller { resource: resource.to_string(), excess: lacking(excess) };
+        self.holding().lacks(given).map_or(Ok(()), |excess| Err(exceeds(excess)))
+    }
+}
+
+fn everything() -> Grant {
+    "*".parse().expect("it is a valid grant")
+}
+
+fn lacking(excess: Excess<'_>) -> Lacking {
+    let project = |missing| match missing {
+        MissingProject::All => Projects::All.to_string(),
+        MissingProject::One(id) => ProjectName(ProjectId::clone(id)).to_string(),
+    };
+    Lacking { permission: excess.permission.map(ToString::to_string), project: excess.project.map(project) }
+}
