@@ -32,7 +32,7 @@ pub(super) fn queried(query: KeyQuery<'_>) -> Select<Entity> {
     narrow(rows, query.filter, &|test| passes(test, project, query.now))
 }
 
-/// The keys of `project` that stand in the way of a change. Purged ones never do, a system key only if it holds the role.
+/// The keys of `project` that prevent a change. Purged keys never do, and the system key only if it holds the role.
 pub(in crate::store) fn using(
     project: &ProjectId,
     of: &KeysOf,
@@ -53,8 +53,8 @@ pub(in crate::store) fn using(
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
 }
 
-/// The keys of `project` that hold the role, in whatever state they are. They are found by their terms, so that a role which
-/// few keys of a large project hold costs as little as they do, and one which all hold no more than is read.
+/// The keys of `project` that hold the role, in any state. The terms find them, so that the cost is that of the rows read,
+/// whether few keys of a large project hold the role or all.
 pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
     let its_key = Expr::col(terms::Column::KeyId.as_column_ref()).equals(Column::Id.as_column_ref());
     let mut keys = Entity::find()
@@ -64,7 +64,7 @@ pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
     keys
 }
 
-/// The ids of the same.
+/// The ids of these keys.
 pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
     words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }

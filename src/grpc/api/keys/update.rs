@@ -92,15 +92,13 @@ pub(super) fn roles(faults: &mut Faults, texts: &[String], project: &ProjectId) 
         let why = Invalid::new(format!("must be of the key's own project, projects/{project}"));
         return faults.take("key.roles", Err(why));
     }
-    // A name and the bare id may be of the same role.
-    let ids: BTreeSet<RoleId> = list.into_iter().map(|role| role.id).collect();
-    Some(ids.into_iter().collect())
+    Some(sorted(list.into_iter().map(|role| role.id)))
 }
 
 /// The permissions that are granted to a key directly: sorted, each once.
 pub(super) fn permissions(faults: &mut Faults, texts: &[String]) -> Option<Vec<Grant>> {
     const MOST: usize = 200;
-    faults.set("key.permissions", texts, MOST)
+    faults.list("key.permissions", texts, MOST).map(sorted)
 }
 
 /// A role's name, or its bare id.
@@ -120,6 +118,11 @@ impl FromStr for RoleRef {
         }
         Ok(Self { project: None, id: text.parse()? })
     }
+}
+
+fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let values: BTreeSet<T> = values.into_iter().collect();
+    values.into_iter().collect()
 }
 
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {
