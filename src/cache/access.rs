@@ -120,8 +120,8 @@ impl Cache {
             self.freshness.stamp(oldest.unwrap_or(position), &depends_on)
         };
         let entries = match self.cached_roles(granted) {
-            // Of roles that were read at different times, one may have changed after another was read: each is current, but
-            // there is no one point that says so of all.
+            // Each role may be current although one changed after another was read. The stamp of all has the oldest point, which
+            // is then before that change.
             Some(cached) if self.freshness.is_current(&stamp(&cached)) => cached,
             _ => self.load_roles(granted).await?,
         };

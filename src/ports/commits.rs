@@ -57,7 +57,7 @@ pub enum Expect {
     KeysOfOwner { owner: ServiceAccountName, number: u64, newest: Revision },
     /// The role exists.
     Role(RoleName),
-    /// No deleted role of this name is still to be taken from keys.
+    /// No deleted role of this name still has to be removed from keys.
     NoRemoval(RoleName),
     /// The project has no such key now. Deleted keys count unless they are exempt, purged ones never do, and a system key
     /// only if it holds the role in question.

@@ -16,9 +16,9 @@ pub enum Write {
     DeleteAfterOwner(Key),
     /// A conflict while the account owns a key, deleted or not.
     DeleteUnused(ServiceAccount),
-    /// Writes the roles that this key has left, without the one that it held before, and nothing else of it.
+    /// Removes a role from this key: writes its remaining roles, and nothing else of it.
     TakeRole(Key, RoleId),
-    /// What the deleted resource leaves behind is to follow it. A role that no key holds leaves nothing behind.
+    /// Records that what the deleted resource leaves behind must follow it. Nothing is recorded for a role that no key holds.
     BeginRemoval(Removal),
 }
 

@@ -179,8 +179,8 @@ impl Service {
         .await
     }
 
-    /// Deletes a portion of the roles that a project leaves behind, and says whether there were any. The built-in ones go
-    /// with the project, as they came with it.
+    /// Deletes a portion of the custom roles that a project leaves behind, and says whether there were any. The built-in ones
+    /// go with the project's row, as they were created with it.
     async fn remove_roles(&self, removal: &Removal) -> Result<bool, Error> {
         let Removed::Project(id) = &removal.of else { return Ok(false) };
         let order = Order { by: RoleOrder::CreateTime, descending: false };

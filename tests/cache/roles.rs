@@ -112,7 +112,7 @@ async fn a_change_of_a_role_is_one_read_on_every_node() {
     }
 }
 
-/// Other roles of the project, and other projects' roles of the same id, are nothing to them.
+/// The keys depend neither on other roles of the project nor on roles of the same id in other projects.
 #[tokio::test]
 async fn a_change_of_another_role_is_no_read() {
     let (_database, node) = Node::on_fresh_database(LIMITS).await;
@@ -136,7 +136,7 @@ async fn a_change_of_another_role_is_no_read() {
     assert_eq!((node.store.role_loads(), node.store.loads()), (0, 0));
 }
 
-/// Each of its roles is current, but the one was read before the other changed.
+/// Each of the roles is current, but one was read before the other changed.
 #[tokio::test]
 async fn roles_that_were_read_at_different_times_are_put_together() {
     let (_database, node) = Node::on_fresh_database(LIMITS).await;

@@ -185,7 +185,7 @@ pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, st
     watched.close().await;
 }
 
-/// All other changes wait meanwhile.
+/// All other changes wait for this check.
 pub(crate) async fn whether_keys_hold_a_role_is_found_by_an_index(database: &Database, store: &SqlStore) {
     populate(store).await;
     owners(store).await;

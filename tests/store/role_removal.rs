@@ -68,7 +68,7 @@ pub(crate) async fn a_role_leaves_its_keys_in_small_commits(database: &Database,
     let done = targets(&trail(store).await, "keys.remove_role");
     assert_eq!(done, 3 * PORTION, "for so long the call goes on");
 
-    // Nobody gets what is not gone yet, nor what comes after it.
+    // Until the removal is finished, the id cannot be used.
     let again = create(&server).await;
     assert!(matches!(&again, Err(Error::DeletionUnderWay { resource }) if *resource == editor().to_string()));
     let patch = KeyPatch { roles: Some(vec![editor().role]), ..Default::default() };
@@ -76,12 +76,12 @@ pub(crate) async fn a_role_leaves_its_keys_in_small_commits(database: &Database,
     let given = server.service.update_key(&call(), &name, "", &patch).await;
     assert!(matches!(&given, Err(Error::Invalid(faults)) if faults[0].field == "key.roles"), "{given:?}");
 
-    // Housekeeping need not wait for its next round, and may be another process's.
+    // The call wakes housekeeping; here, another process does the rest.
     tokio::time::timeout(Duration::from_secs(30), server.service.left_over()).await.expect("it is woken");
     let other = Replica::on(database).await;
     assert_eq!(other.keep_house().await.removed(), KEYS - done);
     assert_eq!(server.largest_commit().max(other.largest_commit()), PORTION);
-    // Of a key only what changes is written, in two statements.
+    // Only the changed columns of a key and one term are written, in two statements.
     let writes = other.writes();
     for (what, times) in [("UPDATE keys SET", KEYS - done), ("DELETE FROM key_terms", KEYS - done)] {
         assert_eq!(writes.get(what), Some(&times), "{writes:?}");
@@ -111,7 +111,7 @@ pub(crate) async fn replicas_take_a_role_from_its_keys_side_by_side(database: &D
     insert_keys(store, (0..KEYS as u64).map(|n| holder(n, &["editor"]))).await;
     one.service.delete_role(&call(), &editor(), "", true).await.unwrap();
     tokio::join!(one.keep_house(), two.keep_house());
-    // Whoever was behind too often left it to the other.
+    // A replica that conflicted too often leaves the removal to the other one.
     one.keep_house().await;
     assert_eq!(targets(&trail(store).await, "keys.remove_role"), KEYS);
     assert!(store.removals(None, 1).await.unwrap().is_empty());
@@ -119,7 +119,7 @@ pub(crate) async fn replicas_take_a_role_from_its_keys_side_by_side(database: &D
     two.close().await;
 }
 
-/// A role and the account of its keys, or their project, are deleted one after the other, before either is done.
+/// A role is deleted together with the account or the project of its keys, before either removal is finished.
 pub(crate) async fn removals_of_the_same_keys_meet(database: &Database, store: &SqlStore) {
     let server = Replica::on(database).await;
     server.populate(0).await;
@@ -144,7 +144,7 @@ pub(crate) async fn removals_of_the_same_keys_meet(database: &Database, store: &
     server.close().await;
 }
 
-/// Each custom role has an event of its own; the built-in ones go as they came.
+/// Each custom role has an event of its own; the built-in ones have none, as when they were created.
 pub(crate) async fn the_roles_of_a_project_follow_it(database: &Database, store: &SqlStore) {
     let server = Replica::on(database).await;
     server.populate(0).await;
@@ -164,7 +164,7 @@ pub(crate) async fn a_role_removal_reads_back_until_no_key_holds_it(_: &Database
     populate(store).await;
     insert_keys(store, [holder(1, &["a", "b"]), holder(2, &["b"]), holder(3, &["c"])]).await;
     let other = RoleName { project: "other".parse().unwrap(), ..editor() };
-    // Of a role that nobody holds there is nothing to remove.
+    // Nothing is recorded for a role that no key holds.
     write(store, ["b", "none", "a"].map(|role| Write::BeginRemoval(removal(role))).into()).await;
     write(store, vec![Write::BeginRemoval(left_behind(8)), Write::BeginRemoval(left_behind(7))]).await;
     let expected = [left_behind(7), left_behind(8), removal("a"), removal("b")];

@@ -71,7 +71,7 @@ pub(crate) async fn roles_are_loaded_with_the_head(_: &Database, store: &SqlStor
     assert_eq!(loaded.roles, [Role { revision: 2, ..foreign }]);
 }
 
-/// To leave it out could allow what NOT excludes.
+/// A load without it could allow what NOT excludes.
 pub(crate) async fn a_damaged_role_fails_its_load(database: &Database, store: &SqlStore) {
     populate(store).await;
     write(store, ["a", "b"].map(|id| Write::insert(role(id))).into()).await;
@@ -136,7 +136,7 @@ pub(crate) async fn a_project_has_roles_of_its_own_or_none(_: &Database, store: 
     assert!(matches!(none().await, Err(CommitError::InUse(kind)) if kind.as_str() == "roles"));
 }
 
-/// As it was before there were roles: each project gets those that it would be born with today, and keys hold nothing.
+/// The database is as before there were roles. Each project gets the roles of a new project, and keys hold none.
 pub(crate) async fn an_old_project_gets_the_built_in_roles(database: &Database) {
     let store = database.open().await;
     store.migrate().await.unwrap();

@@ -24,7 +24,7 @@ pub enum Removed {
     Project(ProjectId),
     /// Its keys are deleted.
     ServiceAccount { name: ServiceAccountName, generation: Generation, deletion: Deletion },
-    /// It is taken from the keys that hold it, deleted ones too, and its id is free after that.
+    /// It is removed from the keys that hold it, deleted ones included, and its id is free after that.
     Role(RoleName),
 }
 

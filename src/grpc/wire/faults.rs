@@ -70,7 +70,7 @@ impl Faults {
         all_read.then_some(list)
     }
 
-    /// The same, sorted: the order has no meaning.
+    /// As [`Self::list`], but sorted, where the order has no meaning.
     pub(in crate::grpc) fn set<T: FromStr<Err = Invalid> + Ord>(
         &mut self,
         field: &str,

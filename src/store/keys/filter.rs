@@ -33,7 +33,7 @@ pub(super) fn queried(query: KeyQuery<'_>, granting: &Granting) -> Select<Entity
     narrow(rows, query.filter, &|test| passes(test, query, granting))
 }
 
-/// The keys of `project` that prevent a change. Purged keys never do; the system key only if it holds the role.
+/// The keys of `project` that prevent a change. Purged keys never do, and the system key only if it holds the role.
 pub(in crate::store) fn using(
     project: &ProjectId,
     of: &KeysOf,
@@ -62,8 +62,8 @@ pub(in crate::store) fn active(project: &ProjectId, now: Timestamp) -> Select<En
         .filter(in_state(State::Active, now))
 }
 
-/// The keys of `project` that hold the role, in whatever state they are. They are found by their terms, so that a role which
-/// few keys of a large project hold costs as little as they do, and one which all hold no more than is read.
+/// The keys of `project` that hold the role, in any state. The terms find them, so that the cost is that of the rows read,
+/// whether few keys of a large project hold the role or all.
 pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
     let its_key = Expr::col(terms::Column::KeyId.as_column_ref()).equals(Column::Id.as_column_ref());
     let mut keys = Entity::find()
@@ -73,7 +73,7 @@ pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
     keys
 }
 
-/// The ids of the same.
+/// The ids of these keys.
 pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
     words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }

@@ -71,7 +71,7 @@ pub(in crate::store) async fn delete_after_owner(
     table::update(tx, mark, as_read(key)).await
 }
 
-/// Writes no more of `key` than the roles that it has left, since many keys may hold one role.
+/// Writes only the remaining roles of `key`, since many keys may hold one role.
 pub(in crate::store) async fn take_role(
     tx: &Transaction,
     key: &Key,

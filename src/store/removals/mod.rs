@@ -112,7 +112,7 @@ async fn forget(store: &SqlStore, turn: Turn, removal: &Removal) -> Result<(), D
     Ok(writing.commit().await?)
 }
 
-/// Unless something of it is still there that has an event of its own.
+/// Deletes the row of the project unless something that it owned, and that has an event of its own, is still there.
 async fn forget_project(tx: &Transaction, id: &ProjectId) -> Result<(), DbErr> {
     let its_keys = keys::Entity::find().filter(keys::Column::ProjectId.eq(id.as_str()));
     let its_accounts =

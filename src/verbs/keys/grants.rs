@@ -39,7 +39,7 @@ impl Service {
     }
 }
 
-/// The step of a commit that takes the deleted `role` from `key`.
+/// The step of a commit that removes the deleted `role` from `key`.
 pub(in crate::verbs) fn removal_of_role(key: &Key, role: &RoleId, now: Timestamp) -> Step {
     let after = key.clone().without_role(role, now);
     Target::changed("keys.remove_role", key, &after, now).by(Write::TakeRole(after, role.clone()))

@@ -29,8 +29,7 @@ impl Service {
         self.delete(call, ACTION, name, attempt).await
     }
 
-    /// Answers with what is still to be done. Even without `force` there may be deleted keys, which hold the role and can
-    /// come back.
+    /// Returns what is still to be done. Even without `force`, deleted keys may hold the role, and can be undeleted.
     async fn try_delete_role(
         &self,
         call: &Call,

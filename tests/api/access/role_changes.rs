@@ -93,7 +93,7 @@ async fn the_answer_lists_what_the_key_has_now_and_says_from_when() {
     }
 }
 
-/// Its keys still name it until the removal has come to them; it counts no more from the answer on.
+/// Whether or not the removal has reached its keys, a deleted role grants nothing once DeleteRole has answered.
 #[tokio::test]
 async fn a_deleted_role_grants_nothing_and_a_later_one_of_its_id_is_not_theirs() {
     let (server, keys) = with_holders().await;

@@ -74,7 +74,7 @@ async fn ids_are_unique_in_their_project() {
     assert_exists(&create(&server, new_editor()).await.unwrap_err(), EDITOR);
     let viewer = CreateRoleRequest { role_id: "viewer".into(), ..new_editor() };
     assert_exists(&create(&server, viewer).await.unwrap_err(), VIEWER);
-    // Only the system project is born with it.
+    // It is built in only in the system project.
     let root = CreateRoleRequest { role_id: "root".into(), ..new_editor() };
     assert!(!create(&server, root).await.unwrap().built_in);
     let elsewhere = CreateRoleRequest { parent: "projects/other".into(), ..new_editor() };

@@ -101,7 +101,7 @@ async fn a_role_that_is_gone_can_be_given_to_no_key() {
     assert!(refused.message().contains(EDITOR), "{}", refused.message());
 }
 
-/// More keys than go in one portion: each has an event of its own, by whoever deleted the role.
+/// There are more keys than one portion takes. Each has an event of its own, by the caller that deleted the role.
 #[tokio::test]
 async fn many_keys_lose_it_each_with_an_event() {
     const KEYS: usize = 120;
@@ -162,7 +162,7 @@ async fn a_project_that_has_roles_of_its_own_is_in_use_and_takes_them_along() {
     };
     let events = inner(server.audit().list_audit_events(request).await).unwrap().audit_events;
     let targets: Vec<_> = events.iter().map(|event| event.target.as_str()).collect();
-    assert_eq!(targets, [EDITOR], "the built-in ones go as they came, with the project");
+    assert_eq!(targets, [EDITOR], "the built-in ones have no event of their own");
     server.project("acme").await;
     assert!(get(&server, EDITOR).await.is_err());
     assert!(get(&server, super::VIEWER).await.is_ok());

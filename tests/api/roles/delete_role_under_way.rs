@@ -9,7 +9,7 @@ use crate::calls::{assert_invalid, assert_not_found, deletion, rotation, texts, 
 
 use super::{EDITOR, create, delete, editor, forced, get, holder, new_editor, with_role};
 
-/// As if no key could be written; when they can be, the id is free.
+/// While a trigger prevents the change of its keys, the id is taken; without it, housekeeping frees the id.
 #[tokio::test]
 async fn its_id_is_not_free_before_the_last_key_has_lost_it() {
     let (server, _) = with_role().await;
@@ -19,7 +19,7 @@ async fn its_id_is_not_free_before_the_last_key_has_lost_it() {
     delete(&server, forced()).await.unwrap();
     assert_eq!(server.get(&key.name).await.unwrap().roles, [EDITOR]);
 
-    // It grants nothing any more, whatever its keys say.
+    // It grants nothing, although the key still names it.
     let question = VerifyRequest { permission: "documents.write".into(), ..verify(&api_key) };
     assert_eq!(server.ask(question.clone()).await.unwrap().code(), Code::MissingPermission);
     assert!(server.verified(&api_key).await.permissions.is_empty());
@@ -52,7 +52,7 @@ async fn its_id_is_not_free_before_the_last_key_has_lost_it() {
     assert_eq!(server.ask(question).await.unwrap().code(), Code::MissingPermission);
 }
 
-/// Whatever is done to its keys at the same time, none has it in the end, and nothing else is lost.
+/// No key keeps the role, and no concurrent change of a key is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_change_meanwhile_lose_it_all_the_same() {
     const KEYS: usize = 60;

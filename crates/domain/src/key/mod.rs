@@ -215,7 +215,7 @@ impl Key {
         self
     }
 
-    /// Takes a role from the key, in whatever state it is.
+    /// Removes a role from the key, in any state.
     #[must_use]
     pub fn without_role(mut self, role: &RoleId, now: Timestamp) -> Self {
         self.roles.retain(|held| held != role);
