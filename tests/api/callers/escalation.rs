@@ -172,8 +172,14 @@ impl World {
                 accounts.enable_service_account(request).await.map(|_| (target.clone(), None))
             }
             // These take away, and need nothing.
-            Call::Disable => return Ok(drop(keys.disable_key(disabling(name)).await)),
-            Call::Delete => return Ok(drop(keys.delete_key(deletion(name)).await)),
+            Call::Disable => {
+                drop(keys.disable_key(disabling(name)).await);
+                return Ok(());
+            }
+            Call::Delete => {
+                drop(keys.delete_key(deletion(name)).await);
+                return Ok(());
+            }
         };
         let Ok((key, issued)) = done else { return Ok(()) };
         let now = self.server.get(&key.name).await.unwrap();

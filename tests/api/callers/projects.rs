@@ -29,7 +29,7 @@ async fn it_lists_its_projects_in_pages() {
     for page_size in [1, 2, 50] {
         let (mut found, mut page_token) = (Vec::new(), String::new());
         loop {
-            let request = ListProjectsRequest { page_size, page_token, ..Default::default() };
+            let request = ListProjectsRequest { page_size, page_token };
             let page = inner(server.projects_as(&api_key).list_projects(request).await).unwrap();
             found.extend(page.projects.into_iter().map(|it| it.name));
             page_token = page.next_page_token;
