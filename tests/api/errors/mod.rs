@@ -2,6 +2,7 @@
 
 mod crowd;
 mod cut;
+mod failing;
 mod provoke;
 mod size;
 
@@ -21,7 +22,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 29] = [
+const PROMISES: [Promise; 30] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.plan")], false),
@@ -59,6 +60,12 @@ const PROMISES: [Promise; 29] = [
         "GRANT_EXCEEDS_CALLER",
         Code::PermissionDenied,
         &[("resource", "*"), ("permission", "*"), ("project", "projects/-")],
+        false,
+    ),
+    (
+        "KEY_POLICY",
+        Code::FailedPrecondition,
+        &[("resource", ACME), ("fields", "require_expiration")],
         false,
     ),
 ];
