@@ -98,8 +98,9 @@ async fn a_refused_question_lists_the_wrong_fields() {
     assert_eq!(fields, ["customer", "min_revision"]);
     assert!(std::error::Error::source(&error).is_some());
 
-    let error = client.verify(Question::new(&api_key).permission("a.read")).await.unwrap_err();
-    assert_eq!((error.kind(), error.reason()), (ErrorKind::Refused, Some("NOT_YET_AVAILABLE")));
+    let error = client.verify(Question::new(&api_key).permission("a.read AND")).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Refused, Some("INVALID_ARGUMENT")));
+    assert_eq!(error.violations()[0].field, "permission");
 }
 
 #[tokio::test]

@@ -15,7 +15,10 @@ use domain::{
 };
 use ipnet::IpNet;
 
-use super::{grants::check_projects, policy::expected_by_policy};
+use super::{
+    grants::{check_projects, expect_roles},
+    policy::expected_by_policy,
+};
 
 use crate::{
     ports::commits::Expect,
@@ -60,7 +63,8 @@ impl Service {
         let project = self.load_project(&call.caller, &new.project).await?;
         let (token_prefix, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = self.expect_roles(&new.project, &new.roles).await?;
+        self.check_roles(&new.project, &new.roles).await?;
+        let mut expect = expect_roles(&new.project, &new.roles);
         let mut steps = Vec::new();
         let (service_account, account_generation) = match &new.service_account {
             Some(id) => {

@@ -19,24 +19,24 @@ use crate::{
 };
 
 impl Service {
-    /// What must hold when a key of `project` is given `roles`: they exist.
-    pub(super) async fn expect_roles(
-        &self,
-        project: &ProjectId,
-        roles: &[RoleId],
-    ) -> Result<Vec<Expect>, Error> {
+    /// Checks that `roles`, which a key of `project` is to be given, exist.
+    pub(super) async fn check_roles(&self, project: &ProjectId, roles: &[RoleId]) -> Result<(), Error> {
         let mut faults = Vec::new();
-        let mut expect = Vec::with_capacity(roles.len());
         for id in roles {
-            let name = RoleName { project: project.clone(), role: id.clone() };
             if self.store.role(project, id).await?.is_none() {
+                let name = RoleName { project: project.clone(), role: id.clone() };
                 let why = Invalid::new(format!("has {name}, which does not exist"));
                 faults.push(FieldFault::new("key.roles", &why));
             }
-            expect.push(Expect::Role(name));
         }
-        if faults.is_empty() { Ok(expect) } else { Err(Error::Invalid(faults)) }
+        if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }
+}
+
+/// What must hold when a key of `project` is given `roles`: they still exist.
+pub(super) fn expect_roles(project: &ProjectId, roles: &[RoleId]) -> Vec<Expect> {
+    let name = |id: &RoleId| RoleName { project: project.clone(), role: id.clone() };
+    roles.iter().map(|id| Expect::Role(name(id))).collect()
 }
 
 /// The step of a commit that removes the deleted `role` from `key`.

@@ -62,12 +62,7 @@ const PROMISES: [Promise; 30] = [
         &[("resource", "*"), ("permission", "*"), ("project", "projects/-")],
         false,
     ),
-    (
-        "KEY_POLICY",
-        Code::FailedPrecondition,
-        &[("resource", ACME), ("fields", "require_expiration")],
-        false,
-    ),
+    ("KEY_POLICY", Code::FailedPrecondition, &[("resource", ACME), ("fields", "require_expiration")], false),
 ];
 
 /// Bytes that are not a message of the type have no field that could be named.

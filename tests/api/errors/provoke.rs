@@ -3,22 +3,17 @@
 use std::time::Duration;
 
 use proto::{
-    CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest, DeleteProjectRequest,
-    DeleteServiceAccountRequest, DisableServiceAccountRequest, EnableServiceAccountRequest,
-    GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
-    UpdateProjectRequest, WatchAuditEventsRequest,
+    CreateProjectRequest, DeleteKeyRequest, DeleteProjectRequest, DeleteServiceAccountRequest,
+    DisableServiceAccountRequest, EnableServiceAccountRequest, GetProjectRequest, Key, ListProjectsRequest,
+    ListServiceAccountsRequest, Project, UndeleteKeyRequest, UpdateProjectRequest, WatchAuditEventsRequest,
 };
-use sea_orm::{ConnectionTrait, Statement};
 use testkit::{
-    database::{Database, Kind},
     rpc::{authorization, call},
     server::{Server, channel},
     status::reason,
 };
 use tokio::net::TcpStream;
 use tonic::{Code, Status, codegen::http};
-
-use crate::overload::never_ending_projects;
 
 use super::{ACME, CI, crowd, failing};
 
