@@ -1,15 +1,23 @@
 //! What a caller loses while it is connected: its next call knows it, and so do its open streams.
 
-use proto::{Key, UpdateKeyRequest, WatchAuditEventsRequest, watch_audit_events_response::Content};
+use std::time::Duration;
+
+use proto::{
+    Key, UpdateKeyRequest, WatchAuditEventsRequest, WatchAuditEventsResponse,
+    watch_audit_events_response::Content,
+};
 use testkit::{
     rpc::call,
     server::{Server, Talk, channel},
     status::{metadata, reason},
 };
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 
 use super::{HARMLESS, bearer};
 use crate::calls::{Answer, revocation, texts, verify};
+
+/// Far longer than an open stream may take to notice.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A caller on one connection, with a stream that has answered.
 struct Connected {
@@ -48,11 +56,23 @@ impl Connected {
         self.server.update(update).await.unwrap();
     }
 
-    async fn watch(&self, parent: &str) -> tonic::Streaming<proto::WatchAuditEventsResponse> {
+    async fn watch(&self, parent: &str) -> Streaming<WatchAuditEventsResponse> {
         let after_revision = self.server.caught_up().await;
         let request = WatchAuditEventsRequest { parent: parent.into(), after_revision, ..Default::default() };
         self.server.watch_as(&self.api_key, request).await.unwrap()
     }
+}
+
+/// The error that the watch ends with.
+async fn end_of(watch: &mut Streaming<WatchAuditEventsResponse>) -> Status {
+    let end = async {
+        loop {
+            if let Err(end) = watch.message().await {
+                return end;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, end).await.expect("it does not end")
 }
 
 #[track_caller]
@@ -72,11 +92,7 @@ async fn a_role_that_is_taken_away_ends_calls_and_streams() {
 
     caller.leave(&["verifier"], &["*"]).await;
     assert_denied(&list().await.unwrap_err(), "projects.read");
-    let end = loop {
-        if let Err(end) = watch.message().await {
-            break end;
-        }
-    };
+    let end = end_of(&mut watch).await;
     assert_denied(&end, "audit.read");
     assert_eq!(caller.talk.code(&caller.asked).await.unwrap(), proto::Code::Valid, "it may still verify");
 
@@ -99,11 +115,7 @@ async fn a_project_that_is_taken_away_is_gone_for_calls_and_streams() {
     let mut projects = caller.server.projects_as(&caller.api_key);
     let got = projects.get_project(proto::GetProjectRequest { name }).await;
     assert_eq!(reason(&got.unwrap_err(), Code::NotFound), "NOT_FOUND");
-    let end = loop {
-        if let Err(end) = acme.message().await {
-            break end;
-        }
-    };
+    let end = end_of(&mut acme).await;
     assert_eq!(reason(&end, Code::NotFound), "NOT_FOUND");
 
     // Neither the change of its own key nor what happens in the lost project reaches the other watch.
@@ -128,11 +140,7 @@ async fn a_key_that_is_revoked_ends_all_of_them() {
     caller.server.revoke(revocation(&caller.key.name)).await.unwrap();
     let admin = channel(caller.server.admin);
     let listed = call(&admin, HARMLESS, bearer(&caller.api_key), &[]).await;
-    let end = loop {
-        if let Err(end) = watch.message().await {
-            break end;
-        }
-    };
+    let end = end_of(&mut watch).await;
     for end in [listed.unwrap_err(), end, caller.talk.ended_while_idle().await] {
         assert_eq!(reason(&end, Code::Unauthenticated), "UNAUTHENTICATED");
     }
