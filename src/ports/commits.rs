@@ -64,6 +64,8 @@ pub enum Expect {
     NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
     /// The project has fewer active keys than this, without its system key.
     ActiveKeysBelow { project: ProjectId, most: u32, now: Timestamp },
+    /// The project has fewer roles than this, the built-in ones included.
+    RolesBelow(ProjectId, u32),
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
     /// The project has no role but the built-in ones.
@@ -115,6 +117,9 @@ pub enum CommitError {
     /// [`Expect::ActiveKeysBelow`] does not hold for this project.
     #[error("projects/{0} has as many active keys as it may have")]
     TooManyKeys(ProjectId),
+    /// [`Expect::RolesBelow`] does not hold.
+    #[error("projects/{0} has {1} roles, as many as it may have")]
+    TooManyRoles(ProjectId, u32),
     /// [`Expect::Owner`] does not hold for this account.
     #[error("{0} is gone")]
     OwnerGone(ServiceAccountName),

@@ -32,6 +32,8 @@ pub enum Error {
     GrantExceedsCaller { resource: String, excess: Lacking },
     #[error("{resource} is in use by {used_by}")]
     InUse { resource: String, used_by: &'static str },
+    #[error("{resource} has {limit} {kind}, as many as it may have")]
+    LimitReached { resource: String, kind: &'static str, limit: u32 },
     #[error("the key policy of {project} forbids it: {}", fields(violated))]
     KeyPolicy { project: ProjectName, violated: Vec<PolicyField> },
     #[error("the key's service account {resource} was deleted")]

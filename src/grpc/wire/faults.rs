@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
 
 use domain::{
     Invalid,
-    access::ExpressionFault,
+    access::{ExpressionFault, Grant},
     filter::{Filter, FilterError},
     labels::Metadata,
     time::Timestamp,
@@ -80,6 +80,25 @@ impl Faults {
         let mut list = self.list(field, texts, most)?;
         list.sort_unstable();
         Some(list)
+    }
+
+    /// Up to `most` grants of permissions.
+    pub(in crate::grpc) fn grants(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        most: usize,
+    ) -> Option<Vec<Grant>> {
+        let grants: Vec<Grant> = self.set(field, texts, most)?;
+        let mixed = grants.iter().filter(|grant| grant.is_mixed()).count();
+        if mixed > Grant::MOST_MIXED {
+            let why = format!(
+                "has {mixed} entries with a * that is neither their first nor their last segment; at most {} may have one",
+                Grant::MOST_MIXED
+            );
+            return self.take(field, Err(Invalid::new(why)));
+        }
+        Some(grants)
     }
 
     pub(in crate::grpc) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {

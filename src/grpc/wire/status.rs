@@ -63,6 +63,12 @@ impl From<Error> for Status {
             Error::Forbidden { resource, why: Forbidden::Protected { .. } } => {
                 about(Code::FailedPrecondition, message, ErrorReason::Protected, resource)
             }
+            Error::LimitReached { resource, kind, limit } => {
+                let metadata =
+                    [("resource", resource), ("kind", kind.to_owned()), ("limit", limit.to_string())];
+                let details = info(ErrorReason::LimitReached, metadata);
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
             Error::KeyPolicy { project, violated } => {
                 let fields: Vec<_> = violated.iter().map(|field| field.as_str()).collect();
                 let resource = project.to_string();

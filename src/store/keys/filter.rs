@@ -54,12 +54,9 @@ pub(in crate::store) fn using(
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
 }
 
-/// The active keys of `project`, without its system key.
+/// The active keys of `project`, its system key included.
 pub(in crate::store) fn active(project: &ProjectId, now: Timestamp) -> Select<Entity> {
-    Entity::find()
-        .filter(Column::ProjectId.eq(project.as_str()))
-        .filter(Column::Protected.eq(false))
-        .filter(in_state(State::Active, now))
+    Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(in_state(State::Active, now))
 }
 
 /// The keys of `project` that hold the role, in any state. The terms find them, so that the cost is that of the rows read,

@@ -125,6 +125,11 @@ pub(super) async fn granting(
     }
 }
 
+/// All roles of `project`.
+pub(super) fn of(project: &ProjectId) -> Select<Entity> {
+    Entity::find().filter(Column::ProjectId.eq(project.as_str()))
+}
+
 pub(super) fn named(name: &RoleName) -> Select<Entity> {
     Entity::find_by_id((name.project.to_string(), name.role.to_string()))
 }
@@ -136,8 +141,7 @@ pub(super) fn custom(project: &ProjectId) -> Select<Entity> {
 
 /// The roles of `project` that pass `filter`.
 fn passing(project: &ProjectId, filter: &Filter<RoleTest>) -> Select<Entity> {
-    let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str()));
-    narrow(rows, filter, &|test| match test {
+    narrow(of(project), filter, &|test| match test {
         RoleTest::BuiltIn => Column::BuiltIn.eq(true),
         RoleTest::DisplayName(name) => is_text(Column::DisplayName, name),
         RoleTest::CreateTime(by, time) => compare(Column::CreateTime, *by, time.as_micros()),

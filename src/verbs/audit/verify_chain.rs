@@ -30,7 +30,8 @@ pub struct ChainReport {
     pub fault: Option<Fault>,
 }
 
-const BATCH: u64 = 1000;
+/// Few enough that the largest events fit into memory together.
+const BATCH: u64 = 100;
 
 impl Service {
     /// The chain goes through the events of all projects, so the caller must be allowed to act on all of them.

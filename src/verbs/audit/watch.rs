@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many events are read at a time.
-const PORTION: u64 = 100;
+const PORTION: u64 = 20;
 
 #[derive(Debug)]
 pub struct EventBatch {

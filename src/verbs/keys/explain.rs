@@ -91,8 +91,13 @@ impl Service {
     }
 
     async fn explain(&self, project: &ProjectId, case: Case<'_>) -> Result<Explanation, Error> {
-        // As many as are worth looking through for one that would help.
-        const ROLES: u64 = 200;
+        let explained = explain(case, &[]);
+        let lacks = |it: &Explained| it.code == Code::MissingPermission && it.outcome == Outcome::Failed;
+        if !explained.iter().any(lacks) {
+            return Ok(Explanation::of(explained));
+        }
+        // Few at a time, because roles may be large.
+        const ROLES: u64 = 50;
         let order = Order { by: RoleOrder::CreateTime, descending: false };
         let page = Page { size: ROLES, order, after: None };
         let roles = self.store.roles(project, &Filter::everything(), page).await?;

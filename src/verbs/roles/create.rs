@@ -26,6 +26,9 @@ pub struct NewRole {
 
 const ACTION: &str = "roles.create";
 
+/// Most roles of a project. Some listings look through all of them.
+const MOST: u32 = 1_000;
+
 impl Service {
     pub async fn create_role(&self, call: &Call, new: NewRole) -> Result<RoleView, Error> {
         let name = RoleName { project: new.project.clone(), role: new.id.clone() };
@@ -54,8 +57,12 @@ impl Service {
             update_time: now,
             revision: 0,
         };
-        // Keys that held a role of the same id must not get this one.
-        let expect = vec![Expect::unchanged(project), Expect::NoRemoval(name.clone())];
+        let expect = vec![
+            Expect::RolesBelow(project.id.clone(), MOST),
+            Expect::unchanged(project),
+            // Keys that held a role of the same id must not get this one.
+            Expect::NoRemoval(name.clone()),
+        ];
         self.try_create(call, ACTION, role, expect, Vec::new(), now).await
     }
 }

@@ -8,7 +8,7 @@ use domain::{
     role::Role,
 };
 
-use crate::verbs::{Caller, Error, Listing, RoleView, Service};
+use crate::verbs::{Caller, Error, Listing, RoleView, Service, managed::Managed};
 
 #[derive(Debug)]
 pub struct ListRoles {
@@ -20,10 +20,18 @@ pub struct ListRoles {
 impl Service {
     pub async fn list_roles(&self, caller: &Caller, request: ListRoles) -> Result<Listing<RoleView>, Error> {
         self.load_project(caller, &request.project).await?;
-        let (size, by) = (request.page.size, request.page.order.by);
-        let roles = self.store.roles(&request.project, &request.filter, request.page.and_one()).await?;
-        self.listing(caller, roles, size, |role| cursor(role, by), self.clock.now()).await
+        let by = request.page.order.by;
+        let read = |page| self.store.roles(&request.project, &request.filter, page);
+        let mut listing = Listing::in_portions(request.page, |role| cursor(role, by), bytes, read).await?;
+        let views = Role::views(self, caller, std::mem::take(&mut listing.items), self.clock.now()).await?;
+        Ok(listing.with(views))
     }
+}
+
+/// What its lists take in a response, at least.
+fn bytes(role: &Role) -> usize {
+    let permissions = role.permissions.iter().map(|it| it.as_str().len());
+    permissions.chain(role.endpoints.iter().map(|it| it.as_str().len())).sum()
 }
 
 fn cursor(role: &Role, by: RoleOrder) -> Cursor {

@@ -18,6 +18,7 @@ async fn roles_and_permissions_of_a_key() {
     let server = server().await;
     let seventeen: Vec<String> = (0..17).map(|number| format!("role-{number}")).collect();
     let many: Vec<String> = (0..201).map(|number| format!("p.n{number}")).collect();
+    let mixed: Vec<String> = (0..51).map(|number| format!("a{number}.*.read")).collect();
     let roles = |roles: &[&str]| Key { roles: texts(roles), ..Default::default() };
     let permissions = |list: &[&str]| Key { permissions: texts(list), ..Default::default() };
     for (key, field, why) in [
@@ -29,6 +30,7 @@ async fn roles_and_permissions_of_a_key() {
         (permissions(&["a.b", "a.b*"]), "key.permissions[1]", "*"),
         (permissions(&["a b"]), "key.permissions[0]", "' '"),
         (permissions(&[&"a".repeat(101)]), "key.permissions[0]", "100"),
+        (Key { permissions: mixed, ..Default::default() }, "key.permissions", "at most 50"),
         (Key { permissions: many, ..Default::default() }, "key.permissions", "at most 200"),
     ] {
         let status = server.create(creation(key)).await.unwrap_err();

@@ -22,7 +22,7 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 30] = [
+const PROMISES: [Promise; 31] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
     ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.plan")], false),
@@ -63,6 +63,12 @@ const PROMISES: [Promise; 30] = [
         false,
     ),
     ("KEY_POLICY", Code::FailedPrecondition, &[("resource", ACME), ("fields", "require_expiration")], false),
+    (
+        "LIMIT_REACHED",
+        Code::FailedPrecondition,
+        &[("resource", ACME), ("kind", "roles"), ("limit", "1000")],
+        false,
+    ),
 ];
 
 /// Bytes that are not a message of the type have no field that could be named.

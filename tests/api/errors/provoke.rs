@@ -37,6 +37,7 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
         "MALFORMED_REQUEST" | "TOO_LARGE" | "UNSUPPORTED" => transport(server, reason).await,
         "PERMISSION_DENIED" | "GRANT_EXCEEDS_CALLER" => denied(server, reason).await,
         "KEY_POLICY" => against_policy(server).await,
+        "LIMIT_REACHED" => one_role_too_many(server).await,
         "TIME_LIMIT" => too_late(server).await,
         "TOO_MANY_CONNECTIONS" => crowd::refused().await,
         "REVISION_AHEAD" => {
@@ -72,6 +73,19 @@ async fn transport(server: &Server, reason: &str) -> Status {
     let path = if reason == "UNSUPPORTED" { "/keystile.v1.KeyService/GetKey" } else { VERIFY };
     let credential = authorization(&format!("Bearer {}", server.root));
     call(&channel(server.verify), path, credential, &body).await.unwrap_err()
+}
+
+/// A role in a project that has a thousand.
+async fn one_role_too_many(server: &Server) -> Status {
+    let copies = "INSERT INTO roles (project_id, id, display_name, description, permissions, endpoints, built_in, \
+                  create_time, update_time, revision) \
+                  WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 998) \
+                  SELECT project_id, 'r' || n, '', '', '[]', '[]', 0, create_time, update_time, revision \
+                  FROM roles, numbers WHERE project_id = 'acme' AND id = 'viewer'";
+    server.database.execute(copies).await;
+    let request =
+        proto::CreateRoleRequest { parent: ACME.into(), role_id: "one-more".into(), ..Default::default() };
+    server.roles().create_role(request).await.unwrap_err()
 }
 
 /// A key that never expires, in a project whose keys must.

@@ -60,6 +60,15 @@ impl Permission {
 }
 
 impl Grant {
+    /// Most grants of one list that are [mixed](Self::is_mixed).
+    pub const MOST_MIXED: usize = 50;
+
+    /// Whether it has a `*` that is neither its first nor its last segment, or more than one. Such grants are compared with what
+    /// is asked for one by one; all others are looked up.
+    pub fn is_mixed(&self) -> bool {
+        matches!(self.shape(), Shape::Mixed(_))
+    }
+
     /// Whether it allows `permission`, which is the text of a [`Permission`].
     pub fn allows(&self, permission: &str) -> bool {
         match self.wildcards() {

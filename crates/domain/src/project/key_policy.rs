@@ -48,12 +48,18 @@ impl PolicyField {
     }
 }
 
+/// Keys are counted while all other changes wait.
+const MOST_COUNTED: u32 = 100_000;
+
 impl KeyPolicy {
     /// Checks the bounds of the parts themselves.
     pub fn checked(self) -> Result<Self, Invalid> {
         let ttl = Duration::from_secs(1)..=3650 * DAY;
         if self.max_ttl.is_some_and(|max| !ttl.contains(&max)) {
             return Err(Invalid::new("has a max_ttl that is not 1 second to 3650 days"));
+        }
+        if self.max_active_keys.is_some_and(|most| most > MOST_COUNTED) {
+            return Err(Invalid::new(format!("has a max_active_keys of more than {MOST_COUNTED}")));
         }
         if self.max_rotation_grace.is_some_and(|max| max > 90 * DAY) {
             return Err(Invalid::new(
@@ -157,6 +163,8 @@ mod tests {
             (of(Some(Duration::ZERO), None), false),
             (of(Some(3651 * DAY), None), false),
             (of(None, Some(91 * DAY)), false),
+            (KeyPolicy { max_active_keys: Some(100_000), ..KeyPolicy::default() }, true),
+            (KeyPolicy { max_active_keys: Some(100_001), ..KeyPolicy::default() }, false),
         ] {
             assert_eq!(policy.clone().checked().is_ok(), valid, "{policy:?}");
         }

@@ -97,7 +97,12 @@ pub enum EventTest {
 
 impl Weighed for KeyTest {
     fn weight(&self) -> usize {
-        if let Self::NameWords(words) = self { words.len() } else { 1 }
+        match self {
+            Self::NameWords(words) => words.len(),
+            // Each looks through all roles of the project.
+            Self::Permission(_) => 10,
+            _ => 1,
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn read(request: &proto::UpdateKeyRequest) -> Result<Update, Error> {
 /// The permissions that are granted to a key directly: sorted, each once.
 pub(super) fn permissions(faults: &mut Faults, texts: &[String]) -> Option<Vec<Grant>> {
     const MOST: usize = 200;
-    faults.set("key.permissions", texts, MOST)
+    faults.grants("key.permissions", texts, MOST)
 }
 
 pub(super) fn expiry(faults: &mut Faults, expiration: &Expiration) -> Option<Expiry> {

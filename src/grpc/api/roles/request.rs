@@ -79,7 +79,7 @@ pub(super) fn patch(
 }
 
 fn permissions(faults: &mut Faults, role: &proto::Role) -> Option<Vec<Grant>> {
-    faults.set("role.permissions", &role.permissions, MOST)
+    faults.grants("role.permissions", &role.permissions, MOST)
 }
 
 fn endpoints(faults: &mut Faults, role: &proto::Role) -> Option<Vec<EndpointPattern>> {
