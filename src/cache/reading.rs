@@ -36,14 +36,17 @@ pub(super) struct Asked {
 }
 
 impl Cache {
-    /// Loads the keys that were used last, up to `most`, before they are verified.
+    /// Loads the keys that were used last, up to `most`, and what they may do, before they are verified.
     pub async fn warm(&self, most: u64) -> Result<usize, StoreError> {
         let ids = self.store.lately_used(most).await?;
         for portion in ids.chunks(LOADED_TOGETHER) {
             let asked = self.asked();
             let loaded = self.store.load(portion).await?;
             for id in portion {
-                self.keep(*id, loaded.key(*id)?, loaded.head, asked);
+                let entry = self.keep(*id, loaded.key(*id)?, loaded.head, asked);
+                if let Some(key) = &entry.key {
+                    self.read_access(*id, &entry, key.credential.policy.profile()).await?;
+                }
             }
         }
         Ok(ids.len())

@@ -242,18 +242,8 @@ async fn the_end(trail: &mut Trail) {
 
 /// The actions of the methods that change something, such as `keys.create` for CreateKey.
 fn actions_of_the_contract() -> BTreeSet<String> {
-    const READS: [&str; 10] = [
-        "Get",
-        "List",
-        "Count",
-        "Lookup",
-        "Explain",
-        "Verify",
-        "BatchVerify",
-        "StreamVerify",
-        "Watch",
-        "WhoAmI",
-    ];
+    const READS: [&str; 10] =
+        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "Batch", "Stream", "Watch", "Who"];
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let methods = set.file.iter().flat_map(|file| &file.service);
     let methods = methods.flat_map(|service| &service.method);
