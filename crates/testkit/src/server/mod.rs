@@ -133,6 +133,11 @@ impl Server {
         KeyServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
     }
 
+    /// The roles as the holder of `api_key` sees them.
+    pub fn roles_as(&self, api_key: &str) -> RoleServiceClient<Client> {
+        RoleServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
     /// The projects as the holder of `api_key` sees them.
     pub fn projects_as(&self, api_key: &str) -> ProjectServiceClient<Client> {
         ProjectServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
