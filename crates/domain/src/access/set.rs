@@ -82,7 +82,7 @@ impl Access {
         for (item, pattern) in (0..).zip(&self.endpoints) {
             match pattern.literal() {
                 Some(method_and_path) => literal.push((item, method_and_path)),
-                None => wild.push((item, Wild::new(pattern))),
+                None => wild.push((item, Wild::new(pattern.path()))),
             }
         }
         self.exact = Index::new(&exact);
@@ -134,7 +134,9 @@ impl Access {
             return false;
         }
         let segments = Segments::of(path);
-        self.wild.iter().any(|(item, wild)| wild.matches(&self.endpoints[*item as usize], method, &segments))
+        self.wild
+            .iter()
+            .any(|(item, wild)| self.endpoints[*item as usize].matches_with(wild, method, &segments))
     }
 
     /// The ids of the roles, sorted.

@@ -16,7 +16,7 @@ use crate::{Invalid, text::without_api_key};
 pub struct EndpointPattern {
     text: Box<str>,
     method_end: u16,
-    pub(super) path_start: u16,
+    path_start: u16,
 }
 
 const LONGEST: usize = 500;
@@ -27,15 +27,25 @@ impl EndpointPattern {
     }
 
     pub fn matches(&self, endpoint: &Endpoint) -> bool {
-        let matches = |path| Wild::new(self).matches(self, endpoint.method(), &Segments::of(path));
-        endpoint.path().is_ok_and(matches)
+        let wild = Wild::new(self.path());
+        endpoint.path().is_ok_and(|path| self.matches_with(&wild, endpoint.method(), &Segments::of(path)))
+    }
+
+    /// As [`Self::matches`], with its own path prepared as `wild`.
+    #[inline]
+    pub(in crate::access) fn matches_with(&self, wild: &Wild, method: &str, segments: &Segments<'_>) -> bool {
+        self.is_for(method) && wild.matches(self.path(), segments)
     }
 
     /// Whether it has no wildcards in its path, and is of this method and path.
     #[inline]
     pub(in crate::access) fn is_literally(&self, method: &str, path: &str) -> bool {
+        self.is_for(method) && self.path() == path
+    }
+
+    fn is_for(&self, method: &str) -> bool {
         let own = self.method();
-        (own == method || own == "*") && self.path() == path
+        own == method || own == "*"
     }
 
     /// The method and the path, if the path has no wildcards.
@@ -43,11 +53,11 @@ impl EndpointPattern {
         (!self.path().contains('*')).then(|| [self.method(), self.path()])
     }
 
-    pub(super) fn method(&self) -> &str {
+    fn method(&self) -> &str {
         &self.text[..usize::from(self.method_end)]
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(in crate::access) fn path(&self) -> &str {
         &self.text[usize::from(self.path_start)..]
     }
 }

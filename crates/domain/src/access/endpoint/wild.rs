@@ -1,8 +1,6 @@
 //! Patterns with wildcards, prepared so that one costs as much as it has literal segments, however long the path is.
 
-use super::EndpointPattern;
-
-/// A pattern whose path has wildcards.
+/// The path of a pattern, which has wildcards.
 #[derive(Debug, Clone)]
 pub(in crate::access) struct Wild {
     /// How many segments it has, without a `**`.
@@ -12,7 +10,7 @@ pub(in crate::access) struct Wild {
     literals: Box<[Literal]>,
 }
 
-/// A segment that is not a wildcard: which one, and where it is in the text of the pattern.
+/// A segment that is not a wildcard: which one, and where it is in the path of the pattern.
 #[derive(Debug, Clone, Copy)]
 struct Literal {
     index: u16,
@@ -63,11 +61,11 @@ fn place(at: usize) -> u16 {
 }
 
 impl Wild {
-    pub(in crate::access) fn new(pattern: &EndpointPattern) -> Self {
-        let mut start = usize::from(pattern.path_start) + 1;
+    pub(in crate::access) fn new(path: &str) -> Self {
+        let mut start = 1;
         let mut literals = Vec::new();
         let (mut number, mut has_rest) = (0, false);
-        for segment in pattern.path()[1..].split('/') {
+        for segment in path[1..].split('/') {
             let end = start + segment.len();
             match segment {
                 "**" => has_rest = true,
@@ -82,20 +80,13 @@ impl Wild {
         Self { number, has_rest, literals: literals.into() }
     }
 
-    /// Whether `pattern`, of which this was made, matches a call of `method` to the path of `segments`.
-    pub(in crate::access) fn matches(
-        &self,
-        pattern: &EndpointPattern,
-        method: &str,
-        segments: &Segments<'_>,
-    ) -> bool {
-        let own = pattern.method();
+    /// Whether `path`, of which this was made, matches the path of `segments`.
+    pub(in crate::access) fn matches(&self, path: &str, segments: &Segments<'_>) -> bool {
         let number = usize::from(self.number);
-        (own == method || own == "*")
-            && (segments.number == number || self.has_rest && segments.number > number)
+        (segments.number == number || self.has_rest && segments.number > number)
             && !self.has_empty_wildcard(segments)
             && self.literals.iter().all(|literal| {
-                let text = &pattern.as_str()[usize::from(literal.start)..usize::from(literal.end)];
+                let text = &path[usize::from(literal.start)..usize::from(literal.end)];
                 segments.get(usize::from(literal.index)) == text
             })
     }
