@@ -63,7 +63,7 @@ impl Service {
         let project = self.load_project(&call.caller, &new.project).await?;
         let (token_prefix, expire_time) = check_new_key(&project, new, now)?;
 
-        self.check_roles(&new.project, &new.roles).await?;
+        self.check_roles("key.roles", &new.project, &new.roles).await?;
         let mut expect = expect_roles(&new.project, &new.roles);
         let mut steps = Vec::new();
         let (service_account, account_generation) = match &new.service_account {

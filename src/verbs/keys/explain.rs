@@ -4,7 +4,7 @@ use domain::{
     access::Access,
     credential::Credential,
     decision::{Case, Code, Question, checked_codes},
-    explain::{Explained, Outcome, explain},
+    explain::{Explained, Outcome, explain, would_help},
     filter::Filter,
     id::ProjectId,
     judge::{Prover, judge, judge_unread},
@@ -17,7 +17,7 @@ use domain::{
     token::{ApiKey, Presented},
 };
 
-use crate::verbs::{Caller, Error, Service};
+use crate::verbs::{Caller, Error, Service, roles::cursor};
 
 #[derive(Debug)]
 pub struct ExplainVerify {
@@ -96,12 +96,18 @@ impl Service {
         if !explained.iter().any(lacks) {
             return Ok(Explanation::of(explained));
         }
-        // Few at a time, because roles may be large.
-        const ROLES: u64 = 50;
+        // Few at a time, because roles may be large; of all roles, those that would help.
+        const PORTION: u64 = 50;
         let order = Order { by: RoleOrder::CreateTime, descending: false };
-        let page = Page { size: ROLES, order, after: None };
-        let roles = self.store.roles(project, &Filter::everything(), page).await?;
-        Ok(Explanation::of(explain(case, &roles)))
+        let (mut after, mut helpful) = (None, Vec::new());
+        loop {
+            let page = Page { size: PORTION, order, after };
+            let roles = self.store.roles(project, &Filter::everything(), page).await?;
+            let Some(last) = roles.last() else { break };
+            after = Some(cursor(last, RoleOrder::CreateTime));
+            helpful.extend(roles.into_iter().filter(|role| would_help(case, role)));
+        }
+        Ok(Explanation::of(explain(case, &helpful)))
     }
 
     /// `key` as a Verify would read it now, and what it may do.

@@ -19,14 +19,19 @@ use crate::{
 };
 
 impl Service {
-    /// Checks that `roles`, which a key of `project` is to be given, exist.
-    pub(super) async fn check_roles(&self, project: &ProjectId, roles: &[RoleId]) -> Result<(), Error> {
+    /// Checks that `roles` of `project`, which `field` of a request names, exist.
+    pub(in crate::verbs) async fn check_roles(
+        &self,
+        field: &str,
+        project: &ProjectId,
+        roles: &[RoleId],
+    ) -> Result<(), Error> {
         let mut faults = Vec::new();
         for id in roles {
             if self.store.role(project, id).await?.is_none() {
                 let name = RoleName { project: project.clone(), role: id.clone() };
                 let why = Invalid::new(format!("has {name}, which does not exist"));
-                faults.push(FieldFault::new("key.roles", &why));
+                faults.push(FieldFault::new(field, &why));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }

@@ -71,7 +71,7 @@ impl Service {
     ) -> Result<KeyView, AttemptError> {
         if let Some(roles) = &patch.roles {
             let key: Key = self.load(&call.caller, name).await?;
-            self.check_roles(&name.project, &new_roles(roles, &key)).await?;
+            self.check_roles("key.roles", &name.project, &new_roles(roles, &key)).await?;
         }
         let edit = |key: Key, now| {
             let roles = patch.roles.as_deref().unwrap_or_default();

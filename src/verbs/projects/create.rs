@@ -1,6 +1,7 @@
 //! CreateProject: a project, the account that owns its protected system key, and that key.
 
 use domain::{
+    Invalid,
     id::{ProjectId, RoleId, ServiceAccountId, generation},
     key::{Key, StoredSecret},
     labels::{Customer, Metadata},
@@ -58,6 +59,12 @@ impl Service {
         new: &NewProject,
     ) -> Result<CreatedProject, AttemptError> {
         let now = self.clock.now();
+        let roles = built_in(&new.id, now);
+        let exists = |id: &RoleId| roles.iter().any(|role| role.id == *id);
+        if let Some(unknown) = new.key_policy.allowed_roles.iter().find(|id| !exists(id)) {
+            let why = Invalid::new(format!("has {unknown}, which a new project does not have"));
+            return Err(Error::invalid("project.key_policy.allowed_roles", &why).into());
+        }
         let key_id = self.new_key_id(now);
         let mut project = Project {
             id: new.id.clone(),
@@ -74,7 +81,7 @@ impl Service {
         let (api_key, account, key) = self.system_key(call, &project);
         // One event is for all of them: every project is born with the same roles, and the project names its system key.
         let mut creation = Step::create(ACTION, project.clone(), now);
-        for role in built_in(&project.id, now) {
+        for role in roles {
             creation = creation.and(Write::insert(role));
         }
         let creation = creation.and(Write::insert(account)).and(Write::insert(key.clone()));

@@ -35,6 +35,11 @@ impl Service {
         patch: &ProjectPatch,
     ) -> Result<Project, Error> {
         let name = ProjectName(id.clone());
+        if let Some(policy) = patch.key_policy.as_ref().filter(|policy| !policy.allowed_roles.is_empty()) {
+            self.load_project(&call.caller, id).await?;
+            let field = "project.key_policy.allowed_roles";
+            self.check_roles(field, id, &policy.allowed_roles).await?;
+        }
         self.change(call, "projects.update", &name, etag, |before: Project, now| {
             let patch = patch.clone();
             check_immutable([immutable("project.prefix", patch.prefix.as_ref(), &before.prefix)])?;

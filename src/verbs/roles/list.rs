@@ -34,7 +34,8 @@ fn bytes(role: &Role) -> usize {
     permissions.chain(role.endpoints.iter().map(|it| it.as_str().len())).sum()
 }
 
-fn cursor(role: &Role, by: RoleOrder) -> Cursor {
+/// The position of `role` in an order.
+pub(in crate::verbs) fn cursor(role: &Role, by: RoleOrder) -> Cursor {
     Cursor {
         value: match by {
             RoleOrder::CreateTime => SortValue::Number(role.create_time.as_micros()),

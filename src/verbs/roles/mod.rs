@@ -10,5 +10,6 @@ mod view;
 pub use create::NewRole;
 pub(super) use delete::deletion;
 pub use list::ListRoles;
+pub(super) use list::cursor;
 pub use update::RolePatch;
 pub use view::RoleView;

@@ -66,7 +66,16 @@ async fn the_policy_is_shown_and_its_bounds_are_checked() {
     let allowed_roles = texts(&["projects/acme/roles/privileged", "projects/acme/roles/viewer"]);
     assert_eq!(shown, KeyPolicy { allowed_roles, ..policy });
     assert_eq!(with_policy(&server, KeyPolicy::default()).await.key_policy, None);
+    let nobody = || KeyPolicy { allowed_roles: texts(&["nobody"]), ..Default::default() };
+    let shop = proto::CreateProjectRequest {
+        project_id: "shop".into(),
+        project: Some(Project { prefix: "shop".into(), key_policy: Some(nobody()), ..Default::default() }),
+        ..Default::default()
+    };
+    let status = server.projects().create_project(shop).await.unwrap_err();
+    assert_eq!(testkit::status::fields(&status), ["project.key_policy.allowed_roles"]);
     for (wrong, field) in [
+        (nobody(), "project.key_policy.allowed_roles"),
         (KeyPolicy { max_active_keys: -1, ..Default::default() }, "project.key_policy.max_active_keys"),
         (KeyPolicy { max_ttl: Some(span(Duration::ZERO)), ..Default::default() }, "project.key_policy"),
         (

@@ -155,6 +155,9 @@ fn check(text: &str, kind: Kind) -> Result<(), NameFault> {
     if text.is_empty() {
         return fault(0, "must not be empty".into());
     }
+    if matches!(text, "AND" | "OR" | "NOT") {
+        return fault(0, "must not be an operator of expressions".into());
+    }
     if text.chars().nth(LONGEST).is_some() {
         return fault(LONGEST, format!("must be at most {LONGEST} characters").into());
     }

@@ -1,10 +1,10 @@
 //! A decision explained: how each check came out, what was asked, what the key has, and what would help.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
 use super::{
-    access::{Endpoint, Expression},
-    decision::{Case, Code, checks},
+    access::{Endpoint, Expression, Permission},
+    decision::{Case, Code, Question, checks},
     role::Role,
 };
 
@@ -130,10 +130,7 @@ fn permission(expression: &Expression, case: Case<'_>, roles: &[Role]) -> String
     let mut text = format!("the key's permissions do not satisfy {expression}");
     if !missing.is_empty() {
         text += &format!(": it lacks {}", list(&missing));
-        let grants = |role: &&Role| {
-            missing.iter().any(|name| role.permissions.iter().any(|grant| grant.allows(name.as_str())))
-        };
-        text += &helpful("grant some of that", roles.iter().filter(grants));
+        text += &helpful("grant some of that", roles.iter().filter(|role| grants_some(role, &missing)));
     }
     if !excluded.is_empty() {
         text += &format!(", and must not have {}", list(&excluded));
@@ -153,8 +150,23 @@ fn endpoint(endpoint: &Endpoint, case: Case<'_>, roles: &[Role]) -> String {
     if case.access.allows_endpoint(endpoint) {
         return format!("a role allows {asked}");
     }
-    let allows = |role: &&Role| role.endpoints.iter().any(|pattern| pattern.matches(endpoint));
-    format!("no role of the key allows {asked}{}", helpful("allow it", roles.iter().filter(allows)))
+    let helpful = helpful("allow it", roles.iter().filter(|role| allows(role, endpoint)));
+    format!("no role of the key allows {asked}{helpful}")
+}
+
+/// Whether a key that lacks a permission, or may not call the endpoint, would gain by `role`.
+pub fn would_help(case: Case<'_>, role: &Role) -> bool {
+    let Question { permission, endpoint, .. } = case.question;
+    let gains = |expression: &Arc<Expression>| grants_some(role, &expression.missing(case.access));
+    permission.as_ref().is_some_and(gains) || endpoint.as_ref().is_some_and(|endpoint| allows(role, endpoint))
+}
+
+fn grants_some(role: &Role, missing: &[&Permission]) -> bool {
+    missing.iter().any(|name| role.permissions.iter().any(|grant| grant.allows(name.as_str())))
+}
+
+fn allows(role: &Role, endpoint: &Endpoint) -> bool {
+    role.endpoints.iter().any(|pattern| pattern.matches(endpoint))
 }
 
 /// Roles of the project that would help.

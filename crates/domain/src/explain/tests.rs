@@ -1,7 +1,5 @@
 //! Explanations of decisions, in words.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::{
     access::Access,

@@ -21,6 +21,9 @@ const MOST: usize = 1000;
 /// errors fits in too.
 const LARGEST_DECISIONS: usize = 3 * 1024 * 1024;
 
+/// How many requests are decided in one go.
+const YIELD_EVERY: usize = 64;
+
 /// How many reads of keys that are not cached one call has under way.
 pub(super) const TOGETHER: usize = 64;
 
@@ -45,6 +48,10 @@ pub(super) async fn verify<C: Credentials>(
     let mut highest = 0;
     let moment = verifier.moment();
     for (at, request) in requests.into_iter().enumerate() {
+        // Requests may be expensive: other calls have their turn in between, and a batch that is given up ends here.
+        if at % YIELD_EVERY == YIELD_EVERY - 1 {
+            tokio::task::yield_now().await;
+        }
         let min_revision = request.min_revision;
         // They all wait for their revisions together.
         match start(verifier, session, request, Duration::ZERO, moment) {
