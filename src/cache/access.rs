@@ -24,6 +24,7 @@ use super::{
     Cache, Limits,
     entry::{Entry, Hasher},
     reading::{LOADS, gone},
+    together,
 };
 
 /// The roles that were read lately: keys with permissions of their own need them too.
@@ -115,35 +116,39 @@ impl Cache {
         // Without roles it depends on nothing, and is as new as this.
         let position = Point::new(asked.era, self.position.point().revision());
         let depends_on: Vec<_> = granted.roles.iter().map(|role| changed(granted, role)).collect();
-        let stamp = |entries: &[RoleEntry]| {
-            let oldest = entries.iter().map(|entry| entry.stamp.point()).min();
-            self.freshness.stamp(oldest.unwrap_or(position), &depends_on)
-        };
         let entries = match self.cached_roles(granted) {
-            // Each role may be current although one changed after another was read. The stamp of all has the oldest point, which
-            // is then before that change.
-            Some(cached) if self.freshness.is_current(&stamp(&cached)) => cached,
-            _ => self.load_roles(granted).await?,
+            Some(cached) => cached,
+            None => self.load_roles(granted).await?,
         };
+        // The roles were all so at the newest of their points.
+        let point = entries.iter().map(|entry| entry.stamp.point()).max().unwrap_or(position);
         let loaded_at = entries.iter().map(|entry| entry.loaded_at).min().unwrap_or(asked.uptime);
         let roles = entries.iter().filter_map(|entry| entry.role.as_deref());
         let access = Access::of(roles, &granted.permissions);
         Ok(Arc::new(KeyAccess {
             encoded: self.encoder.encode_access(&access),
             access,
-            stamp: stamp(&entries),
+            stamp: self.freshness.stamp(point, &depends_on),
             loaded_at,
         }))
     }
 
-    /// The roles of `granted`, if all of them are cached and current.
+    /// The roles of `granted`, if all of them are cached and current, and were so at one point.
     fn cached_roles(&self, granted: &Granted) -> Option<Vec<RoleEntry>> {
+        // Before the roles are checked, so that none of them changed up to it.
+        let position = self.position.point();
         let check = self.check(self.uptime());
         let cached = |id: &RoleId| {
             let entry = self.roles.0.get(&name(granted, id));
             entry.filter(|entry| check.passes(entry.loaded_at, &entry.stamp))
         };
-        granted.roles.iter().map(cached).collect()
+        let cached: Vec<_> = granted.roles.iter().map(cached).collect::<Option<_>>()?;
+        let points = || cached.iter().map(|entry| entry.stamp.point());
+        let were_true = match (points().min(), points().max()) {
+            (Some(oldest), Some(newest)) => together::all_true(oldest, newest, position),
+            _ => true,
+        };
+        were_true.then_some(cached)
     }
 
     /// Reads the roles of `granted` in one query, so that all are from one point.

@@ -12,6 +12,7 @@ mod read_batcher;
 mod reading;
 mod single_flight;
 mod thread_cache;
+mod together;
 
 use std::{
     fmt,
@@ -43,6 +44,7 @@ use history::LogHistory;
 use interner::Interner;
 use position::Position;
 use read_batcher::ReadBatcher;
+use reading::LOADS;
 use single_flight::SingleFlight;
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,8 @@ pub struct Cache {
     roles: Roles,
     in_flight: SingleFlight<KeyId, Entry>,
     accesses_in_flight: SingleFlight<Granted, Arc<KeyAccess>>,
+    /// The poll that reads wait for.
+    poll_in_flight: SingleFlight<(), ()>,
     batcher: ReadBatcher<Loaded>,
     freshness: Freshness,
     position: Position,
@@ -121,6 +125,7 @@ impl Cache {
             roles: Roles::new(&limits),
             in_flight: SingleFlight::default(),
             accesses_in_flight: SingleFlight::default(),
+            poll_in_flight: SingleFlight::default(),
             freshness,
             position: Position::new(point, confirmed),
             history: Mutex::new(LogHistory::new(end)),
@@ -142,7 +147,7 @@ impl Cache {
         self.freshness.is_current(&entry.stamp)
     }
 
-    /// What `entry` and `access` say together; both are current at `position`.
+    /// What `entry` and `access` say together; both are current at `position`, or newer.
     fn snapshot(entry: Entry, access: CurrentAccess, position: Point, age: Duration) -> Snapshot {
         let point = entry.stamp.point();
         // Beyond the position, only what both include.
@@ -185,32 +190,35 @@ impl Credentials for Cache {
             Some(profile) => check.usable_access(profile)?,
             None => CurrentAccess::NONE,
         };
+        if !together::were_true(&entry, &access, position) {
+            return None;
+        }
         let age = check.age(loaded_at(&entry, &access));
         Some(Self::snapshot(entry, access, position, age))
     }
 
     async fn read(&self, id: KeyId) -> Result<Snapshot, StoreError> {
-        let position = self.position.point();
-        let entry = match self.load(id).await {
-            // It was still current after the position was read, or is from after what was known by then.
-            Ok(entry) => entry,
-            // Its time to live may be over: in an outage only the bound on staleness counts.
-            Err(StoreError::Unavailable(why)) if self.may_answer() => {
-                self.entries.get(id, |entry| self.is_current(entry)).ok_or(StoreError::Unavailable(why))?
+        for _ in 0..LOADS {
+            let position = self.position.point();
+            let entry = match self.load(id).await {
+                // It was still current after the position was read, or is from after what was known by then.
+                Ok(entry) => entry,
+                // Its time to live may be over: in an outage only the bound on staleness counts.
+                Err(StoreError::Unavailable(why)) if self.may_answer() => self
+                    .entries
+                    .get(id, |entry| self.is_current(entry))
+                    .ok_or(StoreError::Unavailable(why))?,
+                Err(error) => return Err(error),
+            };
+            let access = match entry.profile() {
+                Some(profile) => self.read_access(id, &entry, profile).await?,
+                None => CurrentAccess::NONE,
+            };
+            if let Some(snapshot) = self.put_together(entry, access, position).await? {
+                return Ok(snapshot);
             }
-            Err(error) => return Err(error),
-        };
-        let access = match entry.profile() {
-            Some(profile) => self.read_access(id, &entry, profile).await?,
-            None => CurrentAccess::NONE,
-        };
-        let check = self.check(self.uptime());
-        let loaded_at = loaded_at(&entry, &access);
-        // Only what is still current is as new as the last confirmation.
-        let is_current = self.is_current(&entry)
-            && access.get().is_none_or(|access| self.freshness.is_current(&access.stamp));
-        let age = if is_current { check.age(loaded_at) } else { age(loaded_at, check.uptime) };
-        Ok(Self::snapshot(entry, access, position, age))
+        }
+        Err(self.behind())
     }
 
     fn is_unchanged(&self, stamp: &Stamp) -> bool {

@@ -64,7 +64,7 @@ pub(crate) struct Faulty {
     pub(crate) gate: Gate,
     loads: AtomicUsize,
     role_loads: AtomicUsize,
-    /// How many keys were read but are held back.
+    /// How many keys, and answers with roles, were read but are held back.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
     /// How many more calls of `changes_after` succeed before it fails.
@@ -173,9 +173,18 @@ impl Faulty {
         self.portions.subscribe().wait_for(|portions| portions.len() >= number).await.unwrap();
     }
 
-    /// Resolves once this many keys are held back.
+    /// Resolves once this many keys, and answers with roles, are held back.
     pub(crate) async fn held(&self, number: usize) {
         self.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
+    }
+
+    /// Holds back so many keys or roles that were read.
+    async fn hold(&self, number: usize) {
+        let mut mode = self.mode.subscribe();
+        if *mode.borrow_and_update() == Mode::Holds {
+            self.held.send_modify(|held| *held += number);
+            mode.wait_for(|mode| *mode != Mode::Holds).await.unwrap();
+        }
     }
 
     async fn before(&self) -> Result<(), StoreError> {
@@ -199,11 +208,7 @@ impl LoadKeys for Faulty {
         self.loads.fetch_add(ids.len(), SeqCst);
         self.before().await?;
         let loaded = self.real.load(ids).await;
-        let mut mode = self.mode.subscribe();
-        if *mode.borrow_and_update() == Mode::Holds {
-            self.held.send_modify(|held| *held += ids.len());
-            mode.wait_for(|mode| *mode != Mode::Holds).await.unwrap();
-        }
+        self.hold(ids.len()).await;
         loaded
     }
 
@@ -218,7 +223,9 @@ impl LoadRoles for Faulty {
     async fn load_roles(&self, project: &ProjectId, ids: &[RoleId]) -> Result<LoadedRoles, StoreError> {
         self.role_loads.fetch_add(1, SeqCst);
         self.before().await?;
-        self.real.load_roles(project, ids).await
+        let loaded = self.real.load_roles(project, ids).await;
+        self.hold(1).await;
+        loaded
     }
 }
 

@@ -20,4 +20,5 @@ mod sessions;
 mod staleness;
 mod streams;
 mod stress;
+mod together;
 mod warm;

@@ -14,22 +14,33 @@ use crate::node::{LIMITS, Node, TestKey, call, fresh, new_key, question};
 
 impl Node {
     /// The role `editor` of `acme`, which grants `documents.write`.
-    async fn create_role(&self) {
+    pub(crate) async fn create_role(&self) {
+        self.create_role_of("editor", "documents.write").await;
+    }
+
+    /// A role of `acme` that grants the permission.
+    pub(crate) async fn create_role_of(&self, id: &str, permission: &str) {
         let new = NewRole {
             project: "acme".parse().unwrap(),
-            id: "editor".parse().unwrap(),
+            id: id.parse().unwrap(),
             display_name: "".parse().unwrap(),
             description: "".parse().unwrap(),
-            permissions: vec!["documents.write".parse().unwrap()],
+            permissions: vec![permission.parse().unwrap()],
             endpoints: vec![],
         };
         self.service.create_role(&call(), new).await.unwrap();
     }
 
-    async fn grant(&self, permission: &str) -> i64 {
+    /// The role `editor` grants the permission, and no other.
+    pub(crate) async fn grant(&self, permission: &str) -> i64 {
+        self.grant_to("editor", permission).await
+    }
+
+    pub(crate) async fn grant_to(&self, role: &str, permission: &str) -> i64 {
+        let name = RoleName { project: "acme".parse().unwrap(), role: role.parse().unwrap() };
         let permissions = Some(vec![permission.parse().unwrap()]);
         let patch = RolePatch { permissions, ..Default::default() };
-        self.service.update_role(&call(), &editor(), "", &patch).await.unwrap().role.revision
+        self.service.update_role(&call(), &name, "", &patch).await.unwrap().role.revision
     }
 
     /// Keys that hold `editor`; every other one has a permission of its own as well.
@@ -43,7 +54,7 @@ impl Node {
         keys
     }
 
-    async fn permits(&self, key: &TestKey, permission: &str) -> Code {
+    pub(crate) async fn permits(&self, key: &TestKey, permission: &str) -> Code {
         let permission = Some(Arc::new(Expression::parse(permission).unwrap()));
         let asked = Question { permission, ..Question::default() };
         let request = VerifyRequest { question: asked, ..question(&key.api_key, 0) };
@@ -60,7 +71,7 @@ impl Node {
     }
 
     /// Reads the log, and forgets what was counted.
-    async fn catch_up(&self) {
+    pub(crate) async fn catch_up(&self) {
         self.cache.catch_up().await.unwrap();
         self.store.loads();
         self.store.role_loads();
