@@ -7,14 +7,14 @@ use domain::{
     decision::{Code, Question},
     name::RoleName,
 };
-use keystile::verbs::{NewKey, NewRole, RolePatch, VerifyRequest};
+use keystile::verbs::{Decision, Error, NewKey, NewRole, RolePatch, VerifyRequest};
 use testkit::database::Kind;
 
 use crate::node::{LIMITS, Node, TestKey, call, fresh, new_key, question};
 
 impl Node {
     /// The role `editor` of `acme`, which grants `documents.write`.
-    async fn create_role(&self) {
+    pub(crate) async fn create_role(&self) {
         let new = NewRole {
             project: "acme".parse().unwrap(),
             id: "editor".parse().unwrap(),
@@ -26,14 +26,14 @@ impl Node {
         self.service.create_role(&call(), new).await.unwrap();
     }
 
-    async fn grant(&self, permission: &str) -> i64 {
+    pub(crate) async fn grant(&self, permission: &str) -> i64 {
         let permissions = Some(vec![permission.parse().unwrap()]);
         let patch = RolePatch { permissions, ..Default::default() };
         self.service.update_role(&call(), &editor(), "", &patch).await.unwrap().role.revision
     }
 
     /// Keys that hold `editor`; every other one has a permission of its own as well.
-    async fn holders(&self, number: usize) -> Vec<TestKey> {
+    pub(crate) async fn holders(&self, number: usize) -> Vec<TestKey> {
         let mut keys = Vec::new();
         for n in 0..number {
             let own = if n % 2 == 0 { vec![] } else { vec!["chat.run".parse().unwrap()] };
@@ -43,15 +43,20 @@ impl Node {
         keys
     }
 
-    async fn permits(&self, key: &TestKey, permission: &str) -> Code {
+    pub(crate) async fn permits(&self, key: &TestKey, permission: &str) -> Code {
+        self.ask(key, permission).await.unwrap().code
+    }
+
+    /// Whether the key has the permission.
+    pub(crate) async fn ask(&self, key: &TestKey, permission: &str) -> Result<Decision, Error> {
         let permission = Some(Arc::new(Expression::parse(permission).unwrap()));
         let asked = Question { permission, ..Question::default() };
         let request = VerifyRequest { question: asked, ..question(&key.api_key, 0) };
-        self.verifier.verify(&Projects::All, request).await.unwrap().code
+        self.verifier.verify(&Projects::All, request).await
     }
 
     /// Whether all of `keys` have these permissions, as one code each.
-    async fn assert_permits(&self, keys: &[TestKey], expected: [(&str, Code); 2]) {
+    pub(crate) async fn assert_permits(&self, keys: &[TestKey], expected: [(&str, Code); 2]) {
         for (number, key) in keys.iter().enumerate() {
             for (permission, code) in expected {
                 assert_eq!(self.permits(key, permission).await, code, "{permission} of key {number}");
@@ -60,14 +65,14 @@ impl Node {
     }
 
     /// Reads the log, and forgets what was counted.
-    async fn catch_up(&self) {
+    pub(crate) async fn catch_up(&self) {
         self.cache.catch_up().await.unwrap();
         self.store.loads();
         self.store.role_loads();
     }
 }
 
-const WRITES: [(&str, Code); 2] =
+pub(crate) const WRITES: [(&str, Code); 2] =
     [("documents.write", Code::Valid), ("documents.share", Code::MissingPermission)];
 const SHARES: [(&str, Code); 2] =
     [("documents.write", Code::MissingPermission), ("documents.share", Code::Valid)];

@@ -154,6 +154,11 @@ impl Server {
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), caller)
     }
 
+    /// The roles as the holder of `api_key` sees them.
+    pub fn roles_as(&self, api_key: &str) -> RoleServiceClient<Client> {
+        RoleServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
     fn as_root(&self) -> Bearer {
         Bearer::new(&self.root)
     }
