@@ -47,6 +47,11 @@ impl Service {
             return Ok(Vec::new());
         }
         match (before.cloned().map(Into::into), after.clone().into()) {
+            // An update may take away so much that the caller could rotate the key after it, and wait for the rest to be given back.
+            (Some(AnyResource::Key(before)), AnyResource::Key(key)) if action == "keys.update" => {
+                let expect = self.check_grant_of_key(caller, &before).await?;
+                Ok([expect, self.check_grant_of_key(caller, &key).await?].concat())
+            }
             (_, AnyResource::Key(key)) if !TAKE_AWAY.contains(&action) => {
                 self.check_grant_of_key(caller, &key).await
             }

@@ -54,6 +54,10 @@ pub(crate) enum Mode {
     Hangs,
     /// It reads at once, and holds back what it has read until the mode changes.
     Holds,
+    /// UNAVAILABLE at once for roles.
+    FailsRoles,
+    /// As `Holds`, for roles.
+    HoldsRoles,
 }
 
 /// Counts its calls, and answers as its mode says.
@@ -223,7 +227,16 @@ impl LoadRoles for Faulty {
     async fn load_roles(&self, project: &ProjectId, ids: &[RoleId]) -> Result<LoadedRoles, StoreError> {
         self.role_loads.fetch_add(1, SeqCst);
         self.before().await?;
+        let mut mode = self.mode.subscribe();
+        let now = *mode.borrow_and_update();
+        if now == Mode::FailsRoles {
+            return Err(StoreError::Unavailable("it is made to fail".into()));
+        }
         let loaded = self.real.load_roles(project, ids).await;
+        if now == Mode::HoldsRoles {
+            self.held.send_modify(|held| *held += 1);
+            mode.wait_for(|mode| *mode != Mode::HoldsRoles).await.unwrap();
+        }
         self.hold(1).await;
         loaded
     }

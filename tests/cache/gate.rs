@@ -9,6 +9,10 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Commits {
     Answered,
+    /// The next one is not made until this changes; those that come meanwhile are.
+    NextWaits,
+    /// One waits, and the others are made.
+    OneWaits,
     /// Made, but not answered until this changes.
     Held,
     /// Made, after which all reads fail until this changes.
@@ -51,6 +55,11 @@ impl Gate {
         self.made.subscribe().wait_for(|made| *made >= number).await.unwrap();
     }
 
+    /// Ready when one waits.
+    pub(crate) async fn one_waits(&self) {
+        self.commits.subscribe().wait_for(|commits| *commits == Commits::OneWaits).await.unwrap();
+    }
+
     /// For reads between the commit and the response.
     pub(crate) fn read(&self) -> Result<(), StoreError> {
         if self.down.load(SeqCst) { Err(StoreError::Unavailable("it went down".into())) } else { Ok(()) }
@@ -63,6 +72,10 @@ impl Gate {
         let mut commits = self.commits.subscribe();
         let becomes = *commits.borrow_and_update();
         match becomes {
+            Commits::NextWaits => {
+                self.commits.send_replace(Commits::OneWaits);
+                drop(commits.wait_for(|commits| *commits == Commits::Answered).await);
+            }
             Commits::Lost => return Err(CommitError::OutcomeUnknown("it is made to be".into())),
             Commits::Panic => panic!("the test makes it fail"),
             _ => {}

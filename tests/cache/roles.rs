@@ -7,7 +7,7 @@ use domain::{
     decision::{Code, Question},
     name::RoleName,
 };
-use keystile::verbs::{NewKey, NewRole, RolePatch, VerifyRequest};
+use keystile::verbs::{Decision, Error, NewKey, NewRole, RolePatch, VerifyRequest};
 use testkit::database::Kind;
 
 use crate::node::{LIMITS, Node, TestKey, call, fresh, new_key, question};
@@ -44,7 +44,7 @@ impl Node {
     }
 
     /// Keys that hold `editor`; every other one has a permission of its own as well.
-    async fn holders(&self, number: usize) -> Vec<TestKey> {
+    pub(crate) async fn holders(&self, number: usize) -> Vec<TestKey> {
         let mut keys = Vec::new();
         for n in 0..number {
             let own = if n % 2 == 0 { vec![] } else { vec!["chat.run".parse().unwrap()] };
@@ -55,14 +55,19 @@ impl Node {
     }
 
     pub(crate) async fn permits(&self, key: &TestKey, permission: &str) -> Code {
+        self.ask(key, permission).await.unwrap().code
+    }
+
+    /// Whether the key has the permission.
+    pub(crate) async fn ask(&self, key: &TestKey, permission: &str) -> Result<Decision, Error> {
         let permission = Some(Arc::new(Expression::parse(permission).unwrap()));
         let asked = Question { permission, ..Question::default() };
         let request = VerifyRequest { question: asked, ..question(&key.api_key, 0) };
-        self.verifier.verify(&Projects::All, request).await.unwrap().code
+        self.verifier.verify(&Projects::All, request).await
     }
 
     /// Whether all of `keys` have these permissions, as one code each.
-    async fn assert_permits(&self, keys: &[TestKey], expected: [(&str, Code); 2]) {
+    pub(crate) async fn assert_permits(&self, keys: &[TestKey], expected: [(&str, Code); 2]) {
         for (number, key) in keys.iter().enumerate() {
             for (permission, code) in expected {
                 assert_eq!(self.permits(key, permission).await, code, "{permission} of key {number}");
@@ -78,7 +83,7 @@ impl Node {
     }
 }
 
-const WRITES: [(&str, Code); 2] =
+pub(crate) const WRITES: [(&str, Code); 2] =
     [("documents.write", Code::Valid), ("documents.share", Code::MissingPermission)];
 const SHARES: [(&str, Code); 2] =
     [("documents.write", Code::MissingPermission), ("documents.share", Code::Valid)];

@@ -12,6 +12,7 @@ use testkit::database::Kind;
 
 use crate::{
     faulty::Mode,
+    grants::{holding, keeper},
     node::{LIMITS, Node, call, fresh, new_key},
 };
 
@@ -103,4 +104,18 @@ async fn a_caller_revoked_while_it_is_proven_again_does_not_stay_in() {
         node.store.set(Mode::Answers);
     });
     assert!(renewed.unwrap().is_none());
+}
+
+/// Nothing changes but the role that the caller holds.
+#[tokio::test]
+async fn a_caller_whose_role_changes_is_proven_again() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.service.create_role(&call(), keeper("audit.read")).await.unwrap();
+    let caller = node.try_key(holding(&["keeper"], &[])).await;
+    let session = node.session(&caller.api_key).await.unwrap();
+    assert!(session.access().allows("audit.read"));
+    node.make_keeper("keys.read").await;
+    assert!(!node.verifier.is_still_valid(&session, node.verifier.moment()), "the session stays valid");
+    let renewed = node.verifier.renew(&session).await.unwrap().unwrap();
+    assert!(renewed.access().allows("keys.read") && !renewed.access().allows("audit.read"));
 }

@@ -89,6 +89,13 @@ fn new_roles(roles: &[RoleId], key: &Key) -> Vec<RoleId> {
 }
 
 impl KeyPatch {
+    /// Whether what `key` may do would change.
+    fn grants_otherwise(&self, key: &Key) -> bool {
+        self.roles.as_ref().is_some_and(|roles| *roles != key.roles)
+            || self.permissions.as_ref().is_some_and(|permissions| *permissions != key.permissions)
+            || self.customers.as_ref().is_some_and(|customers| *customers != key.customers)
+    }
+
     fn apply(self, name: &KeyName, mut key: Key, now: Timestamp) -> Result<Key, Error> {
         key.updatable(now).map_err(forbidden(name))?;
         self.check_immutable(&key)?;
@@ -99,6 +106,10 @@ impl KeyPatch {
             }
             let end = expiry.resolve(now).map_err(|why| Error::invalid(expiry_field(expiry), &why))?;
             key.end_at(end);
+        }
+        if key.protected && key.project.is_system() && self.grants_otherwise(&key) {
+            let verb = "given other roles, permissions or projects";
+            return Err(forbidden(name)(Forbidden::Protected { verb }));
         }
         if let Some(customers) = self.customers {
             if key.project.is_system() {

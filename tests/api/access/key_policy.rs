@@ -164,6 +164,9 @@ async fn the_number_of_active_keys_is_bounded() {
     server.disable(disabling(&first.name)).await.unwrap();
     create().await.unwrap();
     assert_forbidden(&server.enable(enabling(&first.name)).await.unwrap_err(), &["max_active_keys"]);
+    // Nor does a change that leaves it inactive need room.
+    let renamed = Key { name: first.name.clone(), display_name: "Off".into(), ..Default::default() };
+    server.update(update(renamed, "display_name")).await.unwrap();
     server.delete(deletion(&second.name)).await.unwrap();
     server.enable(enabling(&first.name)).await.unwrap();
     assert_forbidden(&server.undelete(undeletion(&second.name)).await.unwrap_err(), &["max_active_keys"]);

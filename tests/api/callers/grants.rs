@@ -1,6 +1,9 @@
 //! Nobody grants what they do not hold: keys and accounts of the system project.
 
-use proto::{CreateKeyRequest, EnableServiceAccountRequest, Key, UpdateKeyRequest};
+use proto::{
+    CreateKeyRequest, EnableServiceAccountRequest, Key, ServiceAccount, UpdateKeyRequest,
+    UpdateServiceAccountRequest,
+};
 use testkit::{
     server::Server,
     status::{metadata, reason},
@@ -20,7 +23,7 @@ async fn server() -> (Server, Key, String) {
     (server, key, api_key)
 }
 
-fn holding(roles: &[&str], permissions: &[&str], projects: &[&str]) -> Key {
+pub(super) fn holding(roles: &[&str], permissions: &[&str], projects: &[&str]) -> Key {
     Key {
         roles: texts(roles),
         permissions: texts(permissions),
@@ -31,7 +34,12 @@ fn holding(roles: &[&str], permissions: &[&str], projects: &[&str]) -> Key {
 }
 
 #[track_caller]
-fn assert_exceeds(status: &Status, resource: &str, permission: Option<&str>, project: Option<&str>) {
+pub(super) fn assert_exceeds(
+    status: &Status,
+    resource: &str,
+    permission: Option<&str>,
+    project: Option<&str>,
+) {
     assert_eq!(reason(status, Code::PermissionDenied), "GRANT_EXCEEDS_CALLER");
     assert_eq!(metadata(status, "resource").as_deref(), Some(resource));
     assert_eq!(metadata(status, "permission").as_deref(), permission, "{status:?}");
@@ -159,18 +167,13 @@ async fn a_caller_gives_itself_nothing_and_rotates_itself() {
 async fn an_account_with_a_stronger_key_stays_disabled() {
     let (server, _, api_key) = server().await;
     let enable = |name: &str| EnableServiceAccountRequest { name: name.into(), ..Default::default() };
-    for (id, grants, excess) in [
-        (
-            "weak",
-            vec![holding(&["verifier"], &[], &["acme"]), holding(&[], &["keys.read"], &["system"])],
-            None,
-        ),
-        (
-            "one-strong",
-            vec![holding(&["verifier"], &[], &["acme"]), holding(&["auditor"], &[], &["acme"])],
-            Some("*.read"),
-        ),
-        ("none", vec![], None),
+    let weak = || holding(&["verifier"], &[], &["acme"]);
+    for (id, grants, permission, project) in [
+        ("weak", vec![weak(), holding(&[], &["keys.read"], &["system"])], None, None),
+        ("role", vec![weak(), holding(&["auditor"], &[], &["acme"])], Some("*.read"), None),
+        ("permission", vec![weak(), holding(&[], &["audit.read"], &["acme"])], Some("audit.read"), None),
+        ("project", vec![weak(), holding(&["verifier"], &[], &["shop"])], None, Some("projects/shop")),
+        ("none", vec![], None, None),
     ] {
         let account = server.account("system", id, "").await;
         for grant in grants {
@@ -178,14 +181,29 @@ async fn an_account_with_a_stronger_key_stays_disabled() {
         }
         server.disable_account(&account).await;
         let enabled = server.accounts_as(&api_key).enable_service_account(enable(&account)).await;
-        match excess {
-            None => drop(enabled.unwrap()),
-            Some(permission) => {
-                assert_exceeds(&enabled.unwrap_err(), &account, Some(permission), None);
-                inner(server.accounts().enable_service_account(enable(&account)).await).unwrap();
-            }
+        if permission.or(project).is_none() {
+            enabled.unwrap();
+        } else {
+            assert_exceeds(&enabled.unwrap_err(), &account, permission, project);
+            inner(server.accounts().enable_service_account(enable(&account)).await).unwrap();
         }
     }
+}
+
+/// Neither hands anything on.
+#[tokio::test]
+async fn a_revoked_key_does_not_count_and_an_enabled_account_may_be_renamed() {
+    let (server, _, api_key) = server().await;
+    let account = server.account("system", "strong", "").await;
+    let strong = Key { service_account: account.clone(), ..holding(&["root"], &[], &["*"]) };
+    let (strong, _) = server.key("system", strong).await;
+    let renamed = ServiceAccount { name: account.clone(), display_name: "CI".into(), ..Default::default() };
+    let rename = UpdateServiceAccountRequest { service_account: Some(renamed), ..Default::default() };
+    server.accounts_as(&api_key).update_service_account(rename).await.unwrap();
+    server.revoke(revocation(&strong.name)).await.unwrap();
+    server.disable_account(&account).await;
+    let enable = EnableServiceAccountRequest { name: account, ..Default::default() };
+    server.accounts_as(&api_key).enable_service_account(enable).await.unwrap();
 }
 
 /// So many keys are not looked at one by one.
@@ -222,4 +240,39 @@ async fn a_request_that_is_repeated_issues_nothing() {
     assert!(!first.unwrap().api_key.is_empty());
     let again = inner(keys.create_key(request).await).unwrap();
     assert!(again.api_key.is_empty() && again.api_key_already_issued);
+}
+
+/// Else the caller could take so much from a key that it may rotate it, and get the rest when that is given back.
+#[tokio::test]
+async fn a_key_that_has_more_than_the_caller_is_not_cut_down_by_it() {
+    let (server, _, api_key) = server().await;
+    let (strong, _) = server.key("system", holding(&["root"], &[], &["*"])).await;
+    for changed in [
+        Key { roles: texts(&["verifier"]), customers: texts(&["acme"]), ..Default::default() },
+        Key { allowed_cidrs: texts(&["203.0.113.0/24"]), ..Default::default() },
+    ] {
+        let key = Key { name: strong.name.clone(), ..changed };
+        let request = UpdateKeyRequest { key: Some(key), ..Default::default() };
+        let status = server.keys_as(&api_key).update_key(request).await.unwrap_err();
+        assert_exceeds(&status, &strong.name, Some("*"), Some("projects/-"));
+    }
+}
+
+#[tokio::test]
+async fn the_first_root_key_keeps_its_role_and_its_projects() {
+    let server = Server::start().await;
+    let request = proto::GetProjectRequest { name: "projects/system".into() };
+    let project = server.projects().get_project(request).await.unwrap().into_inner().project.unwrap();
+    for changed in [
+        Key { roles: texts(&["verifier"]), ..Default::default() },
+        Key { permissions: texts(&["keys.read"]), ..Default::default() },
+        Key { customers: texts(&["system"]), ..Default::default() },
+    ] {
+        let key = Key { name: project.system_key.clone(), ..changed };
+        let request = UpdateKeyRequest { key: Some(key), ..Default::default() };
+        let status = server.keys().update_key(request).await.unwrap_err();
+        assert_eq!(reason(&status, Code::FailedPrecondition), "PROTECTED");
+    }
+    let key = Key { name: project.system_key, display_name: "First".into(), ..Default::default() };
+    server.update(UpdateKeyRequest { key: Some(key), ..Default::default() }).await.unwrap();
 }
