@@ -13,11 +13,14 @@ use domain::{
 };
 
 use crate::{
-    ports::{Credentials, Moment},
+    ports::{Credentials, Moment, StoreError},
     verbs::{Error, Verifier},
 };
 
 use super::verify::Proof;
+
+/// How many times a caller is proven again, as each proof is overtaken by a change, before its call fails.
+const RENEWALS: u32 = 3;
 
 /// A caller whose credential was proven.
 #[derive(Debug)]
@@ -121,12 +124,13 @@ impl<C: Credentials> Verifier<C> {
 
     /// The session, proven again by what is known when this is ready; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        loop {
+        for _ in 0..RENEWALS {
             match self.prove_caller(session.presented.clone(), session.peer).await? {
                 // A change overtook the read.
                 Some((session, _)) if !session.stamps().all(|it| self.credentials.is_unchanged(it)) => {}
                 proven => return Ok(proven.map(|(session, _)| session)),
             }
         }
+        Err(StoreError::Unavailable("the caller changes faster than its key can be read".into()).into())
     }
 }
