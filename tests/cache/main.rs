@@ -15,6 +15,7 @@ mod outcomes;
 mod recorder;
 mod recorder_limits;
 mod rewinds;
+mod role_reads;
 mod roles;
 mod sessions;
 mod staleness;
