@@ -4,7 +4,7 @@
 //! A key's entry does not depend on its roles. What they grant has a stamp of its own, so that a change of a role costs one
 //! read of it, however many keys hold it.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use domain::{
     access::Access,
@@ -32,7 +32,7 @@ pub(super) struct Roles(Moka<RoleName, RoleEntry, Hasher>);
 
 /// What one read brought.
 #[derive(Debug, Clone)]
-struct RoleEntry {
+pub(super) struct RoleEntry {
     /// `None` if there is no such role: it was deleted, and is still to be removed from keys.
     role: Option<Arc<Role>>,
     /// The uptime when the read began, in microseconds.
@@ -151,13 +151,34 @@ impl Cache {
         were_true.then_some(cached)
     }
 
-    /// Reads the roles of `granted` in one query, so that all are from one point.
+    /// Reads the roles of `granted`; all that hold the same roles share the read.
     async fn load_roles(&self, granted: &Granted) -> Result<Vec<RoleEntry>, StoreError> {
-        if self.down.load(Relaxed) {
-            return Err(gone());
+        let floor = self.freshness.newest();
+        let id = (granted.project.clone(), granted.roles.clone());
+        for _ in 0..LOADS {
+            let entries = self.roles_in_flight.join(id.clone(), || self.load_roles_once(granted)).await?;
+            let is_new_enough =
+                |entry: &RoleEntry| entry.stamp.point() >= floor || self.freshness.is_current(&entry.stamp);
+            if entries.iter().all(is_new_enough) {
+                return Ok(entries);
+            }
+        }
+        Err(self.behind())
+    }
+
+    /// Reads them in one query, so that all are from one point.
+    async fn load_roles_once(&self, granted: &Granted) -> Result<Vec<RoleEntry>, StoreError> {
+        let turn = tokio::select! {
+            biased;
+            () = self.goes_down() => return Err(gone()),
+            turn = self.role_reads.turn() => turn,
+        };
+        // Reads of other sets of roles may have brought them meanwhile.
+        if let Some(cached) = self.cached_roles(granted) {
+            return Ok(cached);
         }
         let asked = self.asked();
-        let mut loaded = self.store.load_roles(&granted.project, &granted.roles).await?;
+        let mut loaded = turn.load(granted.project.clone(), granted.roles.clone()).await?;
         self.note(loaded.head, asked.era);
         let point = Point::new(asked.era, loaded.head.revision);
         let mut entries = Vec::with_capacity(granted.roles.len());

@@ -72,9 +72,11 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use domain::{
+        access::Access,
         credential::Credential,
         freshness::{Freshness, Point},
         key::{Key, sample::key},
+        shared_access::KeyAccess,
         time::Timestamp,
     };
 
@@ -173,6 +175,38 @@ mod tests {
         let second = sharing(2);
         assert_eq!(second.profile_share(), profile / 2);
         assert_eq!(weight(&second) as usize, weight_of_one - profile + profile / 2);
+    }
+
+    /// What each key may do is much more than the key, and each may do something else.
+    #[test]
+    fn what_keys_may_do_is_freed_with_the_last_of_them() {
+        const BYTES: usize = 20_000;
+        let (entries, profiles) = (Entries::new(&LIMITS, 1), Interner::default());
+        let mut accesses = Vec::new();
+        let mut most = 0;
+        for seed in 0..1000 {
+            let permissions = vec![format!("p{seed}.read").parse().unwrap()];
+            let key = Key { id: id(seed), permissions, ..key(None, false) };
+            let mut credential = Credential::new(&key, false).unwrap();
+            credential.policy.share_profile(|profile| profiles.share(profile));
+            let access = Arc::new(KeyAccess {
+                access: Access::of([], &key.permissions),
+                encoded: vec![0; BYTES].into(),
+                stamp: unknown().stamp,
+                loaded_at: 0,
+            });
+            accesses.push(Arc::downgrade(&access));
+            credential.policy.profile().access.replace(access);
+            entries.put(key.id, entry(credential, 0));
+            // Each look-up may leave a copy with the thread.
+            for _ in 0..20 {
+                entries.get(key.id, |_| true);
+            }
+            entries.keys.run_pending_tasks();
+            most = most.max(accesses.iter().filter(|it| it.strong_count() > 0).count());
+        }
+        assert!(most * BYTES <= CAPACITY as usize, "{most} in memory at once");
+        assert!(most * BYTES >= CAPACITY as usize / 2, "{most} in memory at once");
     }
 
     #[test]

@@ -33,8 +33,7 @@ impl Entry {
     /// Its share of the profile, which all entries that have it account for together.
     pub(super) fn profile_share(&self) -> usize {
         self.profile().map_or(0, |profile| {
-            // One count is the interner's.
-            let entries = Arc::strong_count(profile).saturating_sub(1).max(1);
+            let entries = Arc::strong_count(profile);
             profile.size() / entries
         })
     }

@@ -10,17 +10,21 @@ mod interner;
 mod position;
 mod read_batcher;
 mod reading;
+mod role_reads;
 mod single_flight;
 mod thread_cache;
 mod together;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+};
 
 use crate::ports::{
     CacheStore, Clock, Credentials, StoreError,
@@ -29,11 +33,11 @@ use crate::ports::{
     load::Loaded,
 };
 
-use access::Roles;
+use access::{RoleEntry, Roles};
 use domain::{
     Revision,
     freshness::{Freshness, Point, Stamp},
-    id::KeyId,
+    id::{KeyId, ProjectId, RoleId},
     policy::{Granted, Profile},
     shared_access::{CurrentAccess, KeyAccess},
 };
@@ -45,6 +49,7 @@ use interner::Interner;
 use position::Position;
 use read_batcher::ReadBatcher;
 use reading::LOADS;
+use role_reads::RoleReads;
 use single_flight::SingleFlight;
 
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +82,9 @@ pub struct Cache {
     accesses_in_flight: SingleFlight<Granted, Arc<KeyAccess>>,
     /// The poll that reads wait for.
     poll_in_flight: SingleFlight<(), ()>,
+    roles_in_flight: SingleFlight<(ProjectId, Box<[RoleId]>), Vec<RoleEntry>>,
     batcher: ReadBatcher<Loaded>,
+    role_reads: RoleReads,
     freshness: Freshness,
     position: Position,
     history: Mutex<LogHistory>,
@@ -87,7 +94,7 @@ pub struct Cache {
     /// Wakes the follower.
     poll_requested: Notify,
     /// The database did not answer the follower's last question.
-    down: AtomicBool,
+    down: watch::Sender<bool>,
 }
 
 /// 256 KiB of slots: with a million keys, a change causes some thirty others to be read again.
@@ -113,8 +120,10 @@ impl Cache {
         let threads = Handle::current().metrics().num_workers() + 1;
         let freshness = Freshness::new(SLOTS);
         let point = Point::new(freshness.era(), end.head.revision);
+        let batcher = reading::batcher(store.clone(), limits.reads);
         Ok(Self {
-            batcher: reading::batcher(store.clone(), limits.reads),
+            role_reads: RoleReads::new(store.clone(), batcher.queries()),
+            batcher,
             store,
             clock,
             encoder,
@@ -125,6 +134,7 @@ impl Cache {
             roles: Roles::new(&limits),
             in_flight: SingleFlight::default(),
             accesses_in_flight: SingleFlight::default(),
+            roles_in_flight: SingleFlight::default(),
             poll_in_flight: SingleFlight::default(),
             freshness,
             position: Position::new(point, confirmed),
@@ -132,7 +142,7 @@ impl Cache {
             rewinds: Mutex::default(),
             polling: tokio::sync::Mutex::default(),
             poll_requested: Notify::new(),
-            down: AtomicBool::new(false),
+            down: watch::Sender::new(false),
         })
     }
 
@@ -193,7 +203,7 @@ impl Credentials for Cache {
         if !together::were_true(&entry, &access, position) {
             return None;
         }
-        let age = check.age(loaded_at(&entry, &access));
+        let age = check.age(together::loaded_at(&entry, &access));
         Some(Self::snapshot(entry, access, position, age))
     }
 
@@ -269,11 +279,6 @@ impl Check<'_> {
     fn age(self, loaded_at: u64) -> Duration {
         age(loaded_at.max(self.confirmed), self.uptime)
     }
-}
-
-/// When the older of the two was read.
-fn loaded_at(entry: &Entry, access: &CurrentAccess) -> u64 {
-    access.get().map_or(entry.loaded_at, |access| access.loaded_at.min(entry.loaded_at))
 }
 
 impl fmt::Debug for Cache {

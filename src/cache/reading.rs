@@ -1,6 +1,6 @@
 //! Reads of keys that are not cached, whose results are never older than they may be.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use domain::{
     audit::Head,
@@ -78,7 +78,7 @@ impl Cache {
         if let Some(entry) = self.entries.get(id, |entry| check.passes(entry.loaded_at, &entry.stamp)) {
             return Ok(entry);
         }
-        if self.down.load(Relaxed) {
+        if self.is_down() {
             return Err(gone());
         }
         let asked = self.asked();
@@ -118,9 +118,19 @@ impl Cache {
         }
     }
 
+    pub(super) fn is_down(&self) -> bool {
+        *self.down.borrow()
+    }
+
+    /// Resolves once the database does not answer.
+    pub(super) async fn goes_down(&self) {
+        // The sender lives as long as `self`, so this does not fail.
+        let _ = self.down.subscribe().wait_for(|down| *down).await;
+    }
+
     /// Notes whether the database answers; while it does not, no read waits for it.
     pub(super) fn set_down(&self, down: bool) {
-        self.down.store(down, Relaxed);
+        self.down.send_replace(down);
         if down {
             self.batcher.refuse(&gone());
         }

@@ -4,7 +4,7 @@
 //! known. Beyond the position it is right only at its own point: this node may not know a change that came between, of
 //! this value or of another.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::time::Duration;
 
 use domain::{freshness::Point, shared_access::CurrentAccess};
 
@@ -13,7 +13,6 @@ use crate::ports::{StoreError, credentials::Snapshot};
 use super::{
     Cache, age,
     entry::Entry,
-    loaded_at,
     reading::{LOADS, gone},
 };
 
@@ -32,6 +31,11 @@ fn points(entry: &Entry, access: &CurrentAccess) -> Option<[Point; 2]> {
     let access = access.get().filter(|access| access.stamp.depends_on_any())?;
     let (entry, access) = (entry.stamp.point(), access.stamp.point());
     Some([entry.min(access), entry.max(access)])
+}
+
+/// When the older of the two was read.
+pub(super) fn loaded_at(entry: &Entry, access: &CurrentAccess) -> u64 {
+    access.get().map_or(entry.loaded_at, |access| access.loaded_at.min(entry.loaded_at))
 }
 
 impl Cache {
@@ -74,7 +78,7 @@ impl Cache {
             if self.position.point() >= point {
                 return Ok(());
             }
-            if self.down.load(Relaxed) {
+            if self.is_down() {
                 return Err(gone());
             }
             // One that is under way may have begun too early.

@@ -1,6 +1,6 @@
 //! The callers of Keystile: each is authenticated by an API key, which is verified as any other.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use domain::{
     access::{Access, Projects},
@@ -8,17 +8,19 @@ use domain::{
     freshness::Stamp,
     id::{KeyId, ServiceAccountId},
     key::is_past,
-    shared_access::KeyAccess,
     time::Timestamp,
     token::{ApiKey, Presented},
 };
 
 use crate::{
-    ports::{Credentials, Moment},
+    ports::{Credentials, Moment, StoreError},
     verbs::{Error, Verifier},
 };
 
 use super::verify::Proof;
+
+/// How many times a caller is proven again, as each proof is overtaken by a change, before its call fails.
+const RENEWALS: u32 = 3;
 
 /// A caller whose credential was proven.
 #[derive(Debug)]
@@ -29,8 +31,6 @@ pub struct Session {
     peer: Option<IpAddr>,
     /// Of the snapshot that proved it: while that is current, the proof is.
     stamp: Stamp,
-    /// What the key may do; `None` if nothing was granted to it.
-    access: Option<Arc<KeyAccess>>,
     projects: Projects,
     /// When the key or its secret ends.
     end: Option<Timestamp>,
@@ -59,7 +59,7 @@ impl Session {
     }
 
     pub fn access(&self) -> &Access {
-        self.access.as_ref().map_or(Access::none(), |it| &it.access)
+        self.proof.access.access()
     }
 
     /// The projects that the caller may act on.
@@ -69,7 +69,7 @@ impl Session {
 
     /// What must be current for the session to be.
     fn stamps(&self) -> impl Iterator<Item = &Stamp> {
-        std::iter::once(&self.stamp).chain(self.access.as_ref().map(|it| &it.stamp))
+        std::iter::once(&self.stamp).chain(self.proof.access.get().map(|access| &access.stamp))
     }
 }
 
@@ -96,7 +96,7 @@ impl<C: Credentials> Verifier<C> {
         let Some(snapshot) = self.snapshot(&presented, self.moment()).await? else { return Ok(None) };
         // A read takes time, in which a credential may expire.
         let Moment { now, .. } = self.moment();
-        let (stamp, access) = (snapshot.stamp.clone(), snapshot.access.get().cloned());
+        let stamp = snapshot.stamp.clone();
         let question = Question { client_ip: peer, ..Question::default() };
         let Some(proof) = self.judge(&Projects::All, &presented, snapshot, &question, now).into_valid()
         else {
@@ -105,9 +105,11 @@ impl<C: Credentials> Verifier<C> {
         if proof.key.credential.policy.profile().caller.is_none() {
             return Ok(None);
         }
+        // A session lasts as long as its connection.
+        let proof = Proof { access: proof.access.kept(), ..proof };
         let end = proof.end();
         let projects = Projects::stored(&proof.key.credential.policy.restrictions().customers);
-        Ok(Some((Session { presented, proof, peer, stamp, access, projects, end }, now)))
+        Ok(Some((Session { presented, proof, peer, stamp, projects, end }, now)))
     }
 
     /// Whether `session` is still proven: nothing is known to have happened that could have ended it.
@@ -122,12 +124,13 @@ impl<C: Credentials> Verifier<C> {
 
     /// The session, proven again by what is known when this is ready; `None` when it is over. This is no use of its key.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>, Error> {
-        loop {
+        for _ in 0..RENEWALS {
             match self.prove_caller(session.presented.clone(), session.peer).await? {
                 // A change overtook the read.
                 Some((session, _)) if !session.stamps().all(|it| self.credentials.is_unchanged(it)) => {}
                 proven => return Ok(proven.map(|(session, _)| session)),
             }
         }
+        Err(StoreError::Unavailable("the caller changes faster than its key can be read".into()).into())
     }
 }

@@ -16,6 +16,7 @@ mod outcomes;
 mod recorder;
 mod recorder_limits;
 mod rewinds;
+mod role_ages;
 mod role_reads;
 mod roles;
 mod sessions;

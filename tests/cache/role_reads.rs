@@ -1,139 +1,134 @@
-//! How old a role may be, and what is decided while roles cannot be read.
+//! Reads of roles: however many keys need one after a change, they take few queries, and leave connections to others.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use domain::decision::Code;
-use futures_util::poll;
 use keystile::{
+    cache::Limits,
     ports::StoreError,
-    verbs::{Decision, Error},
+    verbs::{Decision, Error, NewKey},
 };
-use testkit::database::Kind;
+use testkit::database::Database;
+use tokio::{
+    task::{JoinHandle, yield_now},
+    time::timeout,
+};
 
 use crate::{
     faulty::Mode,
-    node::{LIMITS, Node, fresh},
-    roles::WRITES,
+    node::{Following, LIMITS, Node, PATIENCE, TestKey, new_key},
 };
 
-const TICK: Duration = Duration::from_micros(1);
+const ONE_QUERY: Limits = Limits { reads: 1, ..LIMITS };
 
-#[track_caller]
-fn assert_unavailable(decision: Result<Decision, Error>) {
-    assert!(matches!(decision, Err(Error::Store(StoreError::Unavailable(_)))), "{decision:?}");
+/// Keys that are cached, each with a role of its own, none of which is current.
+async fn keys_with_roles(limits: Limits, number: usize) -> (Database, Arc<Node>, Vec<TestKey>) {
+    let (database, node) = Node::on_fresh_database(limits).await;
+    let mut keys = Vec::new();
+    for number in 0..number {
+        let id = format!("role-{number}");
+        node.create_role_of(&id, "documents.write").await;
+        let roles = vec![id.parse().unwrap()];
+        keys.push(node.try_key(NewKey { roles, ..new_key("acme") }).await);
+    }
+    for (number, key) in keys.iter().enumerate() {
+        assert_eq!(node.permits(key, "documents.write").await, Code::Valid);
+        node.grant_to(&format!("role-{number}"), "documents.read").await;
+    }
+    node.catch_up().await;
+    (database, Arc::new(node), keys)
 }
 
-/// Also for a key that came later, whose grants were put together from the role that was cached.
+fn verify(node: &Arc<Node>, key: &TestKey) -> JoinHandle<Result<Decision, Error>> {
+    let (node, api_key) = (node.clone(), key.api_key.clone());
+    tokio::spawn(async move { node.verify(&api_key).await })
+}
+
+/// Runs every task until it waits.
+async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
 #[tokio::test]
-async fn a_role_is_read_again_after_its_time_to_live() {
+async fn reads_of_roles_and_of_keys_share_the_bound_on_queries() {
+    let (_database, node, keys) = keys_with_roles(ONE_QUERY, 10).await;
+    let cold = node.key("acme").await;
+    node.catch_up().await;
+    node.store.set(Mode::Holds);
+    let first = verify(&node, &keys[0]);
+    node.store.held(1).await;
+    let others: Vec<_> = keys[1..].iter().chain([&cold]).map(|key| verify(&node, key)).collect();
+    settle().await;
+    assert_eq!((node.store.role_loads(), node.store.loads()), (1, 0));
+    node.store.set(Mode::Answers);
+    for answer in others.into_iter().chain([first]) {
+        let answer = timeout(PATIENCE, answer).await.expect("it is never answered").unwrap();
+        assert_eq!(answer.unwrap().code, Code::Valid);
+    }
+    assert_eq!((node.store.role_loads(), node.store.loads()), (9, 1));
+}
+
+/// They hold the same role, and each has a permission of its own.
+#[tokio::test]
+async fn keys_that_hold_the_same_roles_share_a_read() {
     let (_database, node) = Node::on_fresh_database(LIMITS).await;
     node.create_role().await;
-    let keys = node.holders(2).await;
-    node.assert_permits(&keys[..1], WRITES).await;
-    node.clock.advance(LIMITS.time_to_live / 2);
+    let mut keys = Vec::new();
+    for number in 0..20 {
+        let permissions = vec![format!("own.p{number}").parse().unwrap()];
+        let roles = vec!["editor".parse().unwrap()];
+        keys.push(node.try_key(NewKey { roles, permissions, ..new_key("acme") }).await);
+    }
     node.catch_up().await;
-    node.assert_permits(&keys[1..], WRITES).await;
-    assert_eq!(node.store.role_loads(), 0);
-    node.clock.advance(LIMITS.time_to_live / 2 + TICK);
-    node.catch_up().await;
-    node.assert_permits(&keys[1..], WRITES).await;
+    let node = Arc::new(node);
+    node.store.set(Mode::Holds);
+    let answers: Vec<_> = keys.iter().map(|key| verify(&node, key)).collect();
+    // Their keys, in one query.
+    node.store.held(20).await;
+    node.store.set(Mode::Answers);
+    for answer in answers {
+        assert_eq!(answer.await.unwrap().unwrap().code, Code::Valid);
+    }
     assert_eq!(node.store.role_loads(), 1);
 }
 
-/// The key is cached by then, but nothing is decided without its role.
+/// Callers that give up cannot start more queries than there may be.
 #[tokio::test]
-async fn nothing_is_denied_before_the_role_is_read() {
-    let (_database, node) = Node::on_fresh_database(LIMITS).await;
-    node.create_role().await;
-    let keys = node.holders(1).await;
-    node.store.set(Mode::FailsRoles);
-    for _ in 0..2 {
-        assert_unavailable(node.ask(&keys[0], "documents.write").await);
-    }
+async fn a_caller_that_gives_up_leaves_its_query_under_way() {
+    let (_database, node, keys) = keys_with_roles(ONE_QUERY, 2).await;
+    node.store.set(Mode::Holds);
+    let first = verify(&node, &keys[0]);
+    node.store.held(1).await;
+    assert_eq!(node.store.role_loads(), 1);
+    first.abort();
+    first.await.unwrap_err();
+    let second = verify(&node, &keys[1]);
+    settle().await;
+    assert_eq!(node.store.role_loads(), 0, "the first query was given up");
     node.store.set(Mode::Answers);
-    node.assert_permits(&keys, WRITES).await;
-}
-
-#[tokio::test]
-async fn a_role_that_is_known_to_have_changed_grants_nothing_before_it_is_read() {
-    let (_database, node) = Node::on_fresh_database(LIMITS).await;
-    node.create_role().await;
-    let keys = node.holders(1).await;
-    node.assert_permits(&keys, WRITES).await;
-    node.store.set(Mode::FailsRoles);
-    node.grant("documents.share").await;
-    assert_unavailable(node.ask(&keys[0], "documents.write").await);
-}
-
-/// The key is read again, but its role cannot be.
-#[tokio::test]
-async fn a_role_is_not_used_beyond_the_bound_on_staleness() {
-    let (_database, node) = Node::on_fresh_database(LIMITS).await;
-    node.create_role().await;
-    let keys = node.holders(1).await;
-    node.assert_permits(&keys, WRITES).await;
-    node.store.set(Mode::FailsRoles);
-    node.clock.advance(LIMITS.max_staleness);
-    node.assert_permits(&keys, WRITES).await;
-    node.clock.advance(TICK);
-    assert_unavailable(node.ask(&keys[0], "documents.write").await);
-}
-
-#[tokio::test]
-async fn a_decision_is_as_old_as_the_role() {
-    let (_database, node) = Node::on_fresh_database(LIMITS).await;
-    node.create_role().await;
-    let keys = node.holders(3).await;
-    node.catch_up().await;
-    node.assert_permits(&keys[..1], WRITES).await;
-    let span = Duration::from_secs(5);
-    node.clock.advance(span);
-    // First it is read, then it is cached.
-    for _ in 0..2 {
-        let decision = node.ask(&keys[2], "documents.write").await.unwrap();
-        assert_eq!((decision.code, decision.age), (Code::Valid, span));
-    }
-}
-
-/// The node has not followed the change of the role, but has read a key that was created after it.
-#[tokio::test]
-async fn a_decision_rests_on_no_revision_that_its_role_does_not_include() {
-    let database = fresh(Kind::Sqlite).await;
-    let (here, there) = (Node::on(&database, LIMITS).await, Node::on(&database, LIMITS).await);
-    here.create_project("acme").await;
-    here.create_role().await;
-    let first = here.holders(1).await;
-    there.catch_up().await;
-    there.assert_permits(&first, WRITES).await;
-    let changed = here.grant("documents.share").await;
-    let later = here.holders(1).await.remove(0);
-    // First it is read, then it is cached.
-    for _ in 0..2 {
-        let decision = there.ask(&later, "documents.write").await.unwrap();
-        assert!(
-            decision.code == Code::MissingPermission || decision.revision < changed,
-            "{} of {changed}",
-            decision.revision
-        );
-    }
-}
-
-/// The read of the role began before the change, and a verification after the change finds it under way.
-#[tokio::test]
-async fn a_read_of_a_role_that_began_before_a_change_is_not_used_after_it() {
-    let (_database, node) = Node::on_fresh_database(LIMITS).await;
-    node.create_role().await;
-    let keys = node.holders(1).await;
-    node.assert_permits(&keys, WRITES).await;
-    node.grant("documents.share").await;
-    node.store.set(Mode::HoldsRoles);
-    let (_, second) = tokio::join!(node.ask(&keys[0], "documents.share"), async {
-        node.store.held(1).await;
-        node.grant("documents.write").await;
-        let mut second = Box::pin(node.ask(&keys[0], "documents.write"));
-        assert!(poll!(&mut second).is_pending());
-        node.store.set(Mode::Answers);
-        second.await
-    });
+    let second = timeout(PATIENCE, second).await.expect("it waits for ever").unwrap();
     assert_eq!(second.unwrap().code, Code::Valid);
+}
+
+#[tokio::test]
+async fn waiting_reads_fail_when_the_database_is_down() {
+    let (_database, node, keys) = keys_with_roles(ONE_QUERY, 5).await;
+    let following = Following::start(&node).await;
+    node.store.set(Mode::Hangs);
+    node.store.role_loads();
+    let first = verify(&node, &keys[0]);
+    while node.store.role_loads() == 0 {
+        yield_now().await;
+    }
+    let others: Vec<_> = keys[1..].iter().map(|key| verify(&node, key)).collect();
+    following.poll_times(2).await;
+    for other in others {
+        let answer = timeout(PATIENCE, other).await.expect("it waits for a database that is down").unwrap();
+        assert!(matches!(answer, Err(Error::Store(StoreError::Unavailable(_)))), "{answer:?}");
+    }
+    assert_eq!(node.store.role_loads(), 0);
+    node.store.set(Mode::Answers);
+    assert_eq!(first.await.unwrap().unwrap().code, Code::Valid);
 }

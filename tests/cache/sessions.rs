@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{digest::Peppers, expiry::Expiry};
 use keystile::{
     app::World,
-    ports::{Changes, ReadLog},
+    ports::{Changes, Clock, Credentials, ReadLog},
     verbs::{NewKey, Service},
 };
 use testkit::database::Kind;
@@ -85,6 +85,20 @@ async fn a_caller_that_expires_while_its_key_is_read_is_not_let_in() {
         node.store.set(Mode::Answers);
     });
     assert!(session.is_none());
+}
+
+/// Each thread may hold a few references that it does not count; they are for answers, which are short.
+#[tokio::test]
+async fn sessions_leave_the_uncounted_references_to_answers() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    let caller = node.key("system").await;
+    let mut sessions = Vec::new();
+    for _ in 0..20 {
+        sessions.push(node.session(&caller.api_key).await.unwrap());
+    }
+    let snapshot = node.cache.cached(caller.name.key, node.clock.uptime()).unwrap();
+    // The profile has one more.
+    assert_eq!(Arc::strong_count(snapshot.access.get().unwrap()), sessions.len() + 1);
 }
 
 /// Its key is read before it is revoked, and the answer comes after that.

@@ -25,7 +25,7 @@ pub struct KeyAccess {
 }
 
 /// A reference that counts no references: many keys share one value, and counting would make the processor cores wait for
-/// each other. To be kept only as long as an answer takes.
+/// each other. To be held only as long as an answer takes, because a thread has few of them: see [`CurrentAccess::kept`].
 pub struct CurrentAccess(Option<Guard<Option<Arc<KeyAccess>>>>);
 
 impl SharedAccess {
@@ -44,6 +44,11 @@ impl CurrentAccess {
 
     pub fn new(access: Arc<KeyAccess>) -> Self {
         Self(Some(Guard::from_inner(Some(access))))
+    }
+
+    /// The same, counted, to be held for any length of time.
+    pub fn kept(self) -> Self {
+        Self(self.0.map(|guard| Guard::from_inner(Guard::into_inner(guard))))
     }
 
     pub fn get(&self) -> Option<&Arc<KeyAccess>> {

@@ -1,6 +1,9 @@
 //! What a verification and an authentication hand to the recorder; a denied one hands over nothing but its code.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use async_trait::async_trait;
 use domain::{
@@ -77,14 +80,19 @@ impl Clock for Still {
 
 /// One key, cached at revision 5, or the information that there is none.
 #[derive(Debug)]
-struct Known(Option<Arc<CachedKey>>);
+struct Known {
+    key: Option<Arc<CachedKey>>,
+    /// A change overtakes so many reads.
+    overtaken: AtomicUsize,
+    looked_up: AtomicUsize,
+}
 
 impl Known {
     fn snapshot(&self) -> Snapshot {
         let freshness = Freshness::new(1);
         let stamp = freshness.stamp(Point::new(freshness.era(), 5), &[]);
         Snapshot {
-            key: self.0.clone(),
+            key: self.key.clone(),
             access: CurrentAccess::NONE,
             revision: 5,
             age: Duration::ZERO,
@@ -96,6 +104,7 @@ impl Known {
 
 impl Credentials for Known {
     fn cached(&self, _id: KeyId, _uptime: Duration) -> Option<Snapshot> {
+        self.looked_up.fetch_add(1, SeqCst);
         Some(self.snapshot())
     }
 
@@ -104,7 +113,7 @@ impl Credentials for Known {
     }
 
     fn is_unchanged(&self, _stamp: &Stamp) -> bool {
-        true
+        self.overtaken.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err()
     }
 
     fn is_current(&self, _stamp: &Stamp, _uptime: Duration) -> bool {
@@ -135,7 +144,11 @@ impl Case {
             CachedKey { credential: Credential::new(&key, false).unwrap(), encoded: EncodedKey::default() };
         let effects = Arc::new(Effects::default());
         let verifier = Verifier::new(
-            Arc::new(Known(Some(Arc::new(cached)))),
+            Arc::new(Known {
+                key: Some(Arc::new(cached)),
+                overtaken: AtomicUsize::new(0),
+                looked_up: AtomicUsize::new(0),
+            }),
             Arc::new(Still),
             Arc::new(peppers),
             MarkKey::new(&[7; 16]),
@@ -150,7 +163,7 @@ impl Case {
 
     /// As the recorder does when it writes the use.
     fn take_use(&self) {
-        let key = self.verifier.credentials.0.as_ref().unwrap();
+        let key = self.verifier.credentials.key.as_ref().unwrap();
         assert_eq!(key.credential.secret(1).unwrap().take_use(), Some(at(1)));
     }
 }
@@ -248,4 +261,23 @@ async fn a_session_counts_as_a_use_and_keeps_the_address_of_its_peer() {
     assert!(case.verifier.is_still_valid(&session, moment));
     case.verifier.note_session(&session, moment);
     assert_eq!(case.effects.take(), [Used(case.id, 1)]);
+}
+
+/// Each proof is a read, and no number of changes makes one call read without end.
+#[tokio::test]
+async fn a_caller_that_keeps_changing_is_proven_a_few_times() {
+    let case = Case::new(1, |key| key.project = ProjectId::system());
+    let session = case.verifier.authenticate(case.api_key.clone(), None).await.unwrap().unwrap();
+    let known = &case.verifier.credentials;
+    for (overtaken, proofs, is_renewed) in [(0, 1, true), (2, 3, true), (1000, 3, false)] {
+        known.overtaken.store(overtaken, SeqCst);
+        known.looked_up.store(0, SeqCst);
+        let renewed = case.verifier.renew(&session).await;
+        assert_eq!(known.looked_up.load(SeqCst), proofs);
+        match renewed {
+            Ok(renewed) => assert_eq!(renewed.is_some(), is_renewed),
+            Err(Error::Store(StoreError::Unavailable(_))) => assert!(!is_renewed),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
 }
