@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::decision::Code;
+use domain::{access::Projects, decision::Code};
 use futures_util::poll;
 use keystile::{
     ports::StoreError,
@@ -12,7 +12,7 @@ use testkit::database::Kind;
 
 use crate::{
     faulty::Mode,
-    node::{LIMITS, Node, fresh},
+    node::{LIMITS, Node, fresh, question},
     roles::WRITES,
 };
 
@@ -136,4 +136,22 @@ async fn a_read_of_a_role_that_began_before_a_change_is_not_used_after_it() {
         second.await
     });
     assert_eq!(second.unwrap().code, Code::Valid);
+}
+
+/// What its roles grant is kept with it.
+#[tokio::test]
+async fn a_key_is_decided_from_the_cache_once_its_role_is_read() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.create_role().await;
+    let keys = node.holders(1).await;
+    let cached = || {
+        let asked = question(&keys[0].api_key, 0);
+        node.verifier.verify_cached(&Projects::All, asked, node.verifier.moment()).is_ok()
+    };
+    node.assert_permits(&keys, WRITES).await;
+    assert!(cached());
+    node.grant("documents.share").await;
+    assert!(!cached(), "its role has changed");
+    assert_eq!(node.permits(&keys[0], "documents.share").await, Code::Valid);
+    assert!(cached());
 }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
+    access::Endpoint,
     credential::Credential,
     decision::Code,
     digest::{PepperVersion, Secret},
@@ -248,4 +249,19 @@ async fn a_session_counts_as_a_use_and_keeps_the_address_of_its_peer() {
     assert!(case.verifier.is_still_valid(&session, moment));
     case.verifier.note_session(&session, moment);
     assert_eq!(case.effects.take(), [Used(case.id, 1)]);
+}
+
+/// An ambiguous path is the reason only if the permission is missing.
+#[tokio::test]
+async fn an_ambiguous_path_does_not_hide_that_a_key_is_disabled() {
+    for (disable_time, code, is_reason) in
+        [(None, Code::MissingPermission, true), (Some(at(0)), Code::Disabled, false)]
+    {
+        let case = Case::new(1, |key| key.disable_time = disable_time);
+        let endpoint = Some(Endpoint::new("GET".to_owned(), "/a/../b".to_owned()));
+        let question = Question { endpoint, ..Question::default() };
+        let asked = VerifyRequest { question, ..request(&case.api_key, 0) };
+        let decision = case.verifier.verify(&Projects::All, asked).await.unwrap();
+        assert_eq!((decision.code, decision.ambiguity.is_some()), (code, is_reason));
+    }
 }
