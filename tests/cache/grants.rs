@@ -145,3 +145,18 @@ async fn what_is_handed_on_grows_to_more_than_the_caller_has() {
     };
     node.assert_overtaken("one more key of an account", enable(), one_more).await;
 }
+
+/// No role is left behind in a project that is gone.
+#[tokio::test]
+async fn a_role_is_not_created_in_a_project_that_is_deleted_meanwhile() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    let role = NewRole { project: "acme".parse().unwrap(), ..keeper("audit.read") };
+    let by = call();
+    node.store.gate.set(Commits::NextWaits);
+    let (created, ()) = tokio::join!(node.service.create_role(&by, role), async {
+        node.store.gate.one_waits().await;
+        node.service.delete_project(&call(), &"acme".parse().unwrap(), "", false).await.unwrap();
+        node.store.gate.set(Commits::Answered);
+    });
+    assert!(matches!(created, Err(Error::NotFound { .. })), "{created:?}");
+}

@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use domain::{
+    access::Endpoint,
     credential::Credential,
     decision::Code,
     digest::{PepperVersion, Secret},
@@ -279,5 +280,20 @@ async fn a_caller_that_keeps_changing_is_proven_a_few_times() {
             Err(Error::Store(StoreError::Unavailable(_))) => assert!(!is_renewed),
             Err(error) => panic!("{error:?}"),
         }
+    }
+}
+
+/// An ambiguous path is the reason only if the permission is missing.
+#[tokio::test]
+async fn an_ambiguous_path_does_not_hide_that_a_key_is_disabled() {
+    for (disable_time, code, is_reason) in
+        [(None, Code::MissingPermission, true), (Some(at(0)), Code::Disabled, false)]
+    {
+        let case = Case::new(1, |key| key.disable_time = disable_time);
+        let endpoint = Some(Endpoint::new("GET".to_owned(), "/a/../b".to_owned()));
+        let question = Question { endpoint, ..Question::default() };
+        let asked = VerifyRequest { question, ..request(&case.api_key, 0) };
+        let decision = case.verifier.verify(&Projects::All, asked).await.unwrap();
+        assert_eq!((decision.code, decision.ambiguity.is_some()), (code, is_reason));
     }
 }
