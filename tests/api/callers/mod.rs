@@ -5,6 +5,7 @@ mod credentials;
 mod escalation;
 mod grants;
 mod grants_races;
+mod late_body;
 mod matrix;
 mod projects;
 mod roles_taken_away;
