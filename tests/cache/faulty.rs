@@ -229,6 +229,11 @@ impl ReadRoles for Faulty {
         self.real.role(project, id).await
     }
 
+    async fn roles_named(&self, project: &ProjectId, ids: &[RoleId]) -> Result<Vec<Role>, StoreError> {
+        self.gate.read()?;
+        self.gate.pass_roles(self.real.roles_named(project, ids)).await
+    }
+
     async fn roles(
         &self,
         project: &ProjectId,
@@ -342,6 +347,10 @@ impl ReadKeys for Faulty {
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         self.real.keys(query, page).await
+    }
+
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError> {
+        self.real.keys_of_account(account, most).await
     }
 
     async fn keys_from_before_roles(

@@ -8,6 +8,7 @@ mod crowd;
 mod faulty;
 mod flood;
 mod gate;
+mod grants;
 mod look_ups;
 mod misses;
 mod node;
