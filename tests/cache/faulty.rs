@@ -29,7 +29,7 @@ use domain::{
 use keystile::{
     ports::{
         Cleanup, Commits, Feed, LoadKeys, LoadRoles, PepperRecords, ReadKeys, ReadLog, ReadProjects,
-        ReadRoles, ReadServiceAccounts, Readiness, Recording, StoreError,
+        ReadRoles, ReadServiceAccounts, Readiness, Recording, StoreError, Upgrades,
         cleanup::{KeyAt, Removable, RemovalAt, RemovalCursor},
         commits::{Commit, CommitError, Remembered, RequestDigest},
         feed::FeedEntry,
@@ -422,6 +422,21 @@ impl PepperRecords for Faulty {
         check: &PepperCheck,
     ) -> Result<PepperCheck, StoreError> {
         self.real.make_pepper_known(version, check).await
+    }
+}
+
+#[async_trait]
+impl Upgrades for Faulty {
+    async fn is_upgraded(&self, name: &str) -> Result<bool, StoreError> {
+        self.real.is_upgraded(name).await
+    }
+
+    async fn record_upgrade(&self, name: &str) -> Result<(), StoreError> {
+        self.real.record_upgrade(name).await
+    }
+
+    async fn projects_without_role(&self, role: &RoleId, most: u64) -> Result<Vec<ProjectId>, StoreError> {
+        self.real.projects_without_role(role, most).await
     }
 }
 
