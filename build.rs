@@ -42,14 +42,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The methods of the contract by path, each with the permission that its option names. A method without the option is an
-/// error: it must not be open to everybody because somebody forgot it.
+/// The methods of the contract by path, of every package in it, each with the permission that its option names. A method
+/// without the option is an error: it must not be open to everybody because somebody forgot it.
 fn required_permissions(contract: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let option = contract
         .get_extension_by_name("keystile.v1.required_permission")
         .ok_or("options.proto does not define keystile.v1.required_permission")?;
     let mut methods = Vec::new();
-    for service in contract.services().filter(|it| it.package_name() == "keystile.v1") {
+    for service in contract.services() {
         for method in service.methods() {
             let options = method.options();
             if !options.has_extension(&option) {

@@ -42,7 +42,7 @@ pub trait Cleanup: Debug + Send + Sync + 'static {
 pub enum Removable<'a> {
     /// Deleted keys whose purge time has come, the earliest first.
     Due(Timestamp),
-    /// Those that a removal still has to change, delete or purge, the oldest first.
+    /// Those that a removal still has to change, delete or purge: of an owner the oldest first, of a role in the order of ids.
     LeftBehind(&'a Removed),
 }
 

@@ -52,9 +52,9 @@ pub enum Expect {
     Unchanged(Box<AnyResource>),
     /// The account exists, and is the one of this generation.
     Owner(ServiceAccountName, Generation),
-    /// The account has so many keys that are not deleted, and this is the newest change of them: since they were read, none
+    /// The account of this generation has so many keys that are not deleted, and this is the newest change of them: since they were read, none
     /// was added, changed or removed.
-    KeysOfOwner { owner: ServiceAccountName, number: u64, newest: Revision },
+    KeysOfOwner { owner: ServiceAccountName, generation: Generation, number: u64, newest: Revision },
     /// The role exists.
     Role(RoleName),
     /// No deleted role of this name still has to be removed from keys.

@@ -10,6 +10,7 @@ use domain::{
     page::Page,
     project::KeyPolicy,
     query::{KeyOrder, KeyTest},
+    service_account::ServiceAccount,
     time::Timestamp,
 };
 
@@ -25,6 +26,9 @@ pub trait ReadKeys: Debug + Send + Sync + 'static {
     async fn key_in_any_project(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
+
+    /// The keys of `account` that are not deleted, and at most so many of them, in any order.
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError>;
 
     /// Keys of `project` that were written before keys had roles, and not changed since, the oldest first; deleted ones too.
     async fn keys_from_before_roles(

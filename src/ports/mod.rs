@@ -18,6 +18,7 @@ pub mod recorder;
 pub mod recording;
 pub mod roles;
 pub mod service_accounts;
+pub mod upgrades;
 pub mod write;
 
 pub use changes::Changes;
@@ -38,6 +39,7 @@ pub use recorder::Recorder;
 pub use recording::Recording;
 pub use roles::{LoadRoles, ReadRoles};
 pub use service_accounts::ReadServiceAccounts;
+pub use upgrades::Upgrades;
 
 /// What the cache reads: keys, roles, and what changed.
 pub trait CacheStore: LoadKeys + LoadRoles + Feed {}
@@ -46,7 +48,15 @@ impl<T: LoadKeys + LoadRoles + Feed> CacheStore for T {}
 
 /// What the verbs of the admin side read and write.
 pub trait AdminStore:
-    ReadKeys + ReadRoles + ReadServiceAccounts + ReadProjects + ReadLog + Commits + Cleanup + PepperRecords
+    ReadKeys
+    + ReadRoles
+    + ReadServiceAccounts
+    + ReadProjects
+    + ReadLog
+    + Commits
+    + Cleanup
+    + PepperRecords
+    + Upgrades
 {
 }
 
@@ -59,5 +69,6 @@ impl<T> AdminStore for T where
         + Commits
         + Cleanup
         + PepperRecords
+        + Upgrades
 {
 }

@@ -19,6 +19,9 @@ use super::StoreError;
 pub trait ReadRoles: Debug + Send + Sync + 'static {
     async fn role(&self, project: &ProjectId, id: &RoleId) -> Result<Option<Role>, StoreError>;
 
+    /// Those of `ids` that exist, in any order, in one query.
+    async fn roles_named(&self, project: &ProjectId, ids: &[RoleId]) -> Result<Vec<Role>, StoreError>;
+
     async fn roles(
         &self,
         project: &ProjectId,

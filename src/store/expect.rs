@@ -15,8 +15,10 @@ use super::{
 pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), ChangeError> {
     let (holds, otherwise) = match expected {
         Expect::Unchanged(resource) => (table(resource).is_unchanged(tx).await?, CommitError::Conflict),
-        Expect::KeysOfOwner { owner, number, newest } => {
-            (keys::read::extent(tx, owner).await? == (*number, *newest), CommitError::Conflict)
+        Expect::KeysOfOwner { owner, generation, number, newest } => {
+            // One more shows that there are more.
+            let extent = keys::read::extent(tx, owner, *generation, number + 1).await?;
+            (extent == (*number, *newest), CommitError::Conflict)
         }
         Expect::Role(name) => (any(tx, roles::named(name)).await?, CommitError::Conflict),
         Expect::NoRemoval(name) => (!any(tx, removals::of_role(name)).await?, CommitError::DeletionUnderWay),

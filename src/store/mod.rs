@@ -32,6 +32,7 @@ mod sql_store;
 mod table;
 mod transaction;
 mod turns;
+mod upgrades;
 mod use_statements;
 mod wakeups;
 mod with_head;

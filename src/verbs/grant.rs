@@ -3,21 +3,20 @@
 
 use domain::{
     access::{Access, Excess, Grant, Holding, MissingProject, Projects},
-    filter::Filter,
+    credential::Credential,
+    decision::Code,
     id::{ProjectId, RoleId},
-    key::{Key, State},
+    judge::judge,
+    key::Key,
     name::ProjectName,
-    page::{Order, Page},
-    project::KeyPolicy,
-    query::{KeyOrder, KeyTest},
     resource::Resource,
     role::Role,
     service_account::ServiceAccount,
 };
 
-use crate::ports::{commits::Expect, keys::KeyQuery, write::AnyResource};
+use crate::ports::{commits::Expect, write::AnyResource};
 
-use super::{Caller, Error, Service, Session, error::Lacking, managed::Managed};
+use super::{Caller, Error, Service, Session, attempt::AttemptError, error::Lacking, managed::Managed};
 
 /// Changes of a key that only take away. Any other may hand something on.
 const TAKE_AWAY: [&str; 3] = ["keys.disable", "keys.revoke", "keys.delete"];
@@ -26,9 +25,12 @@ const TAKE_AWAY: [&str; 3] = ["keys.disable", "keys.revoke", "keys.delete"];
 const MOST_KEYS: u64 = 1000;
 
 /// What somebody may do, as it was read, and what must still hold at the commit for that to be so.
+#[derive(Default)]
 struct Held {
     access: Access,
     projects: Projects,
+    /// Roles that do not exist.
+    missing: Vec<RoleId>,
     expect: Vec<Expect>,
 }
 
@@ -41,28 +43,31 @@ impl Service {
         action: &str,
         before: Option<&R>,
         after: &R,
-    ) -> Result<Vec<Expect>, Error> {
+    ) -> Result<Vec<Expect>, AttemptError> {
         // Permissions of other projects mean nothing to Keystile.
         if !after.project().is_system() {
             return Ok(Vec::new());
         }
         match (before.cloned().map(Into::into), after.clone().into()) {
-            // An update may take away so much that the caller could rotate the key after it, and wait for the rest to be given back.
-            (Some(AnyResource::Key(before)), AnyResource::Key(key)) if action == "keys.update" => {
-                let expect = self.check_grant_of_key(caller, &before).await?;
-                Ok([expect, self.check_grant_of_key(caller, &key).await?].concat())
-            }
-            (_, AnyResource::Key(key)) if !TAKE_AWAY.contains(&action) => {
-                self.check_grant_of_key(caller, &key).await
+            (before, AnyResource::Key(after)) if !TAKE_AWAY.contains(&action) => {
+                let Some(AnyResource::Key(before)) = before else {
+                    return self.check_grant_of_key(caller, &[], &after).await;
+                };
+                let mut expect = self.check_grant_of_key(caller, &before.roles, &after).await?;
+                // An update may take away so much that the caller could rotate the key after it, and wait for the rest to be given back.
+                if action == "keys.update" {
+                    expect.extend(self.check_grant_of_key(caller, &before.roles, &before).await?);
+                }
+                Ok(expect)
             }
             (Some(AnyResource::Role(before)), AnyResource::Role(after)) => {
-                self.check_grant_of_role(caller, Some(&before), &after).await
+                Ok(self.check_grant_of_role(caller, Some(&before), &after).await?)
             }
-            (_, AnyResource::Role(role)) => self.check_grant_of_role(caller, None, &role).await,
+            (_, AnyResource::Role(role)) => Ok(self.check_grant_of_role(caller, None, &role).await?),
             (Some(AnyResource::ServiceAccount(before)), AnyResource::ServiceAccount(after))
                 if before.disable_time.is_some() && after.disable_time.is_none() =>
             {
-                self.check_grant_of_account(caller, &after).await
+                Ok(self.check_grant_of_account(caller, &after).await?)
             }
             (_, AnyResource::Key(_) | AnyResource::ServiceAccount(_) | AnyResource::Project(_)) => {
                 Ok(Vec::new())
@@ -71,7 +76,7 @@ impl Service {
     }
 
     /// The same for a role, which hands on what it grants. Keys that hold it already may act on any project.
-    pub(super) async fn check_grant_of_role(
+    async fn check_grant_of_role(
         &self,
         caller: &Caller,
         before: Option<&Role>,
@@ -87,13 +92,23 @@ impl Service {
         Ok(own.expect)
     }
 
-    async fn check_grant_of_key(&self, caller: &Caller, key: &Key) -> Result<Vec<Expect>, Error> {
+    /// The same for a key that held `roles_before`.
+    async fn check_grant_of_key(
+        &self,
+        caller: &Caller,
+        roles_before: &[RoleId],
+        key: &Key,
+    ) -> Result<Vec<Expect>, AttemptError> {
         let Some(session) = caller.session() else { return Ok(Vec::new()) };
         let own = self.held_by(session).await?;
         if own.is_everything() {
             return Ok(own.expect);
         }
         let given = self.held_by_key(key).await?;
+        // It existed a moment ago. One of the same name that is created before the commit is not what was checked here.
+        if given.missing.iter().any(|role| !roles_before.contains(role)) {
+            return Err(AttemptError::Stale);
+        }
         own.check(&key.name(), given.holding())?;
         Ok([own.expect, given.expect].concat())
     }
@@ -110,12 +125,7 @@ impl Service {
             return Ok(own.expect);
         }
         let name = account.name();
-        let filter = Filter::Test(KeyTest::ServiceAccount(name.clone()));
-        let now = self.clock.now();
-        let (project, policy) = (&account.project, &KeyPolicy::default());
-        let query = KeyQuery { project, policy, filter: &filter, show_deleted: false, now };
-        let order = Order { by: KeyOrder::CreateTime, descending: false };
-        let keys = self.store.keys(query, Page { size: MOST_KEYS + 1, order, after: None }).await?;
+        let keys = self.store.keys_of_account(account, MOST_KEYS + 1).await?;
         let number = keys.len() as u64;
         if number > MOST_KEYS {
             let everything = Access::new([], &[everything()]);
@@ -131,18 +141,25 @@ impl Service {
         roles.dedup();
         let given = self.held_through(&roles, &permissions, Projects::stored(&customers)).await?;
         own.check(&name, given.holding())?;
-        let unchanged = Expect::KeysOfOwner { owner: name, number, newest };
+        let unchanged = Expect::KeysOfOwner { owner: name, generation: account.generation, number, newest };
         Ok([own.expect, given.expect, vec![unchanged]].concat())
     }
 
-    /// What the caller of `session` holds now. The session may be a little older than the last change of it.
+    /// What the caller of `session` holds now: nothing if its API key does not prove it any more. The session may be a little
+    /// older than the last change of its key, its secrets and its account.
     async fn held_by(&self, session: &Session) -> Result<Held, Error> {
-        let key = self.store.key(&ProjectId::system(), session.key()).await?;
-        let Some(key) = key.filter(|key| key.state(self.clock.now()) == State::Active) else {
-            return Ok(Held { access: Access::default(), projects: Projects::default(), expect: Vec::new() });
-        };
+        let system = ProjectId::system();
+        let Some(key) = self.store.key(&system, session.key()).await? else { return Ok(Held::default()) };
+        let owner = self.store.service_account(&system, &key.service_account).await?;
+        let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Ok(Held::default()) };
+        let credential = Credential::new(&key, owner.disable_time.is_some());
         let mut held = self.held_by_key(&key).await?;
-        held.expect.push(Expect::unchanged(key));
+        let known = credential.as_ref().map(|credential| (credential, &held.access));
+        let (presented, question) = session.claim();
+        if judge(&self.prover(), known, presented, &question, self.clock.now()).code != Code::Valid {
+            return Ok(Held::default());
+        }
+        held.expect.extend([Expect::unchanged(key), Expect::unchanged(owner)]);
         Ok(held)
     }
 
@@ -156,13 +173,11 @@ impl Service {
         permissions: &[Grant],
         projects: Projects,
     ) -> Result<Held, Error> {
-        let mut found = Vec::with_capacity(roles.len());
-        for id in roles {
-            // One that is gone grants nothing, and is not made again while a key holds it.
-            found.extend(self.store.role(&ProjectId::system(), id).await?);
-        }
+        // One that is gone grants nothing, and is not made again while a key holds it.
+        let found = self.store.roles_named(&ProjectId::system(), roles).await?;
+        let missing = roles.iter().filter(|id| found.iter().all(|role| role.id != **id)).cloned().collect();
         let access = Access::of(&found, permissions);
-        Ok(Held { access, projects, expect: found.into_iter().map(Expect::unchanged).collect() })
+        Ok(Held { access, projects, missing, expect: found.into_iter().map(Expect::unchanged).collect() })
     }
 }
 

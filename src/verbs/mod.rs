@@ -50,7 +50,9 @@ pub use verify::{Decision, Miss, Proof, Verifier, VerifyRequest};
 use domain::{
     digest::{Peppers, Secret},
     id::KeyId,
+    judge::Prover,
     key::Sealed,
+    mark::MarkKey,
     time::Timestamp,
     token::{self, ApiKey},
 };
@@ -97,6 +99,11 @@ impl Service {
         let secret = Secret::new(self.random.bytes());
         let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
         (token::issue(token_prefix, id, &secret), sealed)
+    }
+
+    /// Nothing was proven here before, so any key of marks will do.
+    fn prover(&self) -> Prover {
+        Prover { peppers: self.peppers.clone(), mark_key: MarkKey::new(&self.random.bytes()) }
     }
 
     fn new_key_id(&self, now: Timestamp) -> KeyId {

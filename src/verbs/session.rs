@@ -67,10 +67,20 @@ impl Session {
         &self.projects
     }
 
+    /// What it was proven by: what the caller presented, and from where.
+    pub(super) fn claim(&self) -> (&Presented, Question) {
+        (&self.presented, question(self.peer))
+    }
+
     /// What must be current for the session to be.
     fn stamps(&self) -> impl Iterator<Item = &Stamp> {
         std::iter::once(&self.stamp).chain(self.proof.access.get().map(|access| &access.stamp))
     }
+}
+
+/// What a caller from `peer` must pass.
+fn question(peer: Option<IpAddr>) -> Question {
+    Question { client_ip: peer, ..Question::default() }
 }
 
 impl<C: Credentials> Verifier<C> {
@@ -97,7 +107,7 @@ impl<C: Credentials> Verifier<C> {
         // A read takes time, in which a credential may expire.
         let Moment { now, .. } = self.moment();
         let stamp = snapshot.stamp.clone();
-        let question = Question { client_ip: peer, ..Question::default() };
+        let question = question(peer);
         let Some(proof) = self.judge(&Projects::All, &presented, snapshot, &question, now).into_valid()
         else {
             return Ok(None);

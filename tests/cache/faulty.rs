@@ -29,7 +29,7 @@ use domain::{
 use keystile::{
     ports::{
         Cleanup, Commits, Feed, LoadKeys, LoadRoles, PepperRecords, ReadKeys, ReadLog, ReadProjects,
-        ReadRoles, ReadServiceAccounts, Readiness, Recording, StoreError,
+        ReadRoles, ReadServiceAccounts, Readiness, Recording, StoreError, Upgrades,
         cleanup::{KeyAt, Removable, RemovalAt, RemovalCursor},
         commits::{Commit, CommitError, Remembered, RequestDigest},
         feed::FeedEntry,
@@ -249,6 +249,11 @@ impl ReadRoles for Faulty {
         self.real.role(project, id).await
     }
 
+    async fn roles_named(&self, project: &ProjectId, ids: &[RoleId]) -> Result<Vec<Role>, StoreError> {
+        self.gate.read()?;
+        self.gate.pass_roles(self.real.roles_named(project, ids)).await
+    }
+
     async fn roles(
         &self,
         project: &ProjectId,
@@ -364,6 +369,10 @@ impl ReadKeys for Faulty {
         self.real.keys(query, page).await
     }
 
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError> {
+        self.real.keys_of_account(account, most).await
+    }
+
     async fn keys_from_before_roles(
         &self,
         project: &ProjectId,
@@ -433,6 +442,21 @@ impl PepperRecords for Faulty {
         check: &PepperCheck,
     ) -> Result<PepperCheck, StoreError> {
         self.real.make_pepper_known(version, check).await
+    }
+}
+
+#[async_trait]
+impl Upgrades for Faulty {
+    async fn is_upgraded(&self, name: &str) -> Result<bool, StoreError> {
+        self.real.is_upgraded(name).await
+    }
+
+    async fn record_upgrade(&self, name: &str) -> Result<(), StoreError> {
+        self.real.record_upgrade(name).await
+    }
+
+    async fn projects_without_role(&self, role: &RoleId, most: u64) -> Result<Vec<ProjectId>, StoreError> {
+        self.real.projects_without_role(role, most).await
     }
 }
 

@@ -5,6 +5,7 @@ mod behind;
 mod changes;
 mod contradictions;
 mod crowd;
+mod cut_off;
 mod faulty;
 mod flood;
 mod gate;

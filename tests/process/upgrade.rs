@@ -1,6 +1,9 @@
 //! The first start on a database of a version without roles.
 
-use proto::{ListProjectsRequest, WhoAmIRequest, WhoAmIResponse, caller_service_client::CallerServiceClient};
+use proto::{
+    KeyPolicy, ListProjectsRequest, Project, UpdateProjectRequest, WhoAmIRequest, WhoAmIResponse,
+    caller_service_client::CallerServiceClient,
+};
 use testkit::{
     database::{Database, Kind},
     server::{Bearer, channel},
@@ -9,14 +12,15 @@ use testkit::{
 use crate::home::{Home, Serving, printed_key};
 
 /// The schema as it was, with what was in it.
-const BEFORE_ROLES: [&str; 7] = [
+const BEFORE_ROLES: [&str; 8] = [
+    "DROP TABLE upgrades",
     "DROP TABLE role_removals",
     "DROP TABLE roles",
     "ALTER TABLE keys DROP COLUMN roles",
     "ALTER TABLE keys DROP COLUMN permissions",
     "ALTER TABLE projects DROP COLUMN key_policy",
     "UPDATE keys SET customers = '[]'",
-    "DELETE FROM seaql_migrations WHERE version = 'm0005_access'",
+    "DELETE FROM seaql_migrations WHERE version IN ('m0005_access', 'm0006_upgrades')",
 ];
 
 const UPGRADED: &str = "keys of projects/system from before there were roles";
@@ -69,5 +73,33 @@ async fn a_key_from_the_command_line_is_root() {
     let minted = printed_key(&home.run(&["root-key"]).await.with_code(0).stdout).unwrap();
     let serving = home.serve().await;
     assert_is_root(&who_is(&serving, &minted).await);
+    serving.stop().await;
+}
+
+/// It is how an operator gets in when nothing else does.
+#[tokio::test]
+async fn no_key_policy_binds_a_key_from_the_command_line() {
+    let home = Home::embedded();
+    let serving = home.serve().await;
+    let root = serving.root().await;
+    let key_policy = KeyPolicy {
+        require_expiration: true,
+        max_active_keys: 1,
+        allowed_roles: vec!["auditor".into()],
+        ..Default::default()
+    };
+    let project =
+        Project { name: "projects/system".into(), key_policy: Some(key_policy), ..Default::default() };
+    let update = UpdateProjectRequest { project: Some(project), ..Default::default() };
+    serving.caller(&root).projects().update_project(update).await.unwrap();
+    serving.stop().await;
+    let mut minted = Vec::new();
+    for _ in 0..2 {
+        minted.push(printed_key(&home.run(&["root-key"]).await.with_code(0).stdout).unwrap());
+    }
+    let serving = home.serve().await;
+    for api_key in &minted {
+        assert_is_root(&who_is(&serving, api_key).await);
+    }
     serving.stop().await;
 }

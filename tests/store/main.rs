@@ -101,6 +101,7 @@ contract! {
         listing: keys_page_by_keyset, pages_are_stable_while_keys_come_and_go,
             a_cursor_that_does_not_fit_the_order_finds_nothing;
         owners: accounts_are_filtered, accounts_page_by_keyset,
+            keys_of_an_account_are_those_of_its_generation,
             projects_page_in_the_order_of_creation;
         log: events_read_back_as_they_were_hashed, changes_are_followed_by_revision,
             events_are_filtered;
@@ -115,7 +116,10 @@ contract! {
             a_read_that_takes_too_long_is_cancelled,
             reads_of_admins_leave_connections_to_verifications,
             reads_of_the_head_by_admins_leave_connections_to_verifications;
-        upgrade: keys_from_before_roles_become_root, an_old_key_that_cannot_be_read_stops_no_start;
+        upgrade: keys_from_before_roles_become_root, an_old_key_keeps_the_projects_that_it_lists,
+            after_the_upgrade_a_key_without_roles_holds_nothing,
+            a_project_of_an_old_replica_gets_the_built_in_roles,
+            an_old_key_that_cannot_be_read_stops_no_start;
         peppers: the_first_fingerprint_of_a_pepper_stays;
         failures: a_closed_store_does_not_answer, errors_contain_no_values;
     }

@@ -1,7 +1,5 @@
 //! The caller of a request, and whether the request is a repeat or a trial.
 
-use std::sync::Arc;
-
 use domain::Invalid;
 use prost::Message;
 use proto::{
@@ -15,8 +13,8 @@ use sha2::{Digest, Sha256};
 use tonic::Request;
 
 use crate::{
-    grpc::transport::peer::Peer,
-    verbs::{Call, Caller, Error, FieldFault, Repeatable, Session},
+    grpc::transport::{current::session, peer::Peer},
+    verbs::{Call, Caller, Error, FieldFault, Repeatable},
 };
 
 /// A request that changes something; it may be sent again safely when it has a request id.
@@ -74,12 +72,10 @@ pub(in crate::grpc) fn call<T: Change>(request: &Request<T>) -> Result<Call, Err
     Ok(Call { caller: caller(request), repeatable: repeatable(body)?, validate_only: body.validate_only() })
 }
 
-/// The caller whose session the connection has.
+/// The caller, as it was proven last.
 pub(in crate::grpc) fn caller<T>(request: &Request<T>) -> Caller {
-    let session = request
-        .extensions()
-        .get::<Arc<Session>>()
-        .expect("every call but health and reflection is authenticated");
+    let session =
+        session(request.extensions()).expect("every call but health and reflection is authenticated");
     Caller::of(session, address(request))
 }
 

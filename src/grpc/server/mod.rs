@@ -111,8 +111,8 @@ async fn serve<C: Credentials>(
     let layers = ServiceBuilder::new()
         .layer(Observe(observer))
         .layer(Limit)
-        .layer(Authenticate(verifier))
-        .layer(Authorize)
+        .layer(Authenticate(verifier.clone()))
+        .layer(Authorize(verifier))
         .layer(dispatch);
     let serving = Server::builder()
         .http2_keepalive_interval(Some(PING_EVERY))

@@ -56,6 +56,9 @@ impl Kind {
 
 pub(super) const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
 
+/// The only method whose request is a stream.
+pub(super) const STREAM_VERIFY: &str = "/keystile.v1.VerifyService/StreamVerify";
+
 static BY_PATH: LazyLock<HashMap<String, Kind>> =
     LazyLock::new(|| methods().map(|method| (format!("/{}", method.name), method.kind)).collect());
 
@@ -116,6 +119,20 @@ mod tests {
         assert_eq!(*VERIFY_SERVICES, [CALLER_SERVICE, VERIFY_SERVICE]);
         assert!(ADMIN_SERVICES.iter().any(|name| name == CALLER_SERVICE));
         assert!(ADMIN_SERVICES.iter().any(|name| name == "keystile.v1.KeyService"));
+    }
+
+    /// The caller of any other is checked when its request has ended.
+    #[test]
+    fn one_method_takes_a_stream() {
+        let files = decode(FILE_DESCRIPTOR_SET).file;
+        let ours = files.iter().flat_map(|file| {
+            let methods = |it: &'_ prost_types::ServiceDescriptorProto| it.clone().method;
+            file.service.iter().flat_map(methods)
+        });
+        let streams: Vec<_> =
+            ours.filter(|it| it.client_streaming()).map(|it| it.name().to_owned()).collect();
+        assert_eq!(streams, ["StreamVerify"]);
+        assert_eq!(Kind::of(STREAM_VERIFY), Kind::Stream);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! The permission that each method needs, from its option in the contract. `build.rs` writes the table, and fails for a method
 //! without the option.
 
+use tonic::Status;
+
+use crate::{grpc::wire::status::permission_denied, verbs::Session};
+
 use super::methods::VERIFY;
 
 include!(concat!(env!("OUT_DIR"), "/required_permissions.rs"));
@@ -16,6 +20,25 @@ pub(super) fn required(path: &str) -> Option<&'static str> {
     REQUIRED.binary_search_by_key(&path, |(path, _)| path).ok().map(|at| REQUIRED[at].1)
 }
 
+/// The permission that a method needs, for the checks that come later. A Verify does not carry it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Required(pub(super) &'static str);
+
+/// Whether the caller of `session` may call a method that needs `permission`.
+pub(super) fn allows(session: &Session, permission: &str) -> bool {
+    permission.is_empty() || session.access().allows(permission)
+}
+
+/// The permission that the caller does not have.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::grpc) struct Denied(pub(in crate::grpc) &'static str);
+
+impl From<Denied> for Status {
+    fn from(Denied(permission): Denied) -> Self {
+        permission_denied(permission)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use domain::{
@@ -26,12 +49,13 @@ mod tests {
     };
 
     use super::*;
-    use crate::grpc::transport::methods::methods;
+    use crate::grpc::transport::methods::{is_public, methods};
 
     #[test]
     fn every_method_of_the_contract_needs_what_the_contract_says() {
-        let ours = methods().filter(|it| it.name.starts_with("keystile.v1."));
-        let mut paths: Vec<_> = ours.map(|it| format!("/{}", it.name)).collect();
+        // Of any package: what is in no package of ours is public.
+        let paths = methods().map(|it| format!("/{}", it.name));
+        let mut paths: Vec<_> = paths.filter(|path| !is_public(path)).collect();
         paths.sort();
         assert_eq!(paths, REQUIRED.map(|(path, _)| path));
         for (path, permission) in REQUIRED {
@@ -45,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_no_method_needs_nothing() {
+    fn a_path_that_is_no_method_has_no_entry() {
         for path in
             ["", "/", "/keystile.v1.VerifyService/verify", "/keystile.v1.VerifyService/Verify/", "/x.Y/Z"]
         {

@@ -15,6 +15,7 @@ use domain::{
     key::Key,
     page::Page,
     query::KeyOrder,
+    service_account::ServiceAccount,
 };
 
 use crate::{
@@ -44,6 +45,12 @@ impl ReadKeys for SqlStore {
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         let read = self.admin.begin_long().await?;
         let answer = read.within(read::list(&read, query, &page)).await;
+        read.done(answer)
+    }
+
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(read::some_of_account(&read, account, most)).await;
         read.done(answer)
     }
 

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use domain::{
     Revision,
-    id::{KeyId, ProjectId},
+    id::{Generation, KeyId, ProjectId},
     key::Key,
     name::{RoleName, ServiceAccountName},
     page::{Cursor, Id, Page, SortValue},
     query::KeyOrder,
     removal::Removed,
+    resource::Resource,
+    service_account::ServiceAccount,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -174,23 +176,40 @@ async fn counts(
     Ok(counts)
 }
 
-/// How many keys the account has that are not deleted, and the newest revision of them.
+/// The keys of the account that are not deleted.
+fn living_of_account(owner: &ServiceAccountName, generation: Generation) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::ProjectId.eq(owner.project.as_str()))
+        .filter(Column::ServiceAccountId.eq(owner.service_account.as_str()))
+        .filter(Column::AccountGeneration.eq(generation))
+        .filter(Column::Lifecycle.lt(lifecycle::DELETED))
+}
+
+pub(super) async fn some_of_account(
+    db: &DatabaseConnection,
+    account: &ServiceAccount,
+    most: u64,
+) -> Result<Vec<Key>, StoreError> {
+    let rows = living_of_account(&account.name(), account.generation).limit(most).all(db).await;
+    with_secrets(db, rows.map_err(failed)?).await
+}
+
+/// How many keys the account has that are not deleted, and the newest revision of them. Of more than `most` keys, only so many
+/// are looked at.
 pub(in crate::store) async fn extent(
     db: &impl ConnectionTrait,
     owner: &ServiceAccountName,
+    generation: Generation,
+    most: u64,
 ) -> Result<(u64, Revision), DbErr> {
-    let extent: Option<(i64, Option<Revision>)> = Entity::find()
+    let revisions: Vec<Revision> = living_of_account(owner, generation)
         .select_only()
-        .column_as(Column::Id.count(), "number")
-        .column_as(Column::Revision.max(), "newest")
-        .filter(Column::ProjectId.eq(owner.project.as_str()))
-        .filter(Column::ServiceAccountId.eq(owner.service_account.as_str()))
-        .filter(Column::Lifecycle.lt(lifecycle::DELETED))
+        .column(Column::Revision)
+        .limit(most)
         .into_tuple()
-        .one(db)
+        .all(db)
         .await?;
-    let (number, newest) = extent.unwrap_or_default();
-    Ok((number.unsigned_abs(), newest.unwrap_or_default()))
+    Ok((revisions.len() as u64, revisions.into_iter().max().unwrap_or_default()))
 }
 
 /// The keys of `project` that were written before keys had roles, the oldest first.

@@ -4,9 +4,14 @@ pub(super) mod row;
 mod write;
 
 use async_trait::async_trait;
-use domain::{access::Projects, id::ProjectId, page::Page, project::Project};
+use domain::{
+    access::Projects,
+    id::{ProjectId, RoleId},
+    page::Page,
+    project::Project,
+};
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -14,8 +19,10 @@ use crate::{
     ports::{ReadProjects, StoreError},
     store::{
         SqlStore,
+        columns::read,
         error::failed,
         keyset::{self, Sort},
+        roles::row as roles,
     },
 };
 
@@ -62,6 +69,32 @@ async fn list(
     let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
     let rows = rows.all(db).await.map_err(failed)?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The first of the projects that do not have the role.
+pub(super) async fn without_role(
+    db: &DatabaseConnection,
+    role: &RoleId,
+    most: u64,
+) -> Result<Vec<ProjectId>, StoreError> {
+    let of_project = Expr::col(roles::Column::ProjectId.as_column_ref()).equals(Column::Id.as_column_ref());
+    let present = roles::Entity::find()
+        .select_only()
+        .column(roles::Column::Id)
+        .filter(of_project)
+        .filter(roles::Column::Id.eq(role.as_str()));
+    let ids: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DeleteTime.is_null())
+        .filter(Expr::exists(present.into_query()).not())
+        .order_by_asc(Column::Id)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+        .map_err(failed)?;
+    ids.iter().map(|id| read("projects.id", id)).collect()
 }
 
 /// The project that `column` names is not deleted; what it owned may still be there.

@@ -38,6 +38,15 @@ impl ReadRoles for SqlStore {
         read.done(answer)
     }
 
+    async fn roles_named(&self, project: &ProjectId, ids: &[RoleId]) -> Result<Vec<Role>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read = self.admin.begin().await?;
+        let answer = read.within(some(&read, project, ids)).await;
+        read.done(answer)
+    }
+
     async fn roles(
         &self,
         project: &ProjectId,
@@ -67,6 +76,17 @@ async fn one(db: &DatabaseConnection, project: &ProjectId, id: &RoleId) -> Resul
         .map_err(failed)?
         .map(TryInto::try_into)
         .transpose()
+}
+
+async fn some(db: &DatabaseConnection, project: &ProjectId, ids: &[RoleId]) -> Result<Vec<Role>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::ProjectId.eq(project.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(RoleId::as_str)))
+        .filter(projects::is_living(Column::ProjectId))
+        .all(db)
+        .await
+        .map_err(failed)?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 async fn list(

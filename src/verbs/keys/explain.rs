@@ -7,9 +7,8 @@ use domain::{
     explain::{Explained, Outcome, explain, would_help},
     filter::Filter,
     id::ProjectId,
-    judge::{Prover, judge, judge_unread},
+    judge::{judge, judge_unread},
     key::Key,
-    mark::MarkKey,
     name::KeyName,
     page::{Order, Page},
     query::RoleOrder,
@@ -77,9 +76,7 @@ impl Service {
         let key = self.store.key(&request.project, presented.id()).await?;
         let known = self.known(key).await?;
         let known = known.as_ref().map(|(credential, access)| (credential, access));
-        // Nothing was proven here before, so any key of marks will do.
-        let mark_key = MarkKey::new(&self.random.bytes());
-        let prover = Prover { peppers: self.peppers.clone(), mark_key };
+        let prover = self.prover();
         let judgement = judge(&prover, known, &presented, question, now);
         match known {
             Some((credential, access)) if judgement.secret.is_some() => {
@@ -116,10 +113,7 @@ impl Service {
         let owner = self.store.service_account(&key.project, &key.service_account).await?;
         let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Ok(None) };
         let Some(credential) = Credential::new(&key, owner.disable_time.is_some()) else { return Ok(None) };
-        let mut roles = Vec::with_capacity(key.roles.len());
-        for id in &key.roles {
-            roles.extend(self.store.role(&key.project, id).await?);
-        }
+        let roles = self.store.roles_named(&key.project, &key.roles).await?;
         Ok(Some((credential, Access::of(&roles, &key.permissions))))
     }
 }

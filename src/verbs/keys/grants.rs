@@ -26,14 +26,13 @@ impl Service {
         project: &ProjectId,
         roles: &[RoleId],
     ) -> Result<(), Error> {
-        let mut faults = Vec::new();
-        for id in roles {
-            if self.store.role(project, id).await?.is_none() {
-                let name = RoleName { project: project.clone(), role: id.clone() };
-                let why = Invalid::new(format!("has {name}, which does not exist"));
-                faults.push(FieldFault::new(field, &why));
-            }
-        }
+        let found = self.store.roles_named(project, roles).await?;
+        let missing = roles.iter().filter(|id| found.iter().all(|role| role.id != **id));
+        let fault = |id: &RoleId| {
+            let name = RoleName { project: project.clone(), role: id.clone() };
+            FieldFault::new(field, &Invalid::new(format!("has {name}, which does not exist")))
+        };
+        let faults: Vec<_> = missing.map(fault).collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }
 }

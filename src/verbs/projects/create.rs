@@ -38,10 +38,8 @@ const ACTION: &str = "projects.create";
 
 impl Service {
     pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
+        Self::check_may_create(&call.caller, &new.id)?;
         let name = ProjectName(new.id.clone());
-        if !call.caller.may_act_on(&new.id) {
-            return Err(Error::ProjectDenied { project: name.to_string() });
-        }
         let again = |_| self.created_before(&call.caller, &new.id);
         let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
         match created {
@@ -51,6 +49,14 @@ impl Service {
             }
             created => created,
         }
+    }
+
+    /// A project that the caller may not act on is none that it may create.
+    pub fn check_may_create(caller: &Caller, id: &ProjectId) -> Result<(), Error> {
+        if caller.may_act_on(id) {
+            return Ok(());
+        }
+        Err(Error::ProjectDenied { project: ProjectName(id.clone()).to_string() })
     }
 
     async fn try_create_project(

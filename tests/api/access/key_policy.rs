@@ -79,6 +79,14 @@ async fn the_policy_is_shown_and_its_bounds_are_checked() {
         (KeyPolicy { max_active_keys: -1, ..Default::default() }, "project.key_policy.max_active_keys"),
         (KeyPolicy { max_ttl: Some(span(Duration::ZERO)), ..Default::default() }, "project.key_policy"),
         (
+            KeyPolicy { max_ttl: Some(span(Duration::from_millis(60_500))), ..Default::default() },
+            "project.key_policy.max_ttl",
+        ),
+        (
+            KeyPolicy { max_rotation_grace: Some(span(Duration::from_nanos(1))), ..Default::default() },
+            "project.key_policy.max_rotation_grace",
+        ),
+        (
             KeyPolicy { allowed_roles: texts(&["projects/other/roles/viewer"]), ..Default::default() },
             "project.key_policy.allowed_roles",
         ),

@@ -96,7 +96,7 @@ async fn tenants_keys_hold_anything() {
     server.keys_as(&api_key).create_key(request).await.unwrap();
 }
 
-/// Who could get more by it than it has may not do it; who takes something away needs nothing.
+/// A caller that could get more by it than it has may not do it. To disable, revoke or delete a key takes nothing of what it has.
 #[tokio::test]
 async fn a_stronger_key_is_only_taken_away() {
     let (server, _, api_key) = server().await;

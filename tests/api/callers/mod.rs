@@ -6,6 +6,7 @@ mod escalation;
 mod grants;
 mod grants_by_roles;
 mod grants_races;
+mod late_body;
 mod matrix;
 mod projects;
 mod roles_taken_away;

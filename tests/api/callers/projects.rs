@@ -127,6 +127,10 @@ async fn it_creates_projects_that_it_may_act_on() {
         let refused = server.projects_as(&api_key).create_project(create(id)).await.unwrap_err();
         assert_eq!(reason(&refused, Code::PermissionDenied), "PERMISSION_DENIED");
         assert_eq!(metadata(&refused, "project"), Some(format!("projects/{id}")));
+        // Whatever else is wrong.
+        let wrong = proto::CreateProjectRequest { project: None, request_id: "x y".into(), ..create(id) };
+        let refused = server.projects_as(&api_key).create_project(wrong).await.unwrap_err();
+        assert_eq!(reason(&refused, Code::PermissionDenied), "PERMISSION_DENIED");
     }
     server.projects_as(&api_key).create_project(create("new")).await.unwrap();
 }

@@ -1,7 +1,5 @@
 //! CallerService on the wire. The session knows everything that it answers, so it needs no verb.
 
-use std::sync::Arc;
-
 use domain::{access::Projects, id::ProjectId, name::ProjectName};
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -9,6 +7,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     grpc::{
         api::services::caller_service_server::CallerService,
+        transport::current::session,
         wire::{
             convert::{account_name, key_name, role_name, texts, time},
             status::unauthenticated,
@@ -28,7 +27,7 @@ impl CallerService for CallerApi {
         &self,
         request: Request<proto::WhoAmIRequest>,
     ) -> Result<Response<proto::WhoAmIResponse>, Status> {
-        let session = request.extensions().get::<Arc<Session>>().ok_or_else(unauthenticated)?;
+        let session = session(request.extensions()).ok_or_else(unauthenticated)?;
         Ok(Response::new(describe(session, address(&request))))
     }
 }

@@ -1,8 +1,7 @@
 //! ProjectService on the wire.
 
-use std::time::Duration;
-
 use domain::{
+    Invalid,
     id::ProjectId,
     name::ProjectName,
     page::{Order, Page},
@@ -36,6 +35,10 @@ impl ProjectService for ProjectApi {
         request: Request<proto::CreateProjectRequest>,
     ) -> Result<Response<proto::CreateProjectResponse>, Status> {
         let body = request.get_ref();
+        // A caller that may not create the project learns nothing of what else is wrong.
+        if let Ok(id) = body.project_id.parse() {
+            Service::check_may_create(&caller(&request), &id)?;
+        }
         let (call, new) = both(call(&request), new_project(body))?;
         let created = self.0.create_project(&call, &new).await?;
         let api_key = created.system_key.api_key;
@@ -174,8 +177,12 @@ fn key_policy(faults: &mut Faults, policy: Option<&proto::KeyPolicy>, id: &Proje
     const MOST_ROLES: usize = 100;
     let Some(policy) = policy else { return Some(KeyPolicy::default()) };
     let mut span = |field: &str, span: Option<&prost_types::Duration>| match span {
-        // Whole seconds, as they are stored.
-        Some(span) => faults.duration(field, span).map(|span| Some(Duration::from_secs(span.as_secs()))),
+        Some(span) => faults.duration(field, span).and_then(|span| {
+            // As it is stored.
+            let whole = span.subsec_nanos() == 0;
+            let whole = if whole { Ok(Some(span)) } else { Err(Invalid::new("must be whole seconds")) };
+            faults.take(field, whole)
+        }),
         None => Some(None),
     };
     let max_ttl = span("project.key_policy.max_ttl", policy.max_ttl.as_ref());

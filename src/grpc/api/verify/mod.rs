@@ -14,7 +14,8 @@ use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use crate::{
     grpc::{
-        api::services::verify_service_server::VerifyService, transport::caller::StreamCaller,
+        api::services::verify_service_server::VerifyService,
+        transport::{caller::StreamCaller, current},
         wire::status::unauthenticated,
     },
     ports::Credentials,
@@ -30,7 +31,7 @@ use stream::Answers;
 
 /// The caller's session.
 fn session(extensions: &Extensions) -> Result<&Arc<Session>, Status> {
-    extensions.get::<Arc<Session>>().ok_or_else(unauthenticated)
+    current::session(extensions).ok_or_else(unauthenticated)
 }
 
 #[derive(Debug)]

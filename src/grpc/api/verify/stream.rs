@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use crate::{
     grpc::{
-        transport::caller::{StreamCaller, Unproven},
+        transport::{caller::StreamCaller, current::Unproven},
         wire::{
             status,
             transport_status::{LARGEST_MESSAGE, explained},
