@@ -51,7 +51,7 @@ impl Service {
         match (before.cloned().map(Into::into), after.clone().into()) {
             (before, AnyResource::Key(after)) if !TAKE_AWAY.contains(&action) => {
                 let Some(AnyResource::Key(before)) = before else {
-                    return self.check_grant_of_key(caller, &[], &after).await;
+                    return self.check_grant_of_new_key(caller, &after).await;
                 };
                 let mut expect = self.check_grant_of_key(caller, &before.roles, &after).await?;
                 // An update may take away so much that the caller could rotate the key after it, and wait for the rest to be given back.
@@ -111,6 +111,18 @@ impl Service {
         }
         own.check(&key.name(), given.holding())?;
         Ok([own.expect, given.expect].concat())
+    }
+
+    /// A new key acts in the name of its account, so its creator needs what the account's other keys hold as well.
+    async fn check_grant_of_new_key(&self, caller: &Caller, key: &Key) -> Result<Vec<Expect>, AttemptError> {
+        let mut expect = self.check_grant_of_key(caller, &[], key).await?;
+        // An account that is made with the key has no other.
+        if let Some(account) = self.store.service_account(&key.project, &key.service_account).await?
+            && account.owns(key)
+        {
+            expect.extend(self.check_grant_of_account(caller, &account).await?);
+        }
+        Ok(expect)
     }
 
     /// Enabling an account hands on what its keys hold.

@@ -152,8 +152,8 @@ async fn existing_keys_stay_valid_and_the_filter_finds_them() {
         KeyPolicy { allowed_roles: texts(&["privileged"]), ..Default::default() },
     ] {
         with_policy(&server, policy.clone()).await;
-        assert_eq!(listed("violates_policy = true").await, [old.name.clone()], "{policy:?}");
-        assert_eq!(listed("violates_policy = false").await, [good.name.clone()], "{policy:?}");
+        assert_eq!(listed("violates_policy = true").await, [old.name.as_str()], "{policy:?}");
+        assert_eq!(listed("violates_policy = false").await, [good.name.as_str()], "{policy:?}");
     }
     assert_eq!(server.ask(crate::calls::verify(&api_key)).await.unwrap().code(), proto::Code::Valid);
 }

@@ -127,7 +127,7 @@ async fn a_stronger_key_is_only_taken_away() {
     let protected = system.project.unwrap().system_key;
     exceeds(keys.rotate_key(rotation(&protected)).await.unwrap_err(), &protected);
 
-    // Reduced to what the caller has, it may be.
+    // Reduced to what the caller has, by somebody with more, it may be.
     let reduce = |name: &str| {
         let key = Key { name: name.into(), ..holding(&["verifier"], &[], &["acme"]) };
         let paths = texts(&["roles", "customers"]);
@@ -137,7 +137,8 @@ async fn a_stronger_key_is_only_taken_away() {
             ..Default::default()
         }
     };
-    keys.update_key(reduce(&updated)).await.unwrap();
+    exceeds(keys.update_key(reduce(&updated)).await.unwrap_err(), &updated);
+    server.update(reduce(&updated)).await.unwrap();
     keys.rotate_key(rotation(&updated)).await.unwrap();
 }
 
@@ -275,4 +276,25 @@ async fn the_first_root_key_keeps_its_role_and_its_projects() {
     }
     let key = Key { name: project.system_key, display_name: "First".into(), ..Default::default() };
     server.update(UpdateKeyRequest { key: Some(key), ..Default::default() }).await.unwrap();
+}
+
+/// It would act in the account's name, and find the requests that the account's keys have made.
+#[tokio::test]
+async fn a_key_is_made_for_another_account_only_by_who_has_what_its_keys_hold() {
+    let (server, own, api_key) = server().await;
+    let (strong, _) = server.key("system", holding(&["root"], &[], &["*"])).await;
+    let create = |account: &str| {
+        let request = CreateKeyRequest {
+            parent: "projects/system".into(),
+            key: Some(Key { service_account: account.into(), ..holding(&[], &["keys.read"], &["acme"]) }),
+            ..Default::default()
+        };
+        let mut keys = server.keys_as(&api_key);
+        async move { inner(keys.create_key(request).await) }
+    };
+    let status = create(&strong.service_account).await.unwrap_err();
+    assert_exceeds(&status, &strong.service_account, Some("*"), Some("projects/-"));
+    create(&own.service_account).await.unwrap();
+    server.revoke(revocation(&strong.name)).await.unwrap();
+    create(&strong.service_account).await.unwrap();
 }

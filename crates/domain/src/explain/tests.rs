@@ -26,8 +26,8 @@ fn explained(key: &Key, owner_disabled: bool, question: &Question) -> Vec<Explai
 /// The detail of the last check that was reached.
 fn last(key: &Key, question: &Question) -> String {
     let explained = explained(key, false, question);
-    let reached = explained.iter().filter(|it| it.outcome != Outcome::NotReached);
-    reached.last().unwrap().detail.clone()
+    let mut reached = explained.iter().filter(|it| it.outcome != Outcome::NotReached);
+    reached.next_back().unwrap().detail.clone()
 }
 
 /// The detail of the check with this code.
