@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proto::{
     key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient,
-    verify_service_client::VerifyServiceClient,
+    role_service_client::RoleServiceClient, verify_service_client::VerifyServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -52,19 +52,46 @@ impl Admin {
         Ok(())
     }
 
-    /// Creates a typical key: a name, one tag, and this many bytes of metadata. Returns its API key.
-    pub(crate) async fn create_key(&self, metadata: usize) -> Fallible<String> {
+    /// Creates a typical key: a name, one tag, this many bytes of metadata, and these roles. Returns its API key.
+    pub(crate) async fn create_key(&self, metadata: usize, roles: &[&str]) -> Fallible<String> {
         let key = proto::Key {
             display_name: "Checkout".into(),
             environment: "production".into(),
             tags: vec!["team:web".into()],
             metadata: entries(metadata),
+            roles: roles.iter().map(|&role| role.to_owned()).collect(),
             ..Default::default()
         };
         let request =
             proto::CreateKeyRequest { parent: PROJECT.into(), key: Some(key), ..Default::default() };
         let created = self.keys().create_key(request).await?;
         Ok(created.into_inner().api_key)
+    }
+
+    /// Creates a role with these permissions and endpoints.
+    pub(crate) async fn create_role(
+        &self,
+        id: &str,
+        permissions: Vec<String>,
+        endpoints: Vec<String>,
+    ) -> Fallible<()> {
+        let role = proto::Role { permissions, endpoints, ..Default::default() };
+        let request = proto::CreateRoleRequest {
+            parent: PROJECT.into(),
+            role_id: id.into(),
+            role: Some(role),
+            ..Default::default()
+        };
+        self.roles().create_role(request).await?;
+        Ok(())
+    }
+
+    /// Gives the role `id` other permissions.
+    pub(crate) async fn update_role(&self, id: &str, permissions: Vec<String>) -> Fallible<()> {
+        let role = proto::Role { name: format!("{PROJECT}/roles/{id}"), permissions, ..Default::default() };
+        let request = proto::UpdateRoleRequest { role: Some(role), ..Default::default() };
+        self.roles().update_role(request).await?;
+        Ok(())
     }
 
     /// Revokes the key with this name.
@@ -79,6 +106,10 @@ impl Admin {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         let mut client = VerifyServiceClient::with_interceptor(self.verify.clone(), self.bearer.clone());
         Ok(client.verify(request).await?.into_inner())
+    }
+
+    fn roles(&self) -> RoleServiceClient<Intercepted> {
+        RoleServiceClient::with_interceptor(self.admin.clone(), self.bearer.clone())
     }
 
     fn keys(&self) -> KeyServiceClient<Intercepted> {

@@ -11,7 +11,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) quick: bool,
     /// Groups of rows to measure, or parts of their names, separated by commas: unary, h2load, metadata, refused, latency,
-    /// batch, stream, million, misses, stored, revocation, flood
+    /// batch, stream, million, misses, stored, revocation, flood, access
     #[arg(long, value_delimiter = ',')]
     pub(crate) rows: Vec<String>,
     /// Ten million keys in the databases, which takes a quarter of an hour and 10 GB

@@ -22,10 +22,24 @@ impl Fixture {
         stored: u64,
         settings: &[(&'static str, String)],
     ) -> Fallible<Self> {
+        Self::holding(database, stored, settings, &[]).await
+    }
+
+    /// As [`Self::new`], with keys that hold these roles, which are created.
+    pub(crate) async fn holding(
+        database: Database,
+        stored: u64,
+        settings: &[(&'static str, String)],
+        roles: &[&str],
+    ) -> Fallible<Self> {
         let server = on(&database, settings)?;
         let admin = Admin::of(&server).await?;
         admin.create_project().await?;
-        let api_key = admin.create_key(0).await?;
+        for role in roles {
+            let permissions = vec!["documents.read".to_owned(), "documents.write".to_owned()];
+            admin.create_role(role, permissions, vec!["GET /v1/**".to_owned()]).await?;
+        }
+        let api_key = admin.create_key(0, roles).await?;
         let answer = admin.verify(&api_key).await?;
         population::load(&database, &api_key, 0..stored).await?;
         Ok(Self { server, admin, keys: Keys::like(&api_key), api_key, answer, database })

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use proto::Code;
+use prost::Message;
+use proto::{Code, VerifyRequest};
 use testkit::http2::write_message;
 
 #[derive(Debug, Clone)]
@@ -37,6 +38,17 @@ impl Requests {
         form: Form,
         expected: Code,
     ) -> Self {
+        Self::asking(api_keys, form, expected, &VerifyRequest::default())
+    }
+
+    /// As [`Self::new`]; each asks also what is set in `question`.
+    pub(crate) fn asking<K: AsRef<str>>(
+        api_keys: impl IntoIterator<Item = K>,
+        form: Form,
+        expected: Code,
+        question: &VerifyRequest,
+    ) -> Self {
+        let question = question.encode_to_vec();
         let mut bytes = Vec::new();
         let mut batch = Vec::new();
         let mut inner = Vec::new();
@@ -45,6 +57,7 @@ impl Requests {
         for api_key in api_keys {
             inner.clear();
             field(&mut inner, api_key.as_ref().as_bytes());
+            inner.extend_from_slice(&question);
             let start = bytes.len();
             match form {
                 Form::Verify => write_message(&mut bytes, &inner),

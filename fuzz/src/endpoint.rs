@@ -19,7 +19,6 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let again = Endpoint::new(method.to_owned(), path.to_owned());
     assert_eq!(again, endpoint, "a canonical path is its own canonical form");
     let Ok(pattern) = pattern else { return };
-    assert!(pattern.covers(&pattern));
     assert_eq!(pattern.to_string().parse().as_ref(), Ok(&pattern));
     let (own_method, own_path) = pattern.as_str().split_once(' ').unwrap_or(("", pattern.as_str()));
     let has_method = own_method == "*" || own_method == method;

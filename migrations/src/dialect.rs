@@ -42,12 +42,16 @@ impl Dialect {
 
     /// Text of any length, which is never compared.
     pub(crate) fn long_text(&self, name: &'static str) -> ColumnDef {
+        self.optional_long_text(name).not_null().take()
+    }
+
+    pub(crate) fn optional_long_text(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         match self.backend {
             DbBackend::MySql => column.custom("mediumtext"),
             _ => column.text(),
         };
-        column.not_null().take()
+        column.take()
     }
 
     fn bytewise(&self, column: &mut ColumnDef) -> ColumnDef {
@@ -100,6 +104,19 @@ pub(crate) fn owned_by(
         .to(other, "id")
         .on_delete(ForeignKeyAction::Cascade)
         .take()
+}
+
+/// Adds the column unless it exists.
+pub(crate) async fn column(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    name: &'static str,
+    mut column: ColumnDef,
+) -> Result<(), DbErr> {
+    if manager.has_column(table, name).await? {
+        return Ok(());
+    }
+    manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await
 }
 
 /// Creates the index unless it exists.

@@ -8,6 +8,8 @@ mod m0001_foundation;
 mod m0002_cheaper_uses;
 mod m0003_lifecycle;
 mod m0004_known_peppers;
+mod m0005_access;
+mod m0006_upgrades;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -33,6 +35,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_cheaper_uses::Migration),
             Box::new(m0003_lifecycle::Migration),
             Box::new(m0004_known_peppers::Migration),
+            Box::new(m0005_access::Migration),
+            Box::new(m0006_upgrades::Migration),
         ]
     }
 }

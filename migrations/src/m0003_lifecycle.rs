@@ -4,7 +4,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::dialect::{Dialect, index, number, optional_number, owned_by, primary_key};
+use crate::dialect::{Dialect, column, index, number, optional_number, owned_by, primary_key};
 
 pub(crate) struct Migration;
 
@@ -27,18 +27,6 @@ impl MigrationTrait for Migration {
         removals(manager).await?;
         states(manager).await
     }
-}
-
-async fn column(
-    manager: &SchemaManager<'_>,
-    table: &'static str,
-    name: &'static str,
-    mut column: ColumnDef,
-) -> Result<(), DbErr> {
-    if manager.has_column(table, name).await? {
-        return Ok(());
-    }
-    manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await
 }
 
 /// Deleted keys of an earlier account must not belong to a later account of the same id.

@@ -36,7 +36,10 @@ fn log(round: &Round) {
         info!(keys.purged = purged, "purged deleted keys");
     }
     if removed > 0 {
-        info!(keys.removed = removed, "removed the keys of deleted projects and service accounts");
+        info!(
+            keys.removed = removed,
+            "removed keys after their projects and service accounts, and deleted roles from keys"
+        );
     }
     if skipped > 0 {
         warn!(rows.skipped = skipped, "housekeeping skipped rows that it could not read or write");

@@ -14,6 +14,7 @@ mod readiness;
 mod serve;
 mod servers;
 mod shutdown;
+mod upgrade;
 mod worker;
 mod world;
 
@@ -82,8 +83,10 @@ impl App {
             Arc::clone(&cache) as _,
         );
         peppers::check(&service).await?;
+        let first_root_key = service.bootstrap().await?;
+        upgrade::run(&service).await?;
         Ok(Self {
-            first_root_key: service.bootstrap().await?,
+            first_root_key,
             drain_deadline: config.process.drain_deadline,
             database_kind: database::kind(&config.database),
             database_connections: connections,

@@ -63,7 +63,7 @@ impl Entries {
 /// What counts against the capacity: the entry with what it points to, and the bookkeeping of moka.
 fn weight(entry: &Entry) -> u32 {
     const BOOKKEEPING: usize = 290;
-    let bytes = BOOKKEEPING + size_of::<Entry>() + entry.heap_size() + entry.new_profile_size();
+    let bytes = BOOKKEEPING + size_of::<Entry>() + entry.heap_size() + entry.profile_share();
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
@@ -72,14 +72,16 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use domain::{
+        access::Access,
         credential::Credential,
         freshness::{Freshness, Point},
         key::{Key, sample::key},
+        shared_access::KeyAccess,
         time::Timestamp,
     };
 
     use super::{super::interner::Interner, *};
-    use crate::ports::credentials::CachedKey;
+    use crate::ports::credentials::{CachedKey, EncodedKey};
 
     const CAPACITY: u64 = 1 << 20;
 
@@ -112,7 +114,8 @@ mod tests {
     }
 
     fn entry(credential: Credential, bytes: usize) -> Entry {
-        Entry { key: Some(Arc::new(CachedKey { credential, encoded: vec![0; bytes].into() })), ..unknown() }
+        let encoded = EncodedKey::new(&[], &vec![0; bytes]);
+        Entry { key: Some(Arc::new(CachedKey { credential, encoded })), ..unknown() }
     }
 
     fn is_cached(entries: &Entries, seed: u16) -> bool {
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_counts_with_the_first_of_its_keys() {
+    fn the_keys_of_a_profile_each_count_a_share_of_it() {
         let profiles = Interner::default();
         let sharing = |seed| {
             let mut credential = credential(id(seed));
@@ -167,11 +170,43 @@ mod tests {
             entry(credential, 0)
         };
         let first = sharing(1);
-        let (profile, alone) = (first.new_profile_size(), weight(&first));
+        let (profile, weight_of_one) = (first.profile_share(), weight(&first) as usize);
         assert!(profile > 0);
         let second = sharing(2);
-        assert_eq!(second.new_profile_size(), 0);
-        assert_eq!(weight(&second) as usize + profile, alone as usize);
+        assert_eq!(second.profile_share(), profile / 2);
+        assert_eq!(weight(&second) as usize, weight_of_one - profile + profile / 2);
+    }
+
+    /// What each key may do is much more than the key, and each may do something else.
+    #[test]
+    fn what_keys_may_do_is_freed_with_the_last_of_them() {
+        const BYTES: usize = 20_000;
+        let (entries, profiles) = (Entries::new(&LIMITS, 1), Interner::default());
+        let mut accesses = Vec::new();
+        let mut most = 0;
+        for seed in 0..1000 {
+            let permissions = vec![format!("p{seed}.read").parse().unwrap()];
+            let key = Key { id: id(seed), permissions, ..key(None, false) };
+            let mut credential = Credential::new(&key, false).unwrap();
+            credential.policy.share_profile(|profile| profiles.share(profile));
+            let access = Arc::new(KeyAccess {
+                access: Access::of([], &key.permissions),
+                encoded: vec![0; BYTES].into(),
+                stamp: unknown().stamp,
+                loaded_at: 0,
+            });
+            accesses.push(Arc::downgrade(&access));
+            credential.policy.profile().access.replace(access);
+            entries.put(key.id, entry(credential, 0));
+            // Each look-up may leave a copy with the thread.
+            for _ in 0..20 {
+                entries.get(key.id, |_| true);
+            }
+            entries.keys.run_pending_tasks();
+            most = most.max(accesses.iter().filter(|it| it.strong_count() > 0).count());
+        }
+        assert!(most * BYTES <= CAPACITY as usize, "{most} in memory at once");
+        assert!(most * BYTES >= CAPACITY as usize / 2, "{most} in memory at once");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::freshness::Stamp;
+use domain::{freshness::Stamp, policy::Profile};
 
 use crate::ports::credentials::CachedKey;
 
@@ -20,17 +20,21 @@ pub(super) struct Entry {
 pub(super) type Hasher = foldhash::quality::RandomState;
 
 impl Entry {
+    /// What the key has in common with others.
+    pub(super) fn profile(&self) -> Option<&Arc<Profile>> {
+        self.key.as_ref().map(|key| key.credential.policy.profile())
+    }
+
     /// The bytes that it takes in memory in addition to itself.
     pub(super) fn heap_size(&self) -> usize {
         self.key.as_ref().map_or(0, |key| key.size())
     }
 
-    /// The bytes of the profile, if no other entry has it yet: the first one accounts for it.
-    pub(super) fn new_profile_size(&self) -> usize {
-        self.key.as_ref().map_or(0, |key| {
-            let profile = key.credential.policy.profile();
-            // The other count is the interner's.
-            if Arc::strong_count(profile) <= 2 { profile.size() } else { 0 }
+    /// Its share of the profile, which all entries that have it account for together.
+    pub(super) fn profile_share(&self) -> usize {
+        self.profile().map_or(0, |profile| {
+            let entries = Arc::strong_count(profile);
+            profile.size() / entries
         })
     }
 }

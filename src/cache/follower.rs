@@ -156,6 +156,7 @@ impl Cache {
             mem::replace(&mut *history, LogHistory::new(end)).newest_head()
         };
         self.entries.clear();
+        self.roles.clear();
         // Before the position moves, so that a watcher that sees it move also sees why.
         {
             let mut rewinds = self.rewinds.lock().unwrap_or_else(PoisonError::into_inner);

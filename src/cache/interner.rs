@@ -1,10 +1,10 @@
 //! One copy of each value that many keys have in common.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fmt,
-    hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    hash::{BuildHasher, Hash},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use super::entry::Hasher;
@@ -12,8 +12,10 @@ use super::entry::Hasher;
 pub(super) struct Interner<T>(Mutex<Values<T>>);
 
 struct Values<T> {
-    shared: HashSet<Arc<T>, Hasher>,
-    /// When there are so many, those that nothing else has any more are dropped.
+    /// By their hash. Only their users keep them: one may point to megabytes.
+    shared: HashMap<u64, Weak<T>>,
+    hasher: Hasher,
+    /// When there are so many, the places of those that are gone are freed.
     sweep_at: usize,
 }
 
@@ -25,21 +27,26 @@ impl<T: Eq + Hash> Interner<T> {
     pub(super) fn share(&self, value: &Arc<T>) -> Arc<T> {
         // Nothing that holds the lock can panic half way.
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = values.shared.get(value) {
-            return shared.clone();
+        let hash = values.hasher.hash_one(value);
+        if let Some(shared) = values.shared.get(&hash).and_then(Weak::upgrade)
+            && shared == *value
+        {
+            return shared;
         }
         if values.shared.len() >= values.sweep_at {
-            values.shared.retain(|shared| Arc::strong_count(shared) > 1);
+            values.shared.retain(|_, shared| shared.strong_count() > 0);
             values.sweep_at = FEW.max(2 * values.shared.len());
         }
-        values.shared.insert(value.clone());
+        // In place of another value with this hash, if there is one: that is then no longer shared with new users.
+        values.shared.insert(hash, Arc::downgrade(value));
         value.clone()
     }
 }
 
 impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self(Mutex::new(Values { shared: HashSet::default(), sweep_at: FEW }))
+        let (shared, hasher) = (HashMap::default(), Hasher::default());
+        Self(Mutex::new(Values { shared, hasher, sweep_at: FEW }))
     }
 }
 
@@ -64,6 +71,8 @@ mod tests {
     #[test]
     fn values_without_users_are_dropped() {
         let interner = Interner::default();
+        let value = Arc::downgrade(&interner.share(&Arc::new(-1)));
+        assert_eq!(value.strong_count(), 0);
         let kept: Vec<_> = (0..100).map(|number| interner.share(&Arc::new(number))).collect();
         for number in 100..10_000 {
             interner.share(&Arc::new(number));

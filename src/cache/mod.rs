@@ -1,5 +1,6 @@
 //! Keys in memory, as they are now: a decorator over the store that never answers from before a known change.
 
+mod access;
 mod changes;
 mod entries;
 mod entry;
@@ -9,16 +10,21 @@ mod interner;
 mod position;
 mod read_batcher;
 mod reading;
+mod role_reads;
 mod single_flight;
 mod thread_cache;
+mod together;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+};
 
 use crate::ports::{
     CacheStore, Clock, Credentials, StoreError,
@@ -27,11 +33,13 @@ use crate::ports::{
     load::Loaded,
 };
 
+use access::{RoleEntry, Roles};
 use domain::{
     Revision,
     freshness::{Freshness, Point, Stamp},
-    id::KeyId,
-    policy::Profile,
+    id::{KeyId, ProjectId, RoleId},
+    policy::{Granted, Profile},
+    shared_access::{CurrentAccess, KeyAccess},
 };
 use entries::Entries;
 use entry::Entry;
@@ -40,6 +48,8 @@ use history::LogHistory;
 use interner::Interner;
 use position::Position;
 use read_batcher::ReadBatcher;
+use reading::LOADS;
+use role_reads::RoleReads;
 use single_flight::SingleFlight;
 
 #[derive(Debug, Clone, Copy)]
@@ -67,8 +77,14 @@ pub struct Cache {
     time_to_live: u64,
     entries: Entries,
     profiles: Interner<Profile>,
-    in_flight: SingleFlight<Entry>,
+    roles: Roles,
+    in_flight: SingleFlight<KeyId, Entry>,
+    accesses_in_flight: SingleFlight<Granted, Arc<KeyAccess>>,
+    /// The poll that reads wait for.
+    poll_in_flight: SingleFlight<(), ()>,
+    roles_in_flight: SingleFlight<(ProjectId, Box<[RoleId]>), Vec<RoleEntry>>,
     batcher: ReadBatcher<Loaded>,
+    role_reads: RoleReads,
     freshness: Freshness,
     position: Position,
     history: Mutex<LogHistory>,
@@ -78,7 +94,7 @@ pub struct Cache {
     /// Wakes the follower.
     poll_requested: Notify,
     /// The database did not answer the follower's last question.
-    down: AtomicBool,
+    down: watch::Sender<bool>,
 }
 
 /// 256 KiB of slots: with a million keys, a change causes some thirty others to be read again.
@@ -104,8 +120,10 @@ impl Cache {
         let threads = Handle::current().metrics().num_workers() + 1;
         let freshness = Freshness::new(SLOTS);
         let point = Point::new(freshness.era(), end.head.revision);
+        let batcher = reading::batcher(store.clone(), limits.reads);
         Ok(Self {
-            batcher: reading::batcher(store.clone(), limits.reads),
+            role_reads: RoleReads::new(store.clone(), batcher.queries()),
+            batcher,
             store,
             clock,
             encoder,
@@ -113,31 +131,25 @@ impl Cache {
             time_to_live: micros(limits.time_to_live),
             entries: Entries::new(&limits, threads),
             profiles: Interner::default(),
+            roles: Roles::new(&limits),
             in_flight: SingleFlight::default(),
+            accesses_in_flight: SingleFlight::default(),
+            roles_in_flight: SingleFlight::default(),
+            poll_in_flight: SingleFlight::default(),
             freshness,
             position: Position::new(point, confirmed),
             history: Mutex::new(LogHistory::new(end)),
             rewinds: Mutex::default(),
             polling: tokio::sync::Mutex::default(),
             poll_requested: Notify::new(),
-            down: AtomicBool::new(false),
+            down: watch::Sender::new(false),
         })
     }
 
-    /// The entry of `id`, if it is current and not too old at this uptime, with its age.
-    fn usable_entry(&self, id: KeyId, uptime: u64) -> Option<(Entry, Duration)> {
-        // Before the entry is checked: a change that comes between is in a later confirmation, but not in the entry.
-        let confirmed = self.position.confirmed();
-        let age = |entry: &Entry| age(entry.loaded_at.max(confirmed), uptime);
-        // The time to live passes only while the change log is followed: in an outage only the bound on staleness
-        // counts.
-        let entry = self.entries.get(id, |entry| {
-            confirmed.saturating_sub(entry.loaded_at) <= self.time_to_live
-                && age(entry) <= self.limits.max_staleness
-                && self.is_current(entry)
-        })?;
-        let age = age(&entry);
-        Some((entry, age))
+    /// What may be used at this uptime.
+    fn check(&self, uptime: u64) -> Check<'_> {
+        // Before any value is checked: a change that comes between is in a later confirmation, but not in the value.
+        Check { cache: self, confirmed: self.position.confirmed(), uptime }
     }
 
     /// Whether nothing that `entry` depends on is known to have changed since it was read.
@@ -145,10 +157,15 @@ impl Cache {
         self.freshness.is_current(&entry.stamp)
     }
 
-    fn snapshot(entry: Entry, position: Point, age: Duration) -> Snapshot {
+    /// What `entry` and `access` say together; both are current at `position`, or newer.
+    fn snapshot(entry: Entry, access: CurrentAccess, position: Point, age: Duration) -> Snapshot {
+        let point = entry.stamp.point();
+        // Beyond the position, only what both include.
+        let point = access.get().map_or(point, |access| point.min(access.stamp.point()));
         Snapshot {
             key: entry.key,
-            revision: entry.stamp.point().max(position).revision(),
+            access,
+            revision: point.max(position).revision(),
             age,
             degraded: age > DEGRADED_AFTER,
             stamp: entry.stamp,
@@ -177,27 +194,41 @@ impl Credentials for Cache {
     fn cached(&self, id: KeyId, uptime: Duration) -> Option<Snapshot> {
         // Before the entry is checked, so that all changes up to it are in the entry.
         let position = self.position.point();
-        let uptime = micros(uptime);
-        let (entry, age) = self.usable_entry(id, uptime)?;
-        Some(Self::snapshot(entry, position, age))
+        let check = self.check(micros(uptime));
+        let entry = self.entries.get(id, |entry| check.passes(entry.loaded_at, &entry.stamp))?;
+        let access = match entry.profile() {
+            Some(profile) => check.usable_access(profile)?,
+            None => CurrentAccess::NONE,
+        };
+        if !together::were_true(&entry, &access, position) {
+            return None;
+        }
+        let age = check.age(together::loaded_at(&entry, &access));
+        Some(Self::snapshot(entry, access, position, age))
     }
 
     async fn read(&self, id: KeyId) -> Result<Snapshot, StoreError> {
-        let position = self.position.point();
-        let entry = match self.load(id).await {
-            // It was still current after the position was read, or is from after what was known by then.
-            Ok(entry) => entry,
-            // Its time to live may be over: in an outage only the bound on staleness counts.
-            Err(StoreError::Unavailable(why)) if self.may_answer() => {
-                self.entries.get(id, |entry| self.is_current(entry)).ok_or(StoreError::Unavailable(why))?
+        for _ in 0..LOADS {
+            let position = self.position.point();
+            let entry = match self.load(id).await {
+                // It was still current after the position was read, or is from after what was known by then.
+                Ok(entry) => entry,
+                // Its time to live may be over: in an outage only the bound on staleness counts.
+                Err(StoreError::Unavailable(why)) if self.may_answer() => self
+                    .entries
+                    .get(id, |entry| self.is_current(entry))
+                    .ok_or(StoreError::Unavailable(why))?,
+                Err(error) => return Err(error),
+            };
+            let access = match entry.profile() {
+                Some(profile) => self.read_access(id, &entry, profile).await?,
+                None => CurrentAccess::NONE,
+            };
+            if let Some(snapshot) = self.put_together(entry, access, position).await? {
+                return Ok(snapshot);
             }
-            Err(error) => return Err(error),
-        };
-        let confirmed = self.position.confirmed();
-        // Only an entry that is still current is as new as that.
-        let known = if self.is_current(&entry) { entry.loaded_at.max(confirmed) } else { entry.loaded_at };
-        let age = age(known, self.uptime());
-        Ok(Self::snapshot(entry, position, age))
+        }
+        Err(self.behind())
     }
 
     fn is_unchanged(&self, stamp: &Stamp) -> bool {
@@ -211,6 +242,42 @@ impl Credentials for Cache {
 
     async fn reach(&self, revision: Revision, patience: Duration) -> Result<(), Revision> {
         self.position.reach(revision, patience, || self.poll_requested.notify_one()).await
+    }
+}
+
+/// Which cached values may be used at one time.
+#[derive(Clone, Copy)]
+struct Check<'a> {
+    cache: &'a Cache,
+    /// The uptime, in microseconds, up to which all changes are known.
+    confirmed: u64,
+    /// Now, in microseconds.
+    uptime: u64,
+}
+
+impl Check<'_> {
+    /// Whether a value that was read at `loaded_at` and has this stamp is current and not too old.
+    fn passes(self, loaded_at: u64, stamp: &Stamp) -> bool {
+        // The time to live passes only while the change log is followed: in an outage only the bound on staleness
+        // counts.
+        self.confirmed.saturating_sub(loaded_at) <= self.cache.time_to_live
+            && self.age(loaded_at) <= self.cache.limits.max_staleness
+            && self.cache.freshness.is_current(stamp)
+    }
+
+    /// What the keys of `profile` may do; `None` if that must be read first.
+    fn usable_access(self, profile: &Profile) -> Option<CurrentAccess> {
+        let access = profile.current_access();
+        let usable = match access.get() {
+            Some(known) => self.passes(known.loaded_at, &known.stamp),
+            None => profile.granted.is_none(),
+        };
+        usable.then_some(access)
+    }
+
+    /// The age of a current value that was read at `loaded_at`.
+    fn age(self, loaded_at: u64) -> Duration {
+        age(loaded_at.max(self.confirmed), self.uptime)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads of keys that are not cached, whose results are never older than they may be.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use domain::{
     audit::Head,
@@ -25,25 +25,28 @@ use super::{
 };
 
 /// One read may have begun too early, and the next one too, if it was joined by those that outlived the first.
-const LOADS: u32 = 3;
+pub(super) const LOADS: u32 = 3;
 
 /// When a query was asked.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
-    era: Era,
+pub(super) struct Asked {
+    pub(super) era: Era,
     /// In microseconds.
-    uptime: u64,
+    pub(super) uptime: u64,
 }
 
 impl Cache {
-    /// Loads the keys that were used last, up to `most`, before they are verified.
+    /// Loads the keys that were used last, up to `most`, and what they may do, before they are verified.
     pub async fn warm(&self, most: u64) -> Result<usize, StoreError> {
         let ids = self.store.lately_used(most).await?;
         for portion in ids.chunks(LOADED_TOGETHER) {
             let asked = self.asked();
             let loaded = self.store.load(portion).await?;
             for id in portion {
-                self.keep(*id, loaded.key(*id)?, loaded.head, asked);
+                let entry = self.keep(*id, loaded.key(*id)?, loaded.head, asked);
+                if let Some(key) = &entry.key {
+                    self.read_access(*id, &entry, key.credential.policy.profile()).await?;
+                }
             }
         }
         Ok(ids.len())
@@ -59,17 +62,23 @@ impl Cache {
                 return Ok(entry);
             }
         }
-        // This happens when the log went backwards, which the follower is to find out.
+        Err(self.behind())
+    }
+
+    /// The error when reads keep being older than changes that are known here. This happens when the log went backwards,
+    /// which the follower is to find out.
+    pub(super) fn behind(&self) -> StoreError {
         self.poll_requested.notify_one();
-        Err(StoreError::Unavailable("it is behind its own change log".into()))
+        StoreError::Unavailable("it is behind its own change log".into())
     }
 
     async fn load_once(&self, id: KeyId) -> Result<Entry, StoreError> {
         // Another read may have ended since the look-up.
-        if let Some((entry, _)) = self.usable_entry(id, self.uptime()) {
+        let check = self.check(self.uptime());
+        if let Some(entry) = self.entries.get(id, |entry| check.passes(entry.loaded_at, &entry.stamp)) {
             return Ok(entry);
         }
-        if self.down.load(Relaxed) {
+        if self.is_down() {
             return Err(gone());
         }
         let asked = self.asked();
@@ -77,7 +86,7 @@ impl Cache {
         Ok(self.keep(id, loaded.key(id)?, loaded.head, asked))
     }
 
-    fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> Asked {
         Asked { era: self.freshness.era(), uptime: self.uptime() }
     }
 
@@ -101,7 +110,7 @@ impl Cache {
     }
 
     /// Notes the head that a query found, which may be ahead of the follower.
-    fn note(&self, head: Head, era: Era) {
+    pub(super) fn note(&self, head: Head, era: Era) {
         let mut history = self.history();
         if era == self.freshness.era() && history.note(head) == Fit::Contradicts {
             self.freshness.begin_era();
@@ -109,9 +118,19 @@ impl Cache {
         }
     }
 
+    pub(super) fn is_down(&self) -> bool {
+        *self.down.borrow()
+    }
+
+    /// Resolves once the database does not answer.
+    pub(super) async fn goes_down(&self) {
+        // The sender lives as long as `self`, so this does not fail.
+        let _ = self.down.subscribe().wait_for(|down| *down).await;
+    }
+
     /// Notes whether the database answers; while it does not, no read waits for it.
     pub(super) fn set_down(&self, down: bool) {
-        self.down.store(down, Relaxed);
+        self.down.send_replace(down);
         if down {
             self.batcher.refuse(&gone());
         }
@@ -127,7 +146,7 @@ pub(super) fn batcher(store: Arc<dyn CacheStore>, queries: usize) -> ReadBatcher
     })
 }
 
-fn gone() -> StoreError {
+pub(super) fn gone() -> StoreError {
     StoreError::Unavailable("it did not answer a moment ago".into())
 }
 

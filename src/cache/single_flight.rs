@@ -3,57 +3,57 @@
 use std::{
     collections::HashMap,
     fmt,
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::id::KeyId;
 use tokio::sync::OnceCell;
 
 use crate::ports::StoreError;
 
 /// The reads that are under way.
-pub(super) struct SingleFlight<T>(Mutex<HashMap<KeyId, Arc<Read<T>>>>);
+pub(super) struct SingleFlight<K, T>(Mutex<HashMap<K, Arc<Read<T>>>>);
 
 type Read<T> = OnceCell<Result<T, StoreError>>;
 
-impl<T: Clone> SingleFlight<T> {
+impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
     /// What `read` brings, or what another caller's read that is under way brings. When the caller that reads gives up,
     /// another one that waits reads in its place.
-    pub(super) async fn join<F>(&self, id: KeyId, read: impl FnOnce() -> F) -> Result<T, StoreError>
+    pub(super) async fn join<F>(&self, id: K, read: impl FnOnce() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let cell = self.lock().entry(id).or_default().clone();
+        let cell = self.lock().entry(id.clone()).or_default().clone();
         let waiter = Waiter { reads: self, id, cell };
         waiter.cell.get_or_init(read).await.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<Read<T>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<Read<T>>>> {
         // Nothing that holds it can panic half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Default for SingleFlight<T> {
+impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> fmt::Debug for SingleFlight<T> {
+impl<K, T> fmt::Debug for SingleFlight<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SingleFlight")
     }
 }
 
 /// A caller that waits for a read.
-struct Waiter<'a, T: Clone> {
-    reads: &'a SingleFlight<T>,
-    id: KeyId,
+struct Waiter<'a, K: Clone + Eq + Hash, T: Clone> {
+    reads: &'a SingleFlight<K, T>,
+    id: K,
     cell: Arc<Read<T>>,
 }
 
-impl<T: Clone> Drop for Waiter<'_, T> {
+impl<K: Clone + Eq + Hash, T: Clone> Drop for Waiter<'_, K, T> {
     /// Removes the read from the list when it is done, or when nothing is left that waits for it.
     fn drop(&mut self) {
         let mut reads = self.reads.lock();
@@ -70,7 +70,7 @@ impl<T: Clone> Drop for Waiter<'_, T> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-    use domain::time::Timestamp;
+    use domain::{id::KeyId, time::Timestamp};
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_all_are_dropped_no_entry_is_left() {
-        let flight = SingleFlight::<u32>::default();
+        let flight = SingleFlight::<KeyId, u32>::default();
         let mut only = Box::pin(flight.join(id(), std::future::pending));
         assert!(poll_once(only.as_mut()).await.is_none());
         drop(only);
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_shared_and_not_cached() {
-        let flight = SingleFlight::<u32>::default();
+        let flight = SingleFlight::<KeyId, u32>::default();
         let failed = || async { Err(StoreError::Unavailable("gone".into())) };
         assert!(flight.join(id(), failed).await.is_err());
         assert_eq!(flight.join(id(), || async { Ok(1) }).await.unwrap(), 1);

@@ -1,4 +1,4 @@
-//! What is to be removed: purged keys, what a deleted owner left behind, and old request ids.
+//! What is to be removed: purged keys, what a deleted resource left behind, and old request ids.
 
 use std::fmt::Debug;
 
@@ -42,7 +42,7 @@ pub trait Cleanup: Debug + Send + Sync + 'static {
 pub enum Removable<'a> {
     /// Deleted keys whose purge time has come, the earliest first.
     Due(Timestamp),
-    /// Those that a removal still has to delete or purge, the oldest first.
+    /// Those that a removal still has to change, delete or purge: of an owner the oldest first, of a role in the order of ids.
     LeftBehind(&'a Removed),
 }
 
@@ -55,10 +55,11 @@ pub struct KeyAt {
 
 /// A removal's position in the order of all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemovalCursor {
-    pub project: String,
-    pub service_account: String,
-    pub generation: Generation,
+pub enum RemovalCursor {
+    /// Of a project, or of a service account.
+    Owner { project: String, service_account: String, generation: Generation },
+    /// These come after all others.
+    Role { project: String, role: String },
 }
 
 /// A removal with its position; one that cannot be read has a position as well.

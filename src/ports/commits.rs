@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use domain::{
+    Revision,
     audit::{Change, Head},
-    id::{EnvironmentId, Generation, ProjectId, ServiceAccountId},
-    name::ServiceAccountName,
+    id::{EnvironmentId, Generation, ProjectId, RoleId, ServiceAccountId},
+    name::{RoleName, ServiceAccountName},
     resource::Kind,
     time::Timestamp,
 };
@@ -45,17 +46,30 @@ pub struct CommitStep {
 }
 
 /// What must hold when a change is made, after all changes before it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Expect {
     /// The resource is as it was read.
     Unchanged(Box<AnyResource>),
     /// The account exists, and is the one of this generation.
     Owner(ServiceAccountName, Generation),
-    /// The project has no such key now. Deleted keys count unless they are exempt; purged ones and a system key
-    /// never do.
+    /// The account of this generation has so many keys that are not deleted, and this is the newest change of them: since they were read, none
+    /// was added, changed or removed.
+    KeysOfOwner { owner: ServiceAccountName, generation: Generation, number: u64, newest: Revision },
+    /// The role exists.
+    Role(RoleName),
+    /// No deleted role of this name still has to be removed from keys.
+    NoRemoval(RoleName),
+    /// The project has no such key now. Deleted keys count unless they are exempt, purged ones never do, and a system key
+    /// only if it holds the role in question.
     NoKeys { project: ProjectId, of: KeysOf, except_deleted: bool, now: Timestamp },
+    /// The project has fewer active keys than this, without its system key.
+    ActiveKeysBelow { project: ProjectId, most: u32, now: Timestamp },
+    /// The project has fewer roles than this, the built-in ones included.
+    RolesBelow(ProjectId, u32),
     /// The project has no service account but the one that owns its system key.
     NoServiceAccounts(ProjectId),
+    /// The project has no role but the built-in ones.
+    NoRoles(ProjectId),
 }
 
 impl Expect {
@@ -64,11 +78,13 @@ impl Expect {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum KeysOf {
     Project,
     ServiceAccount(ServiceAccountId, Generation),
     Environment(EnvironmentId),
+    /// Those that hold it.
+    Role(RoleId),
 }
 
 /// SHA-256 over everything that makes a request id unique: caller, method, parent and the id itself.
@@ -95,12 +111,21 @@ pub enum CommitError {
     Repeated,
     #[error("one of the {0} exists already")]
     Exists(Kind),
-    /// [`Expect::NoKeys`] or [`Expect::NoServiceAccounts`] does not hold.
+    /// One of the expectations that there are no such resources does not hold.
     #[error("it is in use by {0}")]
     InUse(Kind),
+    /// [`Expect::ActiveKeysBelow`] does not hold for this project.
+    #[error("projects/{0} has as many active keys as it may have")]
+    TooManyKeys(ProjectId),
+    /// [`Expect::RolesBelow`] does not hold.
+    #[error("projects/{0} has {1} roles, as many as it may have")]
+    TooManyRoles(ProjectId, u32),
     /// [`Expect::Owner`] does not hold for this account.
     #[error("{0} is gone")]
     OwnerGone(ServiceAccountName),
+    /// [`Expect::NoRemoval`] does not hold.
+    #[error("one of the same name is still being deleted")]
+    DeletionUnderWay,
     /// The database failed in the middle of COMMIT: the change was made as a whole or not at all.
     #[error("whether the change was made is not known: {0}")]
     OutcomeUnknown(String),

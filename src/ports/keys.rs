@@ -8,11 +8,13 @@ use domain::{
     id::{KeyId, ProjectId},
     key::Key,
     page::Page,
+    project::KeyPolicy,
     query::{KeyOrder, KeyTest},
+    service_account::ServiceAccount,
     time::Timestamp,
 };
 
-use super::StoreError;
+use super::{StoreError, cleanup::KeyAt};
 
 /// Absence is `Ok(None)`; every look-up but one names its project.
 #[async_trait]
@@ -25,12 +27,24 @@ pub trait ReadKeys: Debug + Send + Sync + 'static {
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError>;
 
+    /// The keys of `account` that are not deleted, and at most so many of them, in any order.
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError>;
+
+    /// Keys of `project` that were written before keys had roles, and not changed since, the oldest first; deleted ones too.
+    async fn keys_from_before_roles(
+        &self,
+        project: &ProjectId,
+        page: Page<()>,
+    ) -> Result<Vec<KeyAt>, StoreError>;
+
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError>;
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct KeyQuery<'a> {
     pub project: &'a ProjectId,
+    /// Of the project: which keys violate it.
+    pub policy: &'a KeyPolicy,
     pub filter: &'a Filter<KeyTest>,
     /// Deleted keys as well, as long as they are not purged.
     pub show_deleted: bool,

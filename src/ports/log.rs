@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use domain::{
     Revision,
+    access::Projects,
     audit::{Event, Head},
     filter::Filter,
-    name::Scope,
     page::Page,
     query::EventTest,
 };
@@ -16,9 +16,10 @@ use super::StoreError;
 
 #[async_trait]
 pub trait ReadLog: Debug + Send + Sync + 'static {
+    /// The events of these projects.
     async fn events(
         &self,
-        scope: &Scope,
+        of: &Projects,
         filter: &Filter<EventTest>,
         page: Page<()>,
     ) -> Result<Vec<Event>, StoreError>;

@@ -16,7 +16,9 @@ pub mod random;
 pub mod readiness;
 pub mod recorder;
 pub mod recording;
+pub mod roles;
 pub mod service_accounts;
+pub mod upgrades;
 pub mod write;
 
 pub use changes::Changes;
@@ -35,20 +37,38 @@ pub use random::Random;
 pub use readiness::Readiness;
 pub use recorder::Recorder;
 pub use recording::Recording;
+pub use roles::{LoadRoles, ReadRoles};
 pub use service_accounts::ReadServiceAccounts;
+pub use upgrades::Upgrades;
 
-/// What the cache reads: keys, and what changed.
-pub trait CacheStore: LoadKeys + Feed {}
+/// What the cache reads: keys, roles, and what changed.
+pub trait CacheStore: LoadKeys + LoadRoles + Feed {}
 
-impl<T: LoadKeys + Feed> CacheStore for T {}
+impl<T: LoadKeys + LoadRoles + Feed> CacheStore for T {}
 
 /// What the verbs of the admin side read and write.
 pub trait AdminStore:
-    ReadKeys + ReadServiceAccounts + ReadProjects + ReadLog + Commits + Cleanup + PepperRecords
+    ReadKeys
+    + ReadRoles
+    + ReadServiceAccounts
+    + ReadProjects
+    + ReadLog
+    + Commits
+    + Cleanup
+    + PepperRecords
+    + Upgrades
 {
 }
 
 impl<T> AdminStore for T where
-    T: ReadKeys + ReadServiceAccounts + ReadProjects + ReadLog + Commits + Cleanup + PepperRecords
+    T: ReadKeys
+        + ReadRoles
+        + ReadServiceAccounts
+        + ReadProjects
+        + ReadLog
+        + Commits
+        + Cleanup
+        + PepperRecords
+        + Upgrades
 {
 }

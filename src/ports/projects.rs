@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use domain::{id::ProjectId, page::Page, project::Project};
+use domain::{access::Projects, id::ProjectId, page::Page, project::Project};
 
 use super::StoreError;
 
@@ -12,6 +12,6 @@ use super::StoreError;
 pub trait ReadProjects: Debug + Send + Sync + 'static {
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError>;
 
-    /// In the order of their creation.
-    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError>;
+    /// Those `among` these, in the order of their creation.
+    async fn projects(&self, among: &Projects, page: Page<()>) -> Result<Vec<Project>, StoreError>;
 }

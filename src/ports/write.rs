@@ -1,7 +1,8 @@
 //! What a change writes.
 
 use domain::{
-    key::Key, project::Project, removal::Removal, resource::Resource, service_account::ServiceAccount,
+    id::RoleId, key::Key, project::Project, removal::Removal, resource::Resource, role::Role,
+    service_account::ServiceAccount,
 };
 
 /// Every update or deletion is of a resource as it was read: if it has another revision in the store, that is a conflict.
@@ -15,7 +16,9 @@ pub enum Write {
     DeleteAfterOwner(Key),
     /// A conflict while the account owns a key, deleted or not.
     DeleteUnused(ServiceAccount),
-    /// What the deleted owner leaves behind is to follow it.
+    /// Removes a role from this key: writes its remaining roles, and nothing else of it.
+    TakeRole(Key, RoleId),
+    /// Records that what the deleted resource leaves behind must follow it. Nothing is recorded for a role that no key holds.
     BeginRemoval(Removal),
 }
 
@@ -23,6 +26,7 @@ pub enum Write {
 macro_rules! resources {
     ($($resource:ident),+) => {
         /// A resource of any kind.
+        #[expect(clippy::large_enum_variant, reason = "a commit has few of them, and for a short time")]
         #[derive(Debug, Clone)]
         pub enum AnyResource {
             $($resource($resource)),+
@@ -38,7 +42,7 @@ macro_rules! resources {
     };
 }
 
-resources!(Project, ServiceAccount, Key);
+resources!(Project, ServiceAccount, Role, Key);
 
 impl Write {
     pub fn insert<R: Resource + Into<AnyResource>>(resource: R) -> Self {

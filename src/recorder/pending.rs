@@ -51,7 +51,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::ports::{credentials::CachedKey, recorder::LastUse};
+    use crate::ports::{
+        credentials::{CachedKey, EncodedKey},
+        recorder::LastUse,
+    };
 
     const START: Timestamp = Timestamp::from_micros(0);
 
@@ -63,7 +66,7 @@ mod tests {
     fn cached(n: u32) -> (KeyId, Arc<CachedKey>) {
         let key = Key { id: key_id(n), ..key(None, false) };
         let credential = Credential::new(&key, false).unwrap();
-        (key.id, Arc::new(CachedKey { credential, encoded: Box::default() }))
+        (key.id, Arc::new(CachedKey { credential, encoded: EncodedKey::default() }))
     }
 
     /// Records a use; `true` if it is the first since the last one was taken.

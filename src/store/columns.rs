@@ -51,6 +51,14 @@ pub(super) fn read_list<T: FromStr>(column: &'static str, json: &str) -> Result<
     texts.iter().map(|text| read(column, text)).collect()
 }
 
+/// An empty list when nothing is stored.
+pub(super) fn read_optional_list<T: FromStr>(
+    column: &'static str,
+    json: Option<&str>,
+) -> Result<Vec<T>, StoreError> {
+    json.map_or(Ok(Vec::new()), |json| read_list(column, json))
+}
+
 pub(super) fn read_hash(column: &'static str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| unreadable(column))
 }

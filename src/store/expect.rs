@@ -1,11 +1,12 @@
 //! What must still hold when a change is made.
 
-use domain::{key::Key, resource::Resource, service_account::ServiceAccount};
+use domain::{key::Key, resource::Resource, role::Role, service_account::ServiceAccount};
+use sea_orm::{PaginatorTrait, QuerySelect};
 
 use crate::ports::commits::{CommitError, Expect};
 
 use super::{
-    keys, service_accounts,
+    keys, removals, roles, service_accounts,
     table::{ChangeError, any},
     transaction::Transaction,
     writes::table,
@@ -14,6 +15,13 @@ use super::{
 pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), ChangeError> {
     let (holds, otherwise) = match expected {
         Expect::Unchanged(resource) => (table(resource).is_unchanged(tx).await?, CommitError::Conflict),
+        Expect::KeysOfOwner { owner, generation, number, newest } => {
+            // One more shows that there are more.
+            let extent = keys::read::extent(tx, owner, *generation, number + 1).await?;
+            (extent == (*number, *newest), CommitError::Conflict)
+        }
+        Expect::Role(name) => (any(tx, roles::named(name)).await?, CommitError::Conflict),
+        Expect::NoRemoval(name) => (!any(tx, removals::of_role(name)).await?, CommitError::DeletionUnderWay),
         Expect::Owner(name, generation) => {
             let account = service_accounts::of_generation(name, *generation);
             (any(tx, account).await?, CommitError::OwnerGone(name.clone()))
@@ -22,10 +30,22 @@ pub(super) async fn check(tx: &Transaction, expected: &Expect) -> Result<(), Cha
             let keys = keys::filter::using(project, of, *except_deleted, *now);
             (!any(tx, keys).await?, CommitError::InUse(Key::KIND))
         }
+        Expect::RolesBelow(project, most) => {
+            let number = roles::of(project).count(tx).await?;
+            (number < u64::from(*most), CommitError::TooManyRoles(project.clone(), *most))
+        }
+        Expect::ActiveKeysBelow { project, most, now } => {
+            // The system key is one of them, and always active; to leave it out, every row would have to be read.
+            let most = u64::from(*most) + 1;
+            let active = keys::filter::active(project, *now).limit(most);
+            let fewer = active.count(tx).await? < most;
+            (fewer, CommitError::TooManyKeys(project.clone()))
+        }
         Expect::NoServiceAccounts(project) => {
             let others = service_accounts::unprotected(project);
             (!any(tx, others).await?, CommitError::InUse(ServiceAccount::KIND))
         }
+        Expect::NoRoles(project) => (!any(tx, roles::custom(project)).await?, CommitError::InUse(Role::KIND)),
     };
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use domain::{audit::Head, id::KeyId};
+use domain::id::KeyId;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Iterable,
     QueryResult, Statement, Value,
     prelude::Uuid,
-    sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 
 use crate::ports::{
@@ -16,12 +16,12 @@ use crate::ports::{
 };
 
 use super::{
-    columns::read_hash,
     error::failed,
     keys::{row as keys, secrets},
     log::head as change_head,
     projects::row as projects,
     service_accounts::row as service_accounts,
+    with_head::{self, add, column},
 };
 
 /// For how many ids there is a query. Few, so that each connection has them all prepared; an id that is
@@ -42,12 +42,7 @@ impl Queries {
 
     pub(super) async fn run(&self, db: &DatabaseConnection, ids: &[KeyId]) -> Result<Loaded, StoreError> {
         let rows = db.query_all_raw(self.statement(ids)).await.map_err(failed)?;
-        let head =
-            rows.first().ok_or_else(|| StoreError::Broken("the head of the change log is missing".into()))?;
-        let head = Head {
-            revision: head.try_get("", "head_revision").map_err(failed)?,
-            hash: read_hash("change_head.hash", &head.try_get::<Vec<u8>>("", "head_hash").map_err(failed)?)?,
-        };
+        let head = with_head::head(&rows)?;
         let mut found: HashMap<Uuid, Vec<&QueryResult>> = HashMap::new();
         for row in &rows {
             if let Some(id) = row.try_get::<Option<Uuid>>(KEY, "id").map_err(failed)? {
@@ -82,17 +77,14 @@ fn query(size: usize) -> SelectStatement {
         .from(projects::Entity)
         .and_where(column(projects::Column::Id).equals(keys::Column::ProjectId.as_column_ref()))
         .take();
-    let mut query = Query::select();
+    let mut query = with_head::select();
     query
-        .expr_as(column(change_head::Column::Revision), "head_revision")
-        .expr_as(column(change_head::Column::Hash), "head_hash")
         .expr_as(column(service_accounts::Column::Generation), "owner_generation")
         .expr_as(column(service_accounts::Column::DisableTime), "owner_disable_time")
         .expr_as(Expr::from(project_delete_time), "project_delete_time");
-    select(&mut query, keys::Column::iter(), KEY);
-    select(&mut query, secrets::Column::iter(), SECRET);
+    add(&mut query, keys::Column::iter(), KEY);
+    add(&mut query, secrets::Column::iter(), SECRET);
     query
-        .from(change_head::Entity)
         .left_join(keys::Entity, column(keys::Column::Id).is_in(ids))
         .left_join(
             service_accounts::Entity,
@@ -107,17 +99,6 @@ fn query(size: usize) -> SelectStatement {
 
 const KEY: &str = "key_";
 const SECRET: &str = "secret_";
-
-fn select<C: ColumnTrait>(query: &mut SelectStatement, columns: impl Iterator<Item = C>, prefix: &str) {
-    for name in columns {
-        let alias = Alias::new(format!("{prefix}{}", name.unquoted()));
-        query.expr_as(column(name), alias);
-    }
-}
-
-fn column<C: ColumnTrait>(column: C) -> Expr {
-    Expr::col(column.as_column_ref().into_column_ref())
-}
 
 fn has_owners(row: &QueryResult) -> Result<bool, DbErr> {
     let owner: Option<i64> = row.try_get("", "owner_generation")?;

@@ -25,14 +25,17 @@ mod reads;
 mod recording;
 mod removals;
 mod requests;
+mod roles;
 mod service_accounts;
 mod shares;
 mod sql_store;
 mod table;
 mod transaction;
 mod turns;
+mod upgrades;
 mod use_statements;
 mod wakeups;
+mod with_head;
 mod writes;
 mod writing;
 

@@ -2,17 +2,17 @@
 
 use domain::{
     expiry::Expiry,
-    id::{ProjectId, ServiceAccountId},
+    id::{ProjectId, RoleId, ServiceAccountId},
     labels::Metadata,
     name::KeyName,
-    project::{Environments, Prefix, Retention},
+    project::{Environments, KeyPolicy, Prefix, Retention},
     text::DisplayName,
     token::ApiKey,
 };
 
-use crate::verbs::{Call, Caller, Error, NewKey, NewProject, Service};
+use crate::verbs::{Call, Caller, Error, NewKey, NewProject, Service, projects::all_projects};
 
-/// A key of the system project that may do everything.
+/// A key of the system project with the role `root` for all projects: it may do everything.
 #[derive(Debug)]
 pub struct RootKey {
     pub name: KeyName,
@@ -32,6 +32,7 @@ impl Service {
             prefix: Prefix::system(),
             environments: Environments::default(),
             retention: Retention::default(),
+            key_policy: KeyPolicy::default(),
         };
         match self.create_project(&Call::own(), &new).await {
             Ok(created) => Ok(created.system_key.api_key.map(|api_key| RootKey {
@@ -57,7 +58,9 @@ impl Service {
             service_account: Some(ServiceAccountId::of_system_key(&project)),
             environment,
             display_name: name("Root, minted at the command line"),
-            customers: Vec::new(),
+            roles: vec![root_role()],
+            permissions: Vec::new(),
+            customers: vec![all_projects()],
             allowed_cidrs: Vec::new(),
             metadata: Metadata::default(),
             tags: Vec::new(),
@@ -71,6 +74,11 @@ impl Service {
             api_key: issued.api_key.expect("a new key comes with its API key"),
         })
     }
+}
+
+/// The role that may do everything.
+pub(super) fn root_role() -> RoleId {
+    "root".parse().expect("it is a valid id")
 }
 
 fn name(text: &str) -> DisplayName {

@@ -1,9 +1,19 @@
 //! The caller of a verb, and whether its request is a repeat or a trial.
 
-use domain::{audit::Actor, id::ServiceAccountId, time::Timestamp};
+use std::sync::Arc;
+
+use domain::{
+    access::Projects,
+    audit::Actor,
+    id::{ProjectId, ServiceAccountId},
+    name::{ProjectName, Scope},
+    time::Timestamp,
+};
 use sha2::{Digest, Sha256};
 
 use crate::ports::commits::{Remembered, RequestDigest};
+
+use super::{Error, Session};
 
 /// The caller. Every verb takes it, including those that only read: each look-up is made on behalf of a caller.
 #[derive(Debug, Clone)]
@@ -11,6 +21,8 @@ pub struct Caller {
     pub actor: Actor,
     /// The address that the caller connected from.
     pub peer: String,
+    /// What proved the caller, and says what it may do. `None` for Keystile itself, which may do everything.
+    session: Option<Arc<Session>>,
 }
 
 /// A request that changes something.
@@ -31,9 +43,43 @@ pub struct Repeatable {
 }
 
 impl Caller {
+    /// The caller of `session`, connected from `peer`.
+    pub fn of(session: &Arc<Session>, peer: String) -> Self {
+        let actor = Actor::Caller { service_account: session.service_account().clone(), key: session.key() };
+        Self { actor, peer, session: Some(session.clone()) }
+    }
+
     /// Keystile itself.
-    pub(super) fn keystile() -> Self {
-        Self { actor: Actor::Keystile, peer: String::new() }
+    pub fn keystile() -> Self {
+        Self::completing(Actor::Keystile, String::new())
+    }
+
+    /// Keystile, in the name of `actor`: it completes what that caller was allowed to begin.
+    pub fn completing(actor: Actor, peer: String) -> Self {
+        Self { actor, peer, session: None }
+    }
+
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    /// The projects that the caller may act on.
+    pub(super) fn projects(&self) -> &Projects {
+        self.session.as_ref().map_or(&Projects::All, |session| session.projects())
+    }
+
+    pub(super) fn may_act_on(&self, project: &ProjectId) -> bool {
+        self.projects().includes(project)
+    }
+
+    /// The projects of `scope` that the caller may act on. A project that it may not act on is an error as one that does
+    /// not exist.
+    pub(super) fn projects_in(&self, scope: &Scope) -> Result<Projects, Error> {
+        match scope {
+            Scope::All => Ok(self.projects().clone()),
+            Scope::Project(id) if self.may_act_on(id) => Ok(Projects::These([id.clone()].into())),
+            Scope::Project(id) => Err(Error::not_found(&ProjectName(id.clone()))),
+        }
     }
 
     pub(super) fn service_account(&self) -> Option<ServiceAccountId> {

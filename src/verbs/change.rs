@@ -58,7 +58,8 @@ impl Service {
     ) -> Result<(R::View, Option<T>), AttemptError> {
         let before: R = self.load_expected(call, name, expected_etag).await?;
         let now = self.clock.now();
-        let Edit { after, expect, with } = edit(before.clone(), now)?;
+        let Edit { after, mut expect, with } = edit(before.clone(), now)?;
+        expect.extend(self.check_grant(&call.caller, action, Some(&before), &after).await?);
         let target = Target::changed(action, &before, &after, now);
         if target.changes_nothing() {
             let view = self.view(&call.caller, before, now).await?;
@@ -76,10 +77,11 @@ impl Service {
         call: &Call,
         action: &'static str,
         resource: R,
-        expect: Vec<Expect>,
+        mut expect: Vec<Expect>,
         mut steps: Vec<Step>,
         now: Timestamp,
     ) -> Result<R::View, AttemptError> {
+        expect.extend(self.check_grant(&call.caller, action, None, &resource).await?);
         let mut view = self.view(&call.caller, resource.clone(), now).await?;
         let asked = steps.len();
         steps.push(Step::create(action, resource, now));

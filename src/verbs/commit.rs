@@ -1,6 +1,8 @@
 //! Making a change: once begun, it is completed and made known even if its caller goes away.
 
-use domain::{Revision, audit::Change};
+use domain::{
+    Revision, audit::Change, name::ProjectName, project::PolicyField, resource::Resource, role::Role,
+};
 
 use crate::ports::{
     StoreError,
@@ -36,7 +38,16 @@ impl Call {
             CommitError::Conflict | CommitError::Repeated => return AttemptError::Stale,
             CommitError::Exists(_) => Error::AlreadyExists { resource },
             CommitError::InUse(by) => Error::InUse { resource, used_by: by.as_str() },
+            CommitError::TooManyRoles(project, limit) => Error::LimitReached {
+                resource: ProjectName(project).to_string(),
+                kind: Role::KIND.as_str(),
+                limit,
+            },
+            CommitError::TooManyKeys(project) => {
+                Error::KeyPolicy { project: ProjectName(project), violated: vec![PolicyField::MaxActiveKeys] }
+            }
             CommitError::OwnerGone(owner) => Error::OwnerGone { resource: owner.to_string() },
+            CommitError::DeletionUnderWay => Error::DeletionUnderWay { resource },
             CommitError::OutcomeUnknown(why) => {
                 Error::OutcomeUnknown { resource, repeatable: self.repeatable.is_some(), why }
             }

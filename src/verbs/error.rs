@@ -1,6 +1,8 @@
 //! Why a verb did not do what it was asked.
 
-use domain::{Invalid, Revision, key::Forbidden};
+use std::fmt;
+
+use domain::{Invalid, Revision, key::Forbidden, name::ProjectName, project::PolicyField};
 
 use crate::ports::StoreError;
 
@@ -24,8 +26,16 @@ pub enum Error {
     Conflict { resource: String },
     #[error("{resource}: {why}")]
     Forbidden { resource: String, why: Forbidden },
+    #[error("the caller may not act on {project}")]
+    ProjectDenied { project: String },
+    #[error("{resource} would have {excess}, which the caller does not have")]
+    GrantExceedsCaller { resource: String, excess: Lacking },
     #[error("{resource} is in use by {used_by}")]
     InUse { resource: String, used_by: &'static str },
+    #[error("{resource} has {limit} {kind}, as many as it may have")]
+    LimitReached { resource: String, kind: &'static str, limit: u32 },
+    #[error("the key policy of {project} forbids it: {}", fields(violated))]
+    KeyPolicy { project: ProjectName, violated: Vec<PolicyField> },
     #[error("the key's service account {resource} was deleted")]
     OwnerGone { resource: String },
     #[error("{resource} is still being deleted; its id is available when that is done")]
@@ -52,6 +62,25 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
+/// What a caller would hand on without having it: a permission, a project (`projects/-` for all), or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    pub permission: Option<String>,
+    pub project: Option<String>,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.permission, &self.project) {
+            (Some(permission), Some(project)) => {
+                write!(f, "the permission {permission} and access to {project}")
+            }
+            (Some(permission), None) => write!(f, "the permission {permission}"),
+            (None, project) => write!(f, "access to {}", project.as_deref().unwrap_or("nothing")),
+        }
+    }
+}
+
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldFault {
@@ -66,6 +95,11 @@ impl FieldFault {
     pub fn new(field: impl Into<String>, why: &Invalid) -> Self {
         Self { field: field.into(), description: why.to_string(), position: None }
     }
+}
+
+/// The names of the violated parts of a key policy.
+fn fields(violated: &[PolicyField]) -> String {
+    violated.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl Error {

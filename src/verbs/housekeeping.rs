@@ -49,7 +49,7 @@ impl Round {
         self.purged
     }
 
-    /// How many keys have followed a deleted project or account.
+    /// How many keys have followed a deleted project or account, or lost a deleted role.
     pub fn removed(&self) -> usize {
         self.removed
     }

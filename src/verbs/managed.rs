@@ -2,19 +2,18 @@
 
 use std::str::FromStr;
 
-use domain::{Revision, page::Cursor, resource::Resource, time::Timestamp};
+use domain::{Revision, name::InProject, page::Cursor, resource::Resource, time::Timestamp};
 
 use crate::ports::{StoreError, write::AnyResource};
 
 use super::{Caller, Error, Listing, Service};
 
-pub(super) trait Managed: Resource<Name: FromStr> + Into<AnyResource> {
+pub(super) trait Managed: Resource<Name: FromStr + InProject> + Into<AnyResource> {
     type View: View + Send;
 
-    /// What `caller` can find under `name`.
+    /// What is stored under `name`, whoever may see it: [`Service::load`] looks up what a caller may.
     fn find(
         service: &Service,
-        caller: &Caller,
         name: &Self::Name,
     ) -> impl Future<Output = Result<Option<Self>, StoreError>> + Send;
 
@@ -33,8 +32,11 @@ pub(super) trait View {
 }
 
 impl Service {
+    /// The resource `name`. Every verb looks up what it is about by this: a project that the caller may not act on is as
+    /// one that does not exist.
     pub(super) async fn load<R: Managed>(&self, caller: &Caller, name: &R::Name) -> Result<R, Error> {
-        R::find(self, caller, name).await?.ok_or_else(|| Error::not_found(name))
+        let found = if caller.may_act_on(name.project()) { R::find(self, name).await? } else { None };
+        found.ok_or_else(|| Error::not_found(name))
     }
 
     pub(super) async fn get<R: Managed>(&self, caller: &Caller, name: &R::Name) -> Result<R::View, Error> {

@@ -8,6 +8,7 @@ mod change;
 mod commit;
 mod creator;
 mod error;
+mod grant;
 mod housekeeping;
 mod keys;
 mod listing;
@@ -15,10 +16,12 @@ mod managed;
 mod peppers;
 mod projects;
 mod removal;
+mod roles;
 mod service_accounts;
 mod session;
 mod step;
 mod tasks;
+mod upgrade;
 mod verify;
 
 use std::sync::Arc;
@@ -29,7 +32,7 @@ pub use audit::{ChainReport, ChainRequest, EventBatch, EventView, ListEvents};
 pub use bootstrap::RootKey;
 pub use call::{Call, Caller, Repeatable};
 pub use creator::Creator;
-pub use error::{Error, FieldFault};
+pub use error::{Error, FieldFault, Lacking};
 pub use housekeeping::Round;
 pub use keys::{
     CountKeys, ExplainVerify, Explanation, Found, Issued, KeyPatch, KeyView, ListKeys, Lookup, LookupKey,
@@ -38,14 +41,18 @@ pub use keys::{
 pub use listing::Listing;
 pub use peppers::{PepperReview, PepperUsage};
 pub use projects::{CreatedProject, NewProject, ProjectPatch};
+pub use roles::{ListRoles, NewRole, RolePatch, RoleView};
 pub use service_accounts::{AccountPatch, AccountView, ListAccounts, NewServiceAccount};
 pub use session::Session;
+pub use upgrade::Upgraded;
 pub use verify::{Decision, Miss, Proof, Verifier, VerifyRequest};
 
 use domain::{
     digest::{Peppers, Secret},
     id::KeyId,
+    judge::Prover,
     key::Sealed,
+    mark::MarkKey,
     time::Timestamp,
     token::{self, ApiKey},
 };
@@ -92,6 +99,11 @@ impl Service {
         let secret = Secret::new(self.random.bytes());
         let sealed = Sealed { digest: self.peppers.digest(id, &secret), pepper: self.peppers.newest() };
         (token::issue(token_prefix, id, &secret), sealed)
+    }
+
+    /// Nothing was proven here before, so any key of marks will do.
+    fn prover(&self) -> Prover {
+        Prover { peppers: self.peppers.clone(), mark_key: MarkKey::new(&self.random.bytes()) }
     }
 
     fn new_key_id(&self, now: Timestamp) -> KeyId {

@@ -1,7 +1,7 @@
-//! What a deleted project or account owned follows it, in portions, so that no other change waits long.
+//! What a deleted project, account or role leaves behind follows it, in portions, so that no other change waits long.
 //!
-//! The owner's deletion comes first, in a commit of its own: from then on nothing that it owned verifies. Then come
-//! its keys. The call that began it continues for a while; housekeeping does the rest, on any replica.
+//! The deletion comes first, in a commit of its own: from then on nothing that an owner owned verifies, and a role grants
+//! nothing. Then come the keys. The call that began it continues for a while; housekeeping does the rest, on any replica.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use domain::{
     filter::Filter,
     key::Key,
     page::{Cursor, Order, Page},
-    query::AccountOrder,
+    query::{AccountOrder, RoleOrder, RoleTest},
     removal::{Removal, Removed},
     time::Timestamp,
 };
@@ -23,8 +23,8 @@ use crate::ports::{
 use super::{
     Call, Caller, Error, Service,
     attempt::{AttemptError, until_settled},
-    keys::{deletion_after_owner, purge},
-    service_accounts,
+    keys::{deletion_after_owner, purge, removal_of_role},
+    roles, service_accounts,
     step::Step,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn rest_after(portion: Duration) -> Duration {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     after: Option<Cursor>,
-    /// Keys that are gone, or deleted.
+    /// Keys that are gone or deleted, or no longer hold the role.
     pub(super) done: usize,
     /// Keys that could not be read or written, and are still there.
     pub(super) skipped: usize,
@@ -95,7 +95,7 @@ impl Service {
         if progress.skipped > 0 {
             return Ok(false);
         }
-        if self.remove_accounts(removal).await? {
+        if self.remove_accounts(removal).await? || self.remove_roles(removal).await? {
             return Ok(true);
         }
         self.store.finish(removal).await?;
@@ -156,6 +156,9 @@ impl Service {
             Fate::Removed(Removal { of: Removed::ServiceAccount { deletion, .. }, .. }) => {
                 keys.iter().map(|key| deletion_after_owner(key, *deletion, now)).collect()
             }
+            Fate::Removed(Removal { of: Removed::Role(name), .. }) => {
+                keys.iter().map(|key| removal_of_role(key, &name.role, now)).collect()
+            }
         };
         self.commit_all(&fate.call(), steps).await
     }
@@ -172,6 +175,22 @@ impl Service {
                 accounts.iter().map(|account| service_accounts::deletion(account, now)).collect();
             self.commit_all(&Fate::Removed(removal).call(), steps).await?;
             Ok(!accounts.is_empty())
+        })
+        .await
+    }
+
+    /// Deletes a portion of the custom roles that a project leaves behind, and says whether there were any. The built-in ones
+    /// go with the project's row, as they were created with it.
+    async fn remove_roles(&self, removal: &Removal) -> Result<bool, Error> {
+        let Removed::Project(id) = &removal.of else { return Ok(false) };
+        let order = Order { by: RoleOrder::CreateTime, descending: false };
+        let custom = Filter::Not(Box::new(Filter::Test(RoleTest::BuiltIn)));
+        until_settled(&removal.of.name(), || async {
+            let roles = self.store.roles(id, &custom, Page { size: PORTION, order, after: None }).await?;
+            let now = self.clock.now();
+            let steps: Vec<_> = roles.iter().map(|role| roles::deletion(role, now)).collect();
+            self.commit_all(&Fate::Removed(removal).call(), steps).await?;
+            Ok(!roles.is_empty())
         })
         .await
     }
@@ -201,12 +220,12 @@ struct Portion {
     skipped: usize,
 }
 
-/// Why keys go.
+/// Why keys go, or change.
 #[derive(Clone, Copy)]
 enum Fate<'a> {
     /// Their time has come.
     Due(Timestamp),
-    /// Their owner is gone.
+    /// Their owner is gone, or a role of theirs.
     Removed(&'a Removal),
 }
 
@@ -218,12 +237,12 @@ impl<'a> Fate<'a> {
         }
     }
 
-    /// In whose name they go.
+    /// In whose name that is.
     fn call(self) -> Call {
         match self {
             Self::Due(_) => Call::own(),
             Self::Removed(removal) => {
-                Call::once_by(Caller { actor: removal.actor.clone(), peer: removal.peer.clone() })
+                Call::once_by(Caller::completing(removal.actor.clone(), removal.peer.clone()))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Keystile over real gRPC connections: every method, good input and bad.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod audit;
 mod callers;
 mod calls;
@@ -12,6 +13,7 @@ mod overload;
 mod probes;
 mod projects;
 mod repeats;
+mod roles;
 mod service_accounts;
 mod telemetry;
 mod texts;

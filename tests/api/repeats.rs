@@ -3,10 +3,10 @@
 use prost::Message;
 use prost_types::FileDescriptorSet;
 use proto::{
-    DeleteKeyRequest, DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest,
-    DisableServiceAccountRequest, EnableKeyRequest, EnableServiceAccountRequest, Key, Project,
-    RevokeKeyRequest, RotateKeyRequest, ServiceAccount, UndeleteKeyRequest, UpdateKeyRequest,
-    UpdateProjectRequest, UpdateServiceAccountRequest,
+    DeleteKeyRequest, DeleteProjectRequest, DeleteRoleRequest, DeleteServiceAccountRequest,
+    DisableKeyRequest, DisableServiceAccountRequest, EnableKeyRequest, EnableServiceAccountRequest, Key,
+    Project, RevokeKeyRequest, Role, RotateKeyRequest, ServiceAccount, UndeleteKeyRequest, UpdateKeyRequest,
+    UpdateProjectRequest, UpdateRoleRequest, UpdateServiceAccountRequest,
 };
 use testkit::{
     server::Server,
@@ -22,6 +22,7 @@ use crate::calls::{
 enum Resource {
     Key(Box<Key>),
     Account(Box<ServiceAccount>),
+    Role(Box<Role>),
     Project(Box<Project>),
     Gone,
 }
@@ -45,6 +46,7 @@ const OF_ONE_KEY: [&str; 8] =
     ["UpdateKey", "DisableKey", "EnableKey", "RotateKey", "DeleteKey", "UndeleteKey", "RevokeKey", "Purge"];
 const OF_ONE_ACCOUNT: [&str; 4] =
     ["UpdateServiceAccount", "DisableServiceAccount", "EnableServiceAccount", "DeleteServiceAccount"];
+const OF_ONE_ROLE: [&str; 2] = ["UpdateRole", "DeleteRole"];
 const OF_ONE_PROJECT: [&str; 2] = ["UpdateProject", "DeleteProject"];
 
 /// Calls `method` for `name`; a different `etag` makes it a different request.
@@ -103,6 +105,20 @@ async fn run(server: &Server, method: &str, name: &str, etag: &str, request_id: 
             let request = request!(DeleteServiceAccountRequest);
             inner(accounts.delete_service_account(request).await).map(|_| Resource::Gone)
         }
+        "UpdateRole" => {
+            let changed = Role { name, etag, display_name: "Updated".into(), ..Default::default() };
+            let request = UpdateRoleRequest {
+                role: Some(changed),
+                request_id: request_id.into(),
+                ..Default::default()
+            };
+            let updated = inner(server.roles().update_role(request).await);
+            updated.map(|it| Resource::Role(Box::new(it.role.unwrap())))
+        }
+        "DeleteRole" => {
+            let request = request!(DeleteRoleRequest, force: true);
+            inner(server.roles().delete_role(request).await).map(|_| Resource::Gone)
+        }
         "UpdateProject" => {
             let changed = Project { name, etag, display_name: "Updated".into(), ..Default::default() };
             let request = UpdateProjectRequest {
@@ -127,7 +143,8 @@ async fn every_method_makes_a_repeated_change_once() {
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
     let ci = server.service_account("acme", "ci").await.name;
-    let walks = [(&key.name, &OF_ONE_KEY[..]), (&ci, &OF_ONE_ACCOUNT)];
+    let editor = server.role("editor", &[]).await.name;
+    let walks = [(&key.name, &OF_ONE_KEY[..]), (&ci, &OF_ONE_ACCOUNT), (&editor, &OF_ONE_ROLE)];
     let project = "projects/acme".to_owned();
     for (name, methods) in walks.into_iter().chain([(&project, &OF_ONE_PROJECT[..])]) {
         for method in methods {
@@ -153,8 +170,18 @@ async fn every_method_makes_a_repeated_change_once() {
 
 #[test]
 fn every_method_that_changes_something_takes_a_request_id() {
-    const READS: [&str; 9] =
-        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];
+    const READS: [&str; 10] = [
+        "Get",
+        "List",
+        "Count",
+        "Lookup",
+        "Explain",
+        "Verify",
+        "BatchVerify",
+        "StreamVerify",
+        "Watch",
+        "WhoAmI",
+    ];
     let set = FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
     let ours = || set.file.iter().filter(|file| file.package() == "keystile.v1");
     let methods = ours().flat_map(|file| &file.service).flat_map(|service| &service.method);

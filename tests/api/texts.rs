@@ -1,22 +1,24 @@
 //! Text fields of all methods: no invisible characters, one normal form, and no API keys.
 
 use proto::{
-    Code, CreateServiceAccountRequest, Key, ListKeysRequest, ListServiceAccountsRequest, Project,
-    RevokeKeyRequest, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
-    VerifyRequest,
+    Code, CreateRoleRequest, CreateServiceAccountRequest, Key, ListKeysRequest, ListServiceAccountsRequest,
+    Project, RevokeKeyRequest, Role, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest,
+    UpdateRoleRequest, UpdateServiceAccountRequest, VerifyRequest,
 };
 use testkit::server::Server;
 
 use crate::calls::{Answer, assert_invalid, creation, inner, revocation, texts, verify};
 
 /// Fields of text for people, as faults name them.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "key.display_name",
     "key.customers[0]",
     "reason",
     "service_account.display_name",
     "service_account.external_id",
     "project.display_name",
+    "role.display_name",
+    "role.description",
 ];
 
 /// Fields of text for programs.
@@ -38,6 +40,16 @@ async fn write(server: &Server, field: &str, text: &str) -> Answer<String> {
             let request = UpdateProjectRequest { project: Some(project), ..Default::default() };
             let updated = inner(server.projects().update_project(request).await)?;
             Ok(updated.project.unwrap().display_name)
+        }
+        _ if field.starts_with("role.") => {
+            let request = CreateRoleRequest {
+                parent: "projects/acme".into(),
+                role_id: format!("role-{}", server.revision().await),
+                role: Some(role_with(field, text)),
+                ..Default::default()
+            };
+            let role = inner(server.roles().create_role(request).await)?.role.unwrap();
+            Ok(if field == "role.description" { role.description } else { role.display_name })
         }
         _ if field.starts_with("key.") => {
             let key = inner(server.keys().create_key(creation(key_with(field, text))).await)?.key.unwrap();
@@ -72,6 +84,13 @@ fn key_with(field: &str, text: String) -> Key {
         "key.customers[0]" => Key { customers: vec![text], ..Default::default() },
         "key.tags[0]" => Key { tags: vec![text], ..Default::default() },
         _ => Key { metadata: [("name".into(), text)].into(), ..Default::default() },
+    }
+}
+
+fn role_with(field: &str, text: String) -> Role {
+    match field {
+        "role.description" => Role { description: text, ..Default::default() },
+        _ => Role { display_name: text, ..Default::default() },
     }
 }
 
@@ -205,6 +224,15 @@ async fn updates_follow_the_same_rules() {
                 UpdateServiceAccountRequest { service_account: Some(changed), ..Default::default() };
             let updated = server.accounts().update_service_account(request).await;
             assert_invalid(&updated.unwrap_err(), &[field]);
+        }
+    }
+    server.role("editor", &[]).await;
+    for text in [api_key.as_str(), "a\u{202e}b"] {
+        for field in ["role.display_name", "role.description"] {
+            let name = "projects/acme/roles/editor".into();
+            let changed = Role { name, ..role_with(field, text.into()) };
+            let request = UpdateRoleRequest { role: Some(changed), ..Default::default() };
+            assert_invalid(&server.roles().update_role(request).await.unwrap_err(), &[field]);
         }
     }
     let renamed = Key { name: key.name.clone(), ..key_with("key.display_name", "Cafe\u{301}".into()) };

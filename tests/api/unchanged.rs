@@ -1,7 +1,8 @@
 //! Updates that change nothing, and immutable fields.
 
 use proto::{
-    Key, Project, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
+    Key, Project, Role, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateRoleRequest,
+    UpdateServiceAccountRequest,
 };
 use testkit::{
     server::Server,
@@ -30,13 +31,20 @@ fn of_account(account: &ServiceAccount, paths: &[&str]) -> UpdateServiceAccountR
     UpdateServiceAccountRequest { service_account, update_mask: mask(paths), ..Default::default() }
 }
 
+fn of_role(role: &Role, paths: &[&str]) -> UpdateRoleRequest {
+    UpdateRoleRequest { role: Some(role.clone()), update_mask: mask(paths), ..Default::default() }
+}
+
 #[tokio::test]
 async fn an_update_that_changes_nothing_writes_no_event() {
     let server = Server::start().await;
     let project = server.project("acme").await;
     let account = server.service_account("acme", "ci").await;
+    let role = server.role("editor", &["b.write", "a.write"]).await;
     let full = Key {
         display_name: "Web".into(),
+        roles: texts(&["viewer", "editor"]),
+        permissions: texts(&["b.read", "a.read"]),
         customers: texts(&["b", "a"]),
         allowed_cidrs: texts(&["192.0.2.7/32"]),
         metadata: [("x".into(), "1".into()), ("a".into(), "2".into())].into(),
@@ -57,6 +65,9 @@ async fn an_update_that_changes_nothing_writes_no_event() {
             let request = UpdateServiceAccountRequest { validate_only, ..of_account(&account, paths) };
             let same = inner(server.accounts().update_service_account(request).await).unwrap();
             assert_eq!(same.service_account.unwrap(), account);
+            let request = UpdateRoleRequest { validate_only, ..of_role(&role, paths) };
+            let same = inner(server.roles().update_role(request).await).unwrap();
+            assert_eq!(same.role.unwrap(), role);
         }
     }
     assert_eq!(server.head().await, head);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::decision::Code;
+use domain::{access::Projects, decision::Code};
 use keystile::{
     cache::Follower,
     ports::{Changes, Readiness},
@@ -164,7 +164,8 @@ async fn a_min_revision_beyond_the_end_of_the_log_fails_at_once() {
     let head = node.cache.position();
     for min_revision in [head + 1, i64::MAX] {
         let question = VerifyRequest { patience: 4 * PATIENCE, ..question(&key.api_key, min_revision) };
-        let answer = timeout(PATIENCE, node.verifier.verify(question)).await.expect("the call waits");
+        let answer =
+            timeout(PATIENCE, node.verifier.verify(&Projects::All, question)).await.expect("the call waits");
         let Err(Error::RevisionNotReached { min_revision: asked, revision }) = answer else {
             panic!("{answer:?}");
         };

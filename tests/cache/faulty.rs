@@ -12,29 +12,31 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Revision,
+    access::Projects,
     audit::{Event, Head},
     digest::{PepperCheck, PepperVersion},
     filter::Filter,
-    id::{KeyId, ProjectId, ServiceAccountId},
+    id::{KeyId, ProjectId, RoleId, ServiceAccountId},
     key::Key,
-    name::Scope,
     page::{Cursor, Page},
     project::Project,
-    query::{AccountOrder, AccountTest, EventTest, KeyOrder},
+    query::{AccountOrder, AccountTest, EventTest, KeyOrder, RoleOrder, RoleTest},
     removal::Removal,
+    role::Role,
     service_account::ServiceAccount,
     time::Timestamp,
 };
 use keystile::{
     ports::{
-        Cleanup, Commits, Feed, LoadKeys, PepperRecords, ReadKeys, ReadLog, ReadProjects,
-        ReadServiceAccounts, Readiness, Recording, StoreError,
+        Cleanup, Commits, Feed, LoadKeys, LoadRoles, PepperRecords, ReadKeys, ReadLog, ReadProjects,
+        ReadRoles, ReadServiceAccounts, Readiness, Recording, StoreError, Upgrades,
         cleanup::{KeyAt, Removable, RemovalAt, RemovalCursor},
         commits::{Commit, CommitError, Remembered, RequestDigest},
         feed::FeedEntry,
         keys::{KeyCounts, KeyQuery},
         load::Loaded,
         recorder::{LastUse, Rehash},
+        roles::LoadedRoles,
         service_accounts::AccountLabel,
     },
     store::SqlStore,
@@ -52,6 +54,10 @@ pub(crate) enum Mode {
     Hangs,
     /// It reads at once, and holds back what it has read until the mode changes.
     Holds,
+    /// UNAVAILABLE at once for roles.
+    FailsRoles,
+    /// As `Holds`, for roles.
+    HoldsRoles,
 }
 
 /// Counts its calls, and answers as its mode says.
@@ -61,7 +67,8 @@ pub(crate) struct Faulty {
     mode: watch::Sender<Mode>,
     pub(crate) gate: Gate,
     loads: AtomicUsize,
-    /// How many keys were read but are held back.
+    role_loads: AtomicUsize,
+    /// How many keys, and answers with roles, were read but are held back.
     held: watch::Sender<usize>,
     follows: watch::Sender<usize>,
     /// How many more calls of `changes_after` succeed before it fails.
@@ -90,6 +97,7 @@ impl Faulty {
             mode: watch::Sender::new(Mode::Answers),
             gate: Gate::new(),
             loads: AtomicUsize::new(0),
+            role_loads: AtomicUsize::new(0),
             held: watch::Sender::new(0),
             follows: watch::Sender::new(0),
             answers: AtomicUsize::new(usize::MAX),
@@ -111,6 +119,11 @@ impl Faulty {
     /// How many keys were loaded since this was last called.
     pub(crate) fn loads(&self) -> usize {
         self.loads.swap(0, SeqCst)
+    }
+
+    /// How many queries for roles it was asked since this was last called.
+    pub(crate) fn role_loads(&self) -> usize {
+        self.role_loads.swap(0, SeqCst)
     }
 
     /// How many times the head of the log was read for verifications.
@@ -164,9 +177,18 @@ impl Faulty {
         self.portions.subscribe().wait_for(|portions| portions.len() >= number).await.unwrap();
     }
 
-    /// Resolves once this many keys are held back.
+    /// Resolves once this many keys, and answers with roles, are held back.
     pub(crate) async fn held(&self, number: usize) {
         self.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
+    }
+
+    /// Holds back so many keys or roles that were read.
+    async fn hold(&self, number: usize) {
+        let mut mode = self.mode.subscribe();
+        if *mode.borrow_and_update() == Mode::Holds {
+            self.held.send_modify(|held| *held += number);
+            mode.wait_for(|mode| *mode != Mode::Holds).await.unwrap();
+        }
     }
 
     async fn before(&self) -> Result<(), StoreError> {
@@ -190,17 +212,55 @@ impl LoadKeys for Faulty {
         self.loads.fetch_add(ids.len(), SeqCst);
         self.before().await?;
         let loaded = self.real.load(ids).await;
-        let mut mode = self.mode.subscribe();
-        if *mode.borrow_and_update() == Mode::Holds {
-            self.held.send_modify(|held| *held += ids.len());
-            mode.wait_for(|mode| *mode != Mode::Holds).await.unwrap();
-        }
+        self.hold(ids.len()).await;
         loaded
     }
 
     async fn lately_used(&self, most: u64) -> Result<Vec<KeyId>, StoreError> {
         self.before().await?;
         self.real.lately_used(most).await
+    }
+}
+
+#[async_trait]
+impl LoadRoles for Faulty {
+    async fn load_roles(&self, project: &ProjectId, ids: &[RoleId]) -> Result<LoadedRoles, StoreError> {
+        self.role_loads.fetch_add(1, SeqCst);
+        self.before().await?;
+        let mut mode = self.mode.subscribe();
+        let now = *mode.borrow_and_update();
+        if now == Mode::FailsRoles {
+            return Err(StoreError::Unavailable("it is made to fail".into()));
+        }
+        let loaded = self.real.load_roles(project, ids).await;
+        if now == Mode::HoldsRoles {
+            self.held.send_modify(|held| *held += 1);
+            mode.wait_for(|mode| *mode != Mode::HoldsRoles).await.unwrap();
+        }
+        self.hold(1).await;
+        loaded
+    }
+}
+
+#[async_trait]
+impl ReadRoles for Faulty {
+    async fn role(&self, project: &ProjectId, id: &RoleId) -> Result<Option<Role>, StoreError> {
+        self.gate.read()?;
+        self.real.role(project, id).await
+    }
+
+    async fn roles_named(&self, project: &ProjectId, ids: &[RoleId]) -> Result<Vec<Role>, StoreError> {
+        self.gate.read()?;
+        self.gate.pass_roles(self.real.roles_named(project, ids)).await
+    }
+
+    async fn roles(
+        &self,
+        project: &ProjectId,
+        filter: &Filter<RoleTest>,
+        page: Page<RoleOrder>,
+    ) -> Result<Vec<Role>, StoreError> {
+        self.real.roles(project, filter, page).await
     }
 }
 
@@ -234,11 +294,11 @@ impl Feed for Faulty {
 impl ReadLog for Faulty {
     async fn events(
         &self,
-        scope: &Scope,
+        of: &Projects,
         filter: &Filter<EventTest>,
         page: Page<()>,
     ) -> Result<Vec<Event>, StoreError> {
-        self.real.events(scope, filter, page).await
+        self.real.events(of, filter, page).await
     }
 
     async fn events_from(&self, start: Revision, most: u64) -> Result<Vec<Event>, StoreError> {
@@ -259,8 +319,8 @@ impl ReadProjects for Faulty {
         self.real.project(id).await
     }
 
-    async fn projects(&self, page: Page<()>) -> Result<Vec<Project>, StoreError> {
-        self.real.projects(page).await
+    async fn projects(&self, among: &Projects, page: Page<()>) -> Result<Vec<Project>, StoreError> {
+        self.real.projects(among, page).await
     }
 }
 
@@ -307,6 +367,18 @@ impl ReadKeys for Faulty {
 
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         self.real.keys(query, page).await
+    }
+
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError> {
+        self.real.keys_of_account(account, most).await
+    }
+
+    async fn keys_from_before_roles(
+        &self,
+        project: &ProjectId,
+        page: Page<()>,
+    ) -> Result<Vec<KeyAt>, StoreError> {
+        self.real.keys_from_before_roles(project, page).await
     }
 
     async fn count_keys(&self, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
@@ -370,6 +442,21 @@ impl PepperRecords for Faulty {
         check: &PepperCheck,
     ) -> Result<PepperCheck, StoreError> {
         self.real.make_pepper_known(version, check).await
+    }
+}
+
+#[async_trait]
+impl Upgrades for Faulty {
+    async fn is_upgraded(&self, name: &str) -> Result<bool, StoreError> {
+        self.real.is_upgraded(name).await
+    }
+
+    async fn record_upgrade(&self, name: &str) -> Result<(), StoreError> {
+        self.real.record_upgrade(name).await
+    }
+
+    async fn projects_without_role(&self, role: &RoleId, most: u64) -> Result<Vec<ProjectId>, StoreError> {
+        self.real.projects_without_role(role, most).await
     }
 }
 

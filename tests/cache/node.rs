@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Revision,
-    audit::Actor,
+    access::Projects,
     decision::{Code, Question},
     digest::Peppers,
     expiry::Expiry,
@@ -19,7 +19,7 @@ use domain::{
     labels::Metadata,
     mark::MarkKey,
     name::{KeyName, ServiceAccountName},
-    project::{Environments, Retention},
+    project::{Environments, KeyPolicy, Retention},
     token::ApiKey,
 };
 use keystile::{
@@ -128,6 +128,7 @@ impl Node {
             prefix: "acme".parse().unwrap(),
             environments: Environments::default(),
             retention: Retention::default(),
+            key_policy: KeyPolicy::default(),
         };
         self.service.create_project(&call(), &project).await.unwrap();
     }
@@ -159,7 +160,7 @@ impl Node {
     }
 
     pub(crate) async fn verify_at(&self, api_key: &str, min_revision: Revision) -> Result<Decision, Error> {
-        self.verifier.verify(question(api_key, min_revision)).await
+        self.verifier.verify(&Projects::All, question(api_key, min_revision)).await
     }
 
     /// The session of the caller with this API key.
@@ -202,18 +203,21 @@ pub(crate) fn question(api_key: &str, min_revision: Revision) -> VerifyRequest {
 }
 
 pub(crate) fn call() -> Call {
-    let caller = Caller { actor: Actor::Keystile, peer: String::new() };
-    Call { caller, repeatable: None, validate_only: false }
+    Call { caller: Caller::keystile(), repeatable: None, validate_only: false }
 }
 
+/// A key of the system project may do everything.
 pub(crate) fn new_key(project: &str) -> NewKey {
+    let system = project == "system";
     NewKey {
         project: project.parse().unwrap(),
         id: None,
         service_account: None,
         environment: "production".parse().unwrap(),
         display_name: "".parse().unwrap(),
-        customers: vec![],
+        roles: system.then(|| "root".parse().unwrap()).into_iter().collect(),
+        permissions: vec![],
+        customers: system.then(|| "*".parse().unwrap()).into_iter().collect(),
         allowed_cidrs: vec![],
         metadata: Metadata::default(),
         tags: vec![],

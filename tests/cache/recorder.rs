@@ -11,7 +11,10 @@ use domain::{
     time::Timestamp,
 };
 use keystile::{
-    ports::{Clock, Recorder, credentials::CachedKey},
+    ports::{
+        Clock, Recorder,
+        credentials::{CachedKey, EncodedKey},
+    },
     recorder::{self, Queue, Unsaved},
 };
 use testkit::database::{Database, Kind};
@@ -115,6 +118,8 @@ fn key(n: u64) -> TestKey {
         environment: "production".parse().unwrap(),
         token_prefix: "acme_live".into(),
         display_name: "".parse().unwrap(),
+        roles: vec![],
+        permissions: vec![],
         customers: vec![],
         allowed_cidrs: vec![],
         metadata: Metadata::default(),
@@ -132,7 +137,7 @@ fn key(n: u64) -> TestKey {
         revision: 1,
     };
     let credential = Credential::new(&key, false).unwrap();
-    (key.id, Arc::new(CachedKey { credential, encoded: Box::default() }))
+    (key.id, Arc::new(CachedKey { credential, encoded: EncodedKey::default() }))
 }
 
 /// Records a use as a verification does; `true` if that put a message into the queue.

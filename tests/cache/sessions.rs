@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use domain::{digest::Peppers, expiry::Expiry};
 use keystile::{
     app::World,
-    ports::{Changes, ReadLog},
+    ports::{Changes, Clock, Credentials, ReadLog},
     verbs::{NewKey, Service},
 };
 use testkit::database::Kind;
 
 use crate::{
     faulty::Mode,
+    grants::{holding, keeper},
     node::{LIMITS, Node, call, fresh, new_key},
 };
 
@@ -86,6 +87,20 @@ async fn a_caller_that_expires_while_its_key_is_read_is_not_let_in() {
     assert!(session.is_none());
 }
 
+/// Each thread may hold a few references that it does not count; they are for answers, which are short.
+#[tokio::test]
+async fn sessions_leave_the_uncounted_references_to_answers() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    let caller = node.key("system").await;
+    let mut sessions = Vec::new();
+    for _ in 0..20 {
+        sessions.push(node.session(&caller.api_key).await.unwrap());
+    }
+    let snapshot = node.cache.cached(caller.name.key, node.clock.uptime()).unwrap();
+    // The profile has one more.
+    assert_eq!(Arc::strong_count(snapshot.access.get().unwrap()), sessions.len() + 1);
+}
+
 /// Its key is read before it is revoked, and the answer comes after that.
 #[tokio::test]
 async fn a_caller_revoked_while_it_is_proven_again_does_not_stay_in() {
@@ -103,4 +118,18 @@ async fn a_caller_revoked_while_it_is_proven_again_does_not_stay_in() {
         node.store.set(Mode::Answers);
     });
     assert!(renewed.unwrap().is_none());
+}
+
+/// Nothing changes but the role that the caller holds.
+#[tokio::test]
+async fn a_caller_whose_role_changes_is_proven_again() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.service.create_role(&call(), keeper("audit.read")).await.unwrap();
+    let caller = node.try_key(holding(&["keeper"], &[])).await;
+    let session = node.session(&caller.api_key).await.unwrap();
+    assert!(session.access().allows("audit.read"));
+    node.make_keeper("keys.read").await;
+    assert!(!node.verifier.is_still_valid(&session, node.verifier.moment()), "the session stays valid");
+    let renewed = node.verifier.renew(&session).await.unwrap().unwrap();
+    assert!(renewed.access().allows("keys.read") && !renewed.access().allows("audit.read"));
 }

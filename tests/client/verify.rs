@@ -98,8 +98,9 @@ async fn a_refused_question_lists_the_wrong_fields() {
     assert_eq!(fields, ["customer", "min_revision"]);
     assert!(std::error::Error::source(&error).is_some());
 
-    let error = client.verify(Question::new(&api_key).permission("a.read")).await.unwrap_err();
-    assert_eq!((error.kind(), error.reason()), (ErrorKind::Refused, Some("NOT_YET_AVAILABLE")));
+    let error = client.verify(Question::new(&api_key).permission("a.read AND")).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Refused, Some("INVALID_ARGUMENT")));
+    assert_eq!(error.violations()[0].field, "permission");
 }
 
 #[tokio::test]
@@ -120,6 +121,22 @@ async fn the_callers_own_credential_is_not_the_api_key() {
         let seen = (error.kind(), error.reason());
         assert_eq!(seen, (ErrorKind::CredentialRefused, Some("UNAUTHENTICATED")), "{error}");
     }
+}
+
+/// A key of the system project that may not verify is a fault of the caller's configuration.
+#[tokio::test]
+async fn a_credential_that_may_not_verify_is_refused() {
+    let (server, _) = started().await;
+    let (_, api_key) = new_key(&server).await;
+    let auditor = Key { roles: vec!["auditor".into()], ..Default::default() };
+    let (_, credential) = server.key("system", auditor).await;
+    let client = builder(&credential).endpoint(url(server.verify)).connect().unwrap();
+    let error = client.verify(Question::new(&api_key)).await.unwrap_err();
+    let seen = (error.kind(), error.reason());
+    assert_eq!(seen, (ErrorKind::CredentialRefused, Some("PERMISSION_DENIED")), "{error}");
+    assert!(error.to_string().contains("keys.verify"), "{error}");
+    let error = client.stream().verify(Question::new(&api_key)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CredentialRefused, "{error}");
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ mod secrets;
 mod start;
 mod stop;
 mod strangers;
+mod upgrade;
 mod warm;
 
 /// A generous limit: only a server that hangs takes longer.

@@ -131,7 +131,8 @@ pub(crate) async fn a_deleted_project_is_gone_before_what_it_owns(database: &Dat
     let deleted = write(store, vec![delete, Write::BeginRemoval(removal.clone())]).await;
 
     assert!(store.project(&acme()).await.unwrap().is_none());
-    let listed = store.projects(crate::sample::first_page((), 10)).await.unwrap();
+    let listed =
+        store.projects(&domain::access::Projects::All, crate::sample::first_page((), 10)).await.unwrap();
     assert_eq!(listed.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["other"]);
     assert!(store.service_account(&acme(), &account_id("ci")).await.unwrap().is_none());
     assert!(store.key(&acme(), key_id(1)).await.unwrap().is_none());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::access::Projects;
 use keystile::{
     ports::{Feed, LoadKeys, ReadLog, ReadProjects, Readiness, StoreError},
     store::{Options, SqlStore},
@@ -70,7 +71,7 @@ pub(crate) async fn a_dropped_read_ends_in_the_database(database: &Database, sto
     never_ending_projects(database).await;
     // More reads than connections.
     for _ in 0..5 {
-        let reading = async { store.projects(first_page((), 9)).await.map(drop) };
+        let reading = async { store.projects(&Projects::All, first_page((), 9)).await.map(drop) };
         let given_up = async { becomes(database, true).await };
         tokio::select! {
             read = reading => panic!("the read ended: {read:?}"),
@@ -87,7 +88,7 @@ pub(crate) async fn a_read_that_takes_too_long_is_cancelled(database: &Database,
     let options = Options { slowest_read: Duration::from_millis(300), ..database.options() };
     let hasty = SqlStore::open(options).await.unwrap();
     for _ in 0..5 {
-        let read = timeout(PATIENCE, hasty.projects(first_page((), 9))).await.unwrap();
+        let read = timeout(PATIENCE, hasty.projects(&Projects::All, first_page((), 9))).await.unwrap();
         assert!(matches!(read, Err(StoreError::TooSlow(_))), "{read:?}");
     }
     becomes(database, false).await;
@@ -102,7 +103,12 @@ pub(crate) async fn reads_of_admins_leave_connections_to_verifications(
 ) {
     populate(store).await;
     never_ending_projects(database).await;
-    let reads = async { tokio::join!(store.projects(first_page((), 9)), store.projects(first_page((), 9))) };
+    let reads = async {
+        tokio::join!(
+            store.projects(&Projects::All, first_page((), 9)),
+            store.projects(&Projects::All, first_page((), 9))
+        )
+    };
     let verified = async {
         becomes(database, true).await;
         store.ping().await.unwrap();

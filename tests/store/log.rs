@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{
+    access::Projects,
     audit::{Actor, Change, Event, Head},
-    name::Scope,
     page::{Cursor, Id, Page, SortValue},
     query::{event_filter, event_order},
 };
@@ -16,7 +16,7 @@ use serde_json::json;
 use testkit::database::{Database, Kind};
 use tokio::time::timeout;
 
-use crate::sample::{account_id, acme, at, change, commit, commit_of, key_id, populate};
+use crate::sample::{account_id, at, change, commit, commit_of, key_id, populate};
 
 /// How long a notification may take, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -94,28 +94,33 @@ pub(crate) async fn events_are_filtered(_: &Database, store: &SqlStore) {
         let change = commit_of(change, vec![]);
         store.commit(change).await.unwrap();
     }
-    let acme = Scope::Project(acme());
-    for (scope, filter, expected) in [
-        (&Scope::All, "", &[4_i64, 3, 2, 1] as &[_]),
+    let of = |id: &str| Projects::These([id.parse().unwrap()].into());
+    let (acme, none) = (of("acme"), of("none"));
+    let both = Projects::These(["acme", "other"].map(|id| id.parse().unwrap()).into());
+    for (of, filter, expected) in [
+        (&Projects::All, "", &[4_i64, 3, 2, 1] as &[_]),
         (&acme, "", &[4, 2, 1]),
-        (&Scope::Project("none".parse().unwrap()), "", &[]),
-        (&Scope::All, "actor = projects/system/serviceAccounts/root", &[3, 1]),
+        (&none, "", &[]),
+        (&Projects::default(), "", &[]),
+        (&both, "", &[4, 3, 2, 1]),
+        (&both, "event_time >= \"1970-01-01T00:00:20Z\"", &[4, 3, 2]),
+        (&Projects::All, "actor = projects/system/serviceAccounts/root", &[3, 1]),
         (&acme, "actor = projects/system/serviceAccounts/root", &[1]),
         (&acme, "actor != projects/system/serviceAccounts/root", &[4, 2]),
-        (&Scope::All, "action = keys.revoke", &[2]),
-        (&Scope::All, "action = Keys.revoke", &[]),
-        (&Scope::All, "action = \"keys.revoke \"", &[]),
-        (&Scope::All, "action = \"keys.revoke\u{0}\"", &[]),
-        (&Scope::All, "target = projects/acme", &[2, 1]),
-        (&Scope::All, "target = \"projects/acme \"", &[]),
-        (&Scope::All, "event_time >= \"1970-01-01T00:00:20Z\"", &[4, 3, 2]),
-        (&Scope::All, "revision > 1 AND revision <= 3", &[3, 2]),
-        (&Scope::All, "revision = 2 OR target = projects/acme/keys/1", &[4, 2]),
+        (&Projects::All, "action = keys.revoke", &[2]),
+        (&Projects::All, "action = Keys.revoke", &[]),
+        (&Projects::All, "action = \"keys.revoke \"", &[]),
+        (&Projects::All, "action = \"keys.revoke\u{0}\"", &[]),
+        (&Projects::All, "target = projects/acme", &[2, 1]),
+        (&Projects::All, "target = \"projects/acme \"", &[]),
+        (&Projects::All, "event_time >= \"1970-01-01T00:00:20Z\"", &[4, 3, 2]),
+        (&Projects::All, "revision > 1 AND revision <= 3", &[3, 2]),
+        (&Projects::All, "revision = 2 OR target = projects/acme/keys/1", &[4, 2]),
     ] {
         for size in [1, 3, 9] {
-            let found = revisions(&listed(store, scope, filter, "", size).await);
+            let found = revisions(&listed(store, of, filter, "", size).await);
             assert_eq!(found, expected, "{filter}");
-            let mut found = revisions(&listed(store, scope, filter, "revision", size).await);
+            let mut found = revisions(&listed(store, of, filter, "revision", size).await);
             found.reverse();
             assert_eq!(found, expected, "{filter}");
         }
@@ -126,12 +131,12 @@ fn revisions(events: &[Event]) -> Vec<i64> {
     events.iter().map(|event| event.revision).collect()
 }
 
-async fn listed(store: &SqlStore, scope: &Scope, filter: &str, order: &str, size: u64) -> Vec<Event> {
+async fn listed(store: &SqlStore, of: &Projects, filter: &str, order: &str, size: u64) -> Vec<Event> {
     let filter = event_filter(filter).unwrap();
     let mut page = Page { size, order: event_order(order).unwrap(), after: None };
     let mut all: Vec<Event> = Vec::new();
     loop {
-        let events = store.events(scope, &filter, page.clone()).await.unwrap();
+        let events = store.events(of, &filter, page.clone()).await.unwrap();
         assert!(events.len() as u64 <= size);
         let Some(last) = events.last() else {
             return all;

@@ -1,17 +1,24 @@
 //! Listing service accounts and projects.
 
 use domain::{
+    access::Projects,
+    key::Key,
     page::{Cursor, Id, Page, SortValue},
     query::{AccountOrder, account_filter, account_order},
+    resource::Resource,
     service_account::ServiceAccount,
 };
 use keystile::{
-    ports::{ReadProjects, ReadServiceAccounts, write::Write},
+    ports::{
+        Commits, ReadKeys, ReadProjects, ReadServiceAccounts,
+        commits::{Commit, Expect},
+        write::Write,
+    },
     store::SqlStore,
 };
 use testkit::database::Database;
 
-use crate::sample::{account, acme, at, project, write};
+use crate::sample::{account, acme, at, commit, insert_keys, key, key_id, populate, project, stored, write};
 
 pub(crate) async fn accounts_are_filtered(_: &Database, store: &SqlStore) {
     let accounts = [
@@ -74,7 +81,7 @@ pub(crate) async fn projects_page_in_the_order_of_creation(_: &Database, store: 
             page.order.descending = descending;
             let mut ids = String::new();
             loop {
-                let projects = store.projects(page.clone()).await.unwrap();
+                let projects = store.projects(&Projects::All, page.clone()).await.unwrap();
                 let Some(last) = projects.last() else { break };
                 page.after = Some(Cursor {
                     value: SortValue::Number(last.create_time.as_micros()),
@@ -116,5 +123,34 @@ async fn listed(store: &SqlStore, filter: &str, order: &str, size: u64) -> Strin
             id: Id::Text(last.id.to_string()),
         });
         ids.extend(accounts.iter().map(|account| account.id.as_str()));
+    }
+}
+
+/// Keys of an account that had the same id before are still to be deleted.
+pub(crate) async fn keys_of_an_account_are_those_of_its_generation(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let now = account("ci");
+    let of_former = Key { account_generation: now.generation + 1, ..key(1) };
+    insert_keys(store, [of_former, key(2), key(3)]).await;
+    let owned = async |most| {
+        let mut ids: Vec<_> =
+            store.keys_of_account(&now, most).await.unwrap().into_iter().map(|it| it.id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(owned(10).await, [key_id(2), key_id(3)]);
+    assert_eq!(owned(1).await.len(), 1);
+    let newest = stored(store, key_id(3)).await.revision;
+    for (generation, number, newest, holds) in [
+        (now.generation, 2, newest, true),
+        (now.generation, 1, newest, false),
+        (now.generation, 3, newest, false),
+        (now.generation, 2, newest + 1, false),
+        (now.generation + 1, 1, newest, true),
+        (now.generation + 2, 0, 0, true),
+    ] {
+        let expect = vec![Expect::KeysOfOwner { owner: now.name(), generation, number, newest }];
+        let outcome = store.commit(Commit { expect, ..commit(vec![]) }).await;
+        assert_eq!(outcome.is_ok(), holds, "{generation} {number} {newest}: {outcome:?}");
     }
 }

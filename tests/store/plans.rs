@@ -3,17 +3,25 @@
 use std::sync::{Arc, Mutex};
 
 use domain::{
+    access::Projects,
     filter::Filter,
     key::{Deletion, Key},
-    name::{Scope, ServiceAccountName},
+    name::ServiceAccountName,
     page::{Cursor, Id, Page, SortValue},
-    query::{AccountOrder, account_order, event_filter, event_order, key_filter, key_order},
+    query::{
+        AccountOrder, RoleOrder, account_order, event_filter, event_order, key_filter, key_order, role_order,
+    },
     removal::Removed,
+    resource::Resource,
 };
 use keystile::{
     ports::{
-        Cleanup, Commits, LoadKeys, ReadKeys, ReadLog, ReadProjects, ReadServiceAccounts, Recording,
-        cleanup::Removable, recorder::LastUse, write::Write,
+        Cleanup, Commits, LoadKeys, ReadKeys, ReadLog, ReadProjects, ReadRoles, ReadServiceAccounts,
+        Recording,
+        cleanup::Removable,
+        commits::{Commit, CommitError, Expect, KeysOf},
+        recorder::LastUse,
+        write::Write,
     },
     store::SqlStore,
 };
@@ -22,7 +30,9 @@ use testkit::database::{Database, Kind};
 
 use crate::{
     listing::cursor_at,
-    sample::{account, acme, at, change, commit_of, insert_keys, key, key_id, populate, query, write},
+    sample::{
+        account, acme, at, change, commit, commit_of, insert_keys, key, key_id, populate, query, role, write,
+    },
 };
 
 pub(crate) async fn keys_are_loaded_by_one_query_by_primary_keys(database: &Database, store: &SqlStore) {
@@ -92,9 +102,22 @@ pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Databas
         plan.assert_in_order_of(&format!("service_accounts_by_{field}"));
         plan.assert_begins_in_the_middle();
     }
+    let roles = Filter::everything();
+    for field in ["create_time", "display_name"] {
+        let order = role_order(field).unwrap();
+        let value = match order.by {
+            RoleOrder::CreateTime => SortValue::Number(at(1).as_micros()),
+            RoleOrder::DisplayName => SortValue::Text("The role-150 role".into()),
+        };
+        let page = Page { size: 20, order, after: Some(Cursor { value, id: text("role-150") }) };
+        watched.roles(&acme(), &roles, page).await.unwrap();
+        let plan = Plan::of(database, &take(&seen)[0]).await;
+        plan.assert_in_order_of(&format!("roles_by_{field}"));
+        plan.assert_begins_in_the_middle();
+    }
     let mut page = crate::sample::first_page((), 20);
     page.after = Some(Cursor { value: SortValue::Number(at(1).as_micros()), id: text("project-150") });
-    watched.projects(page).await.unwrap();
+    watched.projects(&Projects::All, page).await.unwrap();
     let plan = Plan::of(database, &take(&seen)[0]).await;
     plan.assert_in_order_of("projects_by_create_time");
     plan.assert_begins_in_the_middle();
@@ -105,6 +128,8 @@ pub(crate) async fn other_pages_come_in_the_order_of_an_index(database: &Databas
 async fn owners(store: &SqlStore) {
     let accounts = (0..300).map(|n| Write::insert(account(&format!("account-{n}"))));
     write(store, accounts.collect()).await;
+    let roles = (0..300).map(|n| Write::insert(role(&format!("role-{n}"))));
+    write(store, roles.collect()).await;
     let projects = (0..300).map(|n| Write::insert(crate::sample::project(&format!("project-{n}"))));
     write(store, projects.collect()).await;
 }
@@ -114,7 +139,9 @@ pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, st
     populate(store).await;
     owners(store).await;
     let deletion = |n: u64| Deletion { time: at(5), purge_time: at(20 + i64::try_from(n).unwrap()) };
-    let keys = (0..1000).map(|n| Key { deletion: (n % 20 == 0).then(|| deletion(n)), ..key(n) });
+    let roles = |n: u64| if n.is_multiple_of(10) { vec!["editor".parse().unwrap()] } else { vec![] };
+    let keys =
+        (0..1000).map(|n| Key { deletion: (n % 20 == 0).then(|| deletion(n)), roles: roles(n), ..key(n) });
     insert_keys(store, keys.collect::<Vec<_>>()).await;
     database.execute(if database.kind == Kind::Postgres { "VACUUM keys" } else { "SELECT 1" }).await;
     let (watched, seen) = watch(database).await;
@@ -136,6 +163,16 @@ pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, st
         plan.assert_searches_only();
         plan.assert_begins_in_the_middle();
     }
+    // Those that hold a role are found by it, however many others there are.
+    let role = Removed::Role("projects/acme/roles/editor".parse().unwrap());
+    let first = watched.keys_to_remove(Removable::LeftBehind(&role), None, 20).await.unwrap();
+    assert_eq!(first.len(), 20);
+    take(&seen);
+    let after = first.last().map(|it| it.cursor.clone());
+    watched.keys_to_remove(Removable::LeftBehind(&role), after, 20).await.unwrap();
+    let plan = Plan::of(database, &take(&seen)[0]).await;
+    plan.assert_searches_only();
+    assert!(plan.has("key_terms"), "{:#?}", plan.lines);
     let everything = Filter::everything();
     watched.count_keys(query(&everything)).await.unwrap();
     let plan = Plan::of(database, &take(&seen)[0]).await;
@@ -148,6 +185,26 @@ pub(crate) async fn keys_to_remove_are_found_by_an_index(database: &Database, st
     watched.close().await;
 }
 
+/// All other changes wait for this check.
+pub(crate) async fn whether_keys_hold_a_role_is_found_by_an_index(database: &Database, store: &SqlStore) {
+    populate(store).await;
+    owners(store).await;
+    let roles = |n: u64| if n.is_multiple_of(10) { vec!["editor".parse().unwrap()] } else { vec![] };
+    insert_keys(store, (0..1000).map(|n| Key { roles: roles(n), ..key(n) })).await;
+    let (watched, seen) = watch(database).await;
+    for except_deleted in [false, true] {
+        let of = KeysOf::Role("editor".parse().unwrap());
+        let unused = Expect::NoKeys { project: acme(), of, except_deleted, now: at(900) };
+        let refused = watched.commit(Commit { expect: vec![unused], ..commit(vec![]) }).await;
+        assert!(matches!(refused, Err(CommitError::InUse(Key::KIND))), "{refused:?}");
+        let looks = take(&seen);
+        let look = looks.iter().find(|it| it.sql.contains("key_terms")).unwrap();
+        let plan = Plan::of(database, look).await;
+        plan.assert_searches(&["keys", "key_terms"]);
+    }
+    watched.close().await;
+}
+
 pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &SqlStore) {
     for n in 0..200 {
         let target = format!("projects/acme/keys/{n}");
@@ -155,16 +212,17 @@ pub(crate) async fn the_log_is_read_by_an_index(database: &Database, store: &Sql
         store.commit(change).await.unwrap();
     }
     let (watched, seen) = watch(database).await;
-    for (scope, filter) in [
-        (Scope::All, ""),
-        (Scope::Project(acme()), ""),
-        (Scope::Project("other".parse().unwrap()), ""),
-        (Scope::Project(acme()), "target = projects/acme/keys/7"),
+    let of = |id: &str| Projects::These([id.parse().unwrap()].into());
+    for (projects, filter) in [
+        (Projects::All, ""),
+        (of("acme"), ""),
+        (of("other"), ""),
+        (of("acme"), "target = projects/acme/keys/7"),
     ] {
         let filter = event_filter(filter).unwrap();
         let after = Some(Cursor { value: SortValue::Number(100), id: Id::None });
         let page = Page { size: 20, order: event_order("").unwrap(), after };
-        watched.events(&scope, &filter, page).await.unwrap();
+        watched.events(&projects, &filter, page).await.unwrap();
         let plan = Plan::of(database, &take(&seen)[0]).await;
         plan.assert_searches_only();
         if filter == Filter::everything() {
@@ -247,7 +305,7 @@ type Seen = Arc<Mutex<Vec<Statement>>>;
 
 /// A store whose statements are recorded, after the database has updated its planner's statistics.
 async fn watch(database: &Database) -> (SqlStore, Seen) {
-    for table in ["keys", "key_terms", "secrets", "service_accounts", "projects", "audit_events"] {
+    for table in ["keys", "key_terms", "secrets", "service_accounts", "roles", "projects", "audit_events"] {
         database
             .execute(&match database.kind {
                 Kind::MySql => format!("ANALYZE TABLE `{table}`"),

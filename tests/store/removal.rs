@@ -17,7 +17,7 @@ use domain::{
     key::{Deletion, Key},
     labels::Metadata,
     name::{KeyName, ServiceAccountName},
-    project::{Environments, Retention},
+    project::{Environments, KeyPolicy, Retention},
     removal::{Removal, Removed},
     time::{DAY, Timestamp},
 };
@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How many events one commit may make.
-const PORTION: usize = 50;
+pub(crate) const PORTION: usize = 50;
 
 /// The uptime is a quarter of a second later each time that it is read, so each portion takes that long, and a call
 /// lasts for three portions and the rests between them.
@@ -65,8 +65,8 @@ impl Clock for Ticking {
 }
 
 /// The verbs of a server on a store of its own, with the number of events in each of its commits.
-struct Replica {
-    service: Service,
+pub(crate) struct Replica {
+    pub(crate) service: Service,
     store: Arc<SqlStore>,
     commits: Arc<Mutex<Vec<usize>>>,
     /// How many writes it made to each table, except to that of events.
@@ -75,7 +75,7 @@ struct Replica {
 }
 
 impl Replica {
-    async fn on(database: &Database) -> Self {
+    pub(crate) async fn on(database: &Database) -> Self {
         let mut store = database.open().await;
         let commits = Arc::new(Mutex::new(vec![0]));
         let writes = Arc::new(Mutex::new(BTreeMap::new()));
@@ -102,7 +102,7 @@ impl Replica {
     }
 
     /// The most events that one commit has made.
-    fn largest_commit(&self) -> usize {
+    pub(crate) fn largest_commit(&self) -> usize {
         *self.commits.lock().unwrap().iter().max().unwrap()
     }
 
@@ -113,12 +113,13 @@ impl Replica {
             prefix: "acme".parse().unwrap(),
             environments: Environments::default(),
             retention: Retention::default(),
+            key_policy: KeyPolicy::default(),
         };
         self.service.create_project(&call(), &project).await.map(drop)
     }
 
     /// The project `acme` with its account `ci`, which owns this many keys.
-    async fn populate(&self, keys: u64) {
+    pub(crate) async fn populate(&self, keys: u64) {
         self.create_project().await.unwrap();
         let new = NewServiceAccount {
             project: acme(),
@@ -130,23 +131,34 @@ impl Replica {
         let account = self.service.create_service_account(&call(), new).await.unwrap().account;
         let owned = |n| Key { account_generation: account.generation, ..key(n) };
         insert_keys(&*self.store, (0..keys).map(owned)).await;
+        self.forget();
+    }
+
+    /// Forgets how large its commits were.
+    pub(crate) fn forget(&self) {
         *self.commits.lock().unwrap() = vec![0];
     }
 
-    async fn keep_house(&self) -> Round {
+    /// How often it wrote to each table.
+    pub(crate) fn writes(&self) -> BTreeMap<String, usize> {
+        self.writes.lock().unwrap().clone()
+    }
+
+    pub(crate) async fn keep_house(&self) -> Round {
         let mut round = Round::default();
         assert!(!self.service.keep_house(&mut round, pin!(pending())).await.unwrap());
         round
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.store.close().await;
     }
 }
 
-fn call() -> Call {
+pub(crate) fn call() -> Call {
     let actor = Actor::Caller { service_account: account_id("root"), key: key_id(9_999) };
-    Call { caller: Caller { actor, peer: "192.0.2.1".into() }, repeatable: None, validate_only: false }
+    let caller = Caller::completing(actor, "192.0.2.1".into());
+    Call { caller, repeatable: None, validate_only: false }
 }
 
 fn ci() -> ServiceAccountName {
@@ -154,14 +166,14 @@ fn ci() -> ServiceAccountName {
 }
 
 /// How often each action was taken on each target, after checking the chain.
-async fn trail(store: &SqlStore) -> BTreeMap<(String, String), usize> {
+pub(crate) async fn trail(store: &SqlStore) -> BTreeMap<(String, String), usize> {
     let events = store.events_from(1, 100_000).await.unwrap();
     let mut head = Head { revision: 0, hash: GENESIS };
     let mut trail = BTreeMap::new();
     for event in events {
         assert_eq!(event.fault_after(&head), None);
         head = event.head();
-        if event.action == "keys.delete" || event.action == "keys.purge" {
+        if ["keys.delete", "keys.purge", "keys.remove_role"].contains(&event.action.as_str()) {
             assert_caller(&event);
         }
         *trail.entry((event.action, event.target)).or_default() += 1;
@@ -174,7 +186,7 @@ fn assert_caller(event: &Event) {
     assert_eq!((event.actor_account.as_str(), event.peer.as_str()), ("root", "192.0.2.1"));
 }
 
-fn targets(trail: &BTreeMap<(String, String), usize>, wanted: &str) -> usize {
+pub(crate) fn targets(trail: &BTreeMap<(String, String), usize>, wanted: &str) -> usize {
     let of_action = trail.iter().filter(|((action, _), _)| action == wanted);
     of_action
         .map(|((_, target), times)| {
@@ -217,7 +229,7 @@ pub(crate) async fn a_removal_goes_in_small_commits_and_is_finished_by_housekeep
     let rests = other.clock.rests.lock().unwrap().clone();
     assert!(rests.len() > 2 && rests.iter().all(|rest| *rest == 3 * TICK), "{rests:?}");
     // Only the changed columns of a key are written, in one statement.
-    let writes = other.writes.lock().unwrap().clone();
+    let writes = other.writes();
     let of_keys: Vec<_> = writes.iter().filter(|(what, _)| !what.contains("audit_events")).collect();
     assert_eq!(writes.get("UPDATE keys SET"), Some(&(KEYS - deleted)), "{writes:?}");
     assert!(
@@ -314,7 +326,7 @@ pub(crate) async fn a_row_that_cannot_be_read_stops_no_purge(database: &Database
 }
 
 /// The removal of a deleted account `ci` of this generation.
-fn left_behind(generation: i64) -> Removal {
+pub(crate) fn left_behind(generation: i64) -> Removal {
     let deletion = Deletion { time: at(900), purge_time: at(9_000) };
     Removal {
         of: Removed::ServiceAccount { name: ci(), generation, deletion },

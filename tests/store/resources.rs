@@ -1,6 +1,7 @@
 //! What is written reads back as it was.
 
 use domain::{
+    access::Projects,
     digest::Secret,
     key::{Deletion, Key, Revocation, StoredSecret},
     page::{Cursor, Id, SortValue},
@@ -52,14 +53,14 @@ pub(crate) async fn a_project_reads_back_whole(_: &Database, store: &SqlStore) {
     assert_eq!(found, Some(Project { revision: 3, ..renamed }));
 
     // Both were created at one instant: their ids decide the order.
-    let page = store.projects(first_page((), 1)).await.unwrap();
+    let page = store.projects(&Projects::All, first_page((), 1)).await.unwrap();
     assert_eq!(page[0].id, full.id);
     let mut next = first_page((), 5);
     next.after = Some(Cursor {
         value: SortValue::Number(page[0].create_time.as_micros()),
         id: Id::Text(page[0].id.to_string()),
     });
-    let page = store.projects(next).await.unwrap();
+    let page = store.projects(&Projects::All, next).await.unwrap();
     assert_eq!(page.len(), 1);
     assert_eq!(page[0].id.as_str(), "beta");
 }
@@ -160,6 +161,8 @@ pub(crate) fn full_key() -> Key {
     old.last_used_time = Some(at(70));
     Key {
         display_name: "Grüße 'an' \"die\" Welt \\ %_ \u{1f511} ".parse().unwrap(),
+        roles: vec![],
+        permissions: vec![],
         customers: vec!["cust_1".parse().unwrap(), "ü,\"2\"".parse().unwrap()],
         allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         metadata: metadata(&[("team", "core \u{1f680}"), ("quote", "\"'\\")]),

@@ -10,8 +10,9 @@ use domain::{
     key::{Key, Sealed, StoredSecret},
     labels::Metadata,
     page::{Order, Page},
-    project::{Environments, Project, Retention},
+    project::{Environments, KeyPolicy, Project, Retention},
     query::{KeyOrder, key_filter, key_order},
+    role::Role,
     service_account::ServiceAccount,
     time::Timestamp,
 };
@@ -47,6 +48,7 @@ pub(crate) fn project(id: &str) -> Project {
         prefix: "acme".parse().unwrap(),
         environments: Environments::default(),
         retention: Retention::default(),
+        key_policy: KeyPolicy::default(),
         system_key: key_id(u64::MAX),
         create_time: at(1),
         update_time: at(2),
@@ -73,6 +75,22 @@ pub(crate) fn account(id: &str) -> ServiceAccount {
     }
 }
 
+pub(crate) fn role(id: &str) -> Role {
+    Role {
+        project: acme(),
+        id: id.parse().unwrap(),
+        display_name: format!("The {id} role").parse().unwrap(),
+        description: "".parse().unwrap(),
+        permissions: vec!["documents.*".parse().unwrap()],
+        endpoints: vec!["GET /v1/**".parse().unwrap()],
+        built_in: false,
+        created_by: None,
+        create_time: at(1),
+        update_time: at(2),
+        revision: 0,
+    }
+}
+
 pub(crate) fn sealed(seed: u8, pepper: u16) -> Sealed {
     Sealed { digest: Digest::from_bytes([seed; 32]), pepper }
 }
@@ -87,6 +105,8 @@ pub(crate) fn key(n: u64) -> Key {
         environment: "production".parse().unwrap(),
         token_prefix: "acme_live".into(),
         display_name: format!("Key {n}").parse().unwrap(),
+        roles: vec![],
+        permissions: vec![],
         customers: vec![],
         allowed_cidrs: vec![],
         metadata: Metadata::default(),
@@ -182,7 +202,8 @@ pub(crate) async fn listed(store: &impl ReadKeys, filter: &str, order: &str, siz
 
 pub(crate) fn query(filter: &Filter<domain::query::KeyTest>) -> KeyQuery<'_> {
     static PROJECT: std::sync::LazyLock<ProjectId> = std::sync::LazyLock::new(acme);
-    KeyQuery { project: &PROJECT, filter, show_deleted: false, now: NOW }
+    static POLICY: std::sync::LazyLock<KeyPolicy> = std::sync::LazyLock::new(KeyPolicy::default);
+    KeyQuery { project: &PROJECT, policy: &POLICY, filter, show_deleted: false, now: NOW }
 }
 
 pub(crate) fn first_page<K>(by: K, size: u64) -> Page<K> {

@@ -14,7 +14,7 @@ use crate::{
     server::Server,
 };
 
-use super::pairs::Pair;
+use super::{access, pairs::Pair};
 
 /// A capacity for all of them, but not for many more, because the cache sizes its frequency sketch by its capacity.
 const CAPACITY_MIB: &str = "1024";
@@ -24,7 +24,7 @@ const PARTS: u64 = 4;
 pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     let settings = [("KEYSTILE_CACHE_CAPACITY", CAPACITY_MIB.to_owned())];
     let count = plan.many;
-    let fixture = Fixture::new(Database::sqlite()?, count, &settings).await?;
+    let fixture = Fixture::holding(Database::sqlite()?, count, &settings, &[access::ROLE]).await?;
     let server = &fixture.server;
     let requests = |start, count| {
         let api_keys = fixture.keys.shuffled(start, count);
@@ -40,12 +40,16 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     // Measure the second half only: the database's caches, pending last uses and the allocator's first
     // allocation belong to no key.
     let each = Spread::of([(sizes[3] - sizes[1]) / float(2 * share)]);
-    let row = Row::value(format!("memory, {} cached keys", thousands(count)), "bytes a key", each);
+    let row =
+        Row::value(format!("memory, {} cached keys of one role", thousands(count)), "bytes a key", each);
     report.add(row.promising(Promise::AtMost(600.0)));
     let bare = Server::bare(&fixture.answer)?;
     let pair = Pair { plan, ours: server, bare: &bare };
     let name = format!("unary, {} keys", thousands(count));
     report.add(pair.calls(name, &requests(0, count), WIDE).await?);
+    if plan.has("access") {
+        access::change_of_role(plan, &fixture, &requests(0, count), report).await?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The measurements, by groups.
 
+mod access;
 mod cold;
 mod flood;
 mod h2load;
@@ -15,6 +16,9 @@ use crate::{Fallible, plan::Plan, report::Report};
 /// Measures every selected group, each for at most the time in the plan.
 pub(crate) async fn all(plan: &Plan, report: &mut Report) -> Fallible<()> {
     timeout(plan.longest, pairs::rows(plan, report)).await??;
+    if plan.has("access") {
+        timeout(plan.longest, access::rows(plan, report)).await??;
+    }
     if plan.has("million") {
         timeout(plan.longest, many::rows(plan, report)).await??;
     }

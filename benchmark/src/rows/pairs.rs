@@ -53,7 +53,7 @@ pub(super) async fn rows(plan: &Plan, report: &mut Report) -> Fallible<()> {
     }
     if plan.has("metadata") {
         for bytes in [64, 1024, 4096] {
-            let api_key = fixture.admin.create_key(bytes).await?;
+            let api_key = fixture.admin.create_key(bytes, &[]).await?;
             let row = compare(&pair, &fixture, &api_key, Code::Valid).await?;
             report.add(Row { name: format!("unary, {bytes} bytes of metadata"), ..row });
         }

@@ -32,9 +32,9 @@ pub struct Identity {
     pub display_name: String,
     /// The id of the key's environment.
     pub environment: String,
-    /// The key's roles.
+    /// The ids of the key's roles, sorted.
     pub roles: Vec<String>,
-    /// The key's permissions.
+    /// What the key may do, by its roles and directly: sorted, each once.
     pub permissions: Vec<String>,
     /// The customers that the key works for; empty if it does not depend on the customer.
     pub customers: Vec<String>,

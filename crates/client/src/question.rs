@@ -54,17 +54,13 @@ impl Question {
         self
     }
 
-    /// It must satisfy this permission expression.
-    ///
-    /// A server that does not decide permissions yet refuses the question (`NOT_YET_AVAILABLE`).
+    /// Its permissions must satisfy this expression, such as `documents.read AND NOT documents.locked`.
     pub fn permission(mut self, expression: impl Into<String>) -> Self {
         self.message.permission = expression.into();
         self
     }
 
-    /// It must be allowed to call this: an HTTP method and path, or an empty method and `/package.Service/Method`.
-    ///
-    /// A server that does not decide endpoints yet refuses the question (`NOT_YET_AVAILABLE`).
+    /// One of its roles must allow this: an HTTP method and path, or an empty method and `/package.Service/Method`.
     pub fn endpoint(mut self, method: impl Into<String>, path: impl Into<String>) -> Self {
         self.message.endpoint = Some(Endpoint { method: method.into(), path: path.into() });
         self

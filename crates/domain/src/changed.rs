@@ -2,7 +2,7 @@
 
 use super::{
     id::{KeyId, ProjectId},
-    name::{KeyName, ProjectName, ServiceAccountName},
+    name::{KeyName, ProjectName, RoleName, ServiceAccountName},
 };
 
 /// The resource whose change may alter how keys verify.
@@ -10,6 +10,7 @@ use super::{
 pub enum Changed {
     Key(KeyId),
     ServiceAccount(ServiceAccountName),
+    Role(RoleName),
     Project(ProjectId),
     /// Not known, so everything may have changed.
     Everything,
@@ -23,6 +24,9 @@ impl Changed {
         }
         if let Ok(account) = target.parse() {
             return Self::ServiceAccount(account);
+        }
+        if let Ok(role) = target.parse() {
+            return Self::Role(role);
         }
         let end = target.match_indices('/').nth(1).map_or(target.len(), |(at, _)| at);
         match target[..end].parse() {
@@ -44,7 +48,9 @@ mod tests {
         assert_eq!(Changed::by_name(&format!("projects/acme/keys/{id}")), Changed::Key(id));
         assert_eq!(Changed::by_name(account), Changed::ServiceAccount(account.parse().unwrap()));
         assert_eq!(Changed::by_name("projects/acme"), acme);
-        assert_eq!(Changed::by_name("projects/acme/roles/viewer"), acme);
+        let role = "projects/acme/roles/viewer";
+        assert_eq!(Changed::by_name(role), Changed::Role(role.parse().unwrap()));
+        assert_eq!(Changed::by_name("projects/acme/plans/free"), acme);
         assert_eq!(Changed::by_name("something/else"), Changed::Everything);
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
+    access::Access,
     credential::{Credential, CredentialSecret},
-    decision::{Code, Question, decide},
+    decision::{Case, Code, Question, decide},
     digest::Peppers,
     mark::MarkKey,
     time::Timestamp,
@@ -37,20 +38,21 @@ pub fn judge_unread(presented: &Presented) -> Option<Judgement<'static>> {
     presented.token().is_err().then(|| Judgement::unproven(Code::Malformed))
 }
 
-/// Judges by the `credential` that was read, which is `None` when there is no such key.
+/// Judges by the `credential` that was read, with what it may do; it is `None` when there is no such key.
 pub fn judge<'a>(
     prover: &Prover,
-    credential: Option<&'a Credential>,
+    credential: Option<(&'a Credential, &Access)>,
     presented: &Presented,
     question: &Question,
     now: Timestamp,
 ) -> Judgement<'a> {
-    let Some(credential) = credential else {
+    let Some((credential, access)) = credential else {
         return judge_unread(presented).unwrap_or(Judgement::unproven(Code::NotFound));
     };
     match prover.prove(credential, presented, now) {
         Ok(Some(secret)) => {
-            Judgement { code: decide(&credential.policy, question, now), secret: Some(secret) }
+            let case = Case { policy: &credential.policy, access, question, now };
+            Judgement { code: decide(case), secret: Some(secret) }
         }
         Ok(None) => Judgement::unproven(Code::NotFound),
         Err(_) => Judgement::unproven(Code::Malformed),
@@ -106,7 +108,9 @@ mod tests {
     fn judged(key: Option<&Key>, api_key: ApiKey, prover: &Prover) -> (Code, Option<i32>) {
         let credential = key.and_then(|key| Credential::new(key, false));
         let presented = Presented::new(api_key).unwrap();
-        let judge = || judge(prover, credential.as_ref(), &presented, &Question::default(), at(1));
+        let access = Access::default();
+        let known = credential.as_ref().map(|credential| (credential, &access));
+        let judge = || judge(prover, known, &presented, &Question::default(), at(1));
         let judgement = judge();
         let judged = (judgement.code, judgement.secret.map(|secret| secret.version));
         assert_eq!(judge().code, judged.0, "the decision is the same if the API key was proven before");

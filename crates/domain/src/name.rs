@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use super::{
     Invalid,
-    id::{KeyId, ProjectId, ServiceAccountId},
+    id::{KeyId, ProjectId, RoleId, ServiceAccountId},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,34 @@ pub struct ServiceAccountName {
     pub project: ProjectId,
     pub service_account: ServiceAccountId,
 }
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoleName {
+    pub project: ProjectId,
+    pub role: RoleId,
+}
+
+/// A name that says in which project to look.
+pub trait InProject {
+    fn project(&self) -> &ProjectId;
+}
+
+impl InProject for ProjectName {
+    fn project(&self) -> &ProjectId {
+        &self.0
+    }
+}
+
+macro_rules! in_project {
+    ($($name:ident),+) => {$(
+        impl InProject for $name {
+            fn project(&self) -> &ProjectId {
+                &self.project
+            }
+        }
+    )+};
+}
+in_project!(KeyName, ServiceAccountName, RoleName);
 
 /// One project, or all of them: `projects/{project}` or `projects/-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +86,16 @@ impl FromStr for ServiceAccountName {
     }
 }
 
+impl FromStr for RoleName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = || Invalid::new("must be of the form projects/{project}/roles/{role}");
+        let (project, role) = split(text, "roles").ok_or_else(wrong)?;
+        Ok(Self { project, role: role.parse().map_err(|_| wrong())? })
+    }
+}
+
 impl FromStr for Scope {
     type Err = Invalid;
 
@@ -86,6 +124,12 @@ impl fmt::Display for KeyName {
 impl fmt::Display for ServiceAccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "projects/{}/serviceAccounts/{}", self.project, self.service_account)
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "projects/{}/roles/{}", self.project, self.role)
     }
 }
 

@@ -1,10 +1,10 @@
-//! The removal of what a deleted project or service account owned, which continues after the deletion.
+//! The removal of what a deleted resource leaves behind, which continues after the deletion.
 
 use super::{
     audit::Actor,
     id::ProjectId,
     key::Deletion,
-    name::{ProjectName, ServiceAccountName},
+    name::{ProjectName, RoleName, ServiceAccountName},
 };
 use crate::id::Generation;
 
@@ -12,18 +12,20 @@ use crate::id::Generation;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
     pub of: Removed,
-    /// Who deleted the owner, and from where: the events of what follows name them as well.
+    /// Who made the deletion, and from where: the events of what follows name them as well.
     pub actor: Actor,
     pub peer: String,
 }
 
-/// The owner that is gone.
+/// What is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
-    /// Its keys are purged, its accounts deleted, and its id is free after that.
+    /// Its keys are purged, its accounts and roles deleted, and its id is free after that.
     Project(ProjectId),
     /// Its keys are deleted.
     ServiceAccount { name: ServiceAccountName, generation: Generation, deletion: Deletion },
+    /// It is removed from the keys that hold it, deleted ones included, and its id is free after that.
+    Role(RoleName),
 }
 
 impl Removed {
@@ -32,6 +34,7 @@ impl Removed {
         match self {
             Self::Project(id) => ProjectName(id.clone()).to_string(),
             Self::ServiceAccount { name, .. } => name.to_string(),
+            Self::Role(name) => name.to_string(),
         }
     }
 }
@@ -51,6 +54,7 @@ mod tests {
                 Removed::ServiceAccount { name: account, generation: 1, deletion },
                 "projects/acme/serviceAccounts/ci",
             ),
+            (Removed::Role("projects/acme/roles/editor".parse().unwrap()), "projects/acme/roles/editor"),
         ] {
             assert_eq!(removed.name(), name);
         }

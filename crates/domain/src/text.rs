@@ -15,6 +15,10 @@ read_string! {
     Reason, text => written(text, 500)?
 }
 read_string! {
+    /// What a role is for; may be empty.
+    Description, text => written(text, 500)?
+}
+read_string! {
     /// The id of a service account in another system; may be empty.
     ExternalId, text => written(text, 128)?
 }
@@ -36,7 +40,7 @@ macro_rules! may_be_empty {
         }
     )*};
 }
-may_be_empty!(DisplayName, Reason, ExternalId);
+may_be_empty!(DisplayName, Reason, Description, ExternalId);
 
 impl DisplayName {
     /// The words by which the name is found: in lower case, split at characters that are not letters or digits.

@@ -12,7 +12,10 @@ use std::{
 };
 
 use domain::id::KeyId;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 
 use crate::{
     ports::{StoreError, load::LOADED_TOGETHER},
@@ -25,6 +28,10 @@ use crate::{
 /// come back one a tick. So in a flood of ids that no key has, the reads that come between two ticks share one query,
 /// while a read in quiet times goes out at once.
 pub(super) struct ReadBatcher<T>(Arc<Shared<T>>);
+
+/// How long a query may take: longer than the follower of the change log waits before it reports the database as gone; but a
+/// connection that died silently must not be under way for ever.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many queries that find nothing may directly follow one another.
 const BURST: u32 = 8;
@@ -47,9 +54,7 @@ impl Throttle {
             // A wait that no caller notices, and a flood makes no more than 100 queries a second, unless they
             // are full.
             tick: Duration::from_millis(10),
-            // Longer than the follower of the change log waits before it reports the database as gone; but a
-            // connection that died silently must not be under way for ever.
-            timeout: Duration::from_secs(5),
+            timeout: TIMEOUT,
         }
     }
 }
@@ -59,6 +64,8 @@ struct Shared<T> {
     /// Whether a query found something.
     found: fn(&T) -> bool,
     throttle: Throttle,
+    /// Each query holds one.
+    queries: Arc<Semaphore>,
     state: Mutex<State<T>>,
 }
 
@@ -74,7 +81,6 @@ struct State<T> {
     next: u64,
     /// A query is about to go out, with all reads that come until it does.
     departing: bool,
-    under_way: usize,
     permits: u32,
     ticking: bool,
 }
@@ -93,18 +99,13 @@ impl<T: Send + Sync + 'static> ReadBatcher<T> {
     where
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        let state = State {
-            queued: BTreeMap::new(),
-            next: 0,
-            departing: false,
-            under_way: 0,
-            permits: BURST,
-            ticking: false,
-        };
+        let state =
+            State { queued: BTreeMap::new(), next: 0, departing: false, permits: BURST, ticking: false };
         Self(Arc::new(Shared {
             query: Box::new(move |ids| Box::pin(query(ids))),
             found,
             throttle,
+            queries: Arc::new(Semaphore::new(throttle.concurrent)),
             state: Mutex::new(state),
         }))
     }
@@ -114,7 +115,12 @@ impl<T: Send + Sync + 'static> ReadBatcher<T> {
     pub(super) async fn load(&self, id: KeyId) -> Answer<T> {
         let (answer, answered) = oneshot::channel();
         let _queued = self.0.enqueue(Read { id, answer });
-        answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it was cut short".into())))
+        answered.await.unwrap_or_else(|_| Err(cut_short()))
+    }
+
+    /// The right to make queries, for others that make some too.
+    pub(super) fn queries(&self) -> Arc<Semaphore> {
+        self.0.queries.clone()
     }
 
     /// Fails all reads for which no query went out yet.
@@ -139,7 +145,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     fn send_if_due(self: &Arc<Self>, state: &mut State<T>) {
         // A full query gains nothing by waiting.
         let due = !state.queued.is_empty() && state.permits > 0 || state.queued.len() >= LOADED_TOGETHER;
-        if due && !state.departing && state.under_way < self.throttle.concurrent {
+        if due && !state.departing {
             state.departing = true;
             // A caller that reads several keys has queued them all before the task runs.
             tokio::spawn(self.clone().send());
@@ -147,7 +153,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 
     async fn send(self: Arc<Self>) {
-        let (reads, under_way) = self.take();
+        let under_way = self.queries.clone().acquire_owned().await.expect("it is never closed");
+        let reads = self.take();
         if reads.is_empty() {
             return;
         }
@@ -159,16 +166,14 @@ impl<T: Send + Sync + 'static> Shared<T> {
         {
             self.return_permit();
         }
-        let answer =
-            answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the database takes too long".into())));
-        let answer = answer.map(Arc::new);
+        let answer = answer.unwrap_or_else(|_| Err(too_slow())).map(Arc::new);
         for read in reads {
             read.finish(answer.clone());
         }
     }
 
-    /// The reads that waited longest, as many as fit, with what counts their query as under way.
-    fn take(self: &Arc<Self>) -> (Vec<Read<T>>, Option<UnderWay<T>>) {
+    /// The reads that waited longest, as many as fit in the query that goes out now.
+    fn take(self: &Arc<Self>) -> Vec<Read<T>> {
         let mut state = self.lock();
         state.departing = false;
         let mut reads = Vec::with_capacity(state.queued.len().min(LOADED_TOGETHER));
@@ -179,16 +184,15 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
         // All callers may have given up.
         if reads.is_empty() {
-            return (reads, None);
+            return reads;
         }
-        state.under_way += 1;
         state.permits = state.permits.saturating_sub(1);
         if !state.ticking {
             state.ticking = true;
             tokio::spawn(self.clone().tick());
         }
         self.send_if_due(&mut state);
-        (reads, Some(UnderWay(self.clone())))
+        reads
     }
 
     /// Returns the permits, one a tick, until they are all there.
@@ -246,15 +250,12 @@ impl<T> Drop for Queued<'_, T> {
     }
 }
 
-/// Counts a query as under way, however it ends.
-struct UnderWay<T: Send + Sync + 'static>(Arc<Shared<T>>);
+pub(super) fn cut_short() -> StoreError {
+    StoreError::Unavailable("it was cut short".into())
+}
 
-impl<T: Send + Sync + 'static> Drop for UnderWay<T> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.under_way -= 1;
-        self.0.send_if_due(&mut state);
-    }
+pub(super) fn too_slow() -> StoreError {
+    StoreError::Unavailable("the database takes too long".into())
 }
 
 impl<T> fmt::Debug for ReadBatcher<T> {

@@ -185,7 +185,7 @@ async fn dropped_reads_cost_no_query_and_affect_no_other() {
     assert!(database.batcher.load(id(10)).now_or_never().is_none());
     settle().await;
     assert_eq!(database.sizes(), [1, 2]);
-    assert_eq!(database.batcher.0.lock().under_way, 0);
+    assert_eq!(database.batcher.queries().available_permits(), 1);
 }
 
 #[tokio::test]

@@ -1,21 +1,20 @@
 //! The caller of a request, and whether the request is a repeat or a trial.
 
-use std::sync::Arc;
-
-use domain::{Invalid, audit::Actor};
+use domain::Invalid;
 use prost::Message;
 use proto::{
-    CreateKeyRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
-    DeleteProjectRequest, DeleteServiceAccountRequest, DisableKeyRequest, DisableServiceAccountRequest,
-    EnableKeyRequest, EnableServiceAccountRequest, RevokeKeyRequest, RotateKeyRequest, UndeleteKeyRequest,
-    UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest,
+    CreateKeyRequest, CreateProjectRequest, CreateRoleRequest, CreateServiceAccountRequest, DeleteKeyRequest,
+    DeleteProjectRequest, DeleteRoleRequest, DeleteServiceAccountRequest, DisableKeyRequest,
+    DisableServiceAccountRequest, EnableKeyRequest, EnableServiceAccountRequest, RevokeKeyRequest,
+    RotateKeyRequest, UndeleteKeyRequest, UpdateKeyRequest, UpdateProjectRequest, UpdateRoleRequest,
+    UpdateServiceAccountRequest,
 };
 use sha2::{Digest, Sha256};
 use tonic::Request;
 
 use crate::{
-    grpc::transport::peer::Peer,
-    verbs::{Call, Caller, Error, FieldFault, Repeatable, Session},
+    grpc::transport::{current::session, peer::Peer},
+    verbs::{Call, Caller, Error, FieldFault, Repeatable},
 };
 
 /// A request that changes something; it may be sent again safely when it has a request id.
@@ -64,6 +63,7 @@ macro_rules! changes {
 changes!(CreateKeyRequest UpdateKeyRequest DeleteKeyRequest RotateKeyRequest);
 changes!(CreateProjectRequest UpdateProjectRequest DeleteProjectRequest);
 changes!(CreateServiceAccountRequest UpdateServiceAccountRequest DeleteServiceAccountRequest);
+changes!(CreateRoleRequest UpdateRoleRequest DeleteRoleRequest);
 changes!(untried: UndeleteKeyRequest RevokeKeyRequest DisableKeyRequest EnableKeyRequest);
 changes!(untried: DisableServiceAccountRequest EnableServiceAccountRequest);
 
@@ -72,19 +72,15 @@ pub(in crate::grpc) fn call<T: Change>(request: &Request<T>) -> Result<Call, Err
     Ok(Call { caller: caller(request), repeatable: repeatable(body)?, validate_only: body.validate_only() })
 }
 
-/// The caller whose session the connection has.
+/// The caller, as it was proven last.
 pub(in crate::grpc) fn caller<T>(request: &Request<T>) -> Caller {
-    let session = request
-        .extensions()
-        .get::<Arc<Session>>()
-        .expect("every call but health and reflection is authenticated");
-    Caller {
-        actor: Actor::Caller { service_account: session.service_account().clone(), key: session.key() },
-        peer: peer(request),
-    }
+    let session =
+        session(request.extensions()).expect("every call but health and reflection is authenticated");
+    Caller::of(session, address(request))
 }
 
-fn peer<T>(request: &Request<T>) -> String {
+/// The address that the caller is connected from.
+pub(super) fn address<T>(request: &Request<T>) -> String {
     let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
     address.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default()
 }

@@ -18,12 +18,15 @@ use crate::{
 use super::{
     api::{
         audit::AuditApi,
+        callers::CallerApi,
         keys::KeyApi,
         projects::ProjectApi,
+        roles::RoleApi,
         service_accounts::ServiceAccountApi,
         services::{
-            audit_service_server::AuditServiceServer, key_service_server::KeyServiceServer,
-            project_service_server::ProjectServiceServer,
+            audit_service_server::AuditServiceServer, caller_service_server::CallerServiceServer,
+            key_service_server::KeyServiceServer, project_service_server::ProjectServiceServer,
+            role_service_server::RoleServiceServer,
             service_account_service_server::ServiceAccountServiceServer,
             verify_service_server::VerifyServiceServer,
         },
@@ -31,6 +34,7 @@ use super::{
     },
     transport::{
         authenticate::Authenticate,
+        authorize::Authorize,
         health::Health,
         incoming::Listener,
         limits::Limit,
@@ -45,7 +49,7 @@ use dispatch::Dispatch;
 #[error("a listener failed: {0}")]
 pub struct ServeError(#[from] tonic::transport::Error);
 
-/// Serves `VerifyService` until `stop` is cancelled and the calls in flight are answered. Dropped before, it ends all streams.
+/// Serves `VerifyService` and `CallerService` until `stop` is cancelled and the calls in flight are answered. Dropped before, it ends all streams.
 pub async fn serve_verify<C: Credentials>(
     listener: impl Into<Listener>,
     verifier: Arc<Verifier<C>>,
@@ -54,7 +58,7 @@ pub async fn serve_verify<C: Credentials>(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let stop = stop.child_token();
-    let routes = public_routes(health, &VERIFY_SERVICES);
+    let routes = public_routes(health, &VERIFY_SERVICES).add_service(CallerServiceServer::new(CallerApi));
     let api = VerifyApi { verifier: verifier.clone(), stop: stop.clone() };
     let dispatch = Dispatch(Some(VerifyServiceServer::new(api)));
     serve(listener.into(), observer, dispatch, routes, verifier, stop).await
@@ -71,8 +75,10 @@ pub async fn serve_admin<C: Credentials>(
 ) -> Result<(), ServeError> {
     let stop = stop.child_token();
     let routes = public_routes(health, &ADMIN_SERVICES)
+        .add_service(CallerServiceServer::new(CallerApi))
         .add_service(KeyServiceServer::new(KeyApi(service.clone())))
         .add_service(ProjectServiceServer::new(ProjectApi(service.clone())))
+        .add_service(RoleServiceServer::new(RoleApi(service.clone())))
         .add_service(ServiceAccountServiceServer::new(ServiceAccountApi(service.clone())))
         .add_service(AuditServiceServer::new(AuditApi {
             service,
@@ -105,7 +111,8 @@ async fn serve<C: Credentials>(
     let layers = ServiceBuilder::new()
         .layer(Observe(observer))
         .layer(Limit)
-        .layer(Authenticate(verifier))
+        .layer(Authenticate(verifier.clone()))
+        .layer(Authorize(verifier))
         .layer(dispatch);
     let serving = Server::builder()
         .http2_keepalive_interval(Some(PING_EVERY))

@@ -17,7 +17,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService, WatchStream},
 };
 
-use super::methods::{ADMIN_SERVICES, VERIFY_SERVICES};
+use super::methods::{ADMIN_ONLY_SERVICES, VERIFY_SERVICES};
 
 /// What a health status is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Subject {
     Process,
     /// The verify listener's services, which can do without the database for a while.
     Verify,
-    /// The admin listener's services, which cannot.
+    /// The services of only the admin listener, which cannot.
     Admin,
 }
 
@@ -38,7 +38,7 @@ impl Subject {
         match self {
             Self::Process => &NO_NAME,
             Self::Verify => &VERIFY_SERVICES,
-            Self::Admin => &ADMIN_SERVICES,
+            Self::Admin => &ADMIN_ONLY_SERVICES,
         }
     }
 }

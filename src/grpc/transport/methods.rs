@@ -9,6 +9,9 @@ use proto::FILE_DESCRIPTOR_SET;
 /// The service of the verify listener; the admin listener has all others of the contract.
 pub(in crate::grpc) const VERIFY_SERVICE: &str = "keystile.v1.VerifyService";
 
+/// The service that both listeners have.
+const CALLER_SERVICE: &str = "keystile.v1.CallerService";
+
 /// The services that need no credential: health and reflection.
 const PUBLIC: [&str; 2] = ["/grpc.health.v1.", "/grpc.reflection."];
 
@@ -18,9 +21,13 @@ pub(in crate::grpc) fn is_public(path: &str) -> bool {
 
 /// The services of each listener, without health and reflection.
 pub(in crate::grpc) static VERIFY_SERVICES: LazyLock<Vec<String>> =
-    LazyLock::new(|| services().filter(|name| name == VERIFY_SERVICE).collect());
+    LazyLock::new(|| services().filter(|name| name == VERIFY_SERVICE || name == CALLER_SERVICE).collect());
 pub(in crate::grpc) static ADMIN_SERVICES: LazyLock<Vec<String>> =
     LazyLock::new(|| services().filter(|name| name != VERIFY_SERVICE).collect());
+
+/// Those that only the admin listener has: without the database they can do nothing.
+pub(in crate::grpc) static ADMIN_ONLY_SERVICES: LazyLock<Vec<String>> =
+    LazyLock::new(|| ADMIN_SERVICES.iter().filter(|name| *name != CALLER_SERVICE).cloned().collect());
 
 /// How a method answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +54,10 @@ impl Kind {
     }
 }
 
-const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
+pub(super) const VERIFY: &str = "/keystile.v1.VerifyService/Verify";
+
+/// The only method whose request is a stream.
+pub(super) const STREAM_VERIFY: &str = "/keystile.v1.VerifyService/StreamVerify";
 
 static BY_PATH: LazyLock<HashMap<String, Kind>> =
     LazyLock::new(|| methods().map(|method| (format!("/{}", method.name), method.kind)).collect());
@@ -106,8 +116,23 @@ mod tests {
 
     #[test]
     fn each_listener_has_its_services() {
-        assert_eq!(*VERIFY_SERVICES, [VERIFY_SERVICE]);
+        assert_eq!(*VERIFY_SERVICES, [CALLER_SERVICE, VERIFY_SERVICE]);
+        assert!(ADMIN_SERVICES.iter().any(|name| name == CALLER_SERVICE));
         assert!(ADMIN_SERVICES.iter().any(|name| name == "keystile.v1.KeyService"));
+    }
+
+    /// The caller of any other is checked when its request has ended.
+    #[test]
+    fn one_method_takes_a_stream() {
+        let files = decode(FILE_DESCRIPTOR_SET).file;
+        let ours = files.iter().flat_map(|file| {
+            let methods = |it: &'_ prost_types::ServiceDescriptorProto| it.clone().method;
+            file.service.iter().flat_map(methods)
+        });
+        let streams: Vec<_> =
+            ours.filter(|it| it.client_streaming()).map(|it| it.name().to_owned()).collect();
+        assert_eq!(streams, ["StreamVerify"]);
+        assert_eq!(Kind::of(STREAM_VERIFY), Kind::Stream);
     }
 
     #[test]
@@ -119,6 +144,7 @@ mod tests {
             ("/keystile.v1.AuditService/WatchAuditEvents", Kind::Stream),
             ("/keystile.v1.AuditService/ListAuditEvents", Kind::List),
             ("/keystile.v1.KeyService/CreateKey", Kind::Change),
+            ("/keystile.v1.CallerService/WhoAmI", Kind::Change),
             ("/grpc.health.v1.Health/Watch", Kind::Public),
             ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Kind::Public),
             ("/grpc.health.v1.Health/Unknown", Kind::Public),

@@ -2,17 +2,21 @@
 
 pub(super) mod activity;
 pub(super) mod authenticate;
+pub(super) mod authorize;
 mod body;
 pub(super) mod caller;
+mod complete;
 pub(super) mod connection;
 pub(super) mod connections;
 mod credential;
+pub(super) mod current;
 pub(super) mod health;
 pub(super) mod incoming;
 pub(super) mod limits;
 pub(super) mod methods;
 pub(super) mod observe;
 pub(super) mod peer;
+mod permissions;
 mod public;
 mod single;
 mod streamed;

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use domain::{
     decision, etag,
-    id::{KeyId, ProjectId, ServiceAccountId},
+    explain::{Explained, Outcome},
+    id::{KeyId, ProjectId, RoleId, ServiceAccountId},
     key::{self, StoredSecret},
-    name::{KeyName, ProjectName, ServiceAccountName},
-    project::Project,
+    name::{KeyName, ProjectName, RoleName, ServiceAccountName},
+    project::{KeyPolicy, Project},
     time::Timestamp,
 };
 
-use crate::verbs::{AccountView, Creator, EventView, Explanation, KeyView};
+use crate::verbs::{AccountView, Creator, EventView, Explanation, KeyView, RoleView};
 
 pub(in crate::grpc) fn time(time: Timestamp) -> prost_types::Timestamp {
     let micros = time.as_micros();
@@ -33,6 +34,10 @@ pub(in crate::grpc) fn account_name(project: &ProjectId, account: &ServiceAccoun
     ServiceAccountName { project: project.clone(), service_account: account.clone() }.to_string()
 }
 
+pub(in crate::grpc) fn role_name(project: &ProjectId, role: &RoleId) -> String {
+    RoleName { project: project.clone(), role: role.clone() }.to_string()
+}
+
 pub(in crate::grpc) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(T::to_string).collect()
 }
@@ -46,8 +51,8 @@ impl From<KeyView> for proto::Key {
             service_account: account_name(&key.project, &key.service_account),
             environment: key.environment.to_string(),
             state: key_state(state).into(),
-            roles: Vec::new(),
-            permissions: Vec::new(),
+            roles: key.roles.iter().map(|role| role_name(&key.project, role)).collect(),
+            permissions: texts(&key.permissions),
             customers: texts(&key.customers),
             allowed_cidrs: texts(&key.allowed_cidrs),
             plan: String::new(),
@@ -127,11 +132,32 @@ impl From<AccountView> for proto::ServiceAccount {
     }
 }
 
+impl From<RoleView> for proto::Role {
+    fn from(view: RoleView) -> Self {
+        let RoleView { role, creator } = view;
+        Self {
+            name: role_name(&role.project, &role.id),
+            display_name: role.display_name.to_string(),
+            description: role.description.to_string(),
+            permissions: texts(&role.permissions),
+            endpoints: texts(&role.endpoints),
+            built_in: role.built_in,
+            created_by: creator.map(Into::into),
+            create_time: Some(time(role.create_time)),
+            update_time: Some(time(role.update_time)),
+            etag: etag(role.revision),
+            revision: role.revision,
+        }
+    }
+}
+
 pub(in crate::grpc) fn project(project: Project) -> proto::Project {
     let environment = |it: &domain::project::Environment| proto::Environment {
         id: it.id.to_string(),
         tag: it.tag.to_string(),
     };
+    let key_policy =
+        (project.key_policy != KeyPolicy::default()).then(|| key_policy(&project.id, &project.key_policy));
     proto::Project {
         system_key: key_name(&project.id, project.system_key),
         name: ProjectName(project.id).to_string(),
@@ -143,6 +169,17 @@ pub(in crate::grpc) fn project(project: Project) -> proto::Project {
         update_time: Some(time(project.update_time)),
         etag: etag(project.revision),
         revision: project.revision,
+        key_policy,
+    }
+}
+
+fn key_policy(project: &ProjectId, policy: &KeyPolicy) -> proto::KeyPolicy {
+    proto::KeyPolicy {
+        max_ttl: policy.max_ttl.map(duration),
+        require_expiration: policy.require_expiration,
+        max_active_keys: policy.max_active_keys.map_or(0, |most| i32::try_from(most).unwrap_or(i32::MAX)),
+        max_rotation_grace: policy.max_rotation_grace.map(duration),
+        allowed_roles: policy.allowed_roles.iter().map(|role| role_name(project, role)).collect(),
     }
 }
 
@@ -173,13 +210,10 @@ impl From<EventView> for proto::AuditEvent {
 
 impl From<Explanation> for proto::ExplainVerifyResponse {
     fn from(explanation: Explanation) -> Self {
-        let check = |(failed, reached): (decision::Code, decision::Outcome)| proto::Check {
-            code: code(failed).into(),
-            outcome: outcome(reached).into(),
-            detail: match reached {
-                decision::Outcome::Failed => failed.message().to_owned(),
-                decision::Outcome::Passed | decision::Outcome::NotReached => String::new(),
-            },
+        let check = |check: Explained| proto::Check {
+            code: code(check.code).into(),
+            outcome: outcome(check.outcome).into(),
+            detail: check.detail,
         };
         Self {
             code: code(explanation.code).into(),
@@ -188,11 +222,11 @@ impl From<Explanation> for proto::ExplainVerifyResponse {
     }
 }
 
-pub(in crate::grpc) fn outcome(outcome: decision::Outcome) -> proto::check::Outcome {
+pub(in crate::grpc) fn outcome(outcome: Outcome) -> proto::check::Outcome {
     match outcome {
-        decision::Outcome::Passed => proto::check::Outcome::Passed,
-        decision::Outcome::Failed => proto::check::Outcome::Failed,
-        decision::Outcome::NotReached => proto::check::Outcome::NotReached,
+        Outcome::Passed => proto::check::Outcome::Passed,
+        Outcome::Failed => proto::check::Outcome::Failed,
+        Outcome::NotReached => proto::check::Outcome::NotReached,
     }
 }
 
@@ -213,6 +247,7 @@ pub(in crate::grpc) fn code(code: decision::Code) -> proto::Code {
         decision::Code::WrongEnvironment => proto::Code::WrongEnvironment,
         decision::Code::IpNotAllowed => proto::Code::IpNotAllowed,
         decision::Code::WrongCustomer => proto::Code::WrongCustomer,
+        decision::Code::MissingPermission => proto::Code::MissingPermission,
     }
 }
 

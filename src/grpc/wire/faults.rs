@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
 
 use domain::{
     Invalid,
+    access::{ExpressionFault, Grant},
     filter::{Filter, FilterError},
     labels::Metadata,
     time::Timestamp,
@@ -69,6 +70,37 @@ impl Faults {
         all_read.then_some(list)
     }
 
+    /// As [`Self::list`], but sorted, where the order has no meaning.
+    pub(in crate::grpc) fn set<T: FromStr<Err = Invalid> + Ord>(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        most: usize,
+    ) -> Option<Vec<T>> {
+        let mut list = self.list(field, texts, most)?;
+        list.sort_unstable();
+        Some(list)
+    }
+
+    /// Up to `most` grants of permissions.
+    pub(in crate::grpc) fn grants(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        most: usize,
+    ) -> Option<Vec<Grant>> {
+        let grants: Vec<Grant> = self.set(field, texts, most)?;
+        let mixed = grants.iter().filter(|grant| grant.is_mixed()).count();
+        if mixed > Grant::MOST_MIXED {
+            let why = format!(
+                "has {mixed} entries with a * that is neither their first nor their last segment; at most {} may have one",
+                Grant::MOST_MIXED
+            );
+            return self.take(field, Err(Invalid::new(why)));
+        }
+        Some(grants)
+    }
+
     pub(in crate::grpc) fn cidrs(&mut self, field: &str, texts: &[String]) -> Option<Vec<IpNet>> {
         let list: Vec<Network> = self.list(field, texts, 100)?;
         Some(list.into_iter().map(|network| network.0).collect())
@@ -125,6 +157,21 @@ impl Faults {
             });
         };
         read(text).map_err(note).ok()
+    }
+
+    pub(in crate::grpc) fn expression<T>(
+        &mut self,
+        field: &str,
+        expression: Result<T, ExpressionFault>,
+    ) -> Option<T> {
+        let note = |fault: ExpressionFault| {
+            self.0.push(FieldFault {
+                field: field.to_owned(),
+                description: fault.why.to_string(),
+                position: Some(fault.position),
+            });
+        };
+        expression.map_err(note).ok()
     }
 
     /// `value`, which is there when nothing was wrong; else everything that was.

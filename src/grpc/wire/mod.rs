@@ -7,6 +7,7 @@ pub(super) mod error_info;
 pub(super) mod faults;
 pub(super) mod mask;
 pub(super) mod paging;
+pub(super) mod role_refs;
 pub(super) mod status;
 pub(super) mod transport_status;
 

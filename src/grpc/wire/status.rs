@@ -63,6 +63,36 @@ impl From<Error> for Status {
             Error::Forbidden { resource, why: Forbidden::Protected { .. } } => {
                 about(Code::FailedPrecondition, message, ErrorReason::Protected, resource)
             }
+            Error::LimitReached { resource, kind, limit } => {
+                let metadata =
+                    [("resource", resource), ("kind", kind.to_owned()), ("limit", limit.to_string())];
+                let details = info(ErrorReason::LimitReached, metadata);
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
+            Error::KeyPolicy { project, violated } => {
+                let fields: Vec<_> = violated.iter().map(|field| field.as_str()).collect();
+                let resource = project.to_string();
+                let mut details = info(
+                    ErrorReason::KeyPolicy,
+                    [("resource", resource.clone()), ("fields", fields.join(","))],
+                );
+                for field in fields {
+                    let subject = format!("{resource}/keyPolicy/{field}");
+                    details.add_precondition_failure_violation("KEY_POLICY", subject, field);
+                }
+                Self::with_error_details(Code::FailedPrecondition, message, details)
+            }
+            Error::ProjectDenied { project } => {
+                let details = info(ErrorReason::PermissionDenied, [("project", project)]);
+                Self::with_error_details(Code::PermissionDenied, message, details)
+            }
+            Error::GrantExceedsCaller { resource, excess } => {
+                let permission = excess.permission.map(|it| ("permission", it));
+                let project = excess.project.map(|it| ("project", it));
+                let metadata = [("resource", resource)].into_iter().chain(permission).chain(project);
+                let details = info(ErrorReason::GrantExceedsCaller, metadata);
+                Self::with_error_details(Code::PermissionDenied, message, details)
+            }
             Error::InUse { resource, used_by } => {
                 let details =
                     info(ErrorReason::InUse, [("resource", resource), ("used_by", used_by.to_owned())]);
@@ -107,6 +137,15 @@ pub(in crate::grpc) fn unauthenticated() -> Status {
         Code::Unauthenticated,
         "a valid API key of projects/system is required: `authorization: Bearer <API key>`",
         info(ErrorReason::Unauthenticated, []),
+    )
+}
+
+/// The answer to a caller whose key does not have the `permission` that the method needs.
+pub(in crate::grpc) fn permission_denied(permission: &str) -> Status {
+    Status::with_error_details(
+        Code::PermissionDenied,
+        format!("the caller's key does not have the permission {permission}, which this method needs"),
+        info(ErrorReason::PermissionDenied, [("permission", permission.to_owned())]),
     )
 }
 

@@ -56,6 +56,12 @@ pub(in crate::grpc) fn no_such_service(service: &str, listener: Option<&'static 
     Status::with_error_details(Code::Unimplemented, message, info(ErrorReason::Unsupported, metadata))
 }
 
+/// A path that is no method of the contract.
+pub(in crate::grpc) fn no_such_method(path: &str) -> Status {
+    let message = format!("there is no method {path}");
+    Status::with_error_details(Code::Unimplemented, message, info(ErrorReason::Unsupported, []))
+}
+
 /// The same error with an `ErrorInfo`, if it has none because a library made it. `largest` is the size limit of the request.
 pub(in crate::grpc) fn explained(status: Status, largest: usize) -> Status {
     if !status.details().is_empty() {

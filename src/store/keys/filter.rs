@@ -2,7 +2,7 @@
 
 use domain::{
     filter::Filter,
-    id::ProjectId,
+    id::{ProjectId, RoleId},
     key::State,
     name::ServiceAccountName,
     query::{KeyTest, KeyTime},
@@ -19,38 +19,60 @@ use crate::{
 };
 
 use super::{
+    access::{Granting, has_permission, violates},
     row::{Column, Entity, lifecycle},
     terms, words,
 };
 
-/// The keys that `query` is about.
-pub(super) fn queried(query: KeyQuery<'_>) -> Select<Entity> {
+/// The keys that `query` is about. `granting` are the roles that grant each permission that it asks for.
+pub(super) fn queried(query: KeyQuery<'_>, granting: &Granting) -> Select<Entity> {
     let project = query.project;
     let shown =
         if query.show_deleted { is_due(query.now).not() } else { Column::Lifecycle.lt(lifecycle::DELETED) };
     let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(shown);
-    narrow(rows, query.filter, &|test| passes(test, project, query.now))
+    narrow(rows, query.filter, &|test| passes(test, query, granting))
 }
 
-/// The keys of `project` that prevent a change. Purged keys and the system key never do.
+/// The keys of `project` that prevent a change. Purged keys never do, and the system key only if it holds the role.
 pub(in crate::store) fn using(
     project: &ProjectId,
     of: &KeysOf,
     except_deleted: bool,
     now: Timestamp,
 ) -> Select<Entity> {
-    let mut keys = Entity::find()
-        .filter(Column::ProjectId.eq(project.as_str()))
-        .filter(Column::Protected.eq(false))
-        .filter(is_due(now).not());
-    keys = match of {
-        KeysOf::Project => keys,
-        KeysOf::ServiceAccount(id, generation) => keys
+    let of_project = Entity::find().filter(Column::ProjectId.eq(project.as_str()));
+    let unprotected = of_project.filter(Column::Protected.eq(false));
+    let keys = match of {
+        KeysOf::Project => unprotected,
+        KeysOf::ServiceAccount(id, generation) => unprotected
             .filter(Column::ServiceAccountId.eq(id.as_str()))
             .filter(Column::AccountGeneration.eq(*generation)),
-        KeysOf::Environment(id) => keys.filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Environment(id) => unprotected.filter(Column::Environment.eq(id.as_str())),
+        KeysOf::Role(id) => holding(id, project),
     };
+    let keys = keys.filter(is_due(now).not());
     if except_deleted { keys.filter(Column::Lifecycle.lt(lifecycle::DELETED)) } else { keys }
+}
+
+/// The active keys of `project`, its system key included.
+pub(in crate::store) fn active(project: &ProjectId, now: Timestamp) -> Select<Entity> {
+    Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(in_state(State::Active, now))
+}
+
+/// The keys of `project` that hold the role, in any state. The terms find them, so that the cost is that of the rows read,
+/// whether few keys of a large project hold the role or all.
+pub(super) fn holding(role: &RoleId, project: &ProjectId) -> Select<Entity> {
+    let its_key = Expr::col(terms::Column::KeyId.as_column_ref()).equals(Column::Id.as_column_ref());
+    let mut keys = Entity::find()
+        .filter(terms::Column::ProjectId.eq(project.as_str()))
+        .filter(terms::Column::Term.eq(terms::of_role(role)));
+    QueryTrait::query(&mut keys).inner_join(terms::Entity, its_key);
+    keys
+}
+
+/// The ids of these keys.
+pub(in crate::store) fn holders(role: &RoleId, project: &ProjectId) -> Select<terms::Entity> {
+    words::keys_with(project, |term| term.eq(terms::of_role(role)))
 }
 
 /// Whether `filter` asks for something that few keys have, so that an index on that may beat one on the
@@ -62,12 +84,18 @@ pub(super) fn picks_few(filter: &Filter<KeyTest>) -> bool {
         Filter::Not(_) => false,
         Filter::Test(test) => matches!(
             test,
-            KeyTest::ServiceAccount(_) | KeyTest::DisplayName(_) | KeyTest::NameWords(_) | KeyTest::Tag(_)
+            KeyTest::ServiceAccount(_)
+                | KeyTest::DisplayName(_)
+                | KeyTest::NameWords(_)
+                | KeyTest::Tag(_)
+                | KeyTest::Role(_)
+                | KeyTest::Permission(_)
         ),
     }
 }
 
-fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
+fn passes(test: &KeyTest, query: KeyQuery<'_>, granting: &Granting) -> Expr {
+    let KeyQuery { project, now, .. } = query;
     match test {
         KeyTest::State(state) => in_state(*state, now),
         KeyTest::Environment(id) => Column::Environment.eq(id.as_str()),
@@ -78,6 +106,9 @@ fn passes(test: &KeyTest, project: &ProjectId, now: Timestamp) -> Expr {
             let tagged = words::keys_with(project, |term| term.eq(terms::of_tag(tag)));
             Column::Id.in_subquery(tagged.into_query())
         }
+        KeyTest::Role(role) => Column::Id.in_subquery(holders(role, project).into_query()),
+        KeyTest::Permission(permission) => has_permission(project, permission, granting.of(permission)),
+        KeyTest::ViolatesPolicy => violates(project, query.policy, now),
         KeyTest::Time(column, by, time) => {
             let column = match column {
                 KeyTime::Create => Column::CreateTime,

@@ -1,5 +1,6 @@
 //! Keys, with their secrets and what they are found by.
 
+mod access;
 pub(super) mod filter;
 pub(super) mod read;
 pub(super) mod row;
@@ -14,11 +15,13 @@ use domain::{
     key::Key,
     page::Page,
     query::KeyOrder,
+    service_account::ServiceAccount,
 };
 
 use crate::{
     ports::{
         LoadKeys, ReadKeys, StoreError,
+        cleanup::KeyAt,
         keys::{KeyCounts, KeyQuery},
         load::Loaded,
     },
@@ -42,6 +45,22 @@ impl ReadKeys for SqlStore {
     async fn keys(&self, query: KeyQuery<'_>, page: Page<KeyOrder>) -> Result<Vec<Key>, StoreError> {
         let read = self.admin.begin_long().await?;
         let answer = read.within(read::list(&read, query, &page)).await;
+        read.done(answer)
+    }
+
+    async fn keys_of_account(&self, account: &ServiceAccount, most: u64) -> Result<Vec<Key>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(read::some_of_account(&read, account, most)).await;
+        read.done(answer)
+    }
+
+    async fn keys_from_before_roles(
+        &self,
+        project: &ProjectId,
+        page: Page<()>,
+    ) -> Result<Vec<KeyAt>, StoreError> {
+        let read = self.admin.begin_long().await?;
+        let answer = read.within(read::from_before_roles(&read, project, &page)).await;
         read.done(answer)
     }
 

@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 
 use domain::{
-    id::{KeyId, ProjectId},
+    Revision,
+    id::{Generation, KeyId, ProjectId},
     key::Key,
+    name::{RoleName, ServiceAccountName},
     page::{Cursor, Id, Page, SortValue},
     query::KeyOrder,
     removal::Removed,
+    resource::Resource,
+    service_account::ServiceAccount,
 };
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     prelude::Uuid,
     sea_query::{Expr, ExprTrait},
 };
@@ -23,6 +28,7 @@ use crate::{
     },
     store::{
         error::failed,
+        filter::nothing,
         keyset::{self, Sort},
         projects,
         service_accounts::row as service_accounts,
@@ -30,9 +36,10 @@ use crate::{
 };
 
 use super::{
+    access::Granting,
     filter,
     row::{Column, Entity, Model, lifecycle},
-    secrets,
+    secrets, terms,
 };
 
 pub(super) async fn one(
@@ -56,7 +63,8 @@ pub(super) async fn list(
     query: KeyQuery<'_>,
     page: &Page<KeyOrder>,
 ) -> Result<Vec<Key>, StoreError> {
-    let rows = filter::queried(query);
+    let granting = Granting::read(db, query).await?;
+    let rows = filter::queried(query, &granting);
     let (column, index) = match page.order.by {
         KeyOrder::CreateTime => (Column::CreateTime, "keys_by_create_time"),
         KeyOrder::DisplayName => (Column::DisplayName, "keys_by_display_name"),
@@ -74,28 +82,39 @@ pub(in crate::store) async fn to_remove(
     which: Removable<'_>,
     page: &Page<()>,
 ) -> Result<Vec<KeyAt>, StoreError> {
+    let in_order = |rows, column, index| {
+        let sort = Sort { column, id: Some(Column::Id), index: Some(index) };
+        (keyset::page(rows, db.get_database_backend(), &sort, page), column)
+    };
     let of_project = |id: &ProjectId| Entity::find().filter(Column::ProjectId.eq(id.as_str()));
-    let (rows, column, index) = match which {
+    let (rows, column) = match which {
         Removable::Due(now) => {
-            (Entity::find().filter(filter::is_due(now)), Column::PurgeTime, "keys_by_purge_time")
+            let rows = Entity::find().filter(filter::is_due(now));
+            in_order(rows, Column::PurgeTime, "keys_by_purge_time")
         }
         Removable::LeftBehind(Removed::Project(id)) => {
-            (of_project(id), Column::CreateTime, "keys_by_create_time")
+            in_order(of_project(id), Column::CreateTime, "keys_by_create_time")
         }
         Removable::LeftBehind(Removed::ServiceAccount { name, generation, .. }) => {
             let rows = of_project(&name.project)
                 .filter(Column::ServiceAccountId.eq(name.service_account.as_str()))
                 .filter(Column::AccountGeneration.eq(*generation))
                 .filter(Column::Lifecycle.lt(lifecycle::DELETED));
-            (rows, Column::CreateTime, "keys_by_service_account")
+            in_order(rows, Column::CreateTime, "keys_by_service_account")
         }
+        Removable::LeftBehind(Removed::Role(name)) => (holders(name, page), Column::CreateTime),
     };
-    let sort = Sort { column, id: Some(Column::Id), index: Some(index) };
-    let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
-    let rows = rows.all(db).await.map_err(failed)?;
-    let cursors: Vec<_> = rows.iter().map(|row| cursor(row, column)).collect();
-    let keys = each_with_secrets(db, rows).await?;
-    Ok(cursors.into_iter().zip(keys).map(|(cursor, key)| KeyAt { cursor, key }).collect())
+    with_cursors(db, rows.all(db).await.map_err(failed)?, column).await
+}
+
+/// A page of the keys that hold the role, in the order of their terms, which is that of ids.
+fn holders(name: &RoleName, page: &Page<()>) -> Select<Entity> {
+    let keys = filter::holding(&name.role, &name.project).order_by_asc(terms::Column::KeyId).limit(page.size);
+    match page.after.as_ref().map(Cursor::uuid) {
+        None => keys,
+        Some(Some(id)) => keys.filter(terms::Column::KeyId.gt(id)),
+        Some(None) => keys.filter(nothing()),
+    }
 }
 
 fn cursor(row: &Model, column: Column) -> Cursor {
@@ -122,13 +141,18 @@ pub(in crate::store) async fn lately_used(
 }
 
 pub(super) async fn count(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCounts, StoreError> {
-    counts(db, query).await.map_err(failed)
+    let granting = Granting::read(db, query).await?;
+    counts(db, query, &granting).await.map_err(failed)
 }
 
-async fn counts(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCounts, DbErr> {
+async fn counts(
+    db: &DatabaseConnection,
+    query: KeyQuery<'_>,
+    granting: &Granting,
+) -> Result<KeyCounts, DbErr> {
     let past = Expr::case(filter::is_past(query.now), 1).finally(0);
     let query = KeyQuery { show_deleted: true, ..query };
-    let groups: Vec<(i16, i32, i64)> = filter::queried(query)
+    let groups: Vec<(i16, i32, i64)> = filter::queried(query, granting)
         .select_only()
         .column(Column::Lifecycle)
         .expr_as(past, "past")
@@ -150,6 +174,65 @@ async fn counts(db: &DatabaseConnection, query: KeyQuery<'_>) -> Result<KeyCount
         *state += number.unsigned_abs();
     }
     Ok(counts)
+}
+
+/// The keys of the account that are not deleted.
+fn living_of_account(owner: &ServiceAccountName, generation: Generation) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::ProjectId.eq(owner.project.as_str()))
+        .filter(Column::ServiceAccountId.eq(owner.service_account.as_str()))
+        .filter(Column::AccountGeneration.eq(generation))
+        .filter(Column::Lifecycle.lt(lifecycle::DELETED))
+}
+
+pub(super) async fn some_of_account(
+    db: &DatabaseConnection,
+    account: &ServiceAccount,
+    most: u64,
+) -> Result<Vec<Key>, StoreError> {
+    let rows = living_of_account(&account.name(), account.generation).limit(most).all(db).await;
+    with_secrets(db, rows.map_err(failed)?).await
+}
+
+/// How many keys the account has that are not deleted, and the newest revision of them. Of more than `most` keys, only so many
+/// are looked at.
+pub(in crate::store) async fn extent(
+    db: &impl ConnectionTrait,
+    owner: &ServiceAccountName,
+    generation: Generation,
+    most: u64,
+) -> Result<(u64, Revision), DbErr> {
+    let revisions: Vec<Revision> = living_of_account(owner, generation)
+        .select_only()
+        .column(Column::Revision)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok((revisions.len() as u64, revisions.into_iter().max().unwrap_or_default()))
+}
+
+/// The keys of `project` that were written before keys had roles, the oldest first.
+pub(super) async fn from_before_roles(
+    db: &DatabaseConnection,
+    project: &ProjectId,
+    page: &Page<()>,
+) -> Result<Vec<KeyAt>, StoreError> {
+    let rows = Entity::find().filter(Column::ProjectId.eq(project.as_str())).filter(Column::Roles.is_null());
+    let sort = Sort { column: Column::CreateTime, id: Some(Column::Id), index: None };
+    let rows = keyset::page(rows, db.get_database_backend(), &sort, page);
+    let rows = rows.all(db).await.map_err(failed)?;
+    with_cursors(db, rows, Column::CreateTime).await
+}
+
+async fn with_cursors(
+    db: &DatabaseConnection,
+    rows: Vec<Model>,
+    column: Column,
+) -> Result<Vec<KeyAt>, StoreError> {
+    let cursors: Vec<_> = rows.iter().map(|row| cursor(row, column)).collect();
+    let keys = each_with_secrets(db, rows).await?;
+    Ok(cursors.into_iter().zip(keys).map(|(cursor, key)| KeyAt { cursor, key }).collect())
 }
 
 async fn with_secrets(db: &DatabaseConnection, rows: Vec<Model>) -> Result<Vec<Key>, StoreError> {

@@ -14,8 +14,8 @@ use crate::ports::StoreError;
 
 use super::{
     super::columns::{
-        json, json_list, or_never, or_not_yet, read, read_json, read_list, read_optional, unless_never,
-        unless_not_yet, unreadable,
+        json, json_list, or_never, or_not_yet, read, read_json, read_list, read_optional, read_optional_list,
+        unless_never, unless_not_yet, unreadable,
     },
     secrets,
 };
@@ -31,6 +31,11 @@ pub(crate) struct Model {
     pub environment: String,
     pub head: String,
     pub display_name: String,
+    /// `None`, as are the permissions, for a key from before there were roles that was not changed since.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub roles: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub permissions: Option<String>,
     pub customers: String,
     pub allowed_cidrs: String,
     pub metadata: String,
@@ -83,6 +88,8 @@ impl Model {
             environment: key.environment.to_string(),
             head: key.token_prefix.clone(),
             display_name: key.display_name.to_string(),
+            roles: Some(json_list(&key.roles)),
+            permissions: Some(json_list(&key.permissions)),
             customers: json_list(&key.customers),
             allowed_cidrs: json_list(&key.allowed_cidrs),
             metadata: json(key.metadata.entries()),
@@ -115,6 +122,8 @@ impl Model {
             environment: read("keys.environment", &self.environment)?,
             token_prefix: self.head,
             display_name: DisplayName::from_stored(&self.display_name),
+            roles: read_optional_list("keys.roles", self.roles.as_deref())?,
+            permissions: read_optional_list("keys.permissions", self.permissions.as_deref())?,
             customers: customers(&self.customers)?,
             allowed_cidrs: read_list("keys.allowed_cidrs", &self.allowed_cidrs)?,
             metadata: Metadata::from_stored(read_json("keys.metadata", &self.metadata)?),

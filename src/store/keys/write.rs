@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domain::{key::Key, resource::Resource};
+use domain::{id::RoleId, key::Key, resource::Resource};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::store::{
-    columns::or_never,
+    columns::{json_list, or_never},
     table::{self, ChangeError, InChange, Table},
     transaction::Transaction,
 };
@@ -69,6 +69,29 @@ pub(in crate::store) async fn delete_after_owner(
         ..Default::default()
     };
     table::update(tx, mark, as_read(key)).await
+}
+
+/// Writes only the remaining roles of `key`, since many keys may hold one role.
+pub(in crate::store) async fn take_role(
+    tx: &Transaction,
+    key: &Key,
+    role: &RoleId,
+    change: InChange,
+) -> Result<(), ChangeError> {
+    let left = ActiveModel {
+        roles: Set(Some(json_list(&key.roles))),
+        update_time: Set(key.update_time.as_micros()),
+        revision: Set(change.revision),
+        ..Default::default()
+    };
+    table::update(tx, left, as_read(key)).await?;
+    terms::Entity::delete_many()
+        .filter(terms::Column::ProjectId.eq(key.project.as_str()))
+        .filter(terms::Column::Term.eq(terms::of_role(role)))
+        .filter(terms::Column::KeyId.eq(key.id.as_uuid()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 fn as_read(key: &Key) -> Condition {

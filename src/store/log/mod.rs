@@ -6,9 +6,10 @@ pub(super) mod row;
 use async_trait::async_trait;
 use domain::{
     Revision,
+    access::Projects,
     audit::{Event, Head},
     filter::Filter,
-    name::Scope,
+    id::ProjectId,
     page::Page,
     query::EventTest,
 };
@@ -33,12 +34,12 @@ use row::{Column, Entity, hash_or_none};
 impl ReadLog for SqlStore {
     async fn events(
         &self,
-        scope: &Scope,
+        of: &Projects,
         filter: &Filter<EventTest>,
         page: Page<()>,
     ) -> Result<Vec<Event>, StoreError> {
         let read = self.admin.begin_long().await?;
-        let answer = read.within(list(&read, scope, filter, &page)).await;
+        let answer = read.within(list(&read, of, filter, &page)).await;
         read.done(answer)
     }
 
@@ -72,15 +73,20 @@ impl Feed for SqlStore {
 
 async fn list(
     db: &DatabaseConnection,
-    scope: &Scope,
+    of: &Projects,
     filter: &Filter<EventTest>,
     page: &Page<()>,
 ) -> Result<Vec<Event>, StoreError> {
     let mut rows = passing(filter);
     let mut index = None;
-    if let Scope::Project(project) = scope {
-        rows = rows.filter(Column::ProjectId.eq(project.as_str()));
-        index = Some("audit_events_by_project");
+    if let Projects::These(projects) = of {
+        rows = match &**projects {
+            [project] => {
+                index = Some("audit_events_by_project");
+                rows.filter(Column::ProjectId.eq(project.as_str()))
+            }
+            several => rows.filter(Column::ProjectId.is_in(several.iter().map(ProjectId::as_str))),
+        };
     }
     let sort =
         Sort { column: Column::Revision, id: None, index: index.filter(|_| *filter == Filter::everything()) };

@@ -5,11 +5,12 @@ use std::time::Duration;
 use domain::{
     Revision,
     id::KeyId,
-    project::{Environment, Environments, Project, Retention},
+    project::{Environment, Environments, KeyPolicy, Project, Retention},
     text::DisplayName,
     time::Timestamp,
 };
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ports::StoreError,
@@ -25,6 +26,9 @@ pub(crate) struct Model {
     pub prefix: String,
     pub environments: String,
     pub retention_seconds: i64,
+    /// `None` for a project without a policy.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub key_policy: Option<String>,
     pub system_key: Uuid,
     pub create_time: i64,
     pub update_time: i64,
@@ -47,7 +51,9 @@ impl Model {
             display_name: project.display_name.to_string(),
             prefix: project.prefix.to_string(),
             environments: json(&environments),
-            retention_seconds: i64::try_from(project.retention.as_duration().as_secs()).unwrap_or(i64::MAX),
+            retention_seconds: seconds(project.retention.as_duration()),
+            key_policy: (project.key_policy != KeyPolicy::default())
+                .then(|| key_policy_json(&project.key_policy)),
             system_key: project.system_key.as_uuid(),
             create_time: project.create_time.as_micros(),
             update_time: project.update_time.as_micros(),
@@ -67,12 +73,53 @@ impl TryFrom<Model> for Project {
             prefix: read("projects.prefix", &row.prefix)?,
             environments: environments(&row.environments)?,
             retention: retention(row.retention_seconds)?,
+            key_policy: row.key_policy.as_deref().map(key_policy).transpose()?.unwrap_or_default(),
             system_key: KeyId::from_uuid(row.system_key).map_err(|_| unreadable("projects.system_key"))?,
             create_time: Timestamp::from_micros(row.create_time),
             update_time: Timestamp::from_micros(row.update_time),
             revision: row.revision,
         })
     }
+}
+
+/// A [`KeyPolicy`] as the column holds it.
+#[derive(Serialize, Deserialize)]
+struct StoredKeyPolicy {
+    max_ttl_seconds: Option<u64>,
+    require_expiration: bool,
+    max_active_keys: Option<u32>,
+    max_rotation_grace_seconds: Option<u64>,
+    allowed_roles: Vec<String>,
+}
+
+fn key_policy_json(policy: &KeyPolicy) -> String {
+    json(&StoredKeyPolicy {
+        max_ttl_seconds: policy.max_ttl.map(|it| it.as_secs()),
+        require_expiration: policy.require_expiration,
+        max_active_keys: policy.max_active_keys,
+        max_rotation_grace_seconds: policy.max_rotation_grace.map(|it| it.as_secs()),
+        allowed_roles: policy.allowed_roles.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn key_policy(json: &str) -> Result<KeyPolicy, StoreError> {
+    const COLUMN: &str = "projects.key_policy";
+    let stored: StoredKeyPolicy = read_json(COLUMN, json)?;
+    Ok(KeyPolicy {
+        max_ttl: stored.max_ttl_seconds.map(Duration::from_secs),
+        require_expiration: stored.require_expiration,
+        max_active_keys: stored.max_active_keys,
+        max_rotation_grace: stored.max_rotation_grace_seconds.map(Duration::from_secs),
+        allowed_roles: stored
+            .allowed_roles
+            .iter()
+            .map(|role| read(COLUMN, role))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn environments(json: &str) -> Result<Environments, StoreError> {

@@ -1,11 +1,16 @@
-//! What is left to do after a deletion.
+//! What is left to do after a deletion: one list, of two tables.
 
-pub(super) mod row;
+mod actor;
+mod owners;
+mod roles;
 
-use domain::removal::{Removal, Removed};
+use domain::{
+    id::ProjectId,
+    name::RoleName,
+    removal::{Removal, Removed},
+};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -15,45 +20,58 @@ use crate::{
         cleanup::{RemovalAt, RemovalCursor},
     },
     store::{
-        SqlStore, error::failed, keys::row as keys, projects::row as projects,
-        service_accounts::row as service_accounts, turns::Turn, writing::Attempts,
+        SqlStore,
+        error::failed,
+        keys::{filter::holders, row as keys},
+        projects::row as projects,
+        roles::custom,
+        service_accounts::row as service_accounts,
+        table::any,
+        transaction::Transaction,
+        turns::Turn,
+        writing::Attempts,
     },
 };
-
-use row::{Column, Entity, Model};
 
 pub(super) async fn list(
     db: &DatabaseConnection,
     after: Option<&RemovalCursor>,
     most: u64,
 ) -> Result<Vec<RemovalAt>, StoreError> {
-    let rows = Entity::find()
-        .filter(after.map_or_else(Condition::all, behind))
-        .order_by_asc(Column::ProjectId)
-        .order_by_asc(Column::ServiceAccountId)
-        .order_by_asc(Column::AccountGeneration)
-        .limit(most)
-        .all(db)
-        .await
-        .map_err(failed)?;
-    let removal = |row: Model| RemovalAt {
-        cursor: RemovalCursor {
-            project: row.project_id.clone(),
-            service_account: row.service_account_id.clone(),
-            generation: row.account_generation,
-        },
-        removal: row.try_into(),
+    let (mut found, behind) = match after {
+        None => (owners::list(db, None, most).await?, None),
+        Some(RemovalCursor::Owner { project, service_account, generation }) => {
+            (owners::list(db, Some((project, service_account, *generation)), most).await?, None)
+        }
+        Some(RemovalCursor::Role { project, role }) => (Vec::new(), Some((&**project, &**role))),
     };
-    Ok(rows.into_iter().map(removal).collect())
+    let left = most.saturating_sub(found.len() as u64);
+    if left > 0 {
+        found.extend(roles::list(db, behind, left).await?);
+    }
+    Ok(found)
 }
 
-fn behind(cursor: &RemovalCursor) -> Condition {
-    let of_project = Column::ProjectId.eq(cursor.project.as_str());
-    let of_account = of_project.clone().and(Column::ServiceAccountId.eq(cursor.service_account.as_str()));
-    Condition::any()
-        .add(Column::ProjectId.gt(cursor.project.as_str()))
-        .add(of_project.and(Column::ServiceAccountId.gt(cursor.service_account.as_str())))
-        .add(of_account.and(Column::AccountGeneration.gt(cursor.generation)))
+/// The removal of the role, as long as it is not finished.
+pub(super) fn of_role(name: &RoleName) -> Select<roles::Entity> {
+    roles::Entity::find_by_id((name.project.to_string(), name.role.to_string()))
+}
+
+pub(super) async fn begin(tx: &Transaction, removal: &Removal) -> Result<(), DbErr> {
+    let owner = match &removal.of {
+        Removed::Project(id) => owners::Model::of_project(id, removal),
+        Removed::ServiceAccount { name, generation, deletion } => {
+            owners::Model::of_account(name, *generation, *deletion, removal)
+        }
+        Removed::Role(name) => {
+            if any(tx, holders(&name.role, &name.project)).await? {
+                let role = roles::Model::new(name, removal).into_active_model();
+                roles::Entity::insert(role).exec_without_returning(tx).await?;
+            }
+            return Ok(());
+        }
+    };
+    owners::Entity::insert(owner.into_active_model()).exec_without_returning(tx).await.map(drop)
 }
 
 pub(super) async fn finish(store: &SqlStore, removal: &Removal) -> Result<(), StoreError> {
@@ -71,27 +89,41 @@ async fn forget(store: &SqlStore, turn: Turn, removal: &Removal) -> Result<(), D
     let tx = &writing.tx;
     match &removal.of {
         // The removal goes with its project.
-        Removed::Project(id) => {
-            let has = |rows| Expr::exists(rows);
-            let its_keys = keys::Entity::find().filter(keys::Column::ProjectId.eq(id.as_str()));
-            let its_accounts =
-                service_accounts::Entity::find().filter(service_accounts::Column::ProjectId.eq(id.as_str()));
-            projects::Entity::delete_many()
-                .filter(projects::Column::Id.eq(id.as_str()))
-                .filter(projects::Column::DeleteTime.is_not_null())
-                .filter(has(its_keys.into_query()).not())
-                .filter(has(its_accounts.into_query()).not())
+        Removed::Project(id) => forget_project(tx, id).await?,
+        Removed::ServiceAccount { name, generation, .. } => {
+            owners::Entity::delete_many()
+                .filter(owners::Column::ProjectId.eq(name.project.as_str()))
+                .filter(owners::Column::ServiceAccountId.eq(name.service_account.as_str()))
+                .filter(owners::Column::AccountGeneration.eq(*generation))
                 .exec(tx)
                 .await?;
         }
-        Removed::ServiceAccount { name, generation, .. } => {
-            Entity::delete_many()
-                .filter(Column::ProjectId.eq(name.project.as_str()))
-                .filter(Column::ServiceAccountId.eq(name.service_account.as_str()))
-                .filter(Column::AccountGeneration.eq(*generation))
+        // A later role of the same id would be granted to a key that still holds it.
+        Removed::Role(name) => {
+            let held = Expr::exists(holders(&name.role, &name.project).into_query());
+            roles::Entity::delete_many()
+                .filter(roles::Column::ProjectId.eq(name.project.as_str()))
+                .filter(roles::Column::RoleId.eq(name.role.as_str()))
+                .filter(held.not())
                 .exec(tx)
                 .await?;
         }
     }
     Ok(writing.commit().await?)
+}
+
+/// Deletes the row of the project unless something that it owned, and that has an event of its own, is still there.
+async fn forget_project(tx: &Transaction, id: &ProjectId) -> Result<(), DbErr> {
+    let its_keys = keys::Entity::find().filter(keys::Column::ProjectId.eq(id.as_str()));
+    let its_accounts =
+        service_accounts::Entity::find().filter(service_accounts::Column::ProjectId.eq(id.as_str()));
+    projects::Entity::delete_many()
+        .filter(projects::Column::Id.eq(id.as_str()))
+        .filter(projects::Column::DeleteTime.is_not_null())
+        .filter(Expr::exists(its_keys.into_query()).not())
+        .filter(Expr::exists(its_accounts.into_query()).not())
+        .filter(Expr::exists(custom(id).into_query()).not())
+        .exec(tx)
+        .await
+        .map(drop)
 }

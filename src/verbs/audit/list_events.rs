@@ -1,6 +1,7 @@
 //! ListAuditEvents: what changed, by whom; a project's trail outlives the project.
 
 use domain::{
+    audit::Event,
     filter::Filter,
     name::Scope,
     page::{Cursor, Id, Page, SortValue},
@@ -22,12 +23,11 @@ impl Service {
         caller: &Caller,
         request: ListEvents,
     ) -> Result<Listing<EventView>, Error> {
-        let size = request.page.size;
-        let events = self.store.events(&request.scope, &request.filter, request.page.and_one()).await?;
-        let mut listing = Listing::cut(events, size, |event| Cursor {
-            value: SortValue::Number(event.revision),
-            id: Id::None,
-        });
+        let projects = caller.projects_in(&request.scope)?;
+        let cursor = |event: &Event| Cursor { value: SortValue::Number(event.revision), id: Id::None };
+        let bytes = |event: &Event| event.before.len() + event.after.len();
+        let read = |page| self.store.events(&projects, &request.filter, page);
+        let mut listing = Listing::in_portions(request.page, cursor, bytes, read).await?;
         let views = self.view_events(caller, std::mem::take(&mut listing.items)).await?;
         Ok(listing.with(views))
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::{
     Revision,
+    access::Projects,
     audit::{Event, Fault, GENESIS, Head},
 };
 
@@ -29,14 +30,19 @@ pub struct ChainReport {
     pub fault: Option<Fault>,
 }
 
-const BATCH: u64 = 1000;
+/// Few enough that the largest events fit into memory together.
+const BATCH: u64 = 100;
 
 impl Service {
+    /// The chain goes through the events of all projects, so the caller must be allowed to act on all of them.
     pub async fn verify_audit_chain(
         &self,
         caller: &Caller,
         request: ChainRequest,
     ) -> Result<ChainReport, Error> {
+        if *caller.projects() != Projects::All {
+            return Err(Error::ProjectDenied { project: Projects::All.to_string() });
+        }
         let latest = self.clock.uptime() + request.patience;
         let head = self.store.head().await?;
         let start = request.start.max(1);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many events are read at a time.
-const PORTION: u64 = 100;
+const PORTION: u64 = 20;
 
 #[derive(Debug)]
 pub struct EventBatch {
@@ -44,6 +44,11 @@ impl Service {
         if revision > head { Err(Error::RevisionAhead { revision, head }) } else { Ok(()) }
     }
 
+    /// Fails if `caller` may not see the events of `scope`.
+    pub fn check_scope(&self, caller: &Caller, scope: &Scope) -> Result<(), Error> {
+        caller.projects_in(scope).map(drop)
+    }
+
     /// Resolves when this node has learnt of a change after `revision`.
     pub async fn change_after(&self, revision: Revision) {
         self.changes.beyond(revision).await;
@@ -56,10 +61,11 @@ impl Service {
         scope: &Scope,
         revision: Revision,
     ) -> Result<EventBatch, Error> {
+        let projects = caller.projects_in(scope)?;
         let position = self.position();
         let filter = Filter::Test(EventTest::Revision(Relation::Greater, revision));
         let page = Page { size: PORTION, order: Order { by: (), descending: false }, after: None };
-        let events = self.store.events(scope, &filter, page).await?;
+        let events = self.store.events(&projects, &filter, page).await?;
         let last = events.last().map_or(revision, |event| event.revision);
         let all = (events.len() as u64) < PORTION;
         let up_to = if all { last.max(position) } else { last };

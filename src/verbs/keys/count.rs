@@ -15,9 +15,10 @@ pub struct CountKeys {
 
 impl Service {
     pub async fn count_keys(&self, caller: &Caller, request: &CountKeys) -> Result<KeyCounts, Error> {
-        self.load_project(caller, &request.project).await?;
+        let project = self.load_project(caller, &request.project).await?;
         let query = KeyQuery {
             project: &request.project,
+            policy: &project.key_policy,
             filter: &request.filter,
             show_deleted: true,
             now: self.clock.now(),

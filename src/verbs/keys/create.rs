@@ -2,8 +2,9 @@
 
 use domain::{
     Invalid,
+    access::Grant,
     expiry::Expiry,
-    id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId, generation},
+    id::{EnvironmentId, KeyId, ProjectId, RoleId, ServiceAccountId, generation},
     key::{Key, StoredSecret},
     labels::{Customer, Metadata, Tag},
     name::{KeyName, ServiceAccountName},
@@ -13,6 +14,11 @@ use domain::{
     time::Timestamp,
 };
 use ipnet::IpNet;
+
+use super::{
+    grants::{check_projects, expect_roles},
+    policy::expected_by_policy,
+};
 
 use crate::{
     ports::commits::Expect,
@@ -28,6 +34,8 @@ pub struct NewKey {
     pub service_account: Option<ServiceAccountId>,
     pub environment: EnvironmentId,
     pub display_name: DisplayName,
+    pub roles: Vec<RoleId>,
+    pub permissions: Vec<Grant>,
     pub customers: Vec<Customer>,
     pub allowed_cidrs: Vec<IpNet>,
     pub metadata: Metadata,
@@ -55,7 +63,8 @@ impl Service {
         let project = self.load_project(&call.caller, &new.project).await?;
         let (token_prefix, expire_time) = check_new_key(&project, new, now)?;
 
-        let mut expect = vec![Expect::unchanged(project)];
+        self.check_roles("key.roles", &new.project, &new.roles).await?;
+        let mut expect = expect_roles(&new.project, &new.roles);
         let mut steps = Vec::new();
         let (service_account, account_generation) = match &new.service_account {
             Some(id) => {
@@ -81,6 +90,8 @@ impl Service {
             environment: new.environment.clone(),
             token_prefix,
             display_name: new.display_name.clone(),
+            roles: new.roles.clone(),
+            permissions: new.permissions.clone(),
             customers: new.customers.clone(),
             allowed_cidrs: new.allowed_cidrs.clone(),
             metadata: new.metadata.clone(),
@@ -97,6 +108,11 @@ impl Service {
             secrets: vec![StoredSecret::new(1, sealed, now)],
             revision: 0,
         };
+        // What Keystile creates by itself is a root key: a policy must not keep an operator from getting in.
+        expect.extend(match call.caller.session() {
+            Some(_) => expected_by_policy(&project, &key, false, None, now)?,
+            None => vec![Expect::unchanged(project)],
+        });
         let key = match self.try_create(call, ACTION, key, expect, steps, now).await {
             // It was there a moment ago: reading again finds that it is not.
             Err(AttemptError::Final(Error::OwnerGone { .. })) => return Err(AttemptError::Stale),
@@ -151,8 +167,8 @@ fn check_new_key(
     new: &NewKey,
     now: Timestamp,
 ) -> Result<(String, Option<Timestamp>), Error> {
-    if project.id.is_system() && !new.customers.is_empty() {
-        return Err(Error::NotYetAvailable { field: "key.customers".to_owned() });
+    if project.id.is_system() {
+        check_projects(&new.customers)?;
     }
     let environment = project.environments.get(&new.environment).ok_or_else(|| {
         let known: Vec<_> = project.environments.iter().map(|it| it.id.as_str()).collect();

@@ -6,7 +6,7 @@ use crate::verbs::{Call, Error, KeyView, Service, change::forbidden};
 
 impl Service {
     pub async fn enable_key(&self, call: &Call, name: &KeyName, etag: &str) -> Result<KeyView, Error> {
-        self.change(call, "keys.enable", name, etag, |key: Key, now| {
+        self.change_by_policy(call, "keys.enable", name, etag, |key: Key, now| {
             key.enable(now).map(Into::into).map_err(forbidden(name))
         })
         .await

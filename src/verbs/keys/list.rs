@@ -24,10 +24,11 @@ pub struct ListKeys {
 
 impl Service {
     pub async fn list_keys(&self, caller: &Caller, request: ListKeys) -> Result<Listing<KeyView>, Error> {
-        self.load_project(caller, &request.project).await?;
+        let project = self.load_project(caller, &request.project).await?;
         let now = self.clock.now();
         let query = KeyQuery {
             project: &request.project,
+            policy: &project.key_policy,
             filter: &request.filter,
             show_deleted: request.show_deleted,
             now,

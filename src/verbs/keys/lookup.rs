@@ -51,6 +51,7 @@ impl Service {
             Scope::All => {
                 let key = self.store.key_in_any_project(id).await?;
                 self.unless_purged(key)
+                    .filter(|key| caller.may_act_on(&key.project))
                     .ok_or_else(|| Error::NotFound { resource: format!("projects/-/keys/{id}") })?
             }
             Scope::Project(project) => {

@@ -41,7 +41,7 @@ impl Service {
             let after = key.rotate(sealed, grace, now).map_err(forbidden(name))?;
             Ok(Edit { after, expect: vec![owner], with: api_key })
         };
-        let (key, api_key) = self.try_change(call, ACTION, name, etag, rotate).await?;
+        let (key, api_key) = self.try_change_by_policy(call, ACTION, name, etag, Some(grace), rotate).await?;
         let api_key = api_key.filter(|_| !call.validate_only);
         Ok(Issued { key, api_key, repeated: false })
     }

@@ -36,7 +36,7 @@ pub struct Issued {
 impl Managed for Key {
     type View = KeyView;
 
-    async fn find(service: &Service, _: &Caller, name: &KeyName) -> Result<Option<Self>, StoreError> {
+    async fn find(service: &Service, name: &KeyName) -> Result<Option<Self>, StoreError> {
         let key = service.store.key(&name.project, name.key).await?;
         Ok(service.unless_purged(key))
     }

@@ -1,11 +1,13 @@
 //! CreateProject: a project, the account that owns its protected system key, and that key.
 
 use domain::{
-    id::{ProjectId, ServiceAccountId, generation},
+    Invalid,
+    id::{ProjectId, RoleId, ServiceAccountId, generation},
     key::{Key, StoredSecret},
-    labels::Metadata,
+    labels::{Customer, Metadata},
     name::{KeyName, ProjectName},
-    project::{Environments, Prefix, Project, Retention},
+    project::{Environments, KeyPolicy, Prefix, Project, Retention},
+    role::built_in,
     service_account::ServiceAccount,
     text::{DisplayName, ExternalId},
     token::ApiKey,
@@ -23,6 +25,7 @@ pub struct NewProject {
     pub prefix: Prefix,
     pub environments: Environments,
     pub retention: Retention,
+    pub key_policy: KeyPolicy,
 }
 
 #[derive(Debug)]
@@ -35,6 +38,7 @@ const ACTION: &str = "projects.create";
 
 impl Service {
     pub async fn create_project(&self, call: &Call, new: &NewProject) -> Result<CreatedProject, Error> {
+        Self::check_may_create(&call.caller, &new.id)?;
         let name = ProjectName(new.id.clone());
         let again = |_| self.created_before(&call.caller, &new.id);
         let created = self.once(call, ACTION, &name, || self.try_create_project(call, new), again).await;
@@ -47,12 +51,26 @@ impl Service {
         }
     }
 
+    /// A project that the caller may not act on is none that it may create.
+    pub fn check_may_create(caller: &Caller, id: &ProjectId) -> Result<(), Error> {
+        if caller.may_act_on(id) {
+            return Ok(());
+        }
+        Err(Error::ProjectDenied { project: ProjectName(id.clone()).to_string() })
+    }
+
     async fn try_create_project(
         &self,
         call: &Call,
         new: &NewProject,
     ) -> Result<CreatedProject, AttemptError> {
         let now = self.clock.now();
+        let roles = built_in(&new.id, now);
+        let exists = |id: &RoleId| roles.iter().any(|role| role.id == *id);
+        if let Some(unknown) = new.key_policy.allowed_roles.iter().find(|id| !exists(id)) {
+            let why = Invalid::new(format!("has {unknown}, which a new project does not have"));
+            return Err(Error::invalid("project.key_policy.allowed_roles", &why).into());
+        }
         let key_id = self.new_key_id(now);
         let mut project = Project {
             id: new.id.clone(),
@@ -60,16 +78,19 @@ impl Service {
             prefix: new.prefix.clone(),
             environments: new.environments.clone(),
             retention: new.retention,
+            key_policy: new.key_policy.clone(),
             system_key: key_id,
             create_time: now,
             update_time: now,
             revision: 0,
         };
         let (api_key, account, key) = self.system_key(call, &project);
-        // One event is for all three: the project's names its system key.
-        let creation = Step::create(ACTION, project.clone(), now)
-            .and(Write::insert(account))
-            .and(Write::insert(key.clone()));
+        // One event is for all of them: every project is born with the same roles, and the project names its system key.
+        let mut creation = Step::create(ACTION, project.clone(), now);
+        for role in roles {
+            creation = creation.and(Write::insert(role));
+        }
+        let creation = creation.and(Write::insert(account)).and(Write::insert(key.clone()));
         let mut key: KeyView = self.view(&call.caller, key, now).await?;
         let revision = self.commit(call, Vec::new(), creation).await?;
         project.revision = revision;
@@ -116,7 +137,9 @@ impl Service {
             environment: environment.id.clone(),
             token_prefix,
             display_name: system_name(&project.id),
-            customers: Vec::new(),
+            roles: vec![role_of_system_key(&project.id)],
+            permissions: Vec::new(),
+            customers: projects_of_system_key(&project.id),
             allowed_cidrs: Vec::new(),
             metadata: Metadata::default(),
             tags: Vec::new(),
@@ -134,6 +157,21 @@ impl Service {
         };
         (api_key, account, key)
     }
+}
+
+/// The key of the system project is the first credential, and may do everything; the others are their tenants' own.
+fn role_of_system_key(project: &ProjectId) -> RoleId {
+    let role = if project.is_system() { "root" } else { "privileged" };
+    role.parse().expect("it is a valid id")
+}
+
+fn projects_of_system_key(project: &ProjectId) -> Vec<Customer> {
+    if project.is_system() { vec![all_projects()] } else { Vec::new() }
+}
+
+/// What stands for all projects among the customers of a key of the system project.
+pub(in crate::verbs) fn all_projects() -> Customer {
+    "*".parse().expect("it is a valid customer")
 }
 
 fn system_name(project: &ProjectId) -> DisplayName {

@@ -49,6 +49,7 @@ impl Service {
             vec![
                 Expect::NoKeys { project: id(), of: KeysOf::Project, except_deleted: false, now },
                 Expect::NoServiceAccounts(id()),
+                Expect::NoRoles(id()),
             ]
         };
         let expect = if force { Vec::new() } else { nothing_but_its_system_key() };

@@ -10,7 +10,7 @@ use crate::verbs::{Caller, Error, Listing, Service};
 impl Service {
     pub async fn list_projects(&self, caller: &Caller, page: Page<()>) -> Result<Listing<Project>, Error> {
         let size = page.size;
-        let projects = self.store.projects(page.and_one()).await?;
+        let projects = self.store.projects(caller.projects(), page.and_one()).await?;
         self.listing(caller, projects, size, cursor, self.clock.now()).await
     }
 }

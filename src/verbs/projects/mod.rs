@@ -7,5 +7,6 @@ mod list;
 mod update;
 mod view;
 
+pub(super) use create::all_projects;
 pub use create::{CreatedProject, NewProject};
 pub use update::ProjectPatch;

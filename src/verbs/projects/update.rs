@@ -3,7 +3,7 @@
 use domain::{
     id::ProjectId,
     name::ProjectName,
-    project::{Environment, Environments, Prefix, Project, Retention},
+    project::{Environment, Environments, KeyPolicy, Prefix, Project, Retention},
     text::DisplayName,
 };
 
@@ -21,6 +21,7 @@ pub struct ProjectPatch {
     pub display_name: Option<DisplayName>,
     pub environments: Option<Environments>,
     pub retention: Option<Retention>,
+    pub key_policy: Option<KeyPolicy>,
     /// It cannot change: what the request says it is.
     pub prefix: Option<Prefix>,
 }
@@ -34,6 +35,11 @@ impl Service {
         patch: &ProjectPatch,
     ) -> Result<Project, Error> {
         let name = ProjectName(id.clone());
+        if let Some(policy) = patch.key_policy.as_ref().filter(|policy| !policy.allowed_roles.is_empty()) {
+            self.load_project(&call.caller, id).await?;
+            let field = "project.key_policy.allowed_roles";
+            self.check_roles(field, id, &policy.allowed_roles).await?;
+        }
         self.change(call, "projects.update", &name, etag, |before: Project, now| {
             let patch = patch.clone();
             check_immutable([immutable("project.prefix", patch.prefix.as_ref(), &before.prefix)])?;
@@ -41,6 +47,7 @@ impl Service {
             after.display_name = patch.display_name.unwrap_or(after.display_name);
             after.environments = patch.environments.unwrap_or(after.environments);
             after.retention = patch.retention.unwrap_or(after.retention);
+            after.key_policy = patch.key_policy.unwrap_or(after.key_policy);
             after.update_time = now;
             let unused = |environment: &Environment| Expect::NoKeys {
                 project: id.clone(),

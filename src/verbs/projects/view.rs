@@ -13,7 +13,7 @@ use crate::{
 impl Managed for Project {
     type View = Self;
 
-    async fn find(service: &Service, _: &Caller, name: &ProjectName) -> Result<Option<Self>, StoreError> {
+    async fn find(service: &Service, name: &ProjectName) -> Result<Option<Self>, StoreError> {
         service.store.project(&name.0).await
     }
 

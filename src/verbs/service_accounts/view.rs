@@ -19,11 +19,7 @@ pub struct AccountView {
 impl Managed for ServiceAccount {
     type View = AccountView;
 
-    async fn find(
-        service: &Service,
-        _: &Caller,
-        name: &ServiceAccountName,
-    ) -> Result<Option<Self>, StoreError> {
+    async fn find(service: &Service, name: &ServiceAccountName) -> Result<Option<Self>, StoreError> {
         service.store.service_account(&name.project, &name.service_account).await
     }
 

@@ -2,13 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Revision, credential::CredentialSecret, decision::Code, time::Timestamp};
+use domain::{
+    Revision, access::Ambiguity, credential::CredentialSecret, decision::Code, shared_access::CurrentAccess,
+    time::Timestamp,
+};
 
 use crate::ports::credentials::{CachedKey, Snapshot};
 
 #[derive(Debug)]
 pub struct Decision {
     pub code: Code,
+    /// Why the path that was asked for is denied, if that decided.
+    pub ambiguity: Option<Ambiguity>,
     /// There when the API key proved a key.
     pub proof: Option<Proof>,
     /// The state that it was decided on; 0 when nothing was looked up.
@@ -23,12 +28,20 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct Proof {
     pub key: Arc<CachedKey>,
+    pub access: CurrentAccess,
     pub secret_version: i32,
 }
 
 impl Decision {
     pub fn malformed() -> Self {
-        Self { code: Code::Malformed, proof: None, revision: 0, age: Duration::ZERO, degraded: false }
+        Self {
+            code: Code::Malformed,
+            ambiguity: None,
+            proof: None,
+            revision: 0,
+            age: Duration::ZERO,
+            degraded: false,
+        }
     }
 
     pub(super) fn on(snapshot: Snapshot, code: Code, secret_version: Option<i32>) -> Self {
@@ -36,9 +49,10 @@ impl Decision {
         if code == Code::Malformed {
             return Self::malformed();
         }
-        let Snapshot { key, revision, age, degraded, .. } = snapshot;
-        let proof = key.zip(secret_version).map(|(key, secret_version)| Proof { key, secret_version });
-        Self { code, proof, revision, age, degraded }
+        let Snapshot { key, access, revision, age, degraded, .. } = snapshot;
+        let proof =
+            key.zip(secret_version).map(|(key, secret_version)| Proof { key, access, secret_version });
+        Self { code, ambiguity: None, proof, revision, age, degraded }
     }
 
     /// The proof that a valid decision rests on; `None` for every other.

@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     Revision,
-    decision::Question,
+    access::Projects,
+    decision::{Code, Question},
     digest::Peppers,
     judge::{Prover, judge, judge_unread},
     mark::MarkKey,
@@ -61,30 +62,40 @@ impl<C: Credentials> Verifier<C> {
         Self { credentials, clock, prover: Prover { peppers, mark_key }, recorder }
     }
 
-    pub async fn verify(&self, request: VerifyRequest) -> Result<Decision, Error> {
-        match self.verify_cached(request, self.moment()) {
+    /// The decision for a caller that may act on the projects of `scope`.
+    pub async fn verify(&self, scope: &Projects, request: VerifyRequest) -> Result<Decision, Error> {
+        match self.verify_cached(scope, request, self.moment()) {
             Ok(decision) => Ok(decision),
             // On the heap, so that the calls that need no read do not carry the room for one.
-            Err(miss) => Box::pin(self.verify_miss(miss)).await,
+            Err(miss) => Box::pin(self.verify_miss(scope, miss)).await,
         }
     }
 
     /// The decision, if it takes no waiting.
-    pub fn verify_cached(&self, request: VerifyRequest, moment: Moment) -> Result<Decision, Miss> {
+    #[expect(
+        clippy::result_large_err,
+        reason = "a box would be an allocation for every key that is not cached"
+    )]
+    pub fn verify_cached(
+        &self,
+        scope: &Projects,
+        request: VerifyRequest,
+        moment: Moment,
+    ) -> Result<Decision, Miss> {
         let VerifyRequest { api_key, question, min_revision, patience } = request;
         let Ok(presented) = Presented::new(api_key) else {
             return Ok(self.answer(Decision::malformed()));
         };
         let cached = self.credentials.cached(presented.id(), moment.uptime);
         match cached.filter(|snapshot| snapshot.revision >= min_revision) {
-            Some(snapshot) => Ok(self.decide(&presented, snapshot, &question, moment.now)),
+            Some(snapshot) => Ok(self.decide(scope, &presented, snapshot, &question, moment.now)),
             None if judge_unread(&presented).is_some() => Ok(self.answer(Decision::malformed())),
             None => Err(Miss { presented, question, min_revision, patience }),
         }
     }
 
     /// The decision on a key that must be read.
-    pub async fn verify_miss(&self, miss: Miss) -> Result<Decision, Error> {
+    pub async fn verify_miss(&self, scope: &Projects, miss: Miss) -> Result<Decision, Error> {
         let Miss { presented, question, min_revision, patience } = miss;
         if min_revision > 0 {
             let reached = self.credentials.reach(min_revision, patience).await;
@@ -96,7 +107,7 @@ impl<C: Credentials> Verifier<C> {
         if revision < min_revision {
             return Err(Error::RevisionNotReached { min_revision, revision });
         }
-        Ok(self.decide(&presented, snapshot, &question, self.moment().now))
+        Ok(self.decide(scope, &presented, snapshot, &question, self.moment().now))
     }
 
     pub fn moment(&self) -> Moment {
@@ -125,25 +136,33 @@ impl<C: Credentials> Verifier<C> {
     /// The decision on `snapshot`, which nothing is charged for.
     pub(super) fn judge(
         &self,
+        scope: &Projects,
         presented: &Presented,
         snapshot: Snapshot,
         question: &Question,
         now: Timestamp,
     ) -> Decision {
-        let credential = snapshot.key.as_ref().map(|key| &key.credential);
+        let visible =
+            snapshot.key.as_ref().filter(|key| scope.includes(&key.credential.policy.profile().project));
+        let credential = visible.map(|key| (&key.credential, snapshot.access.access()));
         let judgement = judge(&self.prover, credential, presented, question, now);
         let (code, secret_version) = (judgement.code, judgement.secret.map(|secret| secret.version));
-        Decision::on(snapshot, code, secret_version)
+        let mut decision = Decision::on(snapshot, code, secret_version);
+        if code == Code::MissingPermission {
+            decision.ambiguity = question.ambiguity();
+        }
+        decision
     }
 
     fn decide(
         &self,
+        scope: &Projects,
         presented: &Presented,
         snapshot: Snapshot,
         question: &Question,
         now: Timestamp,
     ) -> Decision {
-        let decision = self.judge(presented, snapshot, question, now);
+        let decision = self.judge(scope, presented, snapshot, question, now);
         if let Some(proof) = decision.valid() {
             self.charge(presented, proof, now);
         }

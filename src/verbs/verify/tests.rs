@@ -1,9 +1,13 @@
 //! What a verification and an authentication hand to the recorder; a denied one hands over nothing but its code.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use async_trait::async_trait;
 use domain::{
+    access::Endpoint,
     credential::Credential,
     decision::Code,
     digest::{PepperVersion, Secret},
@@ -13,11 +17,15 @@ use domain::{
         Key,
         sample::{at, key},
     },
+    shared_access::CurrentAccess,
     token::issue,
 };
 
 use super::*;
-use crate::ports::{credentials::CachedKey, recorder::Rehash};
+use crate::ports::{
+    credentials::{CachedKey, EncodedKey},
+    recorder::Rehash,
+};
 
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
@@ -73,18 +81,31 @@ impl Clock for Still {
 
 /// One key, cached at revision 5, or the information that there is none.
 #[derive(Debug)]
-struct Known(Option<Arc<CachedKey>>);
+struct Known {
+    key: Option<Arc<CachedKey>>,
+    /// A change overtakes so many reads.
+    overtaken: AtomicUsize,
+    looked_up: AtomicUsize,
+}
 
 impl Known {
     fn snapshot(&self) -> Snapshot {
         let freshness = Freshness::new(1);
         let stamp = freshness.stamp(Point::new(freshness.era(), 5), &[]);
-        Snapshot { key: self.0.clone(), revision: 5, age: Duration::ZERO, degraded: false, stamp }
+        Snapshot {
+            key: self.key.clone(),
+            access: CurrentAccess::NONE,
+            revision: 5,
+            age: Duration::ZERO,
+            degraded: false,
+            stamp,
+        }
     }
 }
 
 impl Credentials for Known {
     fn cached(&self, _id: KeyId, _uptime: Duration) -> Option<Snapshot> {
+        self.looked_up.fetch_add(1, SeqCst);
         Some(self.snapshot())
     }
 
@@ -93,7 +114,7 @@ impl Credentials for Known {
     }
 
     fn is_unchanged(&self, _stamp: &Stamp) -> bool {
-        true
+        self.overtaken.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err()
     }
 
     fn is_current(&self, _stamp: &Stamp, _uptime: Duration) -> bool {
@@ -120,10 +141,15 @@ impl Case {
         let (mut key, secret) = (key(None, false), Secret::new([1; 32]));
         key.secrets[0].digest = peppers.digest_with(1, key.id, &secret).unwrap();
         edit(&mut key);
-        let cached = CachedKey { credential: Credential::new(&key, false).unwrap(), encoded: Box::default() };
+        let cached =
+            CachedKey { credential: Credential::new(&key, false).unwrap(), encoded: EncodedKey::default() };
         let effects = Arc::new(Effects::default());
         let verifier = Verifier::new(
-            Arc::new(Known(Some(Arc::new(cached)))),
+            Arc::new(Known {
+                key: Some(Arc::new(cached)),
+                overtaken: AtomicUsize::new(0),
+                looked_up: AtomicUsize::new(0),
+            }),
             Arc::new(Still),
             Arc::new(peppers),
             MarkKey::new(&[7; 16]),
@@ -133,12 +159,12 @@ impl Case {
     }
 
     async fn verify(&self, api_key: &ApiKey) -> Decision {
-        self.verifier.verify(request(api_key, 0)).await.unwrap()
+        self.verifier.verify(&Projects::All, request(api_key, 0)).await.unwrap()
     }
 
     /// As the recorder does when it writes the use.
     fn take_use(&self) {
-        let key = self.verifier.credentials.0.as_ref().unwrap();
+        let key = self.verifier.credentials.key.as_ref().unwrap();
         assert_eq!(key.credential.secret(1).unwrap().take_use(), Some(at(1)));
     }
 }
@@ -193,11 +219,11 @@ async fn a_malformed_text_is_denied_without_a_revision() {
 async fn no_decision_is_older_than_min_revision() {
     let case = Case::new(1, |_| {});
     let moment = case.verifier.moment();
-    assert!(case.verifier.verify_cached(request(&case.api_key, 5), moment).is_ok());
+    assert!(case.verifier.verify_cached(&Projects::All, request(&case.api_key, 5), moment).is_ok());
     case.effects.take();
-    let miss = case.verifier.verify_cached(request(&case.api_key, 6), moment).unwrap_err();
+    let miss = case.verifier.verify_cached(&Projects::All, request(&case.api_key, 6), moment).unwrap_err();
     let Err(Error::RevisionNotReached { min_revision: 6, revision: 5 }) =
-        case.verifier.verify_miss(miss).await
+        case.verifier.verify_miss(&Projects::All, miss).await
     else {
         panic!("the read is older than min_revision");
     };
@@ -236,4 +262,38 @@ async fn a_session_counts_as_a_use_and_keeps_the_address_of_its_peer() {
     assert!(case.verifier.is_still_valid(&session, moment));
     case.verifier.note_session(&session, moment);
     assert_eq!(case.effects.take(), [Used(case.id, 1)]);
+}
+
+/// Each proof is a read, and no number of changes makes one call read without end.
+#[tokio::test]
+async fn a_caller_that_keeps_changing_is_proven_a_few_times() {
+    let case = Case::new(1, |key| key.project = ProjectId::system());
+    let session = case.verifier.authenticate(case.api_key.clone(), None).await.unwrap().unwrap();
+    let known = &case.verifier.credentials;
+    for (overtaken, proofs, is_renewed) in [(0, 1, true), (2, 3, true), (1000, 3, false)] {
+        known.overtaken.store(overtaken, SeqCst);
+        known.looked_up.store(0, SeqCst);
+        let renewed = case.verifier.renew(&session).await;
+        assert_eq!(known.looked_up.load(SeqCst), proofs);
+        match renewed {
+            Ok(renewed) => assert_eq!(renewed.is_some(), is_renewed),
+            Err(Error::Store(StoreError::Unavailable(_))) => assert!(!is_renewed),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// An ambiguous path is the reason only if the permission is missing.
+#[tokio::test]
+async fn an_ambiguous_path_does_not_hide_that_a_key_is_disabled() {
+    for (disable_time, code, is_reason) in
+        [(None, Code::MissingPermission, true), (Some(at(0)), Code::Disabled, false)]
+    {
+        let case = Case::new(1, |key| key.disable_time = disable_time);
+        let endpoint = Some(Endpoint::new("GET".to_owned(), "/a/../b".to_owned()));
+        let question = Question { endpoint, ..Question::default() };
+        let asked = VerifyRequest { question, ..request(&case.api_key, 0) };
+        let decision = case.verifier.verify(&Projects::All, asked).await.unwrap();
+        assert_eq!((decision.code, decision.ambiguity.is_some()), (code, is_reason));
+    }
 }

@@ -3,11 +3,11 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proto::{
     CountKeysRequest, CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest,
-    DeleteProjectRequest, DeleteServiceAccountRequest, ExplainVerifyRequest, GetKeyRequest,
-    GetProjectRequest, GetServiceAccountRequest, Key, ListKeysRequest, ListProjectsRequest,
-    ListServiceAccountsRequest, LookupKeyRequest, Project, RotateKeyRequest, ServiceAccount,
-    UpdateKeyRequest, UpdateProjectRequest, UpdateServiceAccountRequest, explain_verify_request,
-    lookup_key_request,
+    DeleteProjectRequest, DeleteRoleRequest, DeleteServiceAccountRequest, ExplainVerifyRequest,
+    GetKeyRequest, GetProjectRequest, GetRoleRequest, GetServiceAccountRequest, Key, ListKeysRequest,
+    ListProjectsRequest, ListRolesRequest, ListServiceAccountsRequest, LookupKeyRequest, Project, Role,
+    RotateKeyRequest, ServiceAccount, UpdateKeyRequest, UpdateProjectRequest, UpdateRoleRequest,
+    UpdateServiceAccountRequest, explain_verify_request, lookup_key_request,
 };
 use sea_orm::{ConnectionTrait, Statement};
 use testkit::server::Server;
@@ -15,6 +15,7 @@ use testkit::server::Server;
 use super::{check, hex, log};
 
 const ACME: &str = "projects/acme";
+const VIEWER: &str = "projects/acme/roles/viewer";
 const CI: &str = "projects/acme/serviceAccounts/ci";
 
 #[tokio::test]
@@ -34,6 +35,10 @@ async fn reads_write_no_event() {
     accounts.get_service_account(get).await.unwrap();
     let list = ListServiceAccountsRequest { parent: parent.clone(), ..Default::default() };
     accounts.list_service_accounts(list).await.unwrap();
+    let mut roles = server.roles();
+    roles.get_role(GetRoleRequest { name: VIEWER.into() }).await.unwrap();
+    let list = ListRolesRequest { parent: parent.clone(), ..Default::default() };
+    roles.list_roles(list).await.unwrap();
     let mut keys = server.keys();
     let name = key.name;
     keys.get_key(GetKeyRequest { name: name.clone() }).await.unwrap();
@@ -72,6 +77,7 @@ async fn validate_only_writes_no_event() {
     server.project("acme").await;
     server.service_account("acme", "ci").await;
     let (key, _) = server.key("acme", Key::default()).await;
+    let reader = server.role("reader", &[]).await.name;
     let before = server.head().await;
     let validate_only = true;
 
@@ -103,6 +109,22 @@ async fn validate_only_writes_no_event() {
     accounts.update_service_account(update).await.unwrap();
     let delete = DeleteServiceAccountRequest { name: CI.into(), validate_only, ..Default::default() };
     accounts.delete_service_account(delete).await.unwrap();
+
+    let mut roles = server.roles();
+    let create = proto::CreateRoleRequest {
+        parent: ACME.into(),
+        role_id: "editor".into(),
+        validate_only,
+        ..Default::default()
+    };
+    roles.create_role(create).await.unwrap();
+    let role = Role { name: reader.clone(), description: "Reads.".into(), ..Default::default() };
+    let update = UpdateRoleRequest { role: Some(role), validate_only, ..Default::default() };
+    roles.update_role(update).await.unwrap();
+    for force in [false, true] {
+        let delete = DeleteRoleRequest { name: reader.clone(), force, validate_only, ..Default::default() };
+        roles.delete_role(delete).await.unwrap();
+    }
 
     let mut keys = server.keys();
     let create = proto::CreateKeyRequest {

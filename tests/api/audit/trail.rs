@@ -87,11 +87,13 @@ async fn every_change_leaves_one_event() {
     let mut trail = Trail { server, seen, actions: BTreeSet::new() };
     projects(&mut trail).await;
     accounts(&mut trail).await;
+    roles(&mut trail).await;
     keys(&mut trail).await;
     the_end(&mut trail).await;
 
     let mut expected = actions_of_the_contract();
     expected.insert("keys.purge".to_owned()); // DeleteKey with purge
+    expected.insert("keys.remove_role".to_owned()); // DeleteRole with force
     assert_eq!(trail.actions, expected, "a method that changes something has no step here");
 }
 
@@ -136,6 +138,23 @@ macro_rules! on {
     ($request:ident, $name:expr) => {
         proto::$request { name: $name.to_owned(), ..Default::default() }
     };
+}
+
+async fn roles(trail: &mut Trail) {
+    let name = "projects/acme/roles/editor";
+    trail.server.role("editor", &["documents.write"]).await;
+    trail.step("roles.create", name, &[]).await;
+    let role = proto::Role {
+        name: name.into(),
+        permissions: vec!["documents.*".into()],
+        endpoints: vec!["GET /v1/**".into()],
+        ..Default::default()
+    };
+    let request = proto::UpdateRoleRequest { role: Some(role), ..Default::default() };
+    trail.server.roles().update_role(request).await.unwrap();
+    trail.step("roles.update", name, &["endpoints", "permissions"]).await;
+    trail.server.roles().delete_role(on!(DeleteRoleRequest, name)).await.unwrap();
+    trail.step("roles.delete", name, &[]).await;
 }
 
 async fn keys(trail: &mut Trail) {
@@ -190,6 +209,18 @@ async fn the_end(trail: &mut Trail) {
     trail.server.accounts().delete_service_account(request).await.unwrap();
     trail.steps(&[("serviceAccounts.delete", name), ("keys.delete", &key.name)]).await;
 
+    let name = "projects/acme/roles/editor";
+    trail.server.role("editor", &[]).await;
+    trail.step("roles.create", name, &[]).await;
+    let (holder, _) =
+        trail.server.key("acme", proto::Key { roles: vec!["editor".into()], ..Default::default() }).await;
+    trail.steps(&[("serviceAccounts.create", &holder.service_account), ("keys.create", &holder.name)]).await;
+    let request = proto::DeleteRoleRequest { force: true, ..on!(DeleteRoleRequest, name) };
+    trail.server.roles().delete_role(request).await.unwrap();
+    trail.steps(&[("roles.delete", name), ("keys.remove_role", &holder.name)]).await;
+    trail.server.role("late", &[]).await;
+    trail.step("roles.create", "projects/acme/roles/late", &[]).await;
+
     let acme = proto::GetProjectRequest { name: "projects/acme".into() };
     let acme = trail.server.projects().get_project(acme).await.unwrap().into_inner().project.unwrap();
     let request = proto::DeleteProjectRequest { force: true, ..on!(DeleteProjectRequest, "projects/acme") };
@@ -200,7 +231,10 @@ async fn the_end(trail: &mut Trail) {
             ("keys.purge", &acme.system_key),
             ("keys.purge", &implicit.name),
             ("keys.purge", &key.name),
+            ("keys.purge", &holder.name),
             ("serviceAccounts.delete", &implicit.service_account),
+            ("serviceAccounts.delete", &holder.service_account),
+            ("roles.delete", "projects/acme/roles/late"),
             ("serviceAccounts.delete", "projects/acme/serviceAccounts/system"),
         ])
         .await;
@@ -208,8 +242,8 @@ async fn the_end(trail: &mut Trail) {
 
 /// The actions of the methods that change something, such as `keys.create` for CreateKey.
 fn actions_of_the_contract() -> BTreeSet<String> {
-    const READS: [&str; 9] =
-        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "BatchVerify", "StreamVerify", "Watch"];
+    const READS: [&str; 10] =
+        ["Get", "List", "Count", "Lookup", "Explain", "Verify", "Batch", "Stream", "Watch", "Who"];
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let methods = set.file.iter().flat_map(|file| &file.service);
     let methods = methods.flat_map(|service| &service.method);

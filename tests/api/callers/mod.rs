@@ -2,6 +2,15 @@
 
 mod connections;
 mod credentials;
+mod escalation;
+mod grants;
+mod grants_by_roles;
+mod grants_races;
+mod late_body;
+mod matrix;
+mod projects;
+mod roles_taken_away;
+mod who_am_i;
 
 use std::time::Duration;
 
@@ -15,7 +24,7 @@ use tonic::{Code, Status, metadata::MetadataMap};
 use credentials::bad_credentials;
 use proto::{DisableKeyRequest, EnableKeyRequest, Key, RotateKeyRequest};
 
-/// A method that every system key may call.
+/// Something that a system key with the role `root` may call.
 const HARMLESS: &str = "/keystile.v1.ProjectService/ListProjects";
 
 fn bearer(api_key: &str) -> MetadataMap {
@@ -112,7 +121,7 @@ async fn the_scheme_is_written_in_any_case() {
 }
 
 #[tokio::test]
-async fn every_kind_of_system_key_authenticates() {
+async fn any_key_of_the_system_project_is_a_caller() {
     let server = Server::start().await;
     let channel = channel(server.admin);
     for key in [

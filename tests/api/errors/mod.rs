@@ -2,6 +2,7 @@
 
 mod crowd;
 mod cut;
+mod failing;
 mod provoke;
 mod size;
 
@@ -21,10 +22,10 @@ const CI: &str = "projects/acme/serviceAccounts/ci";
 /// A value of `*` may be anything.
 type Promise = (&'static str, Code, &'static [(&'static str, &'static str)], bool);
 
-const PROMISES: [Promise; 27] = [
+const PROMISES: [Promise; 31] = [
     ("UNAUTHENTICATED", Code::Unauthenticated, &[], false),
     ("INVALID_ARGUMENT", Code::InvalidArgument, &[("field", "filter"), ("position", "17")], false),
-    ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.roles")], false),
+    ("NOT_YET_AVAILABLE", Code::Unimplemented, &[("field", "key.plan")], false),
     ("NOT_FOUND", Code::NotFound, &[("resource", "projects/none")], false),
     ("ALREADY_EXISTS", Code::AlreadyExists, &[("resource", ACME)], false),
     ("REQUEST_ID_REUSED", Code::FailedPrecondition, &[("request_id", "deploy-42")], false),
@@ -54,6 +55,20 @@ const PROMISES: [Promise; 27] = [
     ("TOO_MANY_CONNECTIONS", Code::Unavailable, &[], true),
     ("DELETION_UNDER_WAY", Code::FailedPrecondition, &[("resource", ACME)], true),
     ("REVISION_AHEAD", Code::OutOfRange, &[("revision", "812"), ("head_revision", "3")], false),
+    ("PERMISSION_DENIED", Code::PermissionDenied, &[("permission", "keys.create")], false),
+    (
+        "GRANT_EXCEEDS_CALLER",
+        Code::PermissionDenied,
+        &[("resource", "*"), ("permission", "*"), ("project", "projects/-")],
+        false,
+    ),
+    ("KEY_POLICY", Code::FailedPrecondition, &[("resource", ACME), ("fields", "require_expiration")], false),
+    (
+        "LIMIT_REACHED",
+        Code::FailedPrecondition,
+        &[("resource", ACME), ("kind", "roles"), ("limit", "1000")],
+        false,
+    ),
 ];
 
 /// Bytes that are not a message of the type have no field that could be named.

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use proto::{
-    CreateProjectRequest, CreateServiceAccountRequest, DeleteKeyRequest, DeleteProjectRequest,
-    DeleteServiceAccountRequest, DisableServiceAccountRequest, EnableServiceAccountRequest,
-    GetProjectRequest, Key, ListProjectsRequest, ListServiceAccountsRequest, Project, UndeleteKeyRequest,
-    UpdateProjectRequest, WatchAuditEventsRequest,
+    CreateProjectRequest, DeleteKeyRequest, DeleteProjectRequest, DeleteServiceAccountRequest,
+    DisableServiceAccountRequest, EnableServiceAccountRequest, GetProjectRequest, Key, ListProjectsRequest,
+    ListServiceAccountsRequest, Project, UndeleteKeyRequest, UpdateProjectRequest, WatchAuditEventsRequest,
 };
-use sea_orm::{ConnectionTrait, Statement};
 use testkit::{
-    database::{Database, Kind},
     rpc::{authorization, call},
     server::{Server, channel},
     status::reason,
@@ -18,12 +15,7 @@ use testkit::{
 use tokio::net::TcpStream;
 use tonic::{Code, Status, codegen::http};
 
-use crate::overload::never_ending_projects;
-
-use super::{
-    ACME, CI, crowd,
-    cut::{Cut, Cutter},
-};
+use super::{ACME, CI, crowd, failing};
 
 /// A call that fails for this reason, on a server with `acme` and its account `ci`.
 pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
@@ -40,9 +32,12 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
             projects(server, reason).await
         }
         "DELETION_UNDER_WAY" => deleting(server).await,
-        "STORE_UNAVAILABLE" => without_database().await,
-        "STOPPING" => stopping().await,
+        "STORE_UNAVAILABLE" => failing::without_database().await,
+        "STOPPING" => failing::stopping().await,
         "MALFORMED_REQUEST" | "TOO_LARGE" | "UNSUPPORTED" => transport(server, reason).await,
+        "PERMISSION_DENIED" | "GRANT_EXCEEDS_CALLER" => denied(server, reason).await,
+        "KEY_POLICY" => against_policy(server).await,
+        "LIMIT_REACHED" => one_role_too_many(server).await,
         "TIME_LIMIT" => too_late(server).await,
         "TOO_MANY_CONNECTIONS" => crowd::refused().await,
         "REVISION_AHEAD" => {
@@ -53,9 +48,9 @@ pub(super) async fn provoke(server: &Server, reason: &str) -> Status {
             };
             server.watch_as(&server.root, after).await.unwrap_err()
         }
-        "OVERLOADED" => overloaded().await,
-        "QUERY_TOO_SLOW" => too_slow().await,
-        "OUTCOME_UNKNOWN" => cut_off_within_commit().await,
+        "OVERLOADED" => failing::overloaded().await,
+        "QUERY_TOO_SLOW" => failing::too_slow().await,
+        "OUTCOME_UNKNOWN" => failing::cut_off_within_commit().await,
         "INTERNAL" => {
             let edit = "UPDATE projects SET prefix = 'NO PREFIX'";
             server.database.execute(edit).await;
@@ -78,6 +73,48 @@ async fn transport(server: &Server, reason: &str) -> Status {
     let path = if reason == "UNSUPPORTED" { "/keystile.v1.KeyService/GetKey" } else { VERIFY };
     let credential = authorization(&format!("Bearer {}", server.root));
     call(&channel(server.verify), path, credential, &body).await.unwrap_err()
+}
+
+/// A role in a project that has a thousand.
+async fn one_role_too_many(server: &Server) -> Status {
+    let copies = "INSERT INTO roles (project_id, id, display_name, description, permissions, endpoints, built_in, \
+                  create_time, update_time, revision) \
+                  WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 998) \
+                  SELECT project_id, 'r' || n, '', '', '[]', '[]', 0, create_time, update_time, revision \
+                  FROM roles, numbers WHERE project_id = 'acme' AND id = 'viewer'";
+    server.database.execute(copies).await;
+    let request =
+        proto::CreateRoleRequest { parent: ACME.into(), role_id: "one-more".into(), ..Default::default() };
+    server.roles().create_role(request).await.unwrap_err()
+}
+
+/// A key that never expires, in a project whose keys must.
+async fn against_policy(server: &Server) -> Status {
+    let key_policy = Some(proto::KeyPolicy { require_expiration: true, ..Default::default() });
+    let project = Project { name: ACME.into(), key_policy, ..Default::default() };
+    let update = UpdateProjectRequest { project: Some(project), ..Default::default() };
+    server.projects().update_project(update).await.unwrap();
+    let key = Some(Key { environment: "production".into(), ..Default::default() });
+    let request = proto::CreateKeyRequest { parent: ACME.into(), key, ..Default::default() };
+    server.keys().create_key(request).await.unwrap_err()
+}
+
+/// Calls of a caller that may not do what it asks for.
+async fn denied(server: &Server, reason: &str) -> Status {
+    let permission = if reason == "PERMISSION_DENIED" { "keys.read" } else { "keys.create" };
+    let key = |permission: &str, project: &str| Key {
+        environment: "production".into(),
+        permissions: vec![permission.into()],
+        customers: vec![project.into()],
+        ..Default::default()
+    };
+    let (_, api_key) = server.key("system", key(permission, "system")).await;
+    let request = proto::CreateKeyRequest {
+        parent: "projects/system".into(),
+        key: Some(key("*", "*")),
+        ..Default::default()
+    };
+    server.keys_as(&api_key).create_key(request).await.unwrap_err()
 }
 
 /// A call whose body does not arrive before its deadline, by a client that does not enforce the deadline itself.
@@ -186,7 +223,7 @@ async fn keys(server: &Server, reason: &str) -> Status {
         "NOT_YET_AVAILABLE" => {
             let request = proto::CreateKeyRequest {
                 parent: ACME.into(),
-                key: Some(Key { roles: vec!["projects/acme/roles/viewer".into()], ..Default::default() }),
+                key: Some(Key { plan: "free".into(), ..Default::default() }),
                 ..Default::default()
             };
             server.keys().create_key(request).await.unwrap_err()
@@ -210,126 +247,4 @@ async fn keys(server: &Server, reason: &str) -> Status {
             server.verifier().verify(request).await.unwrap_err()
         }
     }
-}
-
-/// On PostgreSQL, whose connections are closed and which then accepts none for a while.
-async fn without_database() -> Status {
-    let server = Server::start_on(Kind::Postgres).await;
-    server.project("acme").await;
-    read_only(&server, "SET default_transaction_read_only = on").await;
-    let request = || CreateServiceAccountRequest {
-        parent: ACME.into(),
-        request_id: "again".into(),
-        ..Default::default()
-    };
-    let mut accounts = server.accounts();
-    let refused = accounts.create_service_account(request()).await.unwrap_err();
-    read_only(&server, "RESET default_transaction_read_only").await;
-    let healed = async {
-        loop {
-            match accounts.create_service_account(request()).await {
-                Ok(_) => return,
-                Err(failed) => assert_eq!(reason(&failed, Code::Unavailable), "STORE_UNAVAILABLE"),
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), healed).await.unwrap();
-    refused
-}
-
-async fn read_only(server: &Server, change: &str) {
-    let alter = format!(
-        "SET TRANSACTION READ WRITE; \
-         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {change}', current_database()); END $$"
-    );
-    server.database.execute(&alter).await;
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    server.database.execute(end).await;
-}
-
-/// On PostgreSQL, whose connection is cut before the answer to COMMIT.
-async fn cut_off_within_commit() -> Status {
-    let mut database = Database::empty(Kind::Postgres).await;
-    let cutter = Cutter::before(&mut database, b"serviceAccounts.create").await;
-    let server = Server::start_over(database).await;
-    server.project("acme").await;
-    let request = |id: &str| CreateServiceAccountRequest {
-        parent: ACME.into(),
-        service_account_id: id.into(),
-        request_id: id.into(),
-        ..Default::default()
-    };
-    let mut accounts = server.accounts();
-    for (cut, id, made) in [(Cut::BeforeCommit, "lost", false), (Cut::BehindCommit, "ci", true)] {
-        let head = server.head().await;
-        cutter.arm(cut);
-        let unknown = accounts.create_service_account(request(id)).await.unwrap_err();
-        cutter.disarm();
-        assert_eq!(server.head().await, head + i64::from(made), "{id}");
-        let repeated = accounts.create_service_account(request(id)).await.unwrap().into_inner();
-        assert_eq!(repeated.service_account.unwrap().revision, head + 1, "{id}");
-        assert_eq!(server.head().await, head + 1, "{id} is created once");
-        if made {
-            return unknown;
-        }
-        assert_eq!(reason(&unknown, Code::Unknown), "OUTCOME_UNKNOWN");
-    }
-    unreachable!("the last attempt returns")
-}
-
-/// On a server that stops during a watch.
-async fn stopping() -> Status {
-    let server = Server::start().await;
-    let request = WatchAuditEventsRequest { parent: "projects/-".into(), ..Default::default() };
-    let mut watch = server.watch_as(&server.root, request).await.unwrap();
-    let stopping = tokio::spawn(server.stop());
-    let status = loop {
-        if let Err(status) = watch.message().await {
-            break status;
-        }
-    };
-    stopping.await.unwrap();
-    status
-}
-
-/// While another process holds the write lock, one change waits at the database and the next for its turn.
-async fn overloaded() -> Status {
-    let server = Server::start().await;
-    server.project("acme").await;
-    let server = server.restart_with(&[("KEYSTILE_DATABASE_TIMEOUT", "500ms")]).await;
-    let writer = server.database.raw().await;
-    writer.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
-    let create = || {
-        let mut accounts = server.accounts();
-        let request = CreateServiceAccountRequest { parent: ACME.into(), ..Default::default() };
-        async move { accounts.create_service_account(request).await.unwrap_err() }
-    };
-    let refused = tokio::select! {
-        first = create() => first,
-        second = create() => second,
-    };
-    writer.execute_unprepared("ROLLBACK").await.unwrap();
-    writer.close().await.unwrap();
-    refused
-}
-
-/// On PostgreSQL, where another session cancels the query, as the statement timeout would.
-async fn too_slow() -> Status {
-    const END: &str = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
-                       WHERE datname = current_database() AND state = 'active' \
-                       AND query LIKE '%\"projects\"%' AND pid <> pg_backend_pid()";
-
-    let server = Server::start_on(Kind::Postgres).await;
-    server.project("acme").await;
-    never_ending_projects(&server).await;
-    let mut projects = server.projects();
-    let listed = tokio::spawn(async move { projects.list_projects(ListProjectsRequest::default()).await });
-    let raw = server.database.raw().await;
-    let end = Statement::from_string(raw.get_database_backend(), END);
-    while !listed.is_finished() {
-        raw.query_one_raw(end.clone()).await.unwrap();
-    }
-    raw.close().await.unwrap();
-    listed.await.unwrap().unwrap_err()
 }

@@ -12,7 +12,7 @@ use crate::calls::{
     texts, verify,
 };
 
-const ORDER: [Code; 9] = [
+const ORDER: [Code; 10] = [
     Code::Malformed,
     Code::NotFound,
     Code::Revoked,
@@ -22,6 +22,7 @@ const ORDER: [Code; 9] = [
     Code::WrongEnvironment,
     Code::IpNotAllowed,
     Code::WrongCustomer,
+    Code::MissingPermission,
 ];
 
 fn asked(subject: Subject, request: proto::VerifyRequest) -> proto::ExplainVerifyRequest {
@@ -46,7 +47,7 @@ fn assert_explains(answer: &proto::ExplainVerifyResponse, code: Code) {
             std::cmp::Ordering::Greater => Outcome::NotReached,
         };
         assert_eq!(check.outcome(), expected, "{:?}", check.code());
-        assert_eq!(check.detail.is_empty(), expected != Outcome::Failed);
+        assert_eq!(check.detail.is_empty(), expected == Outcome::NotReached);
     }
 }
 
@@ -74,6 +75,7 @@ async fn every_code_is_explained_as_verify_decides_it() {
         service_account: format!("projects/acme/serviceAccounts/{name}"),
         allowed_cidrs: texts(&["10.0.0.0/8"]),
         customers: texts(&["cust_1"]),
+        roles: texts(&["viewer"]),
         expiration: lives(HOUR),
         ..Default::default()
     };
@@ -92,10 +94,13 @@ async fn every_code_is_explained_as_verify_decides_it() {
         environment: "production".into(),
         client_ip: "10.1.2.3".into(),
         customer: "cust_1".into(),
+        permission: "documents.read".into(),
         ..Default::default()
     };
     assert_agrees(&server, &good, right.clone(), Code::Valid).await;
     let mut wrong = right.clone();
+    wrong.permission = "documents.write".into();
+    assert_agrees(&server, &good, wrong.clone(), Code::MissingPermission).await;
     wrong.customer = "cust_2".into();
     assert_agrees(&server, &good, wrong.clone(), Code::WrongCustomer).await;
     wrong.client_ip = "192.0.2.1".into();

@@ -6,11 +6,9 @@ use testkit::server::Server;
 use crate::calls::{assert_not_yet, creation, texts};
 
 /// Keys that use a feature that is not built, each with the field.
-fn not_yet() -> [(Key, &'static str); 5] {
+fn not_yet() -> [(Key, &'static str); 3] {
     let key = Key::default;
     [
-        (Key { roles: texts(&["projects/acme/roles/viewer"]), ..key() }, "key.roles"),
-        (Key { permissions: texts(&["*"]), ..key() }, "key.permissions"),
         (Key { plan: "projects/acme/plans/free".into(), ..key() }, "key.plan"),
         (Key { limits: vec![proto::Limit::default()], ..key() }, "key.limits"),
         (Key { credits: Some(proto::Credits::default()), ..key() }, "key.credits"),
@@ -26,12 +24,6 @@ async fn create_key_refuses_features_that_are_not_built() {
         let request = proto::CreateKeyRequest { parent: String::new(), ..creation(asked) };
         assert_not_yet(&server.refused(server.create(request)).await, field);
     }
-    let request = proto::CreateKeyRequest {
-        parent: "projects/system".into(),
-        ..creation(Key { customers: texts(&["projects/acme"]), ..Default::default() })
-    };
-    let status = server.refused(server.create(request)).await;
-    assert_not_yet(&status, "key.customers");
 }
 
 fn masked(key: Key, paths: &[&str]) -> proto::UpdateKeyRequest {
@@ -47,7 +39,7 @@ async fn update_key_refuses_features_that_are_not_built() {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, _) = server.key("acme", Key::default()).await;
-    for path in ["roles", "permissions", "plan", "limits", "credits"] {
+    for path in ["plan", "limits", "credits"] {
         let request = masked(key.clone(), &["tags", path]);
         assert_not_yet(&server.refused(server.update(request)).await, &format!("key.{path}"));
     }
@@ -58,8 +50,4 @@ async fn update_key_refuses_features_that_are_not_built() {
             assert_not_yet(&server.refused(server.update(request)).await, field);
         }
     }
-    let (system, _) = server.key("system", Key::default()).await;
-    let narrowed = Key { name: system.name, customers: texts(&["projects/acme"]), ..Default::default() };
-    let status = server.refused(server.update(masked(narrowed, &[]))).await;
-    assert_not_yet(&status, "key.customers");
 }

@@ -1,6 +1,6 @@
 //! Requests with millions of list entries are refused before they are decoded.
 
-use proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest};
+use proto::{BatchVerifyRequest, Cost, Endpoint, StreamVerifyRequest, VerifyRequest, View};
 use testkit::{
     rpc::{authorization, call, endless_lists},
     server::{Server, channel},
@@ -56,6 +56,7 @@ async fn a_batch_of_a_thousand_full_requests_is_accepted() {
         credits: Some(1),
         tags: vec!["team:web".into(); 50],
         min_revision: 1,
+        view: View::Basic.into(),
     };
     let requests = vec![question; 1000];
     let answered = server.verifier().batch_verify(BatchVerifyRequest { requests }).await.unwrap();

@@ -65,11 +65,9 @@ async fn features_that_are_not_built_are_refused() {
 }
 
 /// Requests that use a feature that is not built, each with the field.
-pub(crate) fn not_yet() -> [(proto::VerifyRequest, &'static str); 5] {
+pub(crate) fn not_yet() -> [(proto::VerifyRequest, &'static str); 3] {
     let ask = proto::VerifyRequest::default;
     [
-        (proto::VerifyRequest { permission: "a.read".into(), ..ask() }, "permission"),
-        (proto::VerifyRequest { endpoint: Some(proto::Endpoint::default()), ..ask() }, "endpoint"),
         (proto::VerifyRequest { costs: vec![proto::Cost::default()], ..ask() }, "costs"),
         (proto::VerifyRequest { credits: Some(0), ..ask() }, "credits"),
         (proto::VerifyRequest { tags: texts(&["web"]), ..ask() }, "tags"),

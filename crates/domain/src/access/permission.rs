@@ -60,6 +60,15 @@ impl Permission {
 }
 
 impl Grant {
+    /// Most grants of one list that are [mixed](Self::is_mixed).
+    pub const MOST_MIXED: usize = 50;
+
+    /// Whether it has a `*` that is neither its first nor its last segment, or more than one. Such grants are compared with what
+    /// is asked for one by one; all others are looked up.
+    pub fn is_mixed(&self) -> bool {
+        matches!(self.shape(), Shape::Mixed(_))
+    }
+
     /// Whether it allows `permission`, which is the text of a [`Permission`].
     pub fn allows(&self, permission: &str) -> bool {
         match self.wildcards() {
@@ -145,6 +154,9 @@ fn check(text: &str, kind: Kind) -> Result<(), NameFault> {
     let fault = |before, why: Cow<'static, str>| Err(NameFault { before, why });
     if text.is_empty() {
         return fault(0, "must not be empty".into());
+    }
+    if matches!(text, "AND" | "OR" | "NOT") {
+        return fault(0, "must not be an operator of expressions".into());
     }
     if text.chars().nth(LONGEST).is_some() {
         return fault(LONGEST, format!("must be at most {LONGEST} characters").into());

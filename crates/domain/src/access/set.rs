@@ -1,13 +1,16 @@
 //! The access of a key: all that its roles and its own permissions grant, prepared for questions.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    sync::LazyLock,
+};
 
 use super::{
-    endpoint::{Endpoint, EndpointPattern},
+    endpoint::{Endpoint, EndpointPattern, Segments, Wild},
     index::Index,
     permission::{Grant, Shape, Wildcards},
 };
-use crate::id::RoleId;
+use crate::{id::RoleId, role::Role};
 
 /// What a key may do. Questions allocate nothing.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +30,8 @@ pub struct Access {
     mixed: Box<[(u32, Wildcards)]>,
     /// Patterns without wildcards in the path, by method and path.
     literal: Index<2>,
-    /// The places of all other patterns.
-    wild: Box<[u32]>,
+    /// All other patterns, with their places.
+    wild: Box<[(u32, Wild)]>,
 }
 
 impl Access {
@@ -52,9 +55,16 @@ impl Access {
         access.indexed()
     }
 
+    /// The access of a key that holds `roles`, and has permissions of its own.
+    pub fn of<'a>(roles: impl IntoIterator<Item = &'a Role>, direct: &'a [Grant]) -> Self {
+        let parts = |role: &'a Role| (&role.id, &role.permissions[..], &role.endpoints[..]);
+        Self::new(roles.into_iter().map(parts), direct)
+    }
+
     /// The access of a key without roles and permissions.
-    pub fn none() -> Self {
-        Self::default()
+    pub fn none() -> &'static Self {
+        static NONE: LazyLock<Access> = LazyLock::new(Access::default);
+        &NONE
     }
 
     fn indexed(mut self) -> Self {
@@ -72,7 +82,7 @@ impl Access {
         for (item, pattern) in (0..).zip(&self.endpoints) {
             match pattern.literal() {
                 Some(method_and_path) => literal.push((item, method_and_path)),
-                None => wild.push(item),
+                None => wild.push((item, Wild::new(pattern.path()))),
             }
         }
         self.exact = Index::new(&exact);
@@ -112,11 +122,21 @@ impl Access {
     #[inline]
     pub fn allows_endpoint(&self, endpoint: &Endpoint) -> bool {
         let Ok(path) = endpoint.path() else { return false };
-        let matches = |item: usize| self.endpoints[item].matches_canonical(endpoint.method(), path);
+        let matches = |item: usize| self.endpoints[item].is_literally(endpoint.method(), path);
         let is_literal = |method| self.literal.has([method, path], matches);
         is_literal(endpoint.method())
             || is_literal("*")
-            || self.wild.iter().any(|item| matches(*item as usize))
+            || self.allows_by_wild_pattern(endpoint.method(), path)
+    }
+
+    fn allows_by_wild_pattern(&self, method: &str, path: &str) -> bool {
+        if self.wild.is_empty() {
+            return false;
+        }
+        let segments = Segments::of(path);
+        self.wild
+            .iter()
+            .any(|(item, wild)| self.endpoints[*item as usize].matches_with(wild, method, &segments))
     }
 
     /// The ids of the roles, sorted.
@@ -139,17 +159,6 @@ impl Access {
         self.permissions.iter().any(|own| own.covers(grant))
     }
 
-    /// Whether one pattern covers `pattern`.
-    pub fn covers_endpoint(&self, pattern: &EndpointPattern) -> bool {
-        self.endpoints.iter().any(|own| own.covers(pattern))
-    }
-
-    /// Whether it covers every permission and every endpoint of `other`.
-    pub fn covers(&self, other: &Access) -> bool {
-        other.permissions.iter().all(|grant| self.covers_grant(grant))
-            && other.endpoints.iter().all(|pattern| self.covers_endpoint(pattern))
-    }
-
     /// The bytes that it takes in memory.
     pub fn size(&self) -> usize {
         let texts = self.roles.iter().map(RoleId::as_str);
@@ -165,6 +174,7 @@ impl Access {
             + self.literal.heap_size()
             + size_of_val(&*self.mixed)
             + size_of_val(&*self.wild)
+            + self.wild.iter().map(|(_, wild)| wild.heap_size()).sum::<usize>()
     }
 
     /// What makes it; everything else follows.

@@ -14,6 +14,15 @@ pub enum Filter<T> {
 }
 
 impl<T> Filter<T> {
+    /// Every test in it.
+    pub fn tests(&self) -> Vec<&T> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::tests).collect(),
+            Self::Not(inner) => inner.tests(),
+            Self::Test(test) => vec![test],
+        }
+    }
+
     /// The filter that everything passes.
     pub fn everything() -> Self {
         Self::All(Vec::new())

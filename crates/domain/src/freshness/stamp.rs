@@ -29,6 +29,11 @@ impl Stamp {
         self.point
     }
 
+    /// Whether there is a resource whose change makes the value stale.
+    pub fn depends_on_any(&self) -> bool {
+        !self.slots().is_empty()
+    }
+
     pub(super) fn new(point: Point, slots: impl ExactSizeIterator<Item = u16>) -> Self {
         let number = slots.len();
         let slots = if number <= FEW {
@@ -61,6 +66,7 @@ mod tests {
             let stamp = Stamp::new(Point::from_bits(7), 0..number);
             assert_eq!(stamp.slots(), (0..number).collect::<Vec<_>>());
             assert_eq!(stamp.point(), Point::from_bits(7));
+            assert_eq!(stamp.depends_on_any(), number > 0);
         }
     }
 

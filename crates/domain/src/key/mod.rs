@@ -6,8 +6,9 @@ use ipnet::IpNet;
 
 use super::{
     Revision,
+    access::Grant,
     digest::{Digest, PepperVersion},
-    id::{EnvironmentId, KeyId, ProjectId, ServiceAccountId},
+    id::{EnvironmentId, KeyId, ProjectId, RoleId, ServiceAccountId},
     labels::{Customer, Metadata, Tag},
     project::Retention,
     text::{DisplayName, Reason},
@@ -27,6 +28,10 @@ pub struct Key {
     /// What its API keys begin with, as in `acme_live`.
     pub token_prefix: String,
     pub display_name: DisplayName,
+    /// Sorted, each once.
+    pub roles: Vec<RoleId>,
+    /// Granted directly; sorted, each once.
+    pub permissions: Vec<Grant>,
     pub customers: Vec<Customer>,
     pub allowed_cidrs: Vec<IpNet>,
     pub metadata: Metadata,
@@ -206,6 +211,14 @@ impl Key {
     #[must_use]
     pub fn follow_owner(mut self, deletion: Deletion, now: Timestamp) -> Self {
         self.deletion = Some(deletion);
+        self.update_time = now;
+        self
+    }
+
+    /// Removes a role from the key, in any state.
+    #[must_use]
+    pub fn without_role(mut self, role: &RoleId, now: Timestamp) -> Self {
+        self.roles.retain(|held| held != role);
         self.update_time = now;
         self
     }

@@ -32,6 +32,8 @@ impl Resource for Key {
             "display_name": self.display_name.as_str(),
             "service_account": self.service_account.as_str(),
             "environment": self.environment.as_str(),
+            "roles": texts(&self.roles),
+            "permissions": texts(&self.permissions),
             "customers": texts(&self.customers),
             "allowed_cidrs": texts(&self.allowed_cidrs),
             "metadata": self.metadata.entries(),
@@ -86,12 +88,15 @@ mod tests {
         assert_eq!(
             key.describe(),
             json!({
-                "display_name": "ci", "service_account": "ci", "environment": "production", "customers": [],
+                "display_name": "ci", "service_account": "ci", "environment": "production", "roles": [],
+                "permissions": [], "customers": [],
                 "allowed_cidrs": [], "metadata": {}, "tags": [], "expire_time": null, "disable_time": null,
                 "revoke_time": null, "revoke_reason": null, "delete_time": null, "purge_time": null,
                 "secrets": secrets, "protected": false,
             })
         );
+        key.roles = vec!["viewer".parse().unwrap()];
+        key.permissions = vec!["documents.*".parse().unwrap()];
         key.customers = vec!["shop".parse().unwrap()];
         key.allowed_cidrs = vec!["10.0.0.0/8".parse().unwrap()];
         key.metadata = BTreeMap::from([("team".to_owned(), "core".to_owned())]).try_into().unwrap();
@@ -107,7 +112,7 @@ mod tests {
             key.describe(),
             json!({
                 "display_name": "ci", "service_account": "ci", "environment": "production",
-                "customers": ["shop"], "allowed_cidrs": ["10.0.0.0/8"], "metadata": { "team": "core" },
+                "roles": ["viewer"], "permissions": ["documents.*"], "customers": ["shop"], "allowed_cidrs": ["10.0.0.0/8"], "metadata": { "team": "core" },
                 "tags": ["a", "b"], "expire_time": time(1), "disable_time": time(2), "revoke_time": time(3),
                 "revoke_reason": "leaked", "delete_time": time(4), "purge_time": time(5),
                 "secrets": [{ "version": 1, "expire_time": time(6) }], "protected": true,

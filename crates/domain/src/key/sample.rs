@@ -21,6 +21,8 @@ pub fn key(expire_time: Option<Timestamp>, protected: bool) -> Key {
         environment: "production".parse().unwrap(),
         token_prefix: "acme_live".into(),
         display_name: "ci".parse().unwrap(),
+        roles: vec![],
+        permissions: vec![],
         customers: vec![],
         allowed_cidrs: vec![],
         metadata: Metadata::default(),

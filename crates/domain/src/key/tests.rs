@@ -208,3 +208,13 @@ fn the_grace_period_begins_at_the_rotation() {
     assert_eq!(rotated(Some(at(60))).secrets[1].expire_time, Some(at(60)));
     assert_eq!(rotated(None).newest_secret(), 2);
 }
+
+#[test]
+fn a_role_is_taken_from_a_key_in_any_state() {
+    let mut key = key(None, false);
+    key.roles = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
+    key.deletion = Some(Deletion { time: at(1), purge_time: at(2) });
+    let left = key.clone().without_role(&"b".parse().unwrap(), at(5));
+    assert_eq!(left.roles, ["a", "c"].map(|id| id.parse().unwrap()));
+    assert_eq!((left.update_time, left.deletion), (at(5), key.deletion));
+}

@@ -1,5 +1,7 @@
 //! The project: the tenant that owns everything below it.
 
+mod key_policy;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +15,8 @@ use super::{
     time::{DAY, Timestamp},
 };
 
+pub use key_policy::{KeyPolicy, PolicyField};
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
     pub id: ProjectId,
@@ -21,6 +25,8 @@ pub struct Project {
     pub environments: Environments,
     /// How long a deleted key can be brought back.
     pub retention: Retention,
+    /// What its keys must comply with.
+    pub key_policy: KeyPolicy,
     /// The protected key that the project was born with.
     pub system_key: KeyId,
     pub create_time: Timestamp,
@@ -58,6 +64,7 @@ impl Resource for Project {
             "prefix": self.prefix.as_str(),
             "environments": self.environments.iter().map(environment).collect::<Vec<_>>(),
             "deleted_key_retention_seconds": self.retention.as_duration().as_secs(),
+            "key_policy": self.key_policy.describe(),
             "system_key": self.system_key.to_string(),
         })
     }

@@ -43,6 +43,7 @@ fn project() -> Project {
         prefix: "ac".parse().unwrap(),
         environments: environments(&[("production", "live"), ("qa", "qa")]).unwrap(),
         retention: Retention::default(),
+        key_policy: KeyPolicy::default(),
         system_key: KeyId::new(Timestamp::from_micros(0), [1; 10]),
         create_time: Timestamp::from_micros(0),
         update_time: Timestamp::from_micros(0),
@@ -69,6 +70,10 @@ fn events_show_every_field() {
             "prefix": "ac",
             "environments": [{ "id": "production", "tag": "live" }, { "id": "qa", "tag": "qa" }],
             "deleted_key_retention_seconds": 30 * 24 * 60 * 60,
+            "key_policy": {
+                "max_ttl_seconds": null, "require_expiration": false, "max_active_keys": null,
+                "max_rotation_grace_seconds": null, "allowed_roles": [],
+            },
             "system_key": project.system_key.to_string(),
         })
     );

@@ -2,8 +2,9 @@
 
 use super::{
     Invalid, Revision,
+    access::Permission,
     filter::{Comparison, Filter, FilterError, Operator, Weighed, parse},
-    id::EnvironmentId,
+    id::{EnvironmentId, RoleId},
     key::State,
     labels::Tag,
     name::ServiceAccountName,
@@ -31,6 +32,12 @@ pub enum KeyTest {
     /// Each of these begins a word of the display name. They are in lower case; there is at least one.
     NameWords(Vec<String>),
     Tag(Tag),
+    /// The key holds this role.
+    Role(RoleId),
+    /// The key has this permission, directly or through a role.
+    Permission(Permission),
+    /// The key does not comply with its project's policy.
+    ViolatesPolicy,
     Time(KeyTime, Relation, Timestamp),
 }
 
@@ -65,6 +72,20 @@ pub enum AccountOrder {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleTest {
+    BuiltIn,
+    DisplayName(String),
+    CreateTime(Relation, Timestamp),
+    UpdateTime(Relation, Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleOrder {
+    CreateTime,
+    DisplayName,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventTest {
     /// The name of a service account of the system project.
     Actor(ServiceAccountName),
@@ -76,11 +97,18 @@ pub enum EventTest {
 
 impl Weighed for KeyTest {
     fn weight(&self) -> usize {
-        if let Self::NameWords(words) = self { words.len() } else { 1 }
+        match self {
+            Self::NameWords(words) => words.len(),
+            // Each looks through all roles of the project.
+            Self::Permission(_) => 10,
+            _ => 1,
+        }
     }
 }
 
 impl Weighed for AccountTest {}
+
+impl Weighed for RoleTest {}
 
 impl Weighed for EventTest {}
 
@@ -93,14 +121,21 @@ pub fn key_filter(text: &str) -> Result<Filter<KeyTest>, FilterError> {
         "display_name" => equal(it, KeyTest::DisplayName(text::normal(it.value).into())),
         "tags" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Tag(read(it.value)?))),
         "tags" => Err("tags supports only :".into()),
+        "roles" if it.operator == Operator::Has => Ok(Filter::Test(KeyTest::Role(read(it.value)?))),
+        "roles" => Err("roles supports only :".into()),
+        "permissions" if it.operator == Operator::Has => {
+            Ok(Filter::Test(KeyTest::Permission(read(it.value)?)))
+        }
+        "permissions" => Err("permissions supports only :".into()),
+        "violates_policy" => flag(it, KeyTest::ViolatesPolicy),
         "create_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Create, by, time)),
         "update_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Update, by, time)),
         "expire_time" => compare(it, |by, time| KeyTest::Time(KeyTime::Expire, by, time)),
         "last_used_time" => compare(it, |by, time| KeyTest::Time(KeyTime::LastUsed, by, time)),
         _ => Err(unknown(
             it.field,
-            "state, environment, service_account, display_name, tags, create_time, update_time, \
-             expire_time, last_used_time",
+            "state, environment, service_account, display_name, tags, roles, permissions, violates_policy, \
+             create_time, update_time, expire_time, last_used_time",
         )),
     })
 }
@@ -116,6 +151,16 @@ pub fn account_filter(text: &str) -> Result<Filter<AccountTest>, FilterError> {
         "external_id" => equal(it, AccountTest::ExternalId(text::normal(it.value).into())),
         "create_time" => compare(it, AccountTest::CreateTime),
         _ => Err(unknown(it.field, "state, display_name, external_id, create_time")),
+    })
+}
+
+pub fn role_filter(text: &str) -> Result<Filter<RoleTest>, FilterError> {
+    parse(text, |it| match it.field {
+        "built_in" => flag(it, RoleTest::BuiltIn),
+        "display_name" => equal(it, RoleTest::DisplayName(text::normal(it.value).into())),
+        "create_time" => compare(it, RoleTest::CreateTime),
+        "update_time" => compare(it, RoleTest::UpdateTime),
+        _ => Err(unknown(it.field, "built_in, display_name, create_time, update_time")),
     })
 }
 
@@ -150,6 +195,10 @@ pub fn key_order(text: &str) -> Result<Order<KeyOrder>, Invalid> {
 
 pub fn account_order(text: &str) -> Result<Order<AccountOrder>, Invalid> {
     order(text, &[("create_time", AccountOrder::CreateTime), ("display_name", AccountOrder::DisplayName)])
+}
+
+pub fn role_order(text: &str) -> Result<Order<RoleOrder>, Invalid> {
+    order(text, &[("create_time", RoleOrder::CreateTime), ("display_name", RoleOrder::DisplayName)])
 }
 
 /// Events are ordered only by revision, the newest first by default.
@@ -192,6 +241,17 @@ fn equal<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
         Operator::Equal => Ok(Filter::Test(test)),
         Operator::NotEqual => Ok(Filter::Not(Box::new(Filter::Test(test)))),
         _ => Err(format!("{} supports only = and !=", comparison.field)),
+    }
+}
+
+/// A field that is true or false.
+fn flag<T>(comparison: Comparison<'_>, test: T) -> Result<Filter<T>, String> {
+    let Comparison { field, value, .. } = comparison;
+    let equal = equal(comparison, test)?;
+    match value {
+        "true" => Ok(equal),
+        "false" => Ok(Filter::Not(Box::new(equal))),
+        _ => Err(format!("{field} must be true or false")),
     }
 }
 

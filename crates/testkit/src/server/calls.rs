@@ -74,6 +74,21 @@ impl Server {
         self.ask(proto::VerifyRequest { api_key: api_key.into(), ..Default::default() }).await.unwrap()
     }
 
+    /// A role of `acme` with these permissions.
+    pub async fn role(&self, id: &str, permissions: &[&str]) -> proto::Role {
+        let role = proto::Role {
+            permissions: permissions.iter().map(|&text| text.into()).collect(),
+            ..Default::default()
+        };
+        let request = proto::CreateRoleRequest {
+            parent: "projects/acme".into(),
+            role_id: id.into(),
+            role: Some(role),
+            ..Default::default()
+        };
+        inner(self.roles().create_role(request).await).unwrap().role.unwrap()
+    }
+
     /// A service account of `projects/{project}`, by name.
     pub async fn account(&self, project: &str, id: &str, display_name: &str) -> String {
         let request = proto::CreateServiceAccountRequest {

@@ -13,9 +13,10 @@ use keystile::{
     store::Location,
 };
 use proto::{
-    audit_service_client::AuditServiceClient, key_service_client::KeyServiceClient,
-    project_service_client::ProjectServiceClient,
-    service_account_service_client::ServiceAccountServiceClient, verify_service_client::VerifyServiceClient,
+    audit_service_client::AuditServiceClient, caller_service_client::CallerServiceClient,
+    key_service_client::KeyServiceClient, project_service_client::ProjectServiceClient,
+    role_service_client::RoleServiceClient, service_account_service_client::ServiceAccountServiceClient,
+    verify_service_client::VerifyServiceClient,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -115,12 +116,41 @@ impl Server {
         ServiceAccountServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
+    pub fn roles(&self) -> RoleServiceClient<Client> {
+        RoleServiceClient::with_interceptor(channel(self.admin), self.as_root())
+    }
+
     pub fn audit(&self) -> AuditServiceClient<Client> {
         AuditServiceClient::with_interceptor(channel(self.admin), self.as_root())
     }
 
     pub fn verifier(&self) -> VerifyServiceClient<Client> {
         VerifyServiceClient::with_interceptor(channel(self.verify), self.as_root())
+    }
+
+    /// The keys as the holder of `api_key` sees them.
+    pub fn keys_as(&self, api_key: &str) -> KeyServiceClient<Client> {
+        KeyServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The roles as the holder of `api_key` sees them.
+    pub fn roles_as(&self, api_key: &str) -> RoleServiceClient<Client> {
+        RoleServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The projects as the holder of `api_key` sees them.
+    pub fn projects_as(&self, api_key: &str) -> ProjectServiceClient<Client> {
+        ProjectServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The log as the holder of `api_key` sees it.
+    pub fn audit_as(&self, api_key: &str) -> AuditServiceClient<Client> {
+        AuditServiceClient::with_interceptor(channel(self.admin), Bearer::new(api_key))
+    }
+
+    /// The holder of `api_key`, on the listener at `address`.
+    pub fn caller_at(&self, address: SocketAddr, api_key: &str) -> CallerServiceClient<Client> {
+        CallerServiceClient::with_interceptor(channel(address), Bearer::new(api_key))
     }
 
     /// A client of service accounts with this API key.
@@ -145,9 +175,13 @@ impl Server {
     }
 
     /// Creates `key` in that project, by default in production, and returns it with its API key.
+    /// In the system project it is [a root key](root_unless_said) unless `key` says otherwise.
     pub async fn key(&self, project: &str, mut key: proto::Key) -> (proto::Key, String) {
         if key.environment.is_empty() {
             key.environment = "production".into();
+        }
+        if project == "system" {
+            key = root_unless_said(key);
         }
         let request = proto::CreateKeyRequest {
             parent: format!("projects/{project}"),
@@ -181,6 +215,17 @@ impl Server {
         let request = proto::VerifyRequest { api_key: api_key.into(), ..Default::default() };
         self.verifier().verify(request).await.unwrap().into_inner().code()
     }
+}
+
+/// A key of the system project that may do everything, unless it says what it may do or for which projects.
+pub fn root_unless_said(mut key: proto::Key) -> proto::Key {
+    if key.roles.is_empty() && key.permissions.is_empty() {
+        key.roles.push("root".into());
+    }
+    if key.customers.is_empty() {
+        key.customers.push("*".into());
+    }
+    key
 }
 
 impl Running {

@@ -15,10 +15,10 @@ use crate::{
     grpc::{
         api::services::audit_service_server::AuditService,
         transport::{caller::StreamCaller, limits},
-        wire::{faults::Faults, paging::PageRequest, status::unauthenticated},
+        wire::{faults::Faults, paging::PageRequest},
     },
     ports::Credentials,
-    verbs::{ChainRequest, Error, ListEvents, Service, Session, Verifier},
+    verbs::{ChainRequest, Error, ListEvents, Service, Verifier},
 };
 
 use super::call::caller;
@@ -71,14 +71,12 @@ impl<C: Credentials> AuditService for AuditApi<C> {
 
     async fn watch_audit_events(
         &self,
-        mut request: Request<proto::WatchAuditEventsRequest>,
+        request: Request<proto::WatchAuditEventsRequest>,
     ) -> Result<Response<Events>, Status> {
-        let caller = caller(&request);
-        let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let watch = Watch {
             service: self.service.clone(),
-            session: StreamCaller::new(self.verifier.clone(), session),
-            caller,
+            session: StreamCaller::of(&self.verifier, request.extensions())?,
+            caller: caller(&request),
             stop: self.stop.clone(),
             wanted: request.into_inner().try_into()?,
         };

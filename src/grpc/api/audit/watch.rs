@@ -1,6 +1,6 @@
 //! WatchAuditEvents: the change log as a stream.
 
-use std::{collections::VecDeque, pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use domain::{Invalid, Revision, name::Scope};
 use futures_util::{Stream, stream};
@@ -66,6 +66,7 @@ impl TryFrom<WatchAuditEventsRequest> for Wanted {
 
 impl<C: Credentials> Watch<C> {
     pub(in crate::grpc) async fn events(self) -> Result<Events, Error> {
+        self.service.check_scope(&self.caller, &self.wanted.scope)?;
         // Before the log is read, so that no rewind is missed.
         let rewinds = self.service.rewinds().number;
         self.service.check_is_reached(self.wanted.after).await?;
@@ -106,7 +107,7 @@ impl<C: Credentials> State<C> {
             if self.watch.stop.is_cancelled() {
                 return Err(status::closing());
             }
-            self.watch.session.check().await?;
+            self.check_caller().await?;
             self.check_log()?;
             if let Some(event) = self.unsent.pop_front() {
                 return Ok(Content::Event(event));
@@ -137,6 +138,27 @@ impl<C: Credentials> State<C> {
                 () = session.due() => {}
             }
         }
+    }
+
+    /// Fails when the caller may not watch any more. If it may act on other projects than before, what is not sent yet is read
+    /// again on its behalf.
+    async fn check_caller(&mut self) -> Result<(), Status> {
+        let Watch { service, wanted, caller, session, .. } = &mut self.watch;
+        let before = session.session().clone();
+        session.check().await?;
+        if Arc::ptr_eq(&before, session.session()) {
+            return Ok(());
+        }
+        *caller = Caller::of(session.session(), std::mem::take(&mut caller.peer));
+        service.check_scope(caller, &wanted.scope)?;
+        // While the log cannot be followed each check proves the caller again, mostly with the same projects.
+        if before.projects() != session.session().projects()
+            && let Some(event) = self.unsent.front()
+        {
+            wanted.after = event.revision - 1;
+            self.unsent.clear();
+        }
+        Ok(())
     }
 
     /// Fails when the log went backwards: it may have lost what was sent already, even if it has grown beyond that since, and

@@ -18,6 +18,7 @@ use crate::{
         wire::{
             faults::{Faults, not_yet},
             paging::PageRequest,
+            role_refs::roles,
         },
     },
     verbs::{Error, ExplainVerify, ListKeys, Lookup, LookupKey, NewKey, Subject},
@@ -40,6 +41,10 @@ pub(super) fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error
     }
     let environment = faults.read("key.environment", &key.environment);
     let display_name = faults.read("key.display_name", &key.display_name);
+    let roles = parent
+        .as_ref()
+        .and_then(|parent| roles(&mut faults, "key.roles", &key.roles, &parent.0, update::MOST_ROLES));
+    let permissions = update::permissions(&mut faults, &key.permissions);
     let customers = faults.list("key.customers", &key.customers, 100);
     let allowed_cidrs = faults.cidrs("key.allowed_cidrs", &key.allowed_cidrs);
     let metadata = faults.metadata("key.metadata", &key.metadata);
@@ -54,12 +59,27 @@ pub(super) fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error
         Some(owner),
         Some(environment),
         Some(display_name),
+        Some(roles),
+        Some(permissions),
         Some(customers),
         Some(allowed_cidrs),
         Some(metadata),
         Some(tags),
         Some(expiry),
-    ) = (parent, id, owner, environment, display_name, customers, allowed_cidrs, metadata, tags, expiry)
+    ) = (
+        parent,
+        id,
+        owner,
+        environment,
+        display_name,
+        roles,
+        permissions,
+        customers,
+        allowed_cidrs,
+        metadata,
+        tags,
+        expiry,
+    )
     else {
         return faults.finish(None);
     };
@@ -69,6 +89,8 @@ pub(super) fn new_key(request: &proto::CreateKeyRequest) -> Result<NewKey, Error
         service_account: owner.map(|owner| owner.service_account),
         environment,
         display_name,
+        roles,
+        permissions,
         customers,
         allowed_cidrs,
         metadata,
@@ -145,5 +167,5 @@ pub(super) fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVer
         faults.take::<()>("request.api_key", Err(Invalid::new("must be empty: it is the subject's")));
     }
     let (parent, subject) = faults.finish(parent.zip(subject))?;
-    Ok(ExplainVerify { project: parent.0, subject, question: question(&verify, "request.")? })
+    Ok(ExplainVerify { project: parent.0, subject, question: question(verify, "request.")? })
 }

@@ -1,10 +1,11 @@
 //! ProjectService on the wire.
 
 use domain::{
+    Invalid,
     id::ProjectId,
     name::ProjectName,
     page::{Order, Page},
-    project::{Environment, Environments, Prefix, Retention},
+    project::{Environment, Environments, KeyPolicy, Prefix, Retention},
 };
 use tonic::{Request, Response, Status};
 
@@ -14,6 +15,7 @@ use crate::{
         faults::{Faults, both},
         mask::Mask,
         paging::PageRequest,
+        role_refs::roles,
     },
     verbs::{Error, NewProject, ProjectPatch, Service},
 };
@@ -33,6 +35,10 @@ impl ProjectService for ProjectApi {
         request: Request<proto::CreateProjectRequest>,
     ) -> Result<Response<proto::CreateProjectResponse>, Status> {
         let body = request.get_ref();
+        // A caller that may not create the project learns nothing of what else is wrong.
+        if let Ok(id) = body.project_id.parse() {
+            Service::check_may_create(&caller(&request), &id)?;
+        }
         let (call, new) = both(call(&request), new_project(body))?;
         let created = self.0.create_project(&call, &new).await?;
         let api_key = created.system_key.api_key;
@@ -117,12 +123,13 @@ fn new_project(request: &proto::CreateProjectRequest) -> Result<NewProject, Erro
         environments(&mut faults, &project.environments)
     };
     let retention = retention(&mut faults, project.deleted_key_retention.as_ref());
-    let (Some(id), Some(display_name), Some(prefix), Some(environments), Some(retention)) =
-        (id, display_name, prefix, environments, retention)
+    let key_policy = id.as_ref().and_then(|id| key_policy(&mut faults, project.key_policy.as_ref(), id));
+    let (Some(id), Some(display_name), Some(prefix), Some(environments), Some(retention), Some(key_policy)) =
+        (id, display_name, prefix, environments, retention, key_policy)
     else {
         return faults.finish(None);
     };
-    faults.finish(Some(NewProject { id, display_name, prefix, environments, retention }))
+    faults.finish(Some(NewProject { id, display_name, prefix, environments, retention, key_policy }))
 }
 
 fn patch(
@@ -130,7 +137,7 @@ fn patch(
     mask: Option<&prost_types::FieldMask>,
 ) -> Result<(ProjectId, ProjectPatch), Error> {
     let mut faults = Faults::default();
-    let mutable = ["display_name", "environments", "deleted_key_retention"];
+    let mutable = ["display_name", "environments", "deleted_key_retention", "key_policy"];
     let mask = Mask::read(&mut faults, mask, &mutable, &[])?;
     let name = faults.read::<ProjectName>("project.name", &project.name);
     let mut patch = ProjectPatch::default();
@@ -142,6 +149,11 @@ fn patch(
     }
     if mask.names("deleted_key_retention", project.deleted_key_retention.is_some()) {
         patch.retention = retention(&mut faults, project.deleted_key_retention.as_ref());
+    }
+    if mask.names("key_policy", project.key_policy.is_some())
+        && let Some(ProjectName(id)) = &name
+    {
+        patch.key_policy = key_policy(&mut faults, project.key_policy.as_ref(), id);
     }
     patch.prefix = faults.read_optional("project.prefix", &project.prefix).flatten();
     faults.finish(name.map(|name| (name.0, patch)))
@@ -158,6 +170,36 @@ fn environments(faults: &mut Faults, list: &[proto::Environment]) -> Option<Envi
         return None;
     }
     faults.take("project.environments", environments.try_into())
+}
+
+/// The policy for the keys of the project `id`; one that is unset restricts nothing.
+fn key_policy(faults: &mut Faults, policy: Option<&proto::KeyPolicy>, id: &ProjectId) -> Option<KeyPolicy> {
+    const MOST_ROLES: usize = 100;
+    let Some(policy) = policy else { return Some(KeyPolicy::default()) };
+    let mut span = |field: &str, span: Option<&prost_types::Duration>| match span {
+        Some(span) => faults.duration(field, span).and_then(|span| {
+            // As it is stored.
+            let whole = span.subsec_nanos() == 0;
+            let whole = if whole { Ok(Some(span)) } else { Err(Invalid::new("must be whole seconds")) };
+            faults.take(field, whole)
+        }),
+        None => Some(None),
+    };
+    let max_ttl = span("project.key_policy.max_ttl", policy.max_ttl.as_ref());
+    let max_rotation_grace =
+        span("project.key_policy.max_rotation_grace", policy.max_rotation_grace.as_ref());
+    let most = faults.not_negative("project.key_policy.max_active_keys", policy.max_active_keys.into());
+    let allowed_roles =
+        roles(faults, "project.key_policy.allowed_roles", &policy.allowed_roles, id, MOST_ROLES);
+    let read = KeyPolicy {
+        max_ttl: max_ttl?,
+        require_expiration: policy.require_expiration,
+        max_active_keys: most.and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0),
+        max_rotation_grace: max_rotation_grace?,
+        allowed_roles: allowed_roles?,
+    };
+    most?;
+    faults.take("project.key_policy", read.checked())
 }
 
 fn retention(faults: &mut Faults, span: Option<&prost_types::Duration>) -> Option<Retention> {

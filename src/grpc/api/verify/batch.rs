@@ -10,7 +10,7 @@ use proto::{BatchVerifyRequest, VerifyError, VerifyRequest};
 use crate::{
     grpc::wire::status,
     ports::{Credentials, Moment},
-    verbs::{Error, FieldFault, Verifier},
+    verbs::{Error, FieldFault, Session, Verifier},
 };
 
 use super::{EncodedDecision, EncodedItem, question};
@@ -20,6 +20,9 @@ const MOST: usize = 1000;
 /// Bytes of the decisions in one response, well below the 4 MiB that clients accept, so that the largest possible number of
 /// errors fits in too.
 const LARGEST_DECISIONS: usize = 3 * 1024 * 1024;
+
+/// How many requests are decided in one go.
+const YIELD_EVERY: usize = 64;
 
 /// How many reads of keys that are not cached one call has under way.
 pub(super) const TOGETHER: usize = 64;
@@ -36,6 +39,7 @@ pub(super) fn read(request: BatchVerifyRequest) -> Result<Vec<VerifyRequest>, Er
 
 pub(super) async fn verify<C: Credentials>(
     verifier: &Arc<Verifier<C>>,
+    session: &Arc<Session>,
     requests: Vec<VerifyRequest>,
     patience: Duration,
 ) -> Vec<EncodedItem> {
@@ -44,9 +48,13 @@ pub(super) async fn verify<C: Credentials>(
     let mut highest = 0;
     let moment = verifier.moment();
     for (at, request) in requests.into_iter().enumerate() {
+        // Requests may be expensive: other calls have their turn in between, and a batch that is given up ends here.
+        if at % YIELD_EVERY == YIELD_EVERY - 1 {
+            tokio::task::yield_now().await;
+        }
         let min_revision = request.min_revision;
         // They all wait for their revisions together.
-        match start(verifier, request, Duration::ZERO, moment) {
+        match start(verifier, session, request, Duration::ZERO, moment) {
             Started::Done(verified) => results.push(verified),
             Started::Read(read) => {
                 // Until the read is done.
@@ -90,19 +98,23 @@ pub(super) enum Started<F> {
 
 pub(super) fn start<C: Credentials>(
     verifier: &Arc<Verifier<C>>,
+    session: &Arc<Session>,
     request: VerifyRequest,
     patience: Duration,
     moment: Moment,
 ) -> Started<impl Future<Output = Verified> + Send + use<C>> {
-    let request = match question::read(request, patience) {
+    let (request, view) = match question::read(request, patience) {
         Ok(request) => request,
         Err(error) => return Started::Done(Err(status::item(error))),
     };
-    match verifier.verify_cached(request, moment) {
-        Ok(decision) => Started::Done(Ok(decision.into())),
+    match verifier.verify_cached(session.projects(), request, moment) {
+        Ok(decision) => Started::Done(Ok(EncodedDecision::new(decision, view))),
         Err(miss) => {
-            let verifier = verifier.clone();
-            Started::Read(async move { Ok(verifier.verify_miss(miss).await.map_err(status::item)?.into()) })
+            let (verifier, session) = (verifier.clone(), session.clone());
+            Started::Read(async move {
+                let decision = verifier.verify_miss(session.projects(), miss).await;
+                Ok(EncodedDecision::new(decision.map_err(status::item)?, view))
+            })
         }
     }
 }

@@ -1,10 +1,15 @@
-//! A decision on the wire, put together from three parts by how long each stays the same: for a code, for a cached
-//! key, and for one call. Only the last is encoded for every call.
+//! A decision on the wire, put together from four parts by how long each stays the same: for a code, for a cached key, for
+//! what keys may do, and for one call. Only the last is encoded for every call.
 
 use std::sync::{Arc, LazyLock};
 
 use bytes::{Buf, BufMut};
-use domain::{decision::Code, key::Key};
+use domain::{
+    access::{Access, Ambiguity},
+    decision::Code,
+    key::Key,
+    shared_access::CurrentAccess,
+};
 use prost::{
     DecodeError, Message,
     encoding::{self, DecodeContext, WireType},
@@ -12,7 +17,7 @@ use prost::{
 
 use crate::{
     grpc::wire::convert::{self, account_name, duration, key_name, texts, time},
-    ports::credentials::{CachedKey, KeyEncoder},
+    ports::credentials::{CachedKey, EncodedKey, KeyEncoder},
     verbs::Decision,
 };
 
@@ -22,9 +27,19 @@ pub(in crate::grpc) struct EncodedDecision {
     code: CodePart,
     call: CallPart,
     key: KeyPart,
+    view: View,
 }
 
-/// Fields 1 to 3, which are the same for every decision with the code: encoded once for the process.
+/// How much of the key an answer describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::grpc) enum View {
+    #[default]
+    Full,
+    Basic,
+}
+
+/// Fields 1 to 3, which are the same for every decision with the code, and with the ambiguity if a path has one: encoded once
+/// for the process.
 #[derive(Clone, Copy, Default)]
 struct CodePart(&'static [u8]);
 
@@ -35,9 +50,10 @@ struct CallPart {
     length: u8,
 }
 
-/// The other fields from 7 on, which are the same for every decision on the key: encoded once while it is cached.
+/// The other fields from 7 on, which are the same for every decision on the key: encoded once while it is cached. Those that
+/// say what the key may do are encoded once for all keys that hold the same roles and permissions.
 #[derive(Clone, Default)]
-struct KeyPart(Option<Arc<CachedKey>>);
+struct KeyPart(Option<(Arc<CachedKey>, CurrentAccess)>);
 
 const REVISION: u32 = 4;
 const DECISION_AGE: u32 = 5;
@@ -45,34 +61,46 @@ const DEGRADED: u32 = 6;
 const SECRET_VERSION: u32 = 11;
 const SECRET_SUPERSEDED: u32 = 12;
 
-impl From<Decision> for EncodedDecision {
-    fn from(decision: Decision) -> Self {
+impl EncodedDecision {
+    pub(super) fn new(decision: Decision, view: View) -> Self {
         Self {
-            code: CodePart::of(decision.code),
+            code: CodePart::of(decision.code, decision.ambiguity),
             call: CallPart::of(&decision),
-            key: KeyPart(decision.proof.map(|proof| proof.key)),
+            key: KeyPart(decision.proof.map(|proof| (proof.key, proof.access))),
+            view,
         }
     }
-}
 
-impl EncodedDecision {
-    fn parts(&self) -> [&[u8]; 3] {
-        [self.code.0, self.call.bytes(), self.key.bytes()]
+    fn parts(&self) -> [&[u8]; 4] {
+        let [key, access] = self.key.parts(self.view);
+        [self.code.0, self.call.bytes(), key, access]
     }
 }
 
 impl CodePart {
-    fn of(code: Code) -> Self {
-        static PARTS: LazyLock<Vec<Box<[u8]>>> =
-            LazyLock::new(|| Code::ALL.iter().map(|code| CodePart::encode(*code)).collect());
-        Self(&PARTS[code as usize])
+    fn of(code: Code, ambiguity: Option<Ambiguity>) -> Self {
+        static BY_CODE: LazyLock<Vec<Box<[u8]>>> = LazyLock::new(|| {
+            Code::ALL.iter().map(|code| CodePart::encode(*code, code.message().to_owned())).collect()
+        });
+        static BY_AMBIGUITY: LazyLock<Vec<Box<[u8]>>> = LazyLock::new(|| {
+            let message =
+                |ambiguity: &Ambiguity| format!("the path is ambiguous, and so denied: it {ambiguity}");
+            Ambiguity::ALL
+                .iter()
+                .map(|ambiguity| CodePart::encode(Code::MissingPermission, message(ambiguity)))
+                .collect()
+        });
+        Self(match ambiguity {
+            None => &BY_CODE[code as usize],
+            Some(ambiguity) => &BY_AMBIGUITY[ambiguity as usize],
+        })
     }
 
-    fn encode(code: Code) -> Box<[u8]> {
+    fn encode(code: Code, message: String) -> Box<[u8]> {
         let response = proto::VerifyResponse {
             code: convert::code(code).into(),
             http_status: code.http_status(),
-            message: code.message().to_owned(),
+            message,
             ..Default::default()
         };
         response.encode_to_vec().into()
@@ -113,8 +141,14 @@ impl Default for CallPart {
 }
 
 impl KeyPart {
-    fn bytes(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |key| &key.encoded)
+    fn parts(&self, view: View) -> [&[u8]; 2] {
+        match (&self.0, view) {
+            (None, _) => [&[], &[]],
+            (Some((key, _)), View::Basic) => [key.encoded.basic(), &[]],
+            (Some((key, access)), View::Full) => {
+                [key.encoded.full(), access.get().map_or(&[], |access| &access.encoded)]
+            }
+        }
     }
 }
 
@@ -123,16 +157,28 @@ impl KeyPart {
 pub struct KeyPartEncoder;
 
 impl KeyEncoder for KeyPartEncoder {
-    fn encode(&self, key: &Key) -> Box<[u8]> {
-        let response = proto::VerifyResponse {
+    fn encode(&self, key: &Key) -> EncodedKey {
+        let basic = proto::VerifyResponse {
             key: key_name(&key.project, key.id),
             service_account: account_name(&key.project, &key.service_account),
-            display_name: key.display_name.to_string(),
             environment: key.environment.to_string(),
+            expire_time: key.expire_time.map(time),
+            ..Default::default()
+        };
+        let rest = proto::VerifyResponse {
+            display_name: key.display_name.to_string(),
             customers: texts(&key.customers),
             metadata: key.metadata.entries().clone(),
             tags: texts(&key.tags),
-            expire_time: key.expire_time.map(time),
+            ..Default::default()
+        };
+        EncodedKey::new(&basic.encode_to_vec(), &rest.encode_to_vec())
+    }
+
+    fn encode_access(&self, access: &Access) -> Box<[u8]> {
+        let response = proto::VerifyResponse {
+            roles: texts(access.roles()),
+            permissions: texts(access.permissions()),
             ..Default::default()
         };
         response.encode_to_vec().into()
@@ -189,7 +235,7 @@ mod tests {
     fn the_longest_numbers_fit() {
         let decision = |age| Decision { revision: i64::MAX, age, degraded: true, ..Decision::malformed() };
         let longest = Duration::new(i64::MAX as u64, 999_999_999);
-        let encoded = EncodedDecision::from(decision(longest));
+        let encoded = EncodedDecision::new(decision(longest), View::Full);
         // Also a version and `superseded`, for which this test has no key.
         assert!(encoded.call.bytes().len() + 1 + 5 + 2 <= CallPart::LONGEST);
         let read = proto::VerifyResponse::decode(&*encoded.encode_to_vec()).unwrap();
@@ -202,12 +248,13 @@ mod tests {
         for code in Code::ALL {
             let decision = Decision {
                 code,
+                ambiguity: None,
                 proof: None,
                 revision: 7,
                 age: Duration::from_micros(1_500_000),
                 degraded: true,
             };
-            let encoded = EncodedDecision::from(decision);
+            let encoded = EncodedDecision::new(decision, View::Full);
             let bytes = encoded.encode_to_vec();
             assert_eq!(bytes.len(), encoded.encoded_len());
             let read = proto::VerifyResponse::decode(&*bytes).unwrap();

@@ -41,13 +41,14 @@ impl From<Result<EncodedDecision, VerifyError>> for EncodedItem {
 mod tests {
     use proto::{BatchVerifyResponse, StreamVerifyResponse, stream_verify_response, verify_result};
 
+    use super::super::encoded::View;
     use super::*;
     use crate::verbs::Decision;
 
     #[test]
     fn items_encode_as_the_messages_of_the_contract() {
         let error = VerifyError { message: "later".to_owned(), ..Default::default() };
-        let decision = EncodedItem::from(Ok(Decision::malformed().into()));
+        let decision = EncodedItem::from(Ok(EncodedDecision::new(Decision::malformed(), View::Full)));
         let refused = EncodedItem::from(Err(error.clone()));
 
         let batch = EncodedBatch { results: vec![decision.clone(), refused.clone()] };

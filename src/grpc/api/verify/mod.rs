@@ -2,6 +2,7 @@
 
 mod batch;
 mod encoded;
+mod expressions;
 mod item;
 mod question;
 mod stream;
@@ -9,11 +10,12 @@ mod stream;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use crate::{
     grpc::{
-        api::services::verify_service_server::VerifyService, transport::caller::StreamCaller,
+        api::services::verify_service_server::VerifyService,
+        transport::{caller::StreamCaller, current},
         wire::status::unauthenticated,
     },
     ports::Credentials,
@@ -27,6 +29,11 @@ use proto::{BatchVerifyRequest, StreamVerifyRequest, VerifyRequest};
 pub(in crate::grpc) use question::question;
 use stream::Answers;
 
+/// The caller's session.
+fn session(extensions: &Extensions) -> Result<&Arc<Session>, Status> {
+    current::session(extensions).ok_or_else(unauthenticated)
+}
+
 #[derive(Debug)]
 pub(in crate::grpc) struct VerifyApi<C> {
     pub(in crate::grpc) verifier: Arc<Verifier<C>>,
@@ -36,18 +43,20 @@ pub(in crate::grpc) struct VerifyApi<C> {
 #[tonic::async_trait]
 impl<C: Credentials> VerifyService for VerifyApi<C> {
     async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<EncodedDecision>, Status> {
-        let patience = question::patience(request.metadata());
-        let request = question::read(request.into_inner(), patience)?;
-        Ok(Response::new(self.verifier.verify(request).await?.into()))
+        let (metadata, extensions, request) = request.into_parts();
+        let session = session(&extensions)?;
+        let (request, view) = question::read(request, question::patience(&metadata))?;
+        let decision = self.verifier.verify(session.projects(), request).await?;
+        Ok(Response::new(EncodedDecision::new(decision, view)))
     }
 
     async fn batch_verify(
         &self,
         request: Request<BatchVerifyRequest>,
     ) -> Result<Response<EncodedBatch>, Status> {
-        let patience = question::patience(request.metadata());
-        let requests = batch::read(request.into_inner())?;
-        let results = batch::verify(&self.verifier, requests, patience).await;
+        let (metadata, extensions, request) = request.into_parts();
+        let (session, patience) = (session(&extensions)?, question::patience(&metadata));
+        let results = batch::verify(&self.verifier, session, batch::read(request)?, patience).await;
         Ok(Response::new(EncodedBatch { results }))
     }
 
@@ -55,11 +64,10 @@ impl<C: Credentials> VerifyService for VerifyApi<C> {
 
     async fn stream_verify(
         &self,
-        mut request: Request<Streaming<StreamVerifyRequest>>,
+        request: Request<Streaming<StreamVerifyRequest>>,
     ) -> Result<Response<Answers<C>>, Status> {
-        let session = request.extensions_mut().remove::<Arc<Session>>().ok_or_else(unauthenticated)?;
         let patience = question::patience(request.metadata());
-        let caller = StreamCaller::new(self.verifier.clone(), session);
+        let caller = StreamCaller::of(&self.verifier, request.extensions())?;
         let answers = Answers::new(caller, request.into_inner(), patience, &self.stop);
         Ok(Response::new(answers))
     }

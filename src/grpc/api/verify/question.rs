@@ -2,9 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use domain::{Invalid, decision::Question, token::ApiKey};
+use domain::{Invalid, access::Endpoint, decision::Question, token::ApiKey};
 use tonic::metadata::MetadataMap;
 
+use super::{encoded::View, expressions};
 use crate::{
     grpc::{
         transport::limits::timeout,
@@ -13,30 +14,39 @@ use crate::{
     verbs::{Error, VerifyRequest},
 };
 
-pub(super) fn read(mut request: proto::VerifyRequest, patience: Duration) -> Result<VerifyRequest, Error> {
+pub(super) fn read(
+    mut request: proto::VerifyRequest,
+    patience: Duration,
+) -> Result<(VerifyRequest, View), Error> {
     let api_key = ApiKey::new(std::mem::take(&mut request.api_key));
-    let question = question(&request, "")?;
-    Ok(VerifyRequest { api_key, question, min_revision: request.min_revision, patience })
+    let (min_revision, view) = (request.min_revision, view(request.view));
+    let question = question(request, "")?;
+    Ok((VerifyRequest { api_key, question, min_revision, patience }, view))
+}
+
+/// A view that is not known here is one of later: the full one has all that it may show.
+fn view(view: i32) -> View {
+    if view == proto::View::Basic as i32 { View::Basic } else { View::Full }
 }
 
 /// What `request` asks of the API key; `path` is the position of the request in a larger one.
-pub(in crate::grpc) fn question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
+pub(in crate::grpc) fn question(request: proto::VerifyRequest, path: &str) -> Result<Question, Error> {
     let asked = [
-        ("permission", !request.permission.is_empty()),
-        ("endpoint", request.endpoint.is_some()),
         ("costs", !request.costs.is_empty()),
         ("credits", request.credits.is_some()),
         ("tags", !request.tags.is_empty()),
     ];
     not_yet(path, &asked)?;
     let plain = request.environment.is_empty()
+        && request.permission.is_empty()
+        && request.endpoint.is_none()
         && request.customer.is_empty()
         && request.client_ip.is_empty()
         && request.min_revision >= 0;
     if plain { Ok(Question::default()) } else { read_question(request, path) }
 }
 
-fn read_question(request: &proto::VerifyRequest, path: &str) -> Result<Question, Error> {
+fn read_question(request: proto::VerifyRequest, path: &str) -> Result<Question, Error> {
     let mut faults = Faults::default();
     let environment = faults.read_optional(&format!("{path}environment"), &request.environment);
     let customer = faults.read_optional(&format!("{path}customer"), &request.customer);
@@ -49,10 +59,20 @@ fn read_question(request: &proto::VerifyRequest, path: &str) -> Result<Question,
         }
     };
     faults.not_negative(&format!("{path}min_revision"), request.min_revision);
-    let (Some(environment), Some(client_ip), Some(customer)) = (environment, client_ip, customer) else {
+    let permission = match request.permission.as_str() {
+        "" => Some(None),
+        text => faults.expression(&format!("{path}permission"), expressions::read(text)).map(Some),
+    };
+    if let Some(endpoint) = &request.endpoint {
+        faults.take(&format!("{path}endpoint.method"), Endpoint::check_method(&endpoint.method));
+    }
+    let endpoint = request.endpoint.map(|it| Endpoint::new(it.method, it.path));
+    let (Some(environment), Some(client_ip), Some(customer), Some(permission)) =
+        (environment, client_ip, customer, permission)
+    else {
         return faults.finish(None);
     };
-    faults.finish(Some(Question { environment, client_ip, customer }))
+    faults.finish(Some(Question { environment, client_ip, customer, permission, endpoint }))
 }
 
 /// How long a call may wait for a revision: a little less than its own deadline, to answer within it.

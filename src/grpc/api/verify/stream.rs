@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use crate::{
     grpc::{
-        transport::caller::{StreamCaller, Unproven},
+        transport::{caller::StreamCaller, current::Unproven},
         wire::{
             status,
             transport_status::{LARGEST_MESSAGE, explained},
@@ -40,6 +40,8 @@ pub(in crate::grpc) struct Answers<C> {
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     /// How many more answers until the next check of `stop`.
     until_check: u8,
+    /// How many answers were sent without a pause.
+    in_a_row: u16,
     end: Option<End>,
 }
 
@@ -58,6 +60,9 @@ enum Waiting {
     Done(Verified),
     Read(Pin<Box<dyn Future<Output = Verified> + Send>>),
 }
+
+/// How many answers are sent without a pause while there is always something to answer.
+const MOST_IN_A_ROW: u16 = 256;
 
 /// How many answers are sent between two checks of the stop signal while the stream is never idle.
 const CHECK_EVERY: u8 = 64;
@@ -78,6 +83,7 @@ impl<C: Credentials> Answers<C> {
             stopped: Box::pin(stop.clone().cancelled_owned()),
             stop,
             until_check: 0,
+            in_a_row: 0,
             end: None,
         }
     }
@@ -132,7 +138,7 @@ impl<C: Credentials> Answers<C> {
                     break;
                 }
             };
-            match start(self.caller.verifier(), question, self.patience, moment) {
+            match start(self.caller.verifier(), self.caller.session(), question, self.patience, moment) {
                 Started::Done(verified) if self.waiting.is_empty() => return Poll::Ready(Some(Ok(verified))),
                 Started::Done(verified) => self.waiting.push_back(Waiting::Done(verified)),
                 Started::Read(read) => {
@@ -178,7 +184,21 @@ impl<C: Credentials> Stream for Answers<C> {
     type Item = Result<EncodedItem, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
+        if self.in_a_row == MOST_IN_A_ROW {
+            // Questions may be expensive: other calls have their turn.
+            self.in_a_row = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let answer = self.poll_answer(context);
+        self.in_a_row = if answer.is_ready() { self.in_a_row + 1 } else { 0 };
+        answer
+    }
+}
+
+impl<C: Credentials> Answers<C> {
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<EncodedItem, Status>>> {
+        let this = self;
         let moment = this.caller.verifier().moment();
         if this.end == Some(End::Refused) {
             return Poll::Ready(None);

@@ -2,9 +2,11 @@
 
 mod path;
 mod pattern;
+mod wild;
 
 pub use path::Ambiguity;
 pub use pattern::EndpointPattern;
+pub(super) use wild::{Segments, Wild};
 
 use crate::Invalid;
 

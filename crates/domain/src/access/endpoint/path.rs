@@ -37,6 +37,26 @@ pub enum Ambiguity {
     Fragment,
 }
 
+impl Ambiguity {
+    pub const ALL: [Self; 15] = [
+        Self::TooLong,
+        Self::NoLeadingSlash,
+        Self::Backslash,
+        Self::EncodedSlash,
+        Self::EncodedDot,
+        Self::EncodedPercentSign,
+        Self::DotSegment,
+        Self::EmptySegment,
+        Self::Semicolon,
+        Self::ControlCharacter,
+        Self::NotVisibleAscii,
+        Self::BrokenEncoding,
+        Self::NotUtf8,
+        Self::Query,
+        Self::Fragment,
+    ];
+}
+
 /// The canonical form of `path`; `None` if it is `path` itself.
 ///
 /// Unreserved characters are raw in it; other characters are encoded, in upper-case digits, if they were encoded. Equal

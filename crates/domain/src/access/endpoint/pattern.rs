@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Endpoint, is_token_character, path};
+use super::{
+    Endpoint, is_token_character, path,
+    wild::{Segments, Wild},
+};
 use crate::{Invalid, text::without_api_key};
 
 /// Endpoints that a role allows: `METHOD /path`, or `/package.Service/Method` for gRPC.
@@ -14,9 +17,6 @@ pub struct EndpointPattern {
     text: Box<str>,
     method_end: u16,
     path_start: u16,
-    /// Where the slash before the first wildcard is, and where the last wildcard ends.
-    wildcards_start: u16,
-    wildcards_end: u16,
 }
 
 const LONGEST: usize = 500;
@@ -27,70 +27,38 @@ impl EndpointPattern {
     }
 
     pub fn matches(&self, endpoint: &Endpoint) -> bool {
-        endpoint.path().is_ok_and(|path| self.matches_canonical(endpoint.method(), path))
+        let wild = Wild::new(self.path());
+        endpoint.path().is_ok_and(|path| self.matches_with(&wild, endpoint.method(), &Segments::of(path)))
     }
 
-    /// Whether it matches whatever `other` matches.
-    ///
-    /// It is enough to match the path of `other`: its `*` is a segment that equals no literal of ours, as is one of the
-    /// segments for which it stands. Of what `**` stands for it is enough to match nothing, if ours ends with `**` too.
-    pub fn covers(&self, other: &EndpointPattern) -> bool {
-        match other.path().strip_suffix("/**") {
-            Some(path) => self.path().ends_with("/**") && self.matches_canonical(other.method(), path),
-            None => self.matches_canonical(other.method(), other.path()),
-        }
-    }
-
+    /// As [`Self::matches`], with its own path prepared as `wild`.
     #[inline]
-    pub(in crate::access) fn matches_canonical(&self, method: &str, path: &str) -> bool {
+    pub(in crate::access) fn matches_with(&self, wild: &Wild, method: &str, segments: &Segments<'_>) -> bool {
+        self.is_for(method) && wild.matches(self.path(), segments)
+    }
+
+    /// Whether it has no wildcards in its path, and is of this method and path.
+    #[inline]
+    pub(in crate::access) fn is_literally(&self, method: &str, path: &str) -> bool {
+        self.is_for(method) && self.path() == path
+    }
+
+    fn is_for(&self, method: &str) -> bool {
         let own = self.method();
-        (own == method || own == "*") && self.matches_path(path)
+        own == method || own == "*"
     }
 
     /// The method and the path, if the path has no wildcards.
     pub(in crate::access) fn literal(&self) -> Option<[&str; 2]> {
-        self.wildcards().is_empty().then(|| [self.method(), self.path()])
+        (!self.path().contains('*')).then(|| [self.method(), self.path()])
     }
 
     fn method(&self) -> &str {
         &self.text[..usize::from(self.method_end)]
     }
 
-    fn path(&self) -> &str {
+    pub(in crate::access) fn path(&self) -> &str {
         &self.text[usize::from(self.path_start)..]
-    }
-
-    /// From the slash before the first wildcard of the path to the end of the last.
-    fn wildcards(&self) -> &str {
-        &self.text[usize::from(self.wildcards_start)..usize::from(self.wildcards_end)]
-    }
-
-    #[inline]
-    fn matches_path(&self, path: &str) -> bool {
-        let head = &self.text[usize::from(self.path_start)..usize::from(self.wildcards_start)];
-        let tail = &self.text[usize::from(self.wildcards_end)..];
-        let between = path.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
-        between.is_some_and(|rest| match_segments(self.wildcards().as_bytes(), rest.as_bytes()))
-    }
-}
-
-/// Whether `path` matches `pattern`, which is empty or begins and ends with a wildcard.
-fn match_segments(mut pattern: &[u8], mut path: &[u8]) -> bool {
-    loop {
-        path = match (pattern, path) {
-            ([], _) => return path.is_empty(),
-            (b"/**", [] | [b'/', ..]) => return true,
-            (_, [b'/', segments @ ..]) => segments,
-            _ => return false,
-        };
-        let width = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
-        if width == 0 {
-            return false;
-        }
-        (pattern, path) = (&pattern[b"/*".len()..], &path[width..]);
-        let literal = pattern.windows(2).position(|two| two == b"/*").unwrap_or(pattern.len());
-        let Some(rest) = path.strip_prefix(&pattern[..literal]) else { return false };
-        (pattern, path) = (&pattern[literal..], rest);
     }
 }
 
@@ -115,16 +83,11 @@ impl FromStr for EndpointPattern {
             check_path(path)?;
             method.len() + 1
         };
-        let wildcards_start = text[path_start..].find("/*").map_or(text.len(), |at| path_start + at);
-        let wildcards_end =
-            text[wildcards_start..].rfind('*').map_or(text.len(), |at| wildcards_start + at + 1);
         let place = |at: usize| u16::try_from(at).map_err(|_| Invalid::new("is too long"));
         Ok(Self {
             text: text.into(),
             method_end: place(path_start.saturating_sub(1))?,
             path_start: place(path_start)?,
-            wildcards_start: place(wildcards_start)?,
-            wildcards_end: place(wildcards_end)?,
         })
     }
 }

@@ -172,9 +172,9 @@ fn defined(pattern: &[&str], path: &[&str]) -> bool {
     }
 }
 
-/// Segment `z` is in no pattern; paths are longer than patterns, so that there is a witness for whatever is not covered.
+/// Segment `z` is in no pattern, and paths are longer than patterns.
 #[test]
-fn one_pattern_covers_another_exactly_if_it_matches_all_of_it() {
+fn every_short_pattern_matches_as_defined() {
     let paths = every(&["a", "b", "", "*", "**"], 3).into_iter().flat_map(|path| {
         ["* ", "GET ", "PUT "].map(|method| format!("{method}{path}").parse::<EndpointPattern>())
     });
@@ -197,12 +197,6 @@ fn one_pattern_covers_another_exactly_if_it_matches_all_of_it() {
             let segments: Vec<_> = endpoint.path().unwrap().split('/').skip(1).collect();
             let has_method = method == "*" || method == endpoint.method();
             assert_eq!(*matched, has_method && defined(&wanted, &segments), "{pattern} for {endpoint:?}");
-        }
-    }
-    for (one, of_one) in patterns.iter().zip(&matched) {
-        for (other, of_other) in patterns.iter().zip(&matched) {
-            let all = of_other.iter().zip(of_one).all(|(other, one)| *one || !*other);
-            assert_eq!(one.covers(other), all, "{one} over {other}");
         }
     }
 }
@@ -233,7 +227,6 @@ proptest! {
     fn no_text_makes_it_panic(text in "(GET |/|\\*|%[0-9A-F]{2}|[ -~]|ü){0,20}") {
         if let Ok(pattern) = text.parse::<EndpointPattern>() {
             prop_assert_eq!(pattern.to_string().parse(), Ok(pattern.clone()));
-            prop_assert!(pattern.covers(&pattern));
         }
     }
 }

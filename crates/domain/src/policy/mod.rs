@@ -1,13 +1,19 @@
 //! What a key allows: everything that the checks of a verification decide on.
 
-use std::{mem::size_of_val, sync::Arc};
+use std::{
+    hash::{Hash, Hasher},
+    mem::size_of_val,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
 use super::{
-    id::{EnvironmentId, ServiceAccountId},
+    access::Grant,
+    id::{EnvironmentId, ProjectId, RoleId, ServiceAccountId},
     key::Key,
     labels::Customer,
+    shared_access::{CurrentAccess, SharedAccess},
     time::Timestamp,
 };
 
@@ -22,13 +28,27 @@ pub struct Policy {
 }
 
 /// What many keys have in common.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 pub struct Profile {
     /// What the API keys begin with, as in `acme_live`.
     pub token_prefix: Box<str>,
     pub environment: EnvironmentId,
+    pub project: ProjectId,
     /// The service account that a key of the system project authenticates; keys of other projects authenticate no caller.
     pub caller: Option<ServiceAccountId>,
+    /// `None` if nothing was granted to them.
+    pub granted: Option<Granted>,
+    /// What that comes to now; no part of what makes profiles equal.
+    pub access: SharedAccess,
+}
+
+/// What was granted to a key: the roles that it holds, and its own permissions. What it may do depends also on what the
+/// roles grant now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Granted {
+    pub project: ProjectId,
+    pub roles: Box<[RoleId]>,
+    pub permissions: Box<[Grant]>,
 }
 
 /// What most keys have nothing of: reasons to deny.
@@ -99,19 +119,67 @@ impl Policy {
     }
 }
 
+impl Granted {
+    /// The bytes that it takes in memory in addition to itself.
+    fn size(&self) -> usize {
+        let roles = self.roles.iter().map(|it| size_of_val(it) + it.as_str().len());
+        let permissions = self.permissions.iter().map(|it| size_of_val(it) + it.as_str().len());
+        self.project.as_str().len() + roles.sum::<usize>() + permissions.sum::<usize>()
+    }
+
+    /// `None` for a key that nothing was granted to.
+    pub fn to(key: &Key) -> Option<Self> {
+        (!key.roles.is_empty() || !key.permissions.is_empty()).then(|| Self {
+            project: key.project.clone(),
+            roles: key.roles.clone().into(),
+            permissions: key.permissions.clone().into(),
+        })
+    }
+}
+
 impl Profile {
     fn new(key: &Key) -> Self {
         Self {
             token_prefix: key.token_prefix.as_str().into(),
             environment: key.environment.clone(),
+            project: key.project.clone(),
             caller: key.project.is_system().then(|| key.service_account.clone()),
+            granted: Granted::to(key),
+            access: SharedAccess::default(),
         }
+    }
+
+    /// What makes profiles equal.
+    fn parts(&self) -> (&str, &EnvironmentId, &ProjectId, &Option<ServiceAccountId>, &Option<Granted>) {
+        (&self.token_prefix, &self.environment, &self.project, &self.caller, &self.granted)
+    }
+
+    /// What its keys may do, as it was read last; not read yet, or no longer current, it may have nothing.
+    pub fn current_access(&self) -> CurrentAccess {
+        if self.granted.is_some() { self.access.current() } else { CurrentAccess::NONE }
     }
 
     /// The bytes that it takes in memory.
     pub fn size(&self) -> usize {
         let caller = self.caller.as_ref().map_or(0, |it| it.as_str().len());
-        size_of::<Self>() + self.token_prefix.len() + self.environment.as_str().len() + caller
+        let texts = [&*self.token_prefix, self.environment.as_str(), self.project.as_str()];
+        let granted = self.granted.as_ref().map_or(0, Granted::size);
+        let access = self.current_access().get().map_or(0, |access| access.size());
+        size_of::<Self>() + texts.iter().map(|text| text.len()).sum::<usize>() + caller + granted + access
+    }
+}
+
+impl PartialEq for Profile {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Profile {}
+
+impl Hash for Profile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
@@ -126,80 +194,4 @@ impl Restrictions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        id::ProjectId,
-        key::{
-            Revocation,
-            sample::{at, key},
-        },
-        text::Reason,
-    };
-
-    #[test]
-    fn a_policy_has_the_state_of_the_key_and_its_owner() {
-        let mut key = key(None, false);
-        let state = |key: &Key, owner_disabled| {
-            let policy = Policy::new(key, owner_disabled);
-            let it = policy.restrictions();
-            (it.revoked, it.disabled, it.owner_disabled)
-        };
-        assert_eq!(state(&key, false), (false, false, false));
-        assert_eq!(state(&key, true), (false, false, true));
-        key.disable_time = Some(at(1));
-        assert_eq!(state(&key, false), (false, true, false));
-        key.revocation = Some(Revocation { time: at(1), reason: Reason::default() });
-        assert_eq!(state(&key, false), (true, true, false));
-    }
-
-    #[test]
-    fn only_keys_of_the_system_project_authenticate_callers() {
-        let mut key = key(None, false);
-        assert_eq!(Policy::new(&key, false).profile().caller, None);
-        key.project = ProjectId::system();
-        assert_eq!(Policy::new(&key, false).profile().caller, Some(key.service_account.clone()));
-    }
-
-    #[test]
-    fn a_policy_ends_with_the_key_or_its_newest_secret() {
-        let mut key = key(None, false);
-        let end = |key: &Key| Policy::new(key, false).expire_time();
-        assert_eq!(end(&key), None);
-        key.secrets[0].expire_time = Some(at(9));
-        assert_eq!(end(&key), Some(at(9)));
-        for (expire_time, earliest) in [(5, 5), (20, 9)] {
-            key.expire_time = Some(at(expire_time));
-            assert_eq!(end(&key), Some(at(earliest)));
-        }
-    }
-
-    #[test]
-    fn equal_profiles_are_shared() {
-        let [mut one, mut other] = [1, 2].map(|_| Policy::new(&key(None, false), false));
-        assert_eq!(one.profile(), other.profile());
-        one.share_profile(|_| other.profile().clone());
-        assert!(Arc::ptr_eq(one.profile(), other.profile()));
-        other.share_profile(Arc::clone);
-        assert_eq!(Arc::strong_count(one.profile()), 2);
-    }
-
-    /// The capacity of the cache is counted by this size.
-    #[test]
-    fn sizes_count_every_byte_of_text() {
-        let mut key = key(None, false);
-        key.token_prefix = "acme_live".into();
-        key.environment = "production".parse().unwrap();
-        let size = |key: &Key| Policy::new(key, false).profile().size();
-        assert_eq!(size(&key), size_of::<Profile>() + "acme_live".len() + "production".len());
-        key.project = ProjectId::system();
-        assert_eq!(size(&key), size_of::<Profile>() + "acme_live".len() + "production".len() + "ci".len());
-
-        let heap_size = |key: &Key| Policy::new(key, false).heap_size();
-        assert_eq!(heap_size(&key), 0, "a key without restrictions");
-        key.allowed_cidrs = ["10.0.0.0/8", "192.0.2.0/24"].map(|it| it.parse().unwrap()).to_vec();
-        key.customers = ["shop", "club"].map(|it| it.parse().unwrap()).to_vec();
-        let customers = 2 * (size_of::<Customer>() + 4);
-        assert_eq!(heap_size(&key), size_of::<Restrictions>() + 2 * size_of::<IpNet>() + customers);
-    }
-}
+mod tests;
