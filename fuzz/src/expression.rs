@@ -13,7 +13,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     };
     assert_eq!(Expression::parse(&expression.to_string()).as_ref(), Ok(&expression));
     let grants = ["a.read", "b.*", "*.admin"].map(|text| text.parse::<Grant>().expect("a grant"));
-    for access in [Access::none(), Access::new([], &grants), Access::new([], &["*".parse().expect("a grant")])] {
+    for access in
+        [Access::default(), Access::new([], &grants), Access::new([], &["*".parse().expect("a grant")])]
+    {
         let obstacles = expression.missing(&access).len() + expression.excluded(&access).len();
         assert_eq!(expression.is_allowed_by(&access), obstacles == 0, "a denial has a reason");
     }
