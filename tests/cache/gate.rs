@@ -32,7 +32,7 @@ pub(crate) struct Gate {
     down: AtomicBool,
     /// How many reads of named roles may begin or end.
     role_steps: Semaphore,
-    /// How many have come to the point of beginning or ending.
+    /// How many of them have waited to begin or end.
     role_steps_reached: watch::Sender<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What one client knows of its keys from responses, and its last call, which got none.
+//! The keys of one client, as its responses describe them, and its last call, which got no response.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -66,7 +66,7 @@ pub(crate) async fn a_role_leaves_its_keys_in_small_commits(database: &Database,
     server.service.delete_role(&call(), &editor(), "", true).await.unwrap();
     assert!(store.load_roles(&acme(), &[editor().role]).await.unwrap().roles.is_empty(), "it grants nothing");
     let done = targets(&trail(store).await, "keys.remove_role");
-    assert_eq!(done, 3 * PORTION, "for so long the call goes on");
+    assert_eq!(done, 3 * PORTION, "the call removes three portions, and leaves the others to later");
 
     // Until the removal is finished, the id cannot be used.
     let again = create(&server).await;

@@ -67,7 +67,7 @@ async fn every_method_answers_every_role_as_the_table_says() {
     assert_eq!(rows, BTreeSet::new(), "rows of methods that do not exist");
 }
 
-/// What an answer comes to: `OK`, what Verify decides, or the reason of the error.
+/// The outcome of a call: `OK`, the decision of Verify, or the reason of the error.
 fn outcome(answer: &Result<String, Status>) -> String {
     match answer {
         Ok(decision) => decision.clone(),
