@@ -8,7 +8,7 @@ use crate::{
     cache::{Cache, Limits},
     config::CacheConfig,
     grpc,
-    ports::{CacheStore, Clock, StoreError},
+    ports::{CacheStore, Clock, Random, StoreError},
 };
 
 /// A cache in front of `store`, which has this many `connections` for verifications; preloaded if the settings say so.
@@ -17,6 +17,7 @@ pub(super) async fn open(
     store: Arc<dyn CacheStore>,
     connections: u32,
     clock: Arc<dyn Clock>,
+    random: &dyn Random,
 ) -> Result<Arc<Cache>, StoreError> {
     let limits = Limits {
         capacity: u64::from(config.capacity_mib) * 1024 * 1024,
@@ -26,7 +27,7 @@ pub(super) async fn open(
         max_staleness: config.max_staleness,
         fail_open: config.fail_open,
     };
-    let cache = Arc::new(Cache::new(store, clock, limits, Arc::new(grpc::KeyPartEncoder)).await?);
+    let cache = Arc::new(Cache::new(store, clock, random, limits, Arc::new(grpc::KeyPartEncoder)).await?);
     if config.preload > 0 {
         let keys = cache.warm(config.preload.into()).await?;
         info!(cache.keys = keys, "preloaded the most recently used keys");

@@ -74,7 +74,8 @@ impl App {
         let mark_key = MarkKey::new(&random.bytes());
         let connections = Shares::of(config.database.max_connections).verify;
         let cache =
-            cache::open(&config.cache, Arc::clone(&store) as _, connections, Arc::clone(&clock)).await?;
+            cache::open(&config.cache, Arc::clone(&store) as _, connections, Arc::clone(&clock), &*random)
+                .await?;
         let service = Service::new(
             Arc::clone(&store) as _,
             Arc::clone(&clock),

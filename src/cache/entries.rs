@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn unknown() -> Entry {
-        let stamp = Freshness::new(1).stamp(Point::from_bits(1), &[]);
+        let stamp = Freshness::new(1, 0).stamp(Point::from_bits(1), &[]);
         Entry { key: None, loaded_at: 0, stamp }
     }
 

@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use crate::ports::{
-    CacheStore, Clock, Credentials, StoreError,
+    CacheStore, Clock, Credentials, Random, StoreError,
     changes::Rewinds,
     credentials::{KeyEncoder, Snapshot},
     load::Loaded,
@@ -111,6 +111,7 @@ impl Cache {
     pub async fn new(
         store: Arc<dyn CacheStore>,
         clock: Arc<dyn Clock>,
+        random: &dyn Random,
         limits: Limits,
         encoder: Arc<dyn KeyEncoder>,
     ) -> Result<Self, StoreError> {
@@ -118,7 +119,7 @@ impl Cache {
         let end = follower::end_of_log(&*store, START_WITHIN).await?;
         // Verifications run on the threads of the runtime, and on the one that waits for it to end.
         let threads = Handle::current().metrics().num_workers() + 1;
-        let freshness = Freshness::new(SLOTS);
+        let freshness = Freshness::new(SLOTS, u64::from_ne_bytes(random.bytes()));
         let point = Point::new(freshness.era(), end.head.revision);
         let batcher = reading::batcher(store.clone(), limits.reads);
         Ok(Self {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{access::Projects, decision::Code};
 use keystile::{
     cache::Follower,
-    ports::{Changes, Readiness},
+    ports::{Changes, ReadLog, Readiness},
     verbs::{Error, VerifyRequest},
 };
 use testkit::database::{Database, Kind};
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Lets the log grow by `number` changes of something that verifies nothing.
-async fn grow(database: &Database, number: u64) {
+pub(crate) async fn grow(database: &Database, number: u64) {
     let columns =
         "time, project_id, actor_account, actor_key, action, request_id, peer, before_json, after_json";
     // Any hash will do, as long as each event names that of the one before.
@@ -57,7 +57,6 @@ async fn changes_are_read_in_portions() {
     for key in &keys {
         assert_eq!(node.code(&key.api_key).await, Code::Valid);
     }
-    // "other" is one project, which at worst shares a slot with ours.
     assert_eq!(node.store.loads(), 0, "they were not touched");
 }
 
@@ -219,4 +218,19 @@ async fn elsewhere_silence(database: &Database) -> Box<dyn keystile::ports::feed
     let store = Arc::new(database.open().await);
     store.ping().await.unwrap();
     store.wakeups()
+}
+
+/// A node reads where the log ends, then what is there; the first change of all may come between the two.
+#[tokio::test]
+async fn a_first_change_while_a_node_starts_is_no_rewind() {
+    let database = fresh(Kind::Sqlite).await;
+    let first = Node::on(&database, LIMITS).await;
+    let revision = first.store.head().await.unwrap().revision;
+    let none = "UPDATE change_head SET revision = 0, hash = zeroblob(32)";
+    database.execute(&format!("CREATE TABLE later AS SELECT * FROM change_head; {none}")).await;
+    let node = Node::on(&database, LIMITS).await;
+    let later = "UPDATE change_head SET (revision, hash) = (SELECT revision, hash FROM later)";
+    database.execute(later).await;
+    node.cache.catch_up().await.unwrap();
+    assert_eq!((node.cache.position(), node.cache.rewinds().number), (revision, 0));
 }

@@ -9,6 +9,7 @@ use testkit::database::Kind;
 use tokio::time::timeout;
 
 use crate::{
+    behind::grow,
     node::{Following, LIMITS, Node, PATIENCE},
     rewinds::{Lossy, rewind},
 };
@@ -73,4 +74,23 @@ async fn a_change_before_it_starts_over_is_not_missed() {
     node.cache.catch_up().await.unwrap();
     assert_eq!(node.cache.rewinds().number, 1);
     assert_eq!(node.code(&keys[0].api_key).await, Code::Revoked);
+}
+
+/// A poll was under way when this node found out that the log went backwards: what it read is from before.
+#[tokio::test]
+async fn no_decision_claims_what_was_read_before_the_rewind() {
+    let Lossy { database, node, keys, kept, .. } = Lossy::on(Kind::Sqlite).await;
+    // So much that the hash of the revision that is given again is forgotten.
+    grow(&database, 2000).await;
+    node.cache.catch_up().await.unwrap();
+    node.store.hold_changes(true);
+    let cache = node.cache.clone();
+    let poll = tokio::spawn(async move { cache.catch_up().await });
+    node.store.reads_changes().await;
+    rewind(&database, kept).await;
+    let revision = node.revoke(&keys[0]).await;
+    node.store.hold_changes(false);
+    poll.await.unwrap().unwrap();
+    let decision = node.verify(&keys[0].api_key).await.unwrap();
+    assert_eq!((decision.code, decision.revision), (Code::Revoked, revision));
 }

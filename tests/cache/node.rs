@@ -23,7 +23,6 @@ use domain::{
     token::ApiKey,
 };
 use keystile::{
-    app::World,
     cache::{Cache, Follower, Limits},
     grpc,
     ports::{AdminStore, Clock, Recorder, credentials::CachedKey, feed::Wakeups, recorder::Rehash},
@@ -99,6 +98,7 @@ impl Node {
         let cache = Cache::new(
             store.clone(),
             clock.clone() as Arc<dyn Clock>,
+            &*database.random,
             limits,
             Arc::new(grpc::KeyPartEncoder),
         )
@@ -107,7 +107,7 @@ impl Node {
         let service = Service::new(
             store.clone() as Arc<dyn AdminStore>,
             clock.clone(),
-            World::system().random,
+            database.random.clone(),
             peppers.clone(),
             cache.clone(),
         );

@@ -74,8 +74,8 @@ async fn count(options: Options, api_keys: Vec<String>) -> Fallible<Vec<u64>> {
         max_staleness: Duration::from_secs(600),
         fail_open: false,
     };
-    let clock = World::system().clock;
-    let cache = Cache::new(Arc::new(store), clock, limits, Arc::new(grpc::KeyPartEncoder)).await?;
+    let World { clock, random } = World::system();
+    let cache = Cache::new(Arc::new(store), clock, &*random, limits, Arc::new(grpc::KeyPartEncoder)).await?;
     let cache = Arc::new(cache);
     let mut counts = Vec::new();
     for api_key in api_keys {

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_held_stays_when_it_is_replaced() {
-        let freshness = Freshness::new(1);
+        let freshness = Freshness::new(1, 0);
         let access = |permission: &str| {
             let direct = [permission.parse().unwrap()];
             let stamp = freshness.stamp(Point::new(freshness.era(), 1), &[]);

@@ -49,7 +49,7 @@ struct Node {
 
 impl Node {
     fn new() -> Self {
-        let freshness = Freshness::new(2);
+        let freshness = Freshness::new(2, 0);
         let point = Point::new(freshness.era(), 0);
         let stamp = |changed: &Changed| freshness.stamp(point, std::slice::from_ref(changed));
         // Resources in one slot have equal stamps.

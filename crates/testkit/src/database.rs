@@ -3,7 +3,10 @@
 use std::{
     env,
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -12,6 +15,8 @@ use keystile::store::{Location, Options, SqlStore};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::random::TestRandom;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -25,6 +30,8 @@ pub enum Kind {
 pub struct Database {
     pub kind: Kind,
     pub location: Location,
+    /// Of all nodes that a test builds on this database, so that no two of them choose the same id.
+    pub random: Arc<TestRandom>,
     name: String,
     _directory: Option<TempDir>,
     _place: Option<SemaphorePermit<'static>>,
@@ -41,6 +48,7 @@ impl Database {
             return Self {
                 kind,
                 location: Location::Sqlite(directory.path().join("keystile.db")),
+                random: Arc::default(),
                 name: String::new(),
                 _directory: Some(directory),
                 _place: None,
@@ -62,6 +70,7 @@ impl Database {
         Self {
             kind,
             location: Location::Server(with_database(&admin_url(kind), &name)),
+            random: Arc::default(),
             name,
             _directory: None,
             _place: Some(place),

@@ -7,6 +7,7 @@ pub mod database;
 pub mod forge;
 pub mod http2;
 pub mod process;
+pub mod random;
 pub mod rpc;
 pub mod server;
 pub mod status;

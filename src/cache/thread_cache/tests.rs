@@ -23,7 +23,7 @@ fn id(seed: u16) -> KeyId {
 }
 
 fn entry(point: u64) -> Entry {
-    let stamp = Freshness::new(1).stamp(Point::from_bits(point), &[]);
+    let stamp = Freshness::new(1, 0).stamp(Point::from_bits(point), &[]);
     Entry { key: None, loaded_at: 0, stamp }
 }
 

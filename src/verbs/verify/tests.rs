@@ -90,7 +90,7 @@ struct Known {
 
 impl Known {
     fn snapshot(&self) -> Snapshot {
-        let freshness = Freshness::new(1);
+        let freshness = Freshness::new(1, 0);
         let stamp = freshness.stamp(Point::new(freshness.era(), 5), &[]);
         Snapshot {
             key: self.key.clone(),

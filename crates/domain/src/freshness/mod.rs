@@ -14,7 +14,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::{
     Revision,
@@ -31,7 +31,8 @@ pub struct Freshness {
     everything: AtomicU64,
     /// The newest change of all.
     newest: AtomicU64,
-    hasher: RandomState,
+    /// Secret, so that nobody can choose names that share a slot with another tenant's.
+    seed: u64,
 }
 
 /// A revision in its era.
@@ -66,14 +67,14 @@ impl Point {
 }
 
 impl Freshness {
-    /// `slots` is a power of two, at most 65,536.
-    pub fn new(slots: usize) -> Self {
+    /// `slots` is a power of two, at most 65,536. The random `seed` decides which resources share one.
+    pub fn new(slots: usize, seed: u64) -> Self {
         assert!(slots.is_power_of_two() && slots <= 1 << 16);
         Self {
             slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
             everything: AtomicU64::new(0),
             newest: AtomicU64::new(0),
-            hasher: RandomState::new(),
+            seed,
         }
     }
 
@@ -119,7 +120,9 @@ impl Freshness {
     }
 
     fn slot(&self, changed: &Changed) -> u16 {
-        let hash = self.hasher.hash_one(changed) as usize;
-        u16::try_from(hash & (self.slots.len() - 1)).expect("there are at most 65,536 slots")
+        let mut hasher = DefaultHasher::new();
+        (self.seed, changed).hash(&mut hasher);
+        u16::try_from(hasher.finish() as usize & (self.slots.len() - 1))
+            .expect("there are at most 65,536 slots")
     }
 }

@@ -17,7 +17,7 @@ fn a_value_is_stale_after_a_change_of_any_of_its_resources() {
     let account = Changed::ServiceAccount("projects/acme/serviceAccounts/ci".parse().unwrap());
     let project = Changed::Project("acme".parse().unwrap());
     for changed in [key(1), account.clone(), project.clone(), Changed::Everything] {
-        let freshness = Freshness::new(1 << 16);
+        let freshness = Freshness::new(1 << 16, 0);
         let owners = [account.clone(), project.clone()];
         let [before, after] = [7, 8].map(|revision| stamp(&freshness, revision, &owners));
         assert!(freshness.is_current(&before));
@@ -32,7 +32,7 @@ fn a_value_is_stale_after_a_change_of_any_of_its_resources() {
 fn a_value_is_stale_after_a_change_of_the_last_of_many_resources() {
     let roles: Vec<_> = (0..40).map(key).collect();
     for changed in &roles {
-        let freshness = Freshness::new(1 << 16);
+        let freshness = Freshness::new(1 << 16, 0);
         let [before, after] =
             [7, 8].map(|revision| freshness.stamp(Point::new(freshness.era(), revision), &roles));
         assert!(freshness.is_current(&before.clone()));
@@ -44,7 +44,7 @@ fn a_value_is_stale_after_a_change_of_the_last_of_many_resources() {
 
 #[test]
 fn an_older_change_that_arrives_late_has_no_effect() {
-    let freshness = Freshness::new(16);
+    let freshness = Freshness::new(16, 0);
     freshness.made(8, &key(1));
     freshness.made(5, &key(1));
     assert!(!freshness.is_current(&stamp(&freshness, 7, &[])));
@@ -54,7 +54,7 @@ fn an_older_change_that_arrives_late_has_no_effect() {
 /// Revisions are reused, so those of the earlier era neither confirm a value nor make it stale.
 #[test]
 fn a_new_era_makes_earlier_values_stale_and_earlier_changes_irrelevant() {
-    let freshness = Freshness::new(16);
+    let freshness = Freshness::new(16, 0);
     freshness.made(8, &key(1));
     let [old, later] = [8, 20].map(|revision| stamp(&freshness, revision, &[]));
     let newest = freshness.newest();
@@ -72,7 +72,7 @@ fn a_new_era_makes_earlier_values_stale_and_earlier_changes_irrelevant() {
 /// Whatever the newest change was, and whatever it touched.
 #[test]
 fn each_era_is_newer_than_all_points_of_the_one_before() {
-    let freshness = Freshness::new(16);
+    let freshness = Freshness::new(16, 0);
     freshness.made(8, &Changed::Everything);
     let last = Point::new(freshness.era(), Revision::MAX);
     let read = freshness.stamp(last, &[key(1)]);
@@ -84,7 +84,7 @@ fn each_era_is_newer_than_all_points_of_the_one_before() {
 
 #[test]
 fn in_the_last_era_no_value_is_current() {
-    let freshness = Freshness::new(16);
+    let freshness = Freshness::new(16, 0);
     for _ in 0..(1 << 20) + 10 {
         freshness.begin_era();
     }
@@ -96,18 +96,18 @@ fn in_the_last_era_no_value_is_current() {
 #[test]
 #[should_panic(expected = "power_of_two")]
 fn the_number_of_slots_is_a_power_of_two() {
-    Freshness::new(3);
+    Freshness::new(3, 0);
 }
 
 #[test]
 #[should_panic(expected = "1 << 16")]
 fn there_are_no_more_slots_than_a_stamp_can_name() {
-    Freshness::new(1 << 17);
+    Freshness::new(1 << 17, 0);
 }
 
 #[test]
 fn a_point_has_room_for_every_revision() {
-    let freshness = Freshness::new(16);
+    let freshness = Freshness::new(16, 0);
     freshness.begin_era();
     let point = |revision| Point::new(freshness.era(), revision);
     for revision in [0, 1, 17_000_000_000_000] {

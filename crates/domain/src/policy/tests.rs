@@ -87,7 +87,7 @@ fn profiles_differ_in_each_part_but_what_is_known_of_their_access() {
 }
 
 fn access_of(key: &Key) -> Arc<KeyAccess> {
-    let freshness = Freshness::new(1);
+    let freshness = Freshness::new(1, 0);
     let stamp = freshness.stamp(Point::new(freshness.era(), 1), &[]);
     let access = Access::of([], &key.permissions);
     Arc::new(KeyAccess { access, encoded: vec![0; 100].into(), stamp, loaded_at: 0 })
