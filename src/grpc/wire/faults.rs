@@ -194,6 +194,19 @@ pub(in crate::grpc) fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>
     }
 }
 
+/// The `error` of a message whose own path in the request ends with a dot, as in `request.`.
+pub(in crate::grpc) fn within(path: &str, error: Error) -> Error {
+    let below = |field: &str| format!("{path}{field}");
+    match error {
+        Error::Invalid(mut faults) => {
+            faults.iter_mut().for_each(|fault| fault.field = below(&fault.field));
+            Error::Invalid(faults)
+        }
+        Error::NotYetAvailable { field } => Error::NotYetAvailable { field: below(&field) },
+        error => error,
+    }
+}
+
 /// Fails if a field is set whose feature is not built yet; `path` is the message that has it.
 pub(in crate::grpc) fn not_yet(path: &str, asked: &[(&'static str, bool)]) -> Result<(), Error> {
     match asked.iter().find(|(_, asked)| *asked) {

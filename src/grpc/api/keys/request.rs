@@ -16,7 +16,7 @@ use crate::{
     grpc::{
         api::verify::question,
         wire::{
-            faults::{Faults, not_yet},
+            faults::{Faults, not_yet, within},
             paging::PageRequest,
             role_refs::roles,
         },
@@ -167,5 +167,6 @@ pub(super) fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVer
         faults.take::<()>("request.api_key", Err(Invalid::new("must be empty: it is the subject's")));
     }
     let (parent, subject) = faults.finish(parent.zip(subject))?;
-    Ok(ExplainVerify { project: parent.0, subject, question: question(verify, "request.")? })
+    let question = question(verify).map_err(|error| within("request.", error))?;
+    Ok(ExplainVerify { project: parent.0, subject, question })
 }

@@ -1,36 +1,49 @@
 //! Permission expressions, parsed once: services ask the same few again and again.
 
-use std::sync::{Arc, LazyLock};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use domain::access::{Expression, ExpressionFault};
-use moka::sync::Cache;
 
-/// How many bytes the parsed expressions may take.
-const CAPACITY: u64 = 8 * 1024 * 1024;
+/// How many bytes the parsed expressions of one thread may take.
+const CAPACITY: usize = 1024 * 1024;
 
-type Expressions = Cache<Box<str>, Arc<Expression>, foldhash::quality::RandomState>;
+/// When it is full it starts over, which costs each expression one more parse.
+#[derive(Default)]
+struct Parsed {
+    by_text: HashMap<Box<str>, Arc<Expression>, foldhash::quality::RandomState>,
+    size: usize,
+}
 
-static PARSED: LazyLock<Expressions> = LazyLock::new(|| {
-    Cache::<Box<str>, Arc<Expression>>::builder()
-        .max_capacity(CAPACITY)
-        .weigher(|text, expression| weight(text, expression))
-        .build_with_hasher(foldhash::quality::RandomState::default())
-});
+thread_local! {
+    /// Each thread has its own: counting references to a shared one would make the processor cores wait for each other.
+    static PARSED: RefCell<Parsed> = RefCell::default();
+}
 
 /// The expression that `text` is. What cannot be parsed is not kept.
 pub(super) fn read(text: &str) -> Result<Arc<Expression>, ExpressionFault> {
-    if let Some(expression) = PARSED.get(text) {
-        return Ok(expression);
-    }
-    let expression = Arc::new(Expression::parse(text)?);
-    PARSED.insert(text.into(), expression.clone());
-    Ok(expression)
+    PARSED.with_borrow_mut(|parsed| parsed.read(text))
 }
 
-/// The text, the expression, and the bookkeeping of moka.
-fn weight(text: &str, expression: &Expression) -> u32 {
-    const BOOKKEEPING: usize = 300;
-    u32::try_from(BOOKKEEPING + text.len() + expression.size()).unwrap_or(u32::MAX)
+impl Parsed {
+    fn read(&mut self, text: &str) -> Result<Arc<Expression>, ExpressionFault> {
+        if let Some(expression) = self.by_text.get(text) {
+            return Ok(expression.clone());
+        }
+        let expression = Arc::new(Expression::parse(text)?);
+        let size = size(text, &expression);
+        if self.size + size > CAPACITY {
+            *self = Self::default();
+        }
+        self.size += size;
+        self.by_text.insert(text.into(), expression.clone());
+        Ok(expression)
+    }
+}
+
+/// The text, the expression, and what the map and the allocator add.
+fn size(text: &str, expression: &Expression) -> usize {
+    const BOOKKEEPING: usize = 100;
+    BOOKKEEPING + text.len() + expression.size()
 }
 
 #[cfg(test)]
@@ -42,5 +55,21 @@ mod tests {
         let text = "documents.read AND NOT documents.locked";
         assert!(Arc::ptr_eq(&read(text).unwrap(), &read(text).unwrap()));
         assert_eq!(read("a.*").unwrap_err().position, 3);
+    }
+
+    #[test]
+    fn however_many_are_asked_few_are_kept() {
+        let mut parsed = Parsed::default();
+        let first = parsed.read("first").unwrap();
+        for number in 0..100_000 {
+            let text = format!("documents.section-{number}.read");
+            assert_eq!(parsed.read(&text).unwrap().as_str(), text);
+            let kept: usize = parsed.by_text.iter().map(|(text, expression)| size(text, expression)).sum();
+            assert!(parsed.size <= CAPACITY && kept == parsed.size);
+            if number == 1000 {
+                assert!(Arc::ptr_eq(&first, &parsed.read("first").unwrap()), "there was room for all");
+            }
+        }
+        assert!(!Arc::ptr_eq(&first, &parsed.read("first").unwrap()), "it was dropped");
     }
 }

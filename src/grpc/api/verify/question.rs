@@ -20,7 +20,7 @@ pub(super) fn read(
 ) -> Result<(VerifyRequest, View), Error> {
     let api_key = ApiKey::new(std::mem::take(&mut request.api_key));
     let (min_revision, view) = (request.min_revision, view(request.view));
-    let question = question(request, "")?;
+    let question = question(request)?;
     Ok((VerifyRequest { api_key, question, min_revision, patience }, view))
 }
 
@@ -29,42 +29,42 @@ fn view(view: i32) -> View {
     if view == proto::View::Basic as i32 { View::Basic } else { View::Full }
 }
 
-/// What `request` asks of the API key; `path` is the position of the request in a larger one.
-pub(in crate::grpc) fn question(request: proto::VerifyRequest, path: &str) -> Result<Question, Error> {
+/// What `request` asks of the API key.
+pub(in crate::grpc) fn question(request: proto::VerifyRequest) -> Result<Question, Error> {
     let asked = [
         ("costs", !request.costs.is_empty()),
         ("credits", request.credits.is_some()),
         ("tags", !request.tags.is_empty()),
     ];
-    not_yet(path, &asked)?;
+    not_yet("", &asked)?;
     let plain = request.environment.is_empty()
         && request.permission.is_empty()
         && request.endpoint.is_none()
         && request.customer.is_empty()
         && request.client_ip.is_empty()
         && request.min_revision >= 0;
-    if plain { Ok(Question::default()) } else { read_question(request, path) }
+    if plain { Ok(Question::default()) } else { read_question(request) }
 }
 
-fn read_question(request: proto::VerifyRequest, path: &str) -> Result<Question, Error> {
+fn read_question(request: proto::VerifyRequest) -> Result<Question, Error> {
     let mut faults = Faults::default();
-    let environment = faults.read_optional(&format!("{path}environment"), &request.environment);
-    let customer = faults.read_optional(&format!("{path}customer"), &request.customer);
+    let environment = faults.read_optional("environment", &request.environment);
+    let customer = faults.read_optional("customer", &request.customer);
     let client_ip = match request.client_ip.as_str() {
         "" => Some(None),
         text => {
             let address = text.parse::<IpAddr>();
             let address = address.map_err(|_| Invalid::new("must be an IPv4 or IPv6 address"));
-            faults.take(&format!("{path}client_ip"), address).map(Some)
+            faults.take("client_ip", address).map(Some)
         }
     };
-    faults.not_negative(&format!("{path}min_revision"), request.min_revision);
+    faults.not_negative("min_revision", request.min_revision);
     let permission = match request.permission.as_str() {
         "" => Some(None),
-        text => faults.expression(&format!("{path}permission"), expressions::read(text)).map(Some),
+        text => faults.expression("permission", expressions::read(text)).map(Some),
     };
     if let Some(endpoint) = &request.endpoint {
-        faults.take(&format!("{path}endpoint.method"), Endpoint::check_method(&endpoint.method));
+        faults.take("endpoint.method", Endpoint::check_method(&endpoint.method));
     }
     let endpoint = request.endpoint.map(|it| Endpoint::new(it.method, it.path));
     let (Some(environment), Some(client_ip), Some(customer), Some(permission)) =
