@@ -125,12 +125,9 @@ impl Cache {
         let loaded_at = entries.iter().map(|entry| entry.loaded_at).min().unwrap_or(asked.uptime);
         let roles = entries.iter().filter_map(|entry| entry.role.as_deref());
         let access = Access::of(roles, &granted.permissions);
-        Ok(Arc::new(KeyAccess {
-            encoded: self.encoder.encode_access(&access),
-            access,
-            stamp: self.freshness.stamp(point, &depends_on),
-            loaded_at,
-        }))
+        let encoded = self.encoder.encode_access(&access);
+        let stamp = self.freshness.stamp(point, &depends_on);
+        Ok(Arc::new(KeyAccess::new(access, encoded, stamp, loaded_at)))
     }
 
     /// The roles of `granted`, if all of them are cached and current, and were so at one point.

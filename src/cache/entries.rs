@@ -38,7 +38,10 @@ impl Entries {
     /// The entry of `id`, if it is `usable`.
     pub(super) fn get(&self, id: KeyId, usable: impl Fn(&Entry) -> bool) -> Option<Entry> {
         if let Some(hit) = self.thread_cache.get(id, &usable) {
-            if hit.to_report {
+            if hit.has_grown {
+                // Its weight is taken again.
+                self.keys.insert(id, hit.entry.clone());
+            } else if hit.to_report {
                 self.keys.get(&id);
             }
             return Some(hit.entry);
@@ -189,12 +192,8 @@ mod tests {
             let key = Key { id: id(seed), permissions, ..key(None, false) };
             let mut credential = Credential::new(&key, false).unwrap();
             credential.policy.share_profile(|profile| profiles.share(profile));
-            let access = Arc::new(KeyAccess {
-                access: Access::of([], &key.permissions),
-                encoded: vec![0; BYTES].into(),
-                stamp: unknown().stamp,
-                loaded_at: 0,
-            });
+            let access = Access::of([], &key.permissions);
+            let access = Arc::new(KeyAccess::new(access, vec![0; BYTES].into(), unknown().stamp, 0));
             accesses.push(Arc::downgrade(&access));
             credential.policy.profile().access.replace(access);
             entries.put(key.id, entry(credential, 0));
@@ -207,6 +206,40 @@ mod tests {
         }
         assert!(most * BYTES <= CAPACITY as usize, "{most} in memory at once");
         assert!(most * BYTES >= CAPACITY as usize / 2, "{most} in memory at once");
+    }
+
+    /// A role that many keys hold may become large while they are cached, each with permissions of its own as well.
+    #[test]
+    fn what_keys_may_do_is_counted_again_when_it_has_grown() {
+        const BYTES: usize = 20_000;
+        let (entries, profiles) = (Entries::new(&LIMITS, 1), Interner::default());
+        let credential = |seed: u16| {
+            let permissions = vec![format!("p{seed}.read").parse().unwrap()];
+            let key = Key { id: id(seed), permissions, ..key(None, false) };
+            let mut credential = Credential::new(&key, false).unwrap();
+            credential.policy.share_profile(|profile| profiles.share(profile));
+            credential
+        };
+        for seed in 0..200 {
+            entries.put(id(seed), entry(credential(seed), 0));
+            // Until the thread has it as well.
+            (0..50).for_each(|_| assert!(is_cached(&entries, seed)));
+        }
+        let mut accesses = Vec::new();
+        for seed in 0..200 {
+            let cached = entries.get(id(seed), |_| true).unwrap();
+            let access = KeyAccess::new(Access::default(), vec![0; BYTES].into(), unknown().stamp, 0);
+            let access = Arc::new(access);
+            accesses.push(Arc::downgrade(&access));
+            cached.profile().unwrap().access.replace(access);
+        }
+        for _ in 0..100 {
+            (0..200).for_each(|seed| drop(entries.get(id(seed), |_| true)));
+            entries.keys.run_pending_tasks();
+        }
+        let kept = accesses.iter().filter(|it| it.strong_count() > 0).count();
+        assert!(kept * BYTES <= CAPACITY as usize, "{kept} in memory at once");
+        assert!(kept * BYTES >= CAPACITY as usize / 2, "{kept} in memory at once");
     }
 
     #[test]

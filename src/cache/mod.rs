@@ -162,7 +162,7 @@ impl Cache {
     fn snapshot(entry: Entry, access: CurrentAccess, position: Point, age: Duration) -> Snapshot {
         let point = entry.stamp.point();
         // Beyond the position, only what both include.
-        let point = access.get().map_or(point, |access| point.min(access.stamp.point()));
+        let point = together::dependent(&access).map_or(point, |access| point.min(access.stamp.point()));
         Snapshot {
             key: entry.key,
             access,

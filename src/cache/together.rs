@@ -4,9 +4,12 @@
 //! known. Beyond the position it is right only at its own point: this node may not know a change that came between, of
 //! this value or of another.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use domain::{freshness::Point, shared_access::CurrentAccess};
+use domain::{
+    freshness::Point,
+    shared_access::{CurrentAccess, KeyAccess},
+};
 
 use crate::ports::{StoreError, credentials::Snapshot};
 
@@ -26,16 +29,20 @@ pub(super) fn were_true(entry: &Entry, access: &CurrentAccess, position: Point) 
     points(entry, access).is_none_or(|[oldest, newest]| all_true(oldest, newest, position))
 }
 
-/// When they were read, first the older; `None` if the access depends on no role, so that it is right at any point.
+/// `access`, unless it depends on no role, so that it is right at any point.
+pub(super) fn dependent(access: &CurrentAccess) -> Option<&Arc<KeyAccess>> {
+    access.get().filter(|access| access.stamp.depends_on_any())
+}
+
+/// When they were read, first the older; `None` if the access does not matter.
 fn points(entry: &Entry, access: &CurrentAccess) -> Option<[Point; 2]> {
-    let access = access.get().filter(|access| access.stamp.depends_on_any())?;
-    let (entry, access) = (entry.stamp.point(), access.stamp.point());
+    let (entry, access) = (entry.stamp.point(), dependent(access)?.stamp.point());
     Some([entry.min(access), entry.max(access)])
 }
 
 /// When the older of the two was read.
 pub(super) fn loaded_at(entry: &Entry, access: &CurrentAccess) -> u64 {
-    access.get().map_or(entry.loaded_at, |access| access.loaded_at.min(entry.loaded_at))
+    dependent(access).map_or(entry.loaded_at, |access| access.loaded_at.min(entry.loaded_at))
 }
 
 impl Cache {

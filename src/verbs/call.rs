@@ -6,6 +6,7 @@ use domain::{
     access::Projects,
     audit::Actor,
     id::{ProjectId, ServiceAccountId},
+    key::Key,
     name::{ProjectName, Scope},
     time::Timestamp,
 };
@@ -80,6 +81,11 @@ impl Caller {
             Scope::Project(id) if self.may_act_on(id) => Ok(Projects::These([id.clone()].into())),
             Scope::Project(id) => Err(Error::not_found(&ProjectName(id.clone()))),
         }
+    }
+
+    /// Whether `key`, which is of the system project, belongs to the caller's own account.
+    pub(super) fn owns(&self, key: &Key) -> bool {
+        self.actor.service_account() == Some(&key.service_account)
     }
 
     pub(super) fn service_account(&self) -> Option<ServiceAccountId> {

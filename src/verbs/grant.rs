@@ -58,6 +58,10 @@ impl Service {
                 if action == "keys.update" {
                     expect.extend(self.check_grant_of_key(caller, &before.roles, &before).await?);
                 }
+                // A new secret is a new credential in the name of the key's account.
+                if action == "keys.rotate" && !caller.owns(&after) {
+                    expect.extend(self.check_grant_by_account(caller, &after).await?);
+                }
                 Ok(expect)
             }
             (Some(AnyResource::Role(before)), AnyResource::Role(after)) => {
@@ -76,7 +80,7 @@ impl Service {
     }
 
     /// The same for a role, which hands on what it grants. Keys that hold it already may act on any project.
-    async fn check_grant_of_role(
+    pub(super) async fn check_grant_of_role(
         &self,
         caller: &Caller,
         before: Option<&Role>,
@@ -116,13 +120,16 @@ impl Service {
     /// A new key acts in the name of its account, so its creator needs what the account's other keys hold as well.
     async fn check_grant_of_new_key(&self, caller: &Caller, key: &Key) -> Result<Vec<Expect>, AttemptError> {
         let mut expect = self.check_grant_of_key(caller, &[], key).await?;
-        // An account that is made with the key has no other.
-        if let Some(account) = self.store.service_account(&key.project, &key.service_account).await?
-            && account.owns(key)
-        {
-            expect.extend(self.check_grant_of_account(caller, &account).await?);
-        }
+        expect.extend(self.check_grant_by_account(caller, key).await?);
         Ok(expect)
+    }
+
+    async fn check_grant_by_account(&self, caller: &Caller, key: &Key) -> Result<Vec<Expect>, Error> {
+        match self.store.service_account(&key.project, &key.service_account).await? {
+            Some(account) if account.owns(key) => self.check_grant_of_account(caller, &account).await,
+            // An account that is made with the key has no other.
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Enabling an account hands on what its keys hold.

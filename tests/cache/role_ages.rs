@@ -5,14 +5,14 @@ use std::time::Duration;
 use domain::{access::Projects, decision::Code};
 use futures_util::poll;
 use keystile::{
-    ports::StoreError,
-    verbs::{Decision, Error},
+    ports::{ReadLog, StoreError},
+    verbs::{Decision, Error, NewKey},
 };
 use testkit::database::Kind;
 
 use crate::{
     faulty::Mode,
-    node::{LIMITS, Node, fresh, question},
+    node::{LIMITS, Node, fresh, new_key, question},
     roles::WRITES,
 };
 
@@ -154,4 +154,24 @@ async fn a_key_is_decided_from_the_cache_once_its_role_is_read() {
     assert!(!cached(), "its role has changed");
     assert_eq!(node.permits(&keys[0], "documents.share").await, Code::Valid);
     assert!(cached());
+}
+
+/// What is granted to it directly was known before, but is right whenever the key is.
+#[tokio::test]
+async fn a_decision_on_a_key_without_roles_rests_on_its_own_read() {
+    let database = fresh(Kind::Sqlite).await;
+    let (here, there) = (Node::on(&database, LIMITS).await, Node::on(&database, LIMITS).await);
+    here.create_project("acme").await;
+    let permissions = vec!["chat.run".parse().unwrap()];
+    let key = async || here.try_key(NewKey { permissions: permissions.clone(), ..new_key("acme") }).await;
+    let first = key().await;
+    there.catch_up().await;
+    assert_eq!(there.permits(&first, "chat.run").await, Code::Valid);
+    there.clock.advance(Duration::from_secs(5));
+    let later = key().await;
+    let revision = here.store.head().await.unwrap().revision;
+    let follows = there.store.follows();
+    let decision = there.verify_at(&later.api_key, revision).await.unwrap();
+    assert_eq!((decision.code, decision.revision, decision.age), (Code::Valid, revision, Duration::ZERO));
+    assert_eq!(there.store.follows(), follows, "the log did not have to be read");
 }

@@ -22,6 +22,7 @@ pub struct KeyAccess {
     pub stamp: Stamp,
     /// The uptime when the read began, in microseconds.
     pub loaded_at: u64,
+    size: usize,
 }
 
 /// A reference that counts no references: many keys share one value, and counting would make the processor cores wait for
@@ -61,9 +62,14 @@ impl CurrentAccess {
 }
 
 impl KeyAccess {
+    pub fn new(access: Access, encoded: Box<[u8]>, stamp: Stamp, loaded_at: u64) -> Self {
+        let size = size_of::<Self>() + access.size() + encoded.len();
+        Self { access, encoded, stamp, loaded_at, size }
+    }
+
     /// The bytes that it takes in memory.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.access.size() + self.encoded.len()
+        self.size
     }
 }
 
@@ -97,7 +103,7 @@ mod tests {
             let direct = [permission.parse().unwrap()];
             let stamp = freshness.stamp(Point::new(freshness.era(), 1), &[]);
             let access = Access::new([], &direct);
-            Arc::new(KeyAccess { access, encoded: Box::default(), stamp, loaded_at: 0 })
+            Arc::new(KeyAccess::new(access, Box::default(), stamp, 0))
         };
         let shared = SharedAccess::default();
         assert!(shared.current().get().is_none());

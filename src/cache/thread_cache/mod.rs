@@ -44,7 +44,7 @@ type Cell = Option<Cached>;
 struct Cached {
     id: KeyId,
     entry: Entry,
-    /// The bytes that it took when it was cached, its share of the profile included.
+    /// The bytes that it took when it was measured, its share of the profile included.
     size: u32,
 }
 
@@ -54,7 +54,8 @@ const CELLS: usize = 1 << 14;
 /// About as many bytes as a key takes: there are as many cells as such keys fit.
 const TYPICAL: usize = 512;
 
-/// One in so many hits is to be reported to the shared cache, so that its eviction sees that the key is in use.
+/// One in so many hits is to be reported to the shared cache, so that its eviction sees that the key is in use. The entry is
+/// measured again, because what its key may do can have grown.
 const REPORT_EVERY: u32 = 64;
 
 /// One in so many misses is taken in, so that keys that are rarely looked up do not evict those that are looked up all
@@ -66,6 +67,8 @@ pub(super) struct Hit {
     pub(super) entry: Entry,
     /// This hit represents many: report it to the shared cache.
     pub(super) to_report: bool,
+    /// The entry was measured again, and takes more than before.
+    pub(super) has_grown: bool,
 }
 
 impl ThreadCache {
@@ -88,11 +91,16 @@ impl ThreadCache {
         if thread.cells.is_empty() {
             return None;
         }
-        let mut candidates = self.cells_of(id).into_iter().filter_map(|at| thread.cells[at].as_ref());
-        let found = candidates.find(|cached| cached.id == id && usable(&cached.entry))?;
-        let entry = found.entry.clone();
+        let usable = |cached: &Cached| cached.id == id && usable(&cached.entry);
+        let mut candidates = self.cells_of(id).into_iter();
+        let (at, entry) = candidates.find_map(|at| {
+            let found = thread.cells[at].as_ref().filter(|cached| usable(cached))?;
+            Some((at, found.entry.clone()))
+        })?;
         thread.hits = thread.hits.wrapping_add(1);
-        Some(Hit { entry, to_report: thread.hits.is_multiple_of(REPORT_EVERY) })
+        let to_report = thread.hits.is_multiple_of(REPORT_EVERY);
+        let has_grown = to_report && thread.measure(at, self.capacity);
+        Some(Hit { entry, to_report, has_grown })
     }
 
     /// Takes `entry` in, one time in [`ADMIT_EVERY`].
@@ -105,8 +113,7 @@ impl ThreadCache {
         if !lot.is_multiple_of(ADMIT_EVERY) || thread.cells.is_empty() {
             return;
         }
-        let bytes = entry.heap_size() + entry.profile_share();
-        let size = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let size = size(entry);
         if size as usize > self.capacity {
             return;
         }
@@ -116,13 +123,7 @@ impl ThreadCache {
         let at = own
             .or_else(|| find(&Option::is_none))
             .unwrap_or(cells[(lot / ADMIT_EVERY) as usize % cells.len()]);
-        thread.put(at, Some(Cached { id, entry: entry.clone(), size }));
-        while thread.used > self.capacity {
-            thread.hand = (thread.hand + 1) % self.cells;
-            if thread.hand != at {
-                thread.put(thread.hand, None);
-            }
-        }
+        thread.put(at, Cached { id, entry: entry.clone(), size }, self.capacity);
     }
 
     fn thread(&self) -> Thread {
@@ -141,10 +142,40 @@ impl ThreadCache {
 }
 
 impl Thread {
-    fn put(&mut self, at: usize, cell: Cell) {
+    /// Replaces a cell by what fits into `capacity`; others make room for it.
+    fn put(&mut self, at: usize, cached: Cached, capacity: usize) {
+        self.replace(at, Some(cached));
+        while self.used > capacity {
+            self.hand = (self.hand + 1) % self.cells.len();
+            if self.hand != at {
+                self.replace(self.hand, None);
+            }
+        }
+    }
+
+    /// Counts what the entry in this cell takes by now, and drops it if it does not fit any more; returns whether it has
+    /// grown.
+    fn measure(&mut self, at: usize, capacity: usize) -> bool {
+        let Some(cached) = self.replace(at, None) else { return false };
+        let now = size(&cached.entry);
+        let has_grown = now > cached.size;
+        if now as usize <= capacity {
+            self.put(at, Cached { size: now, ..cached }, capacity);
+        }
+        has_grown
+    }
+
+    /// Returns what was in the cell.
+    fn replace(&mut self, at: usize, cell: Cell) -> Cell {
         let size = |cell: &Cell| cell.as_ref().map_or(0, |cached| cached.size as usize);
         self.used += size(&cell);
         let evicted = std::mem::replace(&mut self.cells[at], cell);
         self.used -= size(&evicted);
+        evicted
     }
+}
+
+/// The bytes that `entry` takes, its share of the profile included.
+fn size(entry: &Entry) -> u32 {
+    u32::try_from(entry.heap_size() + entry.profile_share()).unwrap_or(u32::MAX)
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use domain::token::conceal;
 use proto::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::error_info::{info, retryable};
+use super::error_info::{cut, info, retryable};
 
 /// Most bytes of a request, which tonic enforces, and of an answer: clients accept no more by default.
 pub(in crate::grpc) const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
@@ -58,7 +59,8 @@ pub(in crate::grpc) fn no_such_service(service: &str, listener: Option<&'static 
 
 /// A path that is no method of the contract.
 pub(in crate::grpc) fn no_such_method(path: &str) -> Status {
-    let message = format!("there is no method {path}");
+    const LONGEST_PATH: usize = 200;
+    let message = format!("there is no method {}", cut(&conceal(path), LONGEST_PATH));
     Status::with_error_details(Code::Unimplemented, message, info(ErrorReason::Unsupported, []))
 }
 

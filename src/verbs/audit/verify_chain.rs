@@ -35,14 +35,19 @@ const BATCH: u64 = 100;
 
 impl Service {
     /// The chain goes through the events of all projects, so the caller must be allowed to act on all of them.
+    pub fn check_may_verify_chain(caller: &Caller) -> Result<(), Error> {
+        if *caller.projects() == Projects::All {
+            return Ok(());
+        }
+        Err(Error::ProjectDenied { project: Projects::All.to_string() })
+    }
+
     pub async fn verify_audit_chain(
         &self,
         caller: &Caller,
         request: ChainRequest,
     ) -> Result<ChainReport, Error> {
-        if *caller.projects() != Projects::All {
-            return Err(Error::ProjectDenied { project: Projects::All.to_string() });
-        }
+        Self::check_may_verify_chain(caller)?;
         let latest = self.clock.uptime() + request.patience;
         let head = self.store.head().await?;
         let start = request.start.max(1);

@@ -4,7 +4,7 @@ use domain::{
     access::Access,
     credential::Credential,
     decision::{Case, Code, Question, checked_codes},
-    explain::{Explained, Outcome, explain, would_help},
+    explain::{Explained, HelpfulRoles, Outcome, explain},
     filter::Filter,
     id::ProjectId,
     judge::{judge, judge_unread},
@@ -51,11 +51,11 @@ impl Service {
             Subject::Key(name) => {
                 let known = self.known(Some(self.load(caller, name).await?)).await?;
                 let Some((credential, access)) = known else {
-                    return Ok(Explanation::ends_at(Code::NotFound));
+                    return Ok(Explanation::ends_at(Code::NotFound, &request.subject));
                 };
                 let question = &request.question;
                 let case = Case { policy: &credential.policy, access: &access, question, now };
-                self.explain(&request.project, case).await
+                self.explain(request, case).await
             }
         }
     }
@@ -68,10 +68,10 @@ impl Service {
     ) -> Result<Explanation, Error> {
         let question = &request.question;
         let Ok(presented) = Presented::new(api_key.clone()) else {
-            return Ok(Explanation::ends_at(Code::Malformed));
+            return Ok(Explanation::ends_at(Code::Malformed, &request.subject));
         };
         if let Some(judgement) = judge_unread(&presented) {
-            return Ok(Explanation::ends_at(judgement.code));
+            return Ok(Explanation::ends_at(judgement.code, &request.subject));
         }
         let key = self.store.key(&request.project, presented.id()).await?;
         let known = self.known(key).await?;
@@ -81,30 +81,30 @@ impl Service {
         match known {
             Some((credential, access)) if judgement.secret.is_some() => {
                 let case = Case { policy: &credential.policy, access, question, now };
-                self.explain(&request.project, case).await
+                self.explain(request, case).await
             }
-            _ => Ok(Explanation::ends_at(judgement.code)),
+            _ => Ok(Explanation::ends_at(judgement.code, &request.subject)),
         }
     }
 
-    async fn explain(&self, project: &ProjectId, case: Case<'_>) -> Result<Explanation, Error> {
-        let explained = explain(case, &[]);
+    async fn explain(&self, request: &ExplainVerify, case: Case<'_>) -> Result<Explanation, Error> {
+        let explained = explain(case, &HelpfulRoles::default());
         let lacks = |it: &Explained| it.code == Code::MissingPermission && it.outcome == Outcome::Failed;
         if !explained.iter().any(lacks) {
-            return Ok(Explanation::of(explained));
+            return Ok(Explanation::of(explained, &request.subject));
         }
-        // Few at a time, because roles may be large; of all roles, those that would help.
+        // Few at a time, because roles may be large.
         const PORTION: u64 = 50;
         let order = Order { by: RoleOrder::CreateTime, descending: false };
-        let (mut after, mut helpful) = (None, Vec::new());
+        let (mut after, mut helpful) = (None, HelpfulRoles::default());
         loop {
             let page = Page { size: PORTION, order, after };
-            let roles = self.store.roles(project, &Filter::everything(), page).await?;
+            let roles = self.store.roles(&request.project, &Filter::everything(), page).await?;
             let Some(last) = roles.last() else { break };
             after = Some(cursor(last, RoleOrder::CreateTime));
-            helpful.extend(roles.into_iter().filter(|role| would_help(case, role)));
+            roles.iter().for_each(|role| helpful.consider(case, role));
         }
-        Ok(Explanation::of(explain(case, &helpful)))
+        Ok(Explanation::of(explain(case, &helpful), &request.subject))
     }
 
     /// `key` as a Verify would read it now, and what it may do.
@@ -122,32 +122,35 @@ impl Service {
 const IDENTITY: [Code; 2] = [Code::Malformed, Code::NotFound];
 
 impl Explanation {
-    fn of(checks: Vec<Explained>) -> Self {
+    fn of(checks: Vec<Explained>, subject: &Subject) -> Self {
         let failed = checks.iter().find(|it| it.outcome == Outcome::Failed);
         let code = failed.map_or(Code::Valid, |it| it.code);
-        let identity = IDENTITY.map(|code| explained(code, Outcome::Passed));
+        let identity = IDENTITY.map(|code| identity(code, Outcome::Passed, subject));
         Self { code, checks: identity.into_iter().chain(checks).collect() }
     }
 
-    fn ends_at(code: Code) -> Self {
+    fn ends_at(code: Code, subject: &Subject) -> Self {
         let outcome = |check: Code| match check.cmp(&code) {
             std::cmp::Ordering::Less => Outcome::Passed,
             std::cmp::Ordering::Equal => Outcome::Failed,
             std::cmp::Ordering::Greater => Outcome::NotReached,
         };
         let codes = IDENTITY.into_iter().chain(checked_codes());
-        Self { code, checks: codes.map(|it| explained(it, outcome(it))).collect() }
+        Self { code, checks: codes.map(|it| identity(it, outcome(it), subject)).collect() }
     }
 }
 
-/// A check of the API key itself, of which no more is said than Verify says.
-fn explained(code: Code, outcome: Outcome) -> Explained {
-    let detail = match (code, outcome) {
-        (_, Outcome::NotReached) => "",
-        (Code::Malformed, Outcome::Passed) => "the text has the form of an API key",
-        (Code::NotFound, Outcome::Passed) => "the API key belongs to the key",
-        (_, Outcome::Passed) => "",
-        (failed, Outcome::Failed) => failed.message(),
+/// A check of what `subject` is. Of an API key no more is said than Verify says.
+fn identity(code: Code, outcome: Outcome, subject: &Subject) -> Explained {
+    let detail = match (code, outcome, subject) {
+        (_, Outcome::NotReached, _) => "",
+        (Code::Malformed, Outcome::Passed, Subject::ApiKey(_)) => "the text has the form of an API key",
+        (Code::Malformed, Outcome::Passed, Subject::Key(_)) => "the key was named, so no API key was read",
+        (Code::NotFound, Outcome::Passed, Subject::ApiKey(_)) => "the API key belongs to the key",
+        (Code::NotFound, Outcome::Passed, Subject::Key(_)) => "the key and its service account exist",
+        (Code::NotFound, Outcome::Failed, Subject::Key(_)) => "the key or its service account is deleted",
+        (_, Outcome::Passed, _) => "",
+        (failed, Outcome::Failed, _) => failed.message(),
     };
     Explained { code, outcome, detail: detail.to_owned() }
 }

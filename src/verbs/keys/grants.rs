@@ -38,7 +38,7 @@ impl Service {
 }
 
 /// What must hold when a key of `project` is given `roles`: they still exist.
-pub(super) fn expect_roles(project: &ProjectId, roles: &[RoleId]) -> Vec<Expect> {
+pub(in crate::verbs) fn expect_roles(project: &ProjectId, roles: &[RoleId]) -> Vec<Expect> {
     let name = |id: &RoleId| RoleName { project: project.clone(), role: id.clone() };
     roles.iter().map(|id| Expect::Role(name(id))).collect()
 }

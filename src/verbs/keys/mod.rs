@@ -21,7 +21,7 @@ pub use count::CountKeys;
 pub use create::NewKey;
 pub(super) use delete::{deletion_after_owner, purge};
 pub use explain::{ExplainVerify, Explanation, Subject};
-pub(super) use grants::removal_of_role;
+pub(super) use grants::{expect_roles, removal_of_role};
 pub use list::ListKeys;
 pub use lookup::{Found, Lookup, LookupKey};
 pub use update::KeyPatch;

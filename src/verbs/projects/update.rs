@@ -1,7 +1,7 @@
 //! UpdateProject: its name, retention and environments; an environment that keys use stays.
 
 use domain::{
-    id::ProjectId,
+    id::{ProjectId, RoleId},
     name::ProjectName,
     project::{Environment, Environments, KeyPolicy, Prefix, Project, Retention},
     text::DisplayName,
@@ -11,7 +11,9 @@ use crate::{
     ports::commits::{Expect, KeysOf},
     verbs::{
         Call, Error, Service,
+        attempt::AttemptError,
         change::{Edit, check_immutable, immutable},
+        keys::expect_roles,
     },
 };
 
@@ -26,6 +28,8 @@ pub struct ProjectPatch {
     pub prefix: Option<Prefix>,
 }
 
+const ACTION: &str = "projects.update";
+
 impl Service {
     pub async fn update_project(
         &self,
@@ -35,12 +39,24 @@ impl Service {
         patch: &ProjectPatch,
     ) -> Result<Project, Error> {
         let name = ProjectName(id.clone());
-        if let Some(policy) = patch.key_policy.as_ref().filter(|policy| !policy.allowed_roles.is_empty()) {
-            self.load_project(&call.caller, id).await?;
-            let field = "project.key_policy.allowed_roles";
-            self.check_roles(field, id, &policy.allowed_roles).await?;
+        let attempt = || self.try_update_project(call, &name, etag, patch);
+        self.once(call, ACTION, &name, attempt, |_| self.get::<Project>(&call.caller, &name)).await
+    }
+
+    async fn try_update_project(
+        &self,
+        call: &Call,
+        name: &ProjectName,
+        etag: &str,
+        patch: &ProjectPatch,
+    ) -> Result<Project, AttemptError> {
+        let ProjectName(id) = name;
+        if let Some(policy) = &patch.key_policy {
+            let project: Project = self.load(&call.caller, name).await?;
+            let roles = added_roles(policy, &project);
+            self.check_roles("project.key_policy.allowed_roles", id, &roles).await?;
         }
-        self.change(call, "projects.update", &name, etag, |before: Project, now| {
+        let edit = |before: Project, now| {
             let patch = patch.clone();
             check_immutable([immutable("project.prefix", patch.prefix.as_ref(), &before.prefix)])?;
             let mut after = before.clone();
@@ -55,9 +71,17 @@ impl Service {
                 except_deleted: false,
                 now,
             };
-            let expect = before.environments.dropped_in(&after.environments).map(unused).collect();
+            let mut expect = expect_roles(id, &added_roles(&after.key_policy, &before));
+            expect.extend(before.environments.dropped_in(&after.environments).map(unused));
             Ok(Edit { after, expect, with: () })
-        })
-        .await
+        };
+        let (project, _) = self.try_change(call, ACTION, name, etag, edit).await?;
+        Ok(project)
     }
+}
+
+/// The roles that `policy` allows and that of `project` does not name yet. One that it names may be deleted already.
+fn added_roles(policy: &KeyPolicy, project: &Project) -> Vec<RoleId> {
+    let known = &project.key_policy.allowed_roles;
+    policy.allowed_roles.iter().filter(|role| !known.contains(role)).cloned().collect()
 }

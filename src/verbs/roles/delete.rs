@@ -39,6 +39,8 @@ impl Service {
     ) -> Result<Removal, AttemptError> {
         let role: Role = self.load_expected(call, name, etag).await?;
         role.deletable().map_err(forbidden(name))?;
+        // As for an update: the caller could rotate a key that lost the role, and wait until it is given back.
+        let mut expect = self.check_grant_of_role(&call.caller, Some(&role), &role).await?;
         let now = self.clock.now();
         let unused = Expect::NoKeys {
             project: name.project.clone(),
@@ -46,7 +48,9 @@ impl Service {
             except_deleted: true,
             now,
         };
-        let expect = if force { Vec::new() } else { vec![unused] };
+        if !force {
+            expect.push(unused);
+        }
         let removal = Removal {
             of: Removed::Role(name.clone()),
             actor: call.caller.actor.clone(),

@@ -207,3 +207,36 @@ async fn a_rotation_has_at_most_the_grace_of_the_policy_and_the_system_key_is_ex
         Key { name: key.name, expiration: Some(Expiration::Ttl(span(2 * HOUR))), ..Default::default() };
     assert_forbidden(&server.update(update(moved, "ttl")).await.unwrap_err(), &["max_ttl"]);
 }
+
+/// A policy may name a role that was deleted: it can still be changed, and what was answered is answered again.
+#[tokio::test]
+async fn a_policy_may_keep_a_role_that_is_deleted() {
+    let server = server().await;
+    let role = proto::CreateRoleRequest {
+        parent: "projects/acme".into(),
+        role_id: "editor".into(),
+        role: Some(proto::Role::default()),
+        ..Default::default()
+    };
+    server.roles().create_role(role).await.unwrap();
+    let update = |allowed: &[&str], request_id: &str| {
+        let key_policy = Some(KeyPolicy { allowed_roles: texts(allowed), ..Default::default() });
+        let project = Project { name: "projects/acme".into(), key_policy, ..Default::default() };
+        let request = UpdateProjectRequest {
+            project: Some(project),
+            request_id: request_id.into(),
+            ..Default::default()
+        };
+        let mut projects = server.projects();
+        async move { projects.update_project(request).await }
+    };
+    let first = update(&["editor"], "once").await.unwrap().into_inner();
+    let deletion =
+        proto::DeleteRoleRequest { name: "projects/acme/roles/editor".into(), ..Default::default() };
+    server.roles().delete_role(deletion).await.unwrap();
+    assert_eq!(update(&["editor"], "once").await.unwrap().into_inner(), first);
+    update(&["editor", "viewer"], "").await.unwrap();
+    update(&["viewer"], "").await.unwrap();
+    let refused = update(&["viewer", "editor"], "").await.unwrap_err();
+    assert_eq!(testkit::status::fields(&refused), ["project.key_policy.allowed_roles"]);
+}

@@ -1,11 +1,13 @@
 //! VerifyAuditChain: which part it checks.
 
-use proto::{VerifyAuditChainRequest, VerifyAuditChainResponse};
+use proto::{Key, VerifyAuditChainRequest, VerifyAuditChainResponse};
 use testkit::{
     server::Server,
     status::{assert_invalid, metadata, reason},
 };
 use tonic::Code;
+
+use crate::calls::texts;
 
 use super::{check, check_range, log, six_changes};
 
@@ -89,6 +91,24 @@ async fn wrong_ranges_are_invalid() {
         let request = VerifyAuditChainRequest { start_revision, end_revision };
         let refused = server.audit().verify_audit_chain(request).await;
         assert_invalid(&refused.unwrap_err(), wrong);
+    }
+}
+
+/// A caller that may not verify the chain learns that first.
+#[tokio::test]
+async fn without_all_projects_no_range_is_valid() {
+    let server = Server::start().await;
+    let auditor = Key {
+        roles: texts(&["auditor"]),
+        customers: texts(&["system"]),
+        environment: "production".into(),
+        ..Default::default()
+    };
+    let (_, api_key) = server.key("system", auditor).await;
+    for (start_revision, end_revision) in [(0, 0), (3, 2), (-1, -1)] {
+        let request = VerifyAuditChainRequest { start_revision, end_revision };
+        let refused = server.audit_as(&api_key).verify_audit_chain(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{start_revision} to {end_revision}");
     }
 }
 

@@ -295,6 +295,20 @@ async fn a_key_is_made_for_another_account_only_by_who_has_what_its_keys_hold() 
     let status = create(&strong.service_account).await.unwrap_err();
     assert_exceeds(&status, &strong.service_account, Some("*"), Some("projects/-"));
     create(&own.service_account).await.unwrap();
+    // A new secret of another key of the account is as good as a new key.
+    let weak =
+        Key { service_account: strong.service_account.clone(), ..holding(&[], &["keys.read"], &["acme"]) };
+    let (weak, _) = server.key("system", weak).await;
+    let status = server.keys_as(&api_key).rotate_key(rotation(&weak.name)).await.unwrap_err();
+    assert_exceeds(&status, &strong.service_account, Some("*"), Some("projects/-"));
+    let (own_too, _) = server
+        .key(
+            "system",
+            Key { service_account: own.service_account.clone(), ..holding(&["root"], &[], &["*"]) },
+        )
+        .await;
+    server.keys_as(&api_key).rotate_key(rotation(&own.name)).await.unwrap();
+    server.revoke(revocation(&own_too.name)).await.unwrap();
     server.revoke(revocation(&strong.name)).await.unwrap();
     create(&strong.service_account).await.unwrap();
 }

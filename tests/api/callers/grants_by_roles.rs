@@ -1,6 +1,6 @@
 //! A role of the system project hands on what it grants, and everything is only what includes all projects.
 
-use proto::{CreateKeyRequest, CreateRoleRequest, Role, UpdateRoleRequest};
+use proto::{CreateKeyRequest, CreateRoleRequest, DeleteRoleRequest, Role, UpdateRoleRequest};
 use testkit::{server::Server, status::metadata};
 
 use crate::calls::{inner, texts};
@@ -45,6 +45,29 @@ async fn a_role_grants_no_more_than_its_author_has() {
     server.roles().create_role(creation("strong", &["audit.read"])).await.unwrap();
     let refused = for_all.update_role(update(strong, &["keys.read"])).await.unwrap_err();
     assert_exceeds(&refused, strong, Some("audit.read"), None);
+}
+
+/// Else the caller could rotate a key that held the role, and get what it grants when the role is given back.
+#[tokio::test]
+async fn a_role_that_grants_more_is_not_deleted() {
+    let server = Server::start().await;
+    let (_, for_all) = server.key("system", holding(&[], &AUTHOR, &["*"])).await;
+    let (_, for_one) = server.key("system", holding(&[], &AUTHOR, &["system"])).await;
+    let name = |id: &str| format!("projects/system/roles/{id}");
+    for (id, permission) in [("reader", "keys.read"), ("strong", "audit.read")] {
+        server.roles().create_role(creation(id, &[permission])).await.unwrap();
+    }
+    let delete = async |api_key: &str, id: &str, force| {
+        let request = DeleteRoleRequest { name: name(id), force, ..Default::default() };
+        server.roles_as(api_key).delete_role(request).await
+    };
+    for force in [false, true] {
+        let refused = delete(&for_all, "strong", force).await.unwrap_err();
+        assert_exceeds(&refused, &name("strong"), Some("audit.read"), None);
+        let refused = delete(&for_one, "reader", force).await.unwrap_err();
+        assert_exceeds(&refused, &name("reader"), None, Some("projects/-"));
+    }
+    delete(&for_all, "reader", false).await.unwrap();
 }
 
 #[tokio::test]

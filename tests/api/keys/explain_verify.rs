@@ -136,6 +136,26 @@ async fn an_unproven_api_key_is_not_explained_further() {
     }
 }
 
+/// Of a key that is named, no API key is said to be right or wrong.
+#[tokio::test]
+async fn a_named_key_is_explained_without_an_api_key() {
+    let server = Server::start().await;
+    server.project("acme").await;
+    let (key, api_key) = server.key("acme", Key::default()).await;
+    let details = async |subject| {
+        let answer = server.explain(asked(subject, Default::default())).await.unwrap();
+        [answer.checks[0].detail.clone(), answer.checks[1].detail.clone()]
+    };
+    let [named, proven] = [Subject::Name(key.name.clone()), Subject::ApiKey(api_key)];
+    let read = ["the text has the form of an API key", "the API key belongs to the key"];
+    assert_eq!(details(proven).await, read);
+    let known = ["the key was named, so no API key was read", "the key and its service account exist"];
+    assert_eq!(details(named.clone()).await, known);
+    server.delete(deletion(&key.name)).await.unwrap();
+    let gone = ["the key was named, so no API key was read", "the key or its service account is deleted"];
+    assert_eq!(details(named).await, gone);
+}
+
 #[tokio::test]
 async fn without_a_request_only_the_key_is_checked() {
     let server = Server::start().await;

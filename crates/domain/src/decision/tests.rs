@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
 use super::*;
 use crate::{
-    explain::{Outcome, explain},
+    explain::{HelpfulRoles, Outcome, explain},
     key::{
         Key, Revocation,
         sample::{at, key},
@@ -88,7 +88,9 @@ impl Trial {
     }
 
     fn explained(&self) -> Vec<(Code, Outcome)> {
-        self.with(|case| explain(case, &[]).into_iter().map(|it| (it.code, it.outcome)).collect())
+        self.with(|case| {
+            explain(case, &HelpfulRoles::default()).into_iter().map(|it| (it.code, it.outcome)).collect()
+        })
     }
 
     fn with<T>(&self, judge: fn(Case<'_>) -> T) -> T {

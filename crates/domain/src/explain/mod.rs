@@ -3,9 +3,11 @@
 use std::{fmt::Display, sync::Arc};
 
 use super::{
-    access::{Endpoint, Expression, Permission},
+    access::{Endpoint, Expression},
     decision::{Case, Code, Question, checks},
+    id::RoleId,
     role::Role,
+    token::conceal,
 };
 
 /// One check of a decision.
@@ -28,8 +30,35 @@ pub enum Outcome {
 /// So many entries of a list are shown.
 const SHOWN: usize = 10;
 
-/// Each check of a proven key with how it came out. `roles` are those of the project, to name the ones that would help.
-pub fn explain(case: Case<'_>, roles: &[Role]) -> Vec<Explained> {
+/// Roles of the project that would help. Only their ids, because roles may be large.
+#[derive(Debug, Default)]
+pub struct HelpfulRoles {
+    /// They grant some of the permissions that the key lacks.
+    granting: Vec<RoleId>,
+    /// They allow the endpoint.
+    allowing: Vec<RoleId>,
+}
+
+impl HelpfulRoles {
+    /// Notes `role` if it would help.
+    pub fn consider(&mut self, case: Case<'_>, role: &Role) {
+        let Question { permission, endpoint, .. } = case.question;
+        let gains = |expression: &Arc<Expression>| {
+            let missing = expression.missing(case.access);
+            missing.iter().any(|name| role.permissions.iter().any(|grant| grant.allows(name.as_str())))
+        };
+        if permission.as_ref().is_some_and(gains) {
+            self.granting.push(role.id.clone());
+        }
+        let matches = |endpoint: &Endpoint| role.endpoints.iter().any(|pattern| pattern.matches(endpoint));
+        if endpoint.as_ref().is_some_and(matches) {
+            self.allowing.push(role.id.clone());
+        }
+    }
+}
+
+/// Each check of a proven key with how it came out, and what would help.
+pub fn explain(case: Case<'_>, roles: &HelpfulRoles) -> Vec<Explained> {
     let mut failed = false;
     let explained = |(code, passes): (Code, bool)| {
         let outcome = match (failed, passes) {
@@ -47,7 +76,7 @@ pub fn explain(case: Case<'_>, roles: &[Role]) -> Vec<Explained> {
     checks(case).map(explained).collect()
 }
 
-fn detail(code: Code, passes: bool, case: Case<'_>, roles: &[Role]) -> String {
+fn detail(code: Code, passes: bool, case: Case<'_>, roles: &HelpfulRoles) -> String {
     match code {
         Code::Revoked if passes => "the key is not revoked".into(),
         Code::Revoked => "the key is revoked, which is final: create another key".into(),
@@ -104,7 +133,7 @@ fn customer(passes: bool, case: Case<'_>) -> String {
     }
 }
 
-fn permitted(passes: bool, case: Case<'_>, roles: &[Role]) -> String {
+fn permitted(passes: bool, case: Case<'_>, roles: &HelpfulRoles) -> String {
     let question = case.question;
     let held = format!("the key holds the roles {}", list(case.access.roles()));
     let parts: Vec<_> = [
@@ -121,7 +150,7 @@ fn permitted(passes: bool, case: Case<'_>, roles: &[Role]) -> String {
     }
 }
 
-fn permission(expression: &Expression, case: Case<'_>, roles: &[Role]) -> String {
+fn permission(expression: &Expression, case: Case<'_>, roles: &HelpfulRoles) -> String {
     let missing = expression.missing(case.access);
     let excluded = expression.excluded(case.access);
     if expression.is_allowed_by(case.access) {
@@ -130,49 +159,35 @@ fn permission(expression: &Expression, case: Case<'_>, roles: &[Role]) -> String
     let mut text = format!("the key's permissions do not satisfy {expression}");
     if !missing.is_empty() {
         text += &format!(": it lacks {}", list(&missing));
-        text += &helpful("grant some of that", roles.iter().filter(|role| grants_some(role, &missing)));
+        text += &helpful("grant some of that", &roles.granting);
     }
     if !excluded.is_empty() {
-        text += &format!(", and must not have {}", list(&excluded));
+        let also = if missing.is_empty() { ": it" } else { ", and" };
+        text += &format!("{also} has {}, under a NOT", list(&excluded));
     }
     text
 }
 
-fn endpoint(endpoint: &Endpoint, case: Case<'_>, roles: &[Role]) -> String {
+fn endpoint(endpoint: &Endpoint, case: Case<'_>, roles: &HelpfulRoles) -> String {
     let path = match endpoint.path() {
         Ok(path) => path,
         Err(ambiguity) => {
             return format!("the path is ambiguous, and so denied to every key: it {ambiguity}");
         }
     };
-    let asked = format!("{} {path}", endpoint.method());
+    // A path may have an API key in it.
+    let asked = conceal(&format!("{} {path}", endpoint.method()));
     let asked = asked.trim_start();
     if case.access.allows_endpoint(endpoint) {
         return format!("a role allows {asked}");
     }
-    let helpful = helpful("allow it", roles.iter().filter(|role| allows(role, endpoint)));
+    let helpful = helpful("allow it", &roles.allowing);
     format!("no role of the key allows {asked}{helpful}")
 }
 
-/// Whether a key that lacks a permission, or may not call the endpoint, would gain by `role`.
-pub fn would_help(case: Case<'_>, role: &Role) -> bool {
-    let Question { permission, endpoint, .. } = case.question;
-    let gains = |expression: &Arc<Expression>| grants_some(role, &expression.missing(case.access));
-    permission.as_ref().is_some_and(gains) || endpoint.as_ref().is_some_and(|endpoint| allows(role, endpoint))
-}
-
-fn grants_some(role: &Role, missing: &[&Permission]) -> bool {
-    missing.iter().any(|name| role.permissions.iter().any(|grant| grant.allows(name.as_str())))
-}
-
-fn allows(role: &Role, endpoint: &Endpoint) -> bool {
-    role.endpoints.iter().any(|pattern| pattern.matches(endpoint))
-}
-
 /// Roles of the project that would help.
-fn helpful<'a>(how: &str, roles: impl Iterator<Item = &'a Role>) -> String {
-    let ids: Vec<_> = roles.map(|role| &role.id).collect();
-    if ids.is_empty() { String::new() } else { format!(" (roles that {how}: {})", list(&ids)) }
+fn helpful(how: &str, roles: &[RoleId]) -> String {
+    if roles.is_empty() { String::new() } else { format!(" (roles that {how}: {})", list(roles)) }
 }
 
 /// The first entries of a list.

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     access::Access,
     decision::Question,
+    digest::Secret,
     id::ProjectId,
     key::{
         Key, Revocation,
@@ -13,6 +14,7 @@ use crate::{
     role::built_in,
     text::Reason,
     time::Timestamp,
+    token::issue,
 };
 
 fn explained(key: &Key, owner_disabled: bool, question: &Question) -> Vec<Explained> {
@@ -20,7 +22,10 @@ fn explained(key: &Key, owner_disabled: bool, question: &Question) -> Vec<Explai
     let roles = built_in(&acme, Timestamp::from_micros(0));
     let held = roles.iter().filter(|role| key.roles.contains(&role.id));
     let (policy, access) = (Policy::new(key, owner_disabled), Access::of(held, &key.permissions));
-    explain(Case { policy: &policy, access: &access, question, now: at(10) }, &roles)
+    let case = Case { policy: &policy, access: &access, question, now: at(10) };
+    let mut helpful = HelpfulRoles::default();
+    roles.iter().for_each(|role| helpful.consider(case, role));
+    explain(case, &helpful)
 }
 
 /// The detail of the last check that was reached.
@@ -69,7 +74,16 @@ fn a_failed_check_says_what_was_asked_what_there_is_and_what_would_help() {
             asking("a.read AND b.write"),
             "it lacks a.read, b.write (roles that grant some of that: privileged, viewer)",
         ),
-        (&viewer, asking("NOT a.read"), "must not have a.read"),
+        (
+            &viewer,
+            asking("NOT a.read"),
+            "do not satisfy NOT a.read: it has a.read, under a NOT; the key holds",
+        ),
+        (
+            &viewer,
+            asking("a.write OR NOT a.read"),
+            "it lacks a.write (roles that grant some of that: privileged), and has a.read, under a NOT",
+        ),
         (&viewer, asking("a.write"), "the key holds the roles viewer"),
         (
             &viewer,
@@ -140,6 +154,15 @@ fn a_passed_check_says_why() {
     let both = Question { endpoint, ..asked };
     let detail = detail(&listed, false, &both, Code::MissingPermission);
     assert_eq!(detail, "the key's permissions satisfy a.read; a role allows GET /v1/a");
+}
+
+#[test]
+fn an_api_key_in_a_path_is_concealed() {
+    let api_key = issue("acme_live", key(None, false).id, &Secret::new([1; 32]));
+    let path = format!("/keys/{}", api_key.expose());
+    let endpoint = Some(Endpoint::new("GET".into(), path.clone()));
+    let detail = last(&key(None, false), &Question { endpoint, ..Question::default() });
+    assert!(detail.contains(&conceal(&path)) && !detail.contains(api_key.expose()), "{detail}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn access_of(key: &Key) -> Arc<KeyAccess> {
     let freshness = Freshness::new(1, 0);
     let stamp = freshness.stamp(Point::new(freshness.era(), 1), &[]);
     let access = Access::of([], &key.permissions);
-    Arc::new(KeyAccess { access, encoded: vec![0; 100].into(), stamp, loaded_at: 0 })
+    Arc::new(KeyAccess::new(access, vec![0; 100].into(), stamp, 0))
 }
 
 #[test]

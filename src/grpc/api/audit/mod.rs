@@ -53,8 +53,11 @@ impl<C: Credentials> AuditService for AuditApi<C> {
         &self,
         request: Request<proto::VerifyAuditChainRequest>,
     ) -> Result<Response<proto::VerifyAuditChainResponse>, Status> {
+        let caller = caller(&request);
+        // A caller that may not verify the chain learns nothing of what else is wrong.
+        Service::check_may_verify_chain(&caller)?;
         let chain = chain(request.get_ref(), limits::patience(request.metadata()))?;
-        let report = self.service.verify_audit_chain(&caller(&request), chain).await?;
+        let report = self.service.verify_audit_chain(&caller, chain).await?;
         Ok(Response::new(proto::VerifyAuditChainResponse {
             intact: report.fault.is_none(),
             complete: report.complete,

@@ -61,15 +61,16 @@ mod tests {
     fn however_many_are_asked_few_are_kept() {
         let mut parsed = Parsed::default();
         let first = parsed.read("first").unwrap();
-        for number in 0..100_000 {
+        for number in 0..10_000 {
             let text = format!("documents.section-{number}.read");
             assert_eq!(parsed.read(&text).unwrap().as_str(), text);
-            let kept: usize = parsed.by_text.iter().map(|(text, expression)| size(text, expression)).sum();
-            assert!(parsed.size <= CAPACITY && kept == parsed.size);
+            assert!(parsed.size <= CAPACITY);
             if number == 1000 {
                 assert!(Arc::ptr_eq(&first, &parsed.read("first").unwrap()), "there was room for all");
             }
         }
+        let kept: usize = parsed.by_text.iter().map(|(text, expression)| size(text, expression)).sum();
+        assert_eq!(kept, parsed.size);
         assert!(!Arc::ptr_eq(&first, &parsed.read("first").unwrap()), "it was dropped");
     }
 }
