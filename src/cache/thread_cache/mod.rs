@@ -67,8 +67,6 @@ pub(super) struct Hit {
     pub(super) entry: Entry,
     /// This hit represents many: report it to the shared cache.
     pub(super) to_report: bool,
-    /// The entry was measured again, and takes more than before.
-    pub(super) has_grown: bool,
 }
 
 impl ThreadCache {
@@ -99,8 +97,10 @@ impl ThreadCache {
         })?;
         thread.hits = thread.hits.wrapping_add(1);
         let to_report = thread.hits.is_multiple_of(REPORT_EVERY);
-        let has_grown = to_report && thread.measure(at, self.capacity);
-        Some(Hit { entry, to_report, has_grown })
+        if to_report {
+            thread.measure(at, self.capacity);
+        }
+        Some(Hit { entry, to_report })
     }
 
     /// Takes `entry` in, one time in [`ADMIT_EVERY`].
@@ -153,16 +153,13 @@ impl Thread {
         }
     }
 
-    /// Counts what the entry in this cell takes by now, and drops it if it does not fit any more; returns whether it has
-    /// grown.
-    fn measure(&mut self, at: usize, capacity: usize) -> bool {
-        let Some(cached) = self.replace(at, None) else { return false };
-        let now = size(&cached.entry);
-        let has_grown = now > cached.size;
-        if now as usize <= capacity {
-            self.put(at, Cached { size: now, ..cached }, capacity);
+    /// Counts what the entry in this cell takes by now, and drops it if it does not fit any more.
+    fn measure(&mut self, at: usize, capacity: usize) {
+        let Some(cached) = self.replace(at, None) else { return };
+        let size = size(&cached.entry);
+        if size as usize <= capacity {
+            self.put(at, Cached { size, ..cached }, capacity);
         }
-        has_grown
     }
 
     /// Returns what was in the cell.

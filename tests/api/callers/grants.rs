@@ -16,7 +16,7 @@ use crate::calls::{Answer, deletion, disabling, enabling, inner, revocation, rot
 const MINTER: [&str; 3] = ["keys.*", "service_accounts.*", "projects.read"];
 
 /// A server, and a caller with [`MINTER`]'s permissions for `system` and `acme`.
-async fn server() -> (Server, Key, String) {
+pub(super) async fn server() -> (Server, Key, String) {
     let server = Server::start().await;
     server.project("acme").await;
     let (key, api_key) = server.key("system", holding(&[], &MINTER, &["system", "acme"])).await;
@@ -276,39 +276,4 @@ async fn the_first_root_key_keeps_its_role_and_its_projects() {
     }
     let key = Key { name: project.system_key, display_name: "First".into(), ..Default::default() };
     server.update(UpdateKeyRequest { key: Some(key), ..Default::default() }).await.unwrap();
-}
-
-/// It would act in the account's name, and find the requests that the account's keys have made.
-#[tokio::test]
-async fn a_key_is_made_for_another_account_only_by_who_has_what_its_keys_hold() {
-    let (server, own, api_key) = server().await;
-    let (strong, _) = server.key("system", holding(&["root"], &[], &["*"])).await;
-    let create = |account: &str| {
-        let request = CreateKeyRequest {
-            parent: "projects/system".into(),
-            key: Some(Key { service_account: account.into(), ..holding(&[], &["keys.read"], &["acme"]) }),
-            ..Default::default()
-        };
-        let mut keys = server.keys_as(&api_key);
-        async move { inner(keys.create_key(request).await) }
-    };
-    let status = create(&strong.service_account).await.unwrap_err();
-    assert_exceeds(&status, &strong.service_account, Some("*"), Some("projects/-"));
-    create(&own.service_account).await.unwrap();
-    // A new secret of another key of the account is as good as a new key.
-    let weak =
-        Key { service_account: strong.service_account.clone(), ..holding(&[], &["keys.read"], &["acme"]) };
-    let (weak, _) = server.key("system", weak).await;
-    let status = server.keys_as(&api_key).rotate_key(rotation(&weak.name)).await.unwrap_err();
-    assert_exceeds(&status, &strong.service_account, Some("*"), Some("projects/-"));
-    let (own_too, _) = server
-        .key(
-            "system",
-            Key { service_account: own.service_account.clone(), ..holding(&["root"], &[], &["*"]) },
-        )
-        .await;
-    server.keys_as(&api_key).rotate_key(rotation(&own.name)).await.unwrap();
-    server.revoke(revocation(&own_too.name)).await.unwrap();
-    server.revoke(revocation(&strong.name)).await.unwrap();
-    create(&strong.service_account).await.unwrap();
 }

@@ -4,6 +4,7 @@ mod connections;
 mod credentials;
 mod escalation;
 mod grants;
+mod grants_by_accounts;
 mod grants_by_roles;
 mod grants_races;
 mod late_body;
