@@ -200,3 +200,49 @@ fn name(granted: &Granted, role: &RoleId) -> RoleName {
 fn changed(granted: &Granted, role: &RoleId) -> Changed {
     Changed::Role(name(granted, role))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::{freshness::Freshness, role::built_in, time::Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn few_bytes_of_roles_are_kept() {
+        const CAPACITY: usize = 1 << 20;
+        let limits = Limits {
+            capacity: CAPACITY as u64,
+            time_to_live: Duration::MAX,
+            unknown: 0,
+            reads: 1,
+            max_staleness: Duration::MAX,
+            fail_open: false,
+        };
+        let roles = Roles::new(&limits);
+        let stamp = Freshness::new(1, 0).stamp(Point::from_bits(1), &[]);
+        let mut role = built_in(&"acme".parse().unwrap(), Timestamp::from_micros(0)).remove(0);
+        role.permissions =
+            (0..100).map(|number| format!("documents.p{number}.read").parse().unwrap()).collect();
+        let size = role.size();
+        let entry = RoleEntry { role: Some(Arc::new(role)), loaded_at: 0, stamp: stamp.clone() };
+        for number in 0..200 {
+            let name: RoleName = format!("projects/acme/roles/r{number}").parse().unwrap();
+            roles.0.insert(name, entry.clone());
+            roles.0.run_pending_tasks();
+        }
+        let kept = roles.0.iter().count() * size;
+        assert!((CAPACITY / 32..=CAPACITY / 16).contains(&kept), "{kept} bytes");
+        roles.clear();
+        assert_eq!(roles.0.iter().count(), 0);
+        // An id of no role takes room too.
+        for number in 0..2000 {
+            let name: RoleName = format!("projects/acme/roles/n{number}").parse().unwrap();
+            roles.0.insert(name, RoleEntry { role: None, loaded_at: 0, stamp: stamp.clone() });
+            roles.0.run_pending_tasks();
+        }
+        let kept = roles.0.iter().count();
+        assert!((150..=250).contains(&kept), "{kept} roles");
+    }
+}

@@ -139,11 +139,15 @@ impl Cache {
 
 /// At most `queries` at a time to `store`.
 pub(super) fn batcher(store: Arc<dyn CacheStore>, queries: usize) -> ReadBatcher<Loaded> {
-    let found = |loaded: &Loaded| !loaded.keys.is_empty();
-    ReadBatcher::new(Throttle::new(queries), found, move |ids| {
+    ReadBatcher::new(Throttle::new(queries), found_any, move |ids| {
         let store = store.clone();
         async move { store.load(&ids).await }
     })
+}
+
+/// A query that finds nothing is one of a flood of made-up ids, perhaps.
+fn found_any(loaded: &Loaded) -> bool {
+    !loaded.keys.is_empty()
 }
 
 pub(super) fn gone() -> StoreError {
@@ -163,9 +167,20 @@ fn depends_on(id: KeyId, loaded: Option<&LoadedKey>) -> Vec<Changed> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use domain::key::sample::key;
 
     use super::*;
+
+    #[test]
+    fn a_query_for_made_up_ids_finds_nothing() {
+        let key = key(None, false);
+        let mut loaded = Loaded { keys: HashMap::new(), head: Head { revision: 1, hash: [0; 32] } };
+        assert!(!found_any(&loaded));
+        loaded.keys.insert(key.id, Ok(LoadedKey { key, owner_disabled: false }));
+        assert!(found_any(&loaded));
+    }
 
     /// A project's deletion must be enough: its keys are deleted later, one after another.
     #[test]

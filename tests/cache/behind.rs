@@ -154,6 +154,16 @@ async fn a_change_that_comes_while_the_log_is_read_is_no_rewind() {
     assert_eq!(node.cache.rewinds().number, 0);
 }
 
+#[tokio::test]
+async fn a_min_revision_that_is_reached_polls_nothing() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    let key = node.key("acme").await;
+    let _following = Following::start(&node).await;
+    let (follows, position) = (node.store.follows(), node.cache.position());
+    assert_eq!(node.verify_at(&key.api_key, position).await.unwrap().code, Code::Valid);
+    assert_eq!(node.store.follows(), follows);
+}
+
 /// A verification does not wait for a revision beyond the end of the log: one poll shows that it does not exist.
 #[tokio::test]
 async fn a_min_revision_beyond_the_end_of_the_log_fails_at_once() {

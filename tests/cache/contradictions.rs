@@ -2,7 +2,7 @@
 
 use domain::decision::Code;
 use keystile::{
-    ports::{Changes, StoreError},
+    ports::{Changes, ReadLog, StoreError},
     verbs::Error,
 };
 use testkit::database::Kind;
@@ -26,6 +26,25 @@ async fn a_read_that_contradicts_what_was_seen_ends_what_was_believed() {
     assert_eq!(node.code(&cold.api_key).await, Code::Valid);
     assert_eq!(node.code(&keys[0].api_key).await, Code::Revoked);
     assert_eq!(node.cache.rewinds().number, 0, "the log was not polled");
+}
+
+/// The same for a read of roles, whose keys are cached.
+#[tokio::test]
+async fn a_read_of_a_role_that_contradicts_what_was_seen_ends_what_was_believed() {
+    let (database, node) = Node::on_fresh_database(LIMITS).await;
+    node.create_role().await;
+    let (holder, key, filler) =
+        (node.holders(1).await.remove(0), node.key("acme").await, node.key("acme").await);
+    assert_eq!(node.permits(&holder, "documents.write").await, Code::Valid);
+    assert_eq!(node.code(&key.api_key).await, Code::Valid);
+    let kept = node.store.head().await.unwrap().revision;
+    node.grant("documents.share").await;
+    node.idle(&filler, 5).await;
+    node.catch_up().await;
+    rewind(&database, kept).await;
+    Node::on(&database, LIMITS).await.revoke(&key).await;
+    assert_eq!(node.permits(&holder, "documents.share").await, Code::Valid);
+    assert_eq!(node.code(&key.api_key).await, Code::Revoked);
 }
 
 #[tokio::test]

@@ -138,6 +138,39 @@ async fn a_read_of_a_role_that_began_before_a_change_is_not_used_after_it() {
     assert_eq!(second.unwrap().code, Code::Valid);
 }
 
+/// The same for a key that is read at the same point as the role.
+#[tokio::test]
+async fn a_key_and_a_role_read_together_are_not_used_after_a_change_of_the_role() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.create_role().await;
+    let keys = node.holders(1).await;
+    node.store.set(Mode::HoldsRoles);
+    let (_, second) = tokio::join!(node.ask(&keys[0], "documents.write"), async {
+        node.store.held(1).await;
+        node.grant("documents.share").await;
+        let mut second = Box::pin(node.ask(&keys[0], "documents.write"));
+        assert!(poll!(&mut second).is_pending());
+        node.store.set(Mode::Answers);
+        second.await
+    });
+    assert_eq!(second.unwrap().code, Code::MissingPermission);
+}
+
+/// What is known of it has not changed, and the bound on staleness is not reached.
+#[tokio::test]
+async fn a_role_past_its_time_to_live_is_used_while_it_cannot_be_read() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.create_role().await;
+    let keys = node.holders(1).await;
+    node.assert_permits(&keys, WRITES).await;
+    node.clock.advance(LIMITS.time_to_live + TICK);
+    node.catch_up().await;
+    node.store.set(Mode::FailsRoles);
+    node.assert_permits(&keys, WRITES).await;
+    node.clock.advance(LIMITS.max_staleness + TICK);
+    assert_unavailable(node.ask(&keys[0], "documents.write").await);
+}
+
 /// What its roles grant is kept with it.
 #[tokio::test]
 async fn a_key_is_decided_from_the_cache_once_its_role_is_read() {

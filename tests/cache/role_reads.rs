@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::decision::Code;
 use keystile::{
     cache::Limits,
-    ports::StoreError,
+    ports::{Credentials, StoreError},
     verbs::{Decision, Error, NewKey},
 };
 use testkit::database::Database;
@@ -92,6 +92,22 @@ async fn keys_that_hold_the_same_roles_share_a_read() {
         assert_eq!(answer.await.unwrap().unwrap().code, Code::Valid);
     }
     assert_eq!(node.store.role_loads(), 1);
+}
+
+/// What they may do is in memory once for all of them.
+#[tokio::test]
+async fn keys_that_may_do_the_same_share_it() {
+    let (_database, node) = Node::on_fresh_database(LIMITS).await;
+    node.create_role().await;
+    // Every other one has a permission of its own.
+    let keys = node.holders(4).await;
+    let mut accesses = Vec::new();
+    for key in &keys {
+        let snapshot = node.cache.read(key.name.key).await.unwrap();
+        accesses.push(snapshot.access.get().unwrap().clone());
+    }
+    let same = |one: usize, other: usize| Arc::ptr_eq(&accesses[one], &accesses[other]);
+    assert!(same(0, 2) && same(1, 3) && !same(0, 1));
 }
 
 /// Callers that give up cannot start more queries than there may be.

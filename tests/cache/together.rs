@@ -6,7 +6,7 @@ use testkit::database::{Database, Kind};
 
 use crate::{
     faulty::Mode,
-    node::{LIMITS, Node, TestKey, call, fresh, new_key},
+    node::{Following, LIMITS, Node, TestKey, call, fresh, new_key},
 };
 
 impl Node {
@@ -140,12 +140,42 @@ async fn all_that_wait_for_the_log_share_a_poll() {
     assert_eq!(node.store.follows(), polls + 1);
 }
 
-/// Without the log, nothing says whether they were true together.
+/// The read of another key brought what the role grants by now. Before that, this key lost the role.
+#[tokio::test]
+async fn a_cached_key_does_not_meet_what_was_read_for_another() {
+    let (_database, here, there) = nodes(Kind::Sqlite).await;
+    let (key, other) = (here.holder(&["editor"]).await, here.holder(&["editor"]).await);
+    for key in [&key, &other] {
+        assert_eq!(there.permits(key, "documents.write").await, Code::Valid);
+    }
+    let following = Following::start(&there).await;
+    here.grant("documents.read").await;
+    there.catch_up().await;
+    here.give(&key, &["viewer"]).await;
+    here.grant("admin.delete").await;
+    // Keys and roles can be read, but not the log.
+    there.store.answers_changes(0);
+    for key in [&other, &key] {
+        assert!(there.ask(key, "admin.delete").await.is_err());
+    }
+    following.poll_times(2).await;
+    let polls = there.store.follows();
+    assert!(there.ask(&key, "admin.delete").await.is_err());
+    assert_eq!(there.store.follows(), polls, "it waits for a log that cannot be followed");
+    there.store.answers_changes(usize::MAX);
+    following.poll_once().await;
+    assert_eq!(there.permits(&other, "admin.delete").await, Code::Valid);
+    assert_eq!(there.permits(&key, "admin.delete").await, Code::MissingPermission);
+}
+
+/// Without the log, nothing says whether they were true together, unless they were read at the same point.
 #[tokio::test]
 async fn what_may_never_have_been_true_is_not_answered_while_the_database_is_gone() {
     let (_database, here, there) = nodes(Kind::Sqlite).await;
     let (holder, key) = (here.holder(&["editor"]).await, here.holder(&["editor"]).await);
+    there.store.answers_changes(0);
     assert_eq!(there.permits(&holder, "documents.write").await, Code::Valid);
+    there.store.answers_changes(usize::MAX);
     there.catch_up().await;
     here.create_project("other").await;
     there.store.answers_changes(0);

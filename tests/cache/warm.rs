@@ -6,7 +6,10 @@ use domain::decision::Code;
 use keystile::ports::{Recording, recorder::LastUse};
 use testkit::{database::Kind, server::START};
 
-use crate::node::{LIMITS, Node, TestKey, fresh};
+use crate::{
+    node::{LIMITS, Node, TestKey, fresh},
+    roles::WRITES,
+};
 
 #[tokio::test]
 async fn the_keys_that_were_used_last_are_cached() {
@@ -53,6 +56,23 @@ async fn preloading_reads_in_portions() {
     for key in &keys {
         assert_eq!(node.code(&key.api_key).await, Code::Valid);
     }
+    assert_eq!(node.statements(), 0);
+}
+
+/// With what they may do, so that the first verification needs no read.
+#[tokio::test]
+async fn what_preloaded_keys_may_do_is_cached() {
+    let database = fresh(Kind::Sqlite).await;
+    let before = Node::on(&database, LIMITS).await;
+    before.create_project("acme").await;
+    before.create_role().await;
+    let keys = before.holders(2).await;
+    let used = |key: &TestKey| LastUse { key: key.name.key, secret_version: 1, time: START };
+    before.store.record_uses(&keys.iter().map(used).collect::<Vec<_>>()).await.unwrap();
+    let node = Node::on(&database, LIMITS).await;
+    assert_eq!(node.cache.warm(2).await.unwrap(), 2);
+    node.statements();
+    node.assert_permits(&keys, WRITES).await;
     assert_eq!(node.statements(), 0);
 }
 

@@ -145,6 +145,18 @@ fn the_capacity_is_never_exceeded() {
 }
 
 #[test]
+fn a_thread_that_was_not_expected_caches_nothing() {
+    let cache = roomy(1);
+    put(&cache, id(1), 1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..100).for_each(|_| cache.offer(id(1), &entry(1)));
+            assert_eq!(found(&cache, id(1)), None);
+        });
+    });
+}
+
+#[test]
 fn too_large_entries_are_not_cached_and_new_ones_are() {
     let cache = ThreadCache::new(40_000, 1);
     for id in (0..1000).map(id) {
