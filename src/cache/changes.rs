@@ -3,7 +3,7 @@
 use std::{sync::PoisonError, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Revision, audit::Head, changed::Changed};
+use domain::{Revision, audit::Head, changed::Changed, freshness::Stamp};
 use tokio::time::timeout;
 
 use crate::ports::{Changes, changes::Rewinds};
@@ -34,6 +34,10 @@ impl Changes for Cache {
                 self.made(head, target);
             }
         }
+    }
+
+    fn is_unchanged(&self, stamp: &Stamp) -> bool {
+        self.freshness.is_current(stamp)
     }
 
     fn position(&self) -> Revision {

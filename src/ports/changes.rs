@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use domain::{Revision, audit::Head};
+use domain::{Revision, audit::Head, freshness::Stamp};
 
 #[async_trait]
 pub trait Changes: Debug + Send + Sync + 'static {
@@ -13,6 +13,9 @@ pub trait Changes: Debug + Send + Sync + 'static {
     /// It is not known whether `targets` changed. If the database answers, nothing of them that was read before now is
     /// used any more.
     async fn doubtful(&self, targets: &[String]);
+
+    /// Whether nothing is known to have changed that a value with this stamp depends on.
+    fn is_unchanged(&self, stamp: &Stamp) -> bool;
 
     /// The newest revision up to which every change is known here.
     fn position(&self) -> Revision;
@@ -38,6 +41,10 @@ impl Changes for () {
     fn made(&self, _head: Head, _target: &str) {}
 
     async fn doubtful(&self, _targets: &[String]) {}
+
+    fn is_unchanged(&self, _stamp: &Stamp) -> bool {
+        true
+    }
 
     fn position(&self) -> Revision {
         0

@@ -1,6 +1,6 @@
 //! Making changes: each as a whole or not at all, with its event in the change log.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 use domain::{
@@ -29,6 +29,8 @@ pub trait Commits: Debug + Send + Sync + 'static {
 /// Changes that are made together, with what must still hold when they are made.
 #[derive(Debug)]
 pub struct Commit {
+    /// Checked when the turn of these changes comes, without the database: they may wait long for others.
+    pub condition: Option<Condition>,
     pub expect: Vec<Expect>,
     /// Each becomes an event of its own, in this order. None when a request turned out to change nothing, and is only
     /// remembered.
@@ -36,6 +38,25 @@ pub struct Commit {
     pub remember: Option<Remembered>,
     /// Find out whether it would go through, and leave everything as it is.
     pub validate_only: bool,
+}
+
+/// What must hold as far as this node knows; else it is a [`CommitError::Conflict`].
+pub struct Condition(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl Condition {
+    pub fn new(holds: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(holds))
+    }
+
+    pub fn holds(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Condition")
+    }
 }
 
 /// The change of one resource.

@@ -89,6 +89,9 @@ async fn is_there(store: &SqlStore, made: Head) -> Result<bool, DbErr> {
 
 async fn change(tx: &Transaction, commit: &Commit) -> Result<Vec<Head>, ChangeError> {
     let mut head = lock_head(tx).await?;
+    if commit.condition.as_ref().is_some_and(|condition| !condition.holds()) {
+        return Err(CommitError::Conflict.into());
+    }
     // First of all, so that a request that is repeated while it runs is known for what it is.
     if let Some(request) = &commit.remember {
         let row = requests::row::Model::from(request).into_active_model();

@@ -22,6 +22,8 @@ pub struct Caller {
     pub actor: Actor,
     /// The address that the caller connected from.
     pub peer: String,
+    /// The permission that its call needs; empty if none.
+    pub(super) needs: &'static str,
     /// What proved the caller, and says what it may do. `None` for Keystile itself, which may do everything.
     session: Option<Arc<Session>>,
 }
@@ -44,10 +46,10 @@ pub struct Repeatable {
 }
 
 impl Caller {
-    /// The caller of `session`, connected from `peer`.
-    pub fn of(session: &Arc<Session>, peer: String) -> Self {
+    /// The caller of `session`, connected from `peer`, whose call `needs` this permission.
+    pub fn of(session: &Arc<Session>, peer: String, needs: &'static str) -> Self {
         let actor = Actor::Caller { service_account: session.service_account().clone(), key: session.key() };
-        Self { actor, peer, session: Some(session.clone()) }
+        Self { actor, peer, needs, session: Some(session.clone()) }
     }
 
     /// Keystile itself.
@@ -57,11 +59,11 @@ impl Caller {
 
     /// Keystile, in the name of `actor`: it completes what that caller was allowed to begin.
     pub fn completing(actor: Actor, peer: String) -> Self {
-        Self { actor, peer, session: None }
+        Self { actor, peer, needs: "", session: None }
     }
 
-    pub(super) fn session(&self) -> Option<&Session> {
-        self.session.as_deref()
+    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
     }
 
     /// The projects that the caller may act on.

@@ -11,6 +11,7 @@ use crate::ports::{
 
 use super::{
     Call, Error, Service,
+    allowance::Allowance,
     attempt::AttemptError,
     step::{Step, Target},
 };
@@ -73,16 +74,18 @@ impl Service {
     pub(super) async fn commit_together(
         &self,
         call: &Call,
-        expect: Vec<Expect>,
+        mut expect: Vec<Expect>,
         steps: Vec<Step>,
         asked: usize,
     ) -> Result<Vec<Revision>, AttemptError> {
         let asked = &steps[asked].target;
+        let Allowance { condition, expect: proof } = self.allowance(&call.caller, &asked.project).await?;
+        expect.extend(proof);
         let asked_for = asked.name.clone();
         let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
         let step = |Step { target, writes }| CommitStep { change: call.change(target), writes };
         let steps = steps.into_iter().map(step).collect();
-        let commit = Commit { expect, steps, remember, validate_only: call.validate_only };
+        let commit = Commit { condition, expect, steps, remember, validate_only: call.validate_only };
         self.make(commit).await.map_err(|error| call.commit_error(error, asked_for))
     }
 
@@ -92,7 +95,8 @@ impl Service {
         if remember.is_none() || call.validate_only {
             return Ok(());
         }
-        let commit = Commit { expect: Vec::new(), steps: Vec::new(), remember, validate_only: false };
+        let commit =
+            Commit { condition: None, expect: Vec::new(), steps: Vec::new(), remember, validate_only: false };
         self.make(commit).await.map_err(|error| call.commit_error(error, target.name))?;
         Ok(())
     }

@@ -26,6 +26,10 @@ pub enum Error {
     Conflict { resource: String },
     #[error("{resource}: {why}")]
     Forbidden { resource: String, why: Forbidden },
+    #[error("the caller's API key is no longer valid")]
+    Unauthenticated,
+    #[error("the caller no longer has the permission {permission}")]
+    PermissionDenied { permission: &'static str },
     #[error("the caller may not act on {project}")]
     ProjectDenied { project: String },
     #[error("{resource} would have {excess}, which the caller does not have")]

@@ -25,13 +25,12 @@ const TAKE_AWAY: [&str; 3] = ["keys.disable", "keys.revoke", "keys.delete"];
 const MOST_KEYS: u64 = 1000;
 
 /// What somebody may do, as it was read, and what must still hold at the commit for that to be so.
-#[derive(Default)]
-struct Held {
-    access: Access,
-    projects: Projects,
+pub(super) struct Held {
+    pub(super) access: Access,
+    pub(super) projects: Projects,
     /// Roles that do not exist.
     missing: Vec<RoleId>,
-    expect: Vec<Expect>,
+    pub(super) expect: Vec<Expect>,
 }
 
 impl Service {
@@ -164,19 +163,21 @@ impl Service {
         Ok([own.expect, given.expect, vec![unchanged]].concat())
     }
 
-    /// What the caller of `session` holds now: nothing if its API key does not prove it any more. The session may be a little
+    /// What the caller of `session` holds now; an error if its API key does not prove it any more. The session may be a little
     /// older than the last change of its key, its secrets and its account.
-    async fn held_by(&self, session: &Session) -> Result<Held, Error> {
+    pub(super) async fn held_by(&self, session: &Session) -> Result<Held, Error> {
         let system = ProjectId::system();
-        let Some(key) = self.store.key(&system, session.key()).await? else { return Ok(Held::default()) };
+        let Some(key) = self.store.key(&system, session.key()).await? else {
+            return Err(Error::Unauthenticated);
+        };
         let owner = self.store.service_account(&system, &key.service_account).await?;
-        let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Ok(Held::default()) };
+        let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Err(Error::Unauthenticated) };
         let credential = Credential::new(&key, owner.disable_time.is_some());
         let mut held = self.held_by_key(&key).await?;
         let known = credential.as_ref().map(|credential| (credential, &held.access));
         let (presented, question) = session.claim();
         if judge(&self.prover(), known, presented, &question, self.clock.now()).code != Code::Valid {
-            return Ok(Held::default());
+            return Err(Error::Unauthenticated);
         }
         held.expect.extend([Expect::unchanged(key), Expect::unchanged(owner)]);
         Ok(held)

@@ -1,5 +1,6 @@
 //! What Keystile does: one file a verb, each from domain values to domain values.
 
+mod allowance;
 mod attempt;
 mod audit;
 mod bootstrap;

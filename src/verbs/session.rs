@@ -73,7 +73,7 @@ impl Session {
     }
 
     /// What must be current for the session to be.
-    fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+    pub(super) fn stamps(&self) -> impl Iterator<Item = &Stamp> {
         std::iter::once(&self.stamp).chain(self.proof.access.get().map(|access| &access.stamp))
     }
 }

@@ -22,9 +22,9 @@ use tonic_health::pb::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A timeout long enough for every change to have its turn.
-const PATIENT: (&str, &str) = ("KEYSTILE_DATABASE_TIMEOUT", "60s");
+pub(crate) const PATIENT: (&str, &str) = ("KEYSTILE_DATABASE_TIMEOUT", "60s");
 
-fn create() -> CreateKeyRequest {
+pub(crate) fn create() -> CreateKeyRequest {
     CreateKeyRequest {
         parent: "projects/acme".into(),
         key: Some(Key { environment: "production".into(), ..Default::default() }),
@@ -48,7 +48,7 @@ async fn count(raw: &DatabaseConnection, sql: &str) -> i64 {
 }
 
 /// Waits until the count that `sql` returns is as wanted.
-async fn wait_for(raw: &DatabaseConnection, sql: &str, wanted: impl Fn(i64) -> bool) {
+pub(crate) async fn wait_for(raw: &DatabaseConnection, sql: &str, wanted: impl Fn(i64) -> bool) {
     let waiting = timeout(PATIENCE, async {
         while !wanted(count(raw, sql).await) {
             sleep(Duration::from_millis(10)).await;
@@ -57,7 +57,7 @@ async fn wait_for(raw: &DatabaseConnection, sql: &str, wanted: impl Fn(i64) -> b
     waiting.await.unwrap_or_else(|_| panic!("the count never gets there: {sql}"));
 }
 
-const WAIT_FOR_THE_HEAD: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+pub(crate) const WAIT_FOR_THE_HEAD: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                                  AND wait_event_type = 'Lock' AND query LIKE '%change_head%'";
 
 async fn status(server: &Server, service: &str) -> ServingStatus {

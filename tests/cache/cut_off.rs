@@ -2,14 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::name::RoleName;
-use keystile::verbs::{Call, Caller, Error, NewKey, NewRole, Session};
+use domain::{expiry::Expiry, name::RoleName};
+use keystile::verbs::{Call, Caller, Error, KeyPatch, NewKey, NewRole, Session};
 use testkit::database::Kind;
 
-use crate::node::{LIMITS, Node, TestKey, call, fresh, new_key};
+use crate::{
+    gate::Commits,
+    node::{LIMITS, Node, TestKey, call, fresh, new_key},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn by(session: Session) -> Call {
-    Call { caller: Caller::of(&Arc::new(session), String::new()), repeatable: None, validate_only: false }
+    let caller = Caller::of(&Arc::new(session), String::new(), "keys.create");
+    Call { caller, repeatable: None, validate_only: false }
 }
 
 async fn cut(node: &Node, caller: &TestKey, how: &str) {
@@ -42,7 +48,7 @@ async fn a_caller_that_was_cut_off_on_another_node_mints_nothing() {
             cut(&here, &caller, how).await;
             assert!(there.verifier.is_still_valid(&session, there.verifier.moment()));
             let refused = there.service.create_key(&by(session), new_key("system")).await.unwrap_err();
-            assert!(matches!(refused, Error::GrantExceedsCaller { .. }), "{kind:?}, {how}: {refused:?}");
+            assert!(matches!(refused, Error::Unauthenticated), "{kind:?}, {how}: {refused:?}");
         }
     }
 }
@@ -84,4 +90,64 @@ async fn a_role_that_was_replaced_meanwhile_is_not_handed_on() {
     });
     let refused = created.unwrap_err();
     assert!(matches!(refused, Error::GrantExceedsCaller { .. }), "{refused:?}");
+}
+
+/// The change waits for its turn while its caller is cut off on the same node: what is answered afterwards is refused.
+#[tokio::test]
+async fn a_caller_that_is_cut_off_while_its_change_waits_makes_nothing() {
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
+        let database = fresh(kind).await;
+        let node = Node::on(&database, LIMITS).await;
+        node.create_project("acme").await;
+        let lesser =
+            KeyPatch { permissions: Some(vec!["keys.read".parse().unwrap()]), ..KeyPatch::default() };
+        let elsewhere = KeyPatch { customers: Some(vec!["other".parse().unwrap()]), ..KeyPatch::default() };
+        let renamed = KeyPatch { display_name: Some("Renamed".parse().unwrap()), ..KeyPatch::default() };
+        for how in ["revoked", "expired", "lesser", "elsewhere", "renamed", "account disabled"] {
+            let caller = NewKey {
+                roles: vec![],
+                permissions: vec!["keys.*".parse().unwrap()],
+                customers: vec!["acme".parse().unwrap()],
+                expiry: Expiry::In(HOUR),
+                ..new_key("system")
+            };
+            let caller = node.try_key(caller).await;
+            let call_of_caller = by(node.session(&caller.api_key).await.unwrap());
+            let gate = &node.store.gate;
+            gate.set(Commits::NextWaits);
+            let made = gate.made();
+            let (created, ()) =
+                tokio::join!(node.service.create_key(&call_of_caller, new_key("acme")), async {
+                    gate.one_waits().await;
+                    let update = async |patch: &KeyPatch| {
+                        node.service.update_key(&call(), &caller.name, "", patch).await.unwrap();
+                    };
+                    match how {
+                        "revoked" => drop(node.revoke(&caller).await),
+                        "expired" => node.clock.advance(HOUR),
+                        "lesser" => update(&lesser).await,
+                        "elsewhere" => update(&elsewhere).await,
+                        "renamed" => update(&renamed).await,
+                        _ => cut(&node, &caller, how).await,
+                    }
+                    gate.set(Commits::Answered);
+                });
+            let others = usize::from(how != "expired");
+            let refused = match (how, created) {
+                ("renamed", created) => {
+                    created.unwrap();
+                    assert_eq!(gate.made(), made + others + 1, "{kind:?}");
+                    continue;
+                }
+                (_, created) => created.unwrap_err(),
+            };
+            let as_expected = match how {
+                "lesser" => matches!(refused, Error::PermissionDenied { permission: "keys.create" }),
+                "elsewhere" => matches!(refused, Error::NotFound { .. }),
+                _ => matches!(refused, Error::Unauthenticated),
+            };
+            assert!(as_expected, "{kind:?}, {how}: {refused:?}");
+            assert_eq!(gate.made(), made + others, "{kind:?}, {how}");
+        }
+    }
 }

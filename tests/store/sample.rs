@@ -152,6 +152,7 @@ pub(crate) fn commit(writes: Vec<Write>) -> Commit {
 /// A commit of one step.
 pub(crate) fn commit_of(change: Change, writes: Vec<Write>) -> Commit {
     Commit {
+        condition: None,
         expect: vec![],
         steps: vec![CommitStep { change, writes }],
         remember: None,

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tonic::Request;
 
 use crate::{
-    grpc::transport::{current::session, peer::Peer},
+    grpc::transport::{current::session, peer::Peer, permissions::needed},
     verbs::{Call, Caller, Error, FieldFault, Repeatable},
 };
 
@@ -76,7 +76,7 @@ pub(in crate::grpc) fn call<T: Change>(request: &Request<T>) -> Result<Call, Err
 pub(in crate::grpc) fn caller<T>(request: &Request<T>) -> Caller {
     let session =
         session(request.extensions()).expect("every call but health and reflection is authenticated");
-    Caller::of(session, address(request))
+    Caller::of(session, address(request), needed(request.extensions()))
 }
 
 /// The address that the caller is connected from.

@@ -16,7 +16,7 @@ pub(super) mod limits;
 pub(super) mod methods;
 pub(super) mod observe;
 pub(super) mod peer;
-mod permissions;
+pub(super) mod permissions;
 mod public;
 mod single;
 mod streamed;

@@ -1,6 +1,7 @@
 //! The permission that each method needs, from its option in the contract. `build.rs` writes the table, and fails for a method
 //! without the option.
 
+use http::Extensions;
 use tonic::Status;
 
 use crate::{grpc::wire::status::permission_denied, verbs::Session};
@@ -23,6 +24,11 @@ pub(super) fn required(path: &str) -> Option<&'static str> {
 /// The permission that a method needs, for the checks that come later. A Verify does not carry it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Required(pub(super) &'static str);
+
+/// The permission that the call with these `extensions` needs; empty if it needs none, or was checked already.
+pub(in crate::grpc) fn needed(extensions: &Extensions) -> &'static str {
+    extensions.get().map_or("", |Required(permission)| permission)
+}
 
 /// Whether the caller of `session` may call a method that needs `permission`.
 pub(super) fn allows(session: &Session, permission: &str) -> bool {

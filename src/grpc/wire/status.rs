@@ -86,6 +86,8 @@ impl From<Error> for Status {
                 let details = info(ErrorReason::PermissionDenied, [("project", project)]);
                 Self::with_error_details(Code::PermissionDenied, message, details)
             }
+            Error::Unauthenticated => unauthenticated(),
+            Error::PermissionDenied { permission } => permission_denied(permission),
             Error::GrantExceedsCaller { resource, excess } => {
                 let permission = excess.permission.map(|it| ("permission", it));
                 let project = excess.project.map(|it| ("project", it));

@@ -10,6 +10,7 @@ mod grants_races;
 mod late_body;
 mod matrix;
 mod projects;
+mod queued;
 mod roles_taken_away;
 mod who_am_i;
 

@@ -149,7 +149,7 @@ impl<C: Credentials> State<C> {
         if Arc::ptr_eq(&before, session.session()) {
             return Ok(());
         }
-        *caller = Caller::of(session.session(), std::mem::take(&mut caller.peer));
+        *caller = Caller::of(session.session(), std::mem::take(&mut caller.peer), "");
         service.check_scope(caller, &wanted.scope)?;
         // While the log cannot be followed each check proves the caller again, mostly with the same projects.
         if before.projects() != session.session().projects()
