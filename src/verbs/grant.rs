@@ -18,8 +18,8 @@ use crate::ports::{commits::Expect, write::AnyResource};
 
 use super::{Caller, Error, Service, Session, attempt::AttemptError, error::Lacking, managed::Managed};
 
-/// Changes of a key that only take away. Any other may hand something on.
-const TAKE_AWAY: [&str; 3] = ["keys.disable", "keys.revoke", "keys.delete"];
+/// Changes of a key or an account that only take away. Any other may hand something on, or give it another name.
+const TAKE_AWAY: [&str; 4] = ["keys.disable", "keys.revoke", "keys.delete", "serviceAccounts.disable"];
 
 /// The keys of an account that are looked at when it is enabled. With more of them, the caller needs everything.
 const MOST_KEYS: u64 = 1000;
@@ -67,8 +67,8 @@ impl Service {
                 Ok(self.check_grant_of_role(caller, Some(&before), &after).await?)
             }
             (_, AnyResource::Role(role)) => Ok(self.check_grant_of_role(caller, None, &role).await?),
-            (Some(AnyResource::ServiceAccount(before)), AnyResource::ServiceAccount(after))
-                if before.disable_time.is_some() && after.disable_time.is_none() =>
+            (Some(AnyResource::ServiceAccount(_)), AnyResource::ServiceAccount(after))
+                if !TAKE_AWAY.contains(&action) =>
             {
                 Ok(self.check_grant_of_account(caller, &after).await?)
             }
@@ -131,7 +131,7 @@ impl Service {
         }
     }
 
-    /// Enabling an account hands on what its keys hold.
+    /// Enabling an account hands on what its keys hold; its name and metadata are those of whoever uses them.
     async fn check_grant_of_account(
         &self,
         caller: &Caller,

@@ -156,8 +156,10 @@ async fn a_change_that_comes_while_the_log_is_read_is_no_rewind() {
 
 #[tokio::test]
 async fn a_min_revision_that_is_reached_polls_nothing() {
-    let (_database, node) = Node::on_fresh_database(LIMITS).await;
-    let key = node.key("acme").await;
+    let (database, elsewhere) = Node::on_fresh_database(LIMITS).await;
+    let key = elsewhere.key("acme").await;
+    // It has made no change, after which it would poll.
+    let node = Node::on(&database, LIMITS).await;
     let _following = Following::start(&node).await;
     let (follows, position) = (node.store.follows(), node.cache.position());
     assert_eq!(node.verify_at(&key.api_key, position).await.unwrap().code, Code::Valid);

@@ -1,7 +1,7 @@
 //! Verify with a permission or an endpoint.
 
 use proto::{Code, Endpoint, Key, VerifyRequest, View};
-use testkit::server::Server;
+use testkit::{server::Server, status::assert_invalid};
 
 use crate::calls::{texts, verify};
 
@@ -62,4 +62,10 @@ async fn the_full_view_lists_roles_and_permissions_and_the_basic_one_does_not() 
     let basic = server.ask(basic).await.unwrap();
     assert_eq!((basic.code(), &basic.key), (Code::Valid, &full.key));
     assert!(basic.roles.is_empty() && basic.permissions.is_empty());
+    let unspecified = VerifyRequest { view: View::Unspecified.into(), ..verify(&api_key) };
+    assert_eq!(server.ask(unspecified).await.unwrap().roles, full.roles);
+    for view in [-1, 3, i32::MAX] {
+        let refused = server.ask(VerifyRequest { view, ..verify(&api_key) }).await.unwrap_err();
+        assert_invalid(&refused, &["view"]);
+    }
 }

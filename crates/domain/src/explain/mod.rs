@@ -135,7 +135,8 @@ fn customer(passes: bool, case: Case<'_>) -> String {
 
 fn permitted(passes: bool, case: Case<'_>, roles: &HelpfulRoles) -> String {
     let question = case.question;
-    let held = format!("the key holds the roles {}", list(case.access.roles()));
+    let (roles_held, permissions) = (list(case.access.roles()), list(case.access.permissions()));
+    let held = format!("the key holds the roles {roles_held} and has the permissions {permissions}");
     let parts: Vec<_> = [
         question.permission.as_ref().map(|expression| permission(expression, case, roles)),
         question.endpoint.as_ref().map(|it| endpoint(it, case, roles)),

@@ -84,7 +84,11 @@ fn a_failed_check_says_what_was_asked_what_there_is_and_what_would_help() {
             asking("a.write OR NOT a.read"),
             "it lacks a.write (roles that grant some of that: privileged), and has a.read, under a NOT",
         ),
-        (&viewer, asking("a.write"), "the key holds the roles viewer"),
+        (
+            &viewer,
+            asking("a.write"),
+            "the key holds the roles viewer and has the permissions *.read, chat.run",
+        ),
         (
             &viewer,
             endpoint("POST", "/v1/%61"),

@@ -162,7 +162,7 @@ impl<'a, T: Weighed, F: Fn(Comparison<'_>) -> Result<Filter<T>, String>> Parser<
         self.weight += weight(&filter);
         if self.weight > MOST_TESTS {
             let message = format!(
-                "the filter has more than {MOST_TESTS} comparisons; each word of a text counts as one"
+                "the filter has more than {MOST_TESTS} comparisons; each word of a text counts as one, and each of permissions as ten"
             );
             return Err(self.error(start, &message));
         }

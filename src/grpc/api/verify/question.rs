@@ -19,14 +19,21 @@ pub(super) fn read(
     patience: Duration,
 ) -> Result<(VerifyRequest, View), Error> {
     let api_key = ApiKey::new(std::mem::take(&mut request.api_key));
-    let (min_revision, view) = (request.min_revision, view(request.view));
+    let (min_revision, view) = (request.min_revision, view(request.view)?);
     let question = question(request)?;
     Ok((VerifyRequest { api_key, question, min_revision, patience }, view))
 }
 
-/// A view that is not known here is one of later: the full one has all that it may show.
-fn view(view: i32) -> View {
-    if view == proto::View::Basic as i32 { View::Basic } else { View::Full }
+fn view(view: i32) -> Result<View, Error> {
+    match proto::View::try_from(view) {
+        Ok(proto::View::Basic) => Ok(View::Basic),
+        Ok(proto::View::Full | proto::View::Unspecified) => Ok(View::Full),
+        Err(_) => {
+            let mut faults = Faults::default();
+            faults.wrong("view", || Invalid::new("must be VIEW_FULL or VIEW_BASIC"));
+            faults.finish(None)
+        }
+    }
 }
 
 /// What `request` asks of the API key.
