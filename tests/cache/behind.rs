@@ -160,7 +160,7 @@ async fn a_min_revision_that_is_reached_polls_nothing() {
     let key = elsewhere.key("acme").await;
     // It has made no change, after which it would poll.
     let node = Node::on(&database, LIMITS).await;
-    let _following = Following::start(&node).await;
+    let _following = Following::unprompted(&node).await;
     let (follows, position) = (node.store.follows(), node.cache.position());
     assert_eq!(node.verify_at(&key.api_key, position).await.unwrap().code, Code::Valid);
     assert_eq!(node.store.follows(), follows);
