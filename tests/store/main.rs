@@ -86,7 +86,8 @@ contract! {
             tasks_of_housekeeping_take_turns, removals_that_cannot_be_finished_starve_no_other,
             old_requests_are_forgotten_in_portions;
         roles: a_role_reads_back_whole, roles_are_loaded_with_the_head, a_damaged_role_fails_its_load,
-            roles_are_filtered, roles_page_by_keyset, a_project_has_roles_of_its_own_or_none;
+            roles_are_filtered, roles_page_by_keyset, a_project_has_roles_of_its_own_or_none,
+            a_project_has_only_so_many_roles;
         role_removal: a_role_leaves_its_keys_in_small_commits,
             replicas_take_a_role_from_its_keys_side_by_side, removals_of_the_same_keys_meet,
             the_roles_of_a_project_follow_it, a_role_removal_reads_back_until_no_key_holds_it,

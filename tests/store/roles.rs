@@ -136,6 +136,21 @@ pub(crate) async fn a_project_has_roles_of_its_own_or_none(_: &Database, store: 
     assert!(matches!(none().await, Err(CommitError::InUse(kind)) if kind.as_str() == "roles"));
 }
 
+pub(crate) async fn a_project_has_only_so_many_roles(_: &Database, store: &SqlStore) {
+    populate(store).await;
+    let other = Role { project: "other".parse().unwrap(), ..role("a") };
+    let roles = [role("a"), role("b"), other].map(Write::insert);
+    write(store, [vec![Write::insert(project("other"))], roles.into()].concat()).await;
+    let below = async |most| {
+        store.commit(Commit { expect: vec![Expect::RolesBelow(acme(), most)], ..commit(vec![]) }).await
+    };
+    below(3).await.unwrap();
+    for most in [0, 1, 2] {
+        let refused = below(most).await;
+        assert!(matches!(refused, Err(CommitError::TooManyRoles(of, limit)) if (&of, limit) == (&acme(), most)));
+    }
+}
+
 /// The database is as before there were roles. Each project gets the roles of a new project, and keys hold none.
 pub(crate) async fn an_old_project_gets_the_built_in_roles(database: &Database) {
     let store = database.open().await;
