@@ -74,13 +74,14 @@ impl Service {
     pub(super) async fn commit_together(
         &self,
         call: &Call,
-        mut expect: Vec<Expect>,
+        expect: Vec<Expect>,
         steps: Vec<Step>,
         asked: usize,
     ) -> Result<Vec<Revision>, AttemptError> {
         let asked = &steps[asked].target;
         let Allowance { condition, expect: proof } = self.allowance(&call.caller, &asked.project).await?;
-        expect.extend(proof);
+        // First: a caller that is not allowed the change learns nothing of what else is in its way.
+        let expect = [proof, expect].concat();
         let asked_for = asked.name.clone();
         let remember = call.remembered(asked.action, asked.name.clone(), asked.time);
         let step = |Step { target, writes }| CommitStep { change: call.change(target), writes };

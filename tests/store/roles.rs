@@ -140,14 +140,17 @@ pub(crate) async fn a_project_has_only_so_many_roles(_: &Database, store: &SqlSt
     populate(store).await;
     let other = Role { project: "other".parse().unwrap(), ..role("a") };
     let roles = [role("a"), role("b"), other].map(Write::insert);
-    write(store, [vec![Write::insert(project("other"))], roles.into()].concat()).await;
+    write(store, vec![Write::insert(project("other"))]).await;
+    write(store, roles.into()).await;
     let below = async |most| {
         store.commit(Commit { expect: vec![Expect::RolesBelow(acme(), most)], ..commit(vec![]) }).await
     };
     below(3).await.unwrap();
     for most in [0, 1, 2] {
         let refused = below(most).await;
-        assert!(matches!(refused, Err(CommitError::TooManyRoles(of, limit)) if (&of, limit) == (&acme(), most)));
+        assert!(
+            matches!(refused, Err(CommitError::TooManyRoles(of, limit)) if (&of, limit) == (&acme(), most))
+        );
     }
 }
 
