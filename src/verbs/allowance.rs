@@ -35,7 +35,9 @@ impl Service {
         if !caller.needs.is_empty() && !held.access.allows(caller.needs) {
             return Err(Error::PermissionDenied { permission: caller.needs });
         }
-        Ok(Allowance { condition: None, expect: held.expect })
+        let clock = self.clock.clone();
+        let condition = Condition::new(move || !is_past(held.end, clock.now()));
+        Ok(Allowance { condition: Some(condition), expect: held.expect })
     }
 }
 

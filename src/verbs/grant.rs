@@ -12,6 +12,7 @@ use domain::{
     resource::Resource,
     role::Role,
     service_account::ServiceAccount,
+    time::Timestamp,
 };
 
 use crate::ports::{commits::Expect, write::AnyResource};
@@ -30,6 +31,8 @@ pub(super) struct Held {
     pub(super) projects: Projects,
     /// Roles that do not exist.
     missing: Vec<RoleId>,
+    /// When its API key ends.
+    pub(super) end: Option<Timestamp>,
     pub(super) expect: Vec<Expect>,
 }
 
@@ -172,13 +175,17 @@ impl Service {
         };
         let owner = self.store.service_account(&system, &key.service_account).await?;
         let Some(owner) = owner.filter(|it| it.owns(&key)) else { return Err(Error::Unauthenticated) };
-        let credential = Credential::new(&key, owner.disable_time.is_some());
-        let mut held = self.held_by_key(&key).await?;
-        let known = credential.as_ref().map(|credential| (credential, &held.access));
-        let (presented, question) = session.claim();
-        if judge(&self.prover(), known, presented, &question, self.clock.now()).code != Code::Valid {
+        let Some(credential) = Credential::new(&key, owner.disable_time.is_some()) else {
             return Err(Error::Unauthenticated);
-        }
+        };
+        let mut held = self.held_by_key(&key).await?;
+        let (presented, question) = session.claim();
+        let known = Some((&credential, &held.access));
+        let judgement = judge(&self.prover(), known, presented, &question, self.clock.now());
+        let Some(secret) = judgement.secret.filter(|_| judgement.code == Code::Valid) else {
+            return Err(Error::Unauthenticated);
+        };
+        held.end = credential.end_of(secret.version);
         held.expect.extend([Expect::unchanged(key), Expect::unchanged(owner)]);
         Ok(held)
     }
@@ -197,7 +204,8 @@ impl Service {
         let found = self.store.roles_named(&ProjectId::system(), roles).await?;
         let missing = roles.iter().filter(|id| found.iter().all(|role| role.id != **id)).cloned().collect();
         let access = Access::of(&found, permissions);
-        Ok(Held { access, projects, missing, expect: found.into_iter().map(Expect::unchanged).collect() })
+        let expect = found.into_iter().map(Expect::unchanged).collect();
+        Ok(Held { access, projects, missing, end: None, expect })
     }
 }
 

@@ -103,7 +103,7 @@ async fn a_caller_that_is_cut_off_while_its_change_waits_makes_nothing() {
             KeyPatch { permissions: Some(vec!["keys.read".parse().unwrap()]), ..KeyPatch::default() };
         let elsewhere = KeyPatch { customers: Some(vec!["other".parse().unwrap()]), ..KeyPatch::default() };
         let renamed = KeyPatch { display_name: Some("Renamed".parse().unwrap()), ..KeyPatch::default() };
-        for how in ["revoked", "expired", "lesser", "elsewhere", "renamed", "account disabled"] {
+        for how in ["revoked", "expired", "ending", "lesser", "elsewhere", "renamed", "account disabled"] {
             let caller = NewKey {
                 roles: vec![],
                 permissions: vec!["keys.*".parse().unwrap()],
@@ -113,6 +113,13 @@ async fn a_caller_that_is_cut_off_while_its_change_waits_makes_nothing() {
             };
             let caller = node.try_key(caller).await;
             let call_of_caller = by(node.session(&caller.api_key).await.unwrap());
+            let update = async |patch: &KeyPatch| {
+                node.service.update_key(&call(), &caller.name, "", patch).await.unwrap();
+            };
+            // So that the database is asked what the caller may do.
+            if how == "ending" {
+                update(&renamed).await;
+            }
             let gate = &node.store.gate;
             gate.set(Commits::NextWaits);
             let made = gate.made();
@@ -124,7 +131,7 @@ async fn a_caller_that_is_cut_off_while_its_change_waits_makes_nothing() {
                     };
                     match how {
                         "revoked" => drop(node.revoke(&caller).await),
-                        "expired" => node.clock.advance(HOUR),
+                        "expired" | "ending" => node.clock.advance(HOUR),
                         "lesser" => update(&lesser).await,
                         "elsewhere" => update(&elsewhere).await,
                         "renamed" => update(&renamed).await,
@@ -132,7 +139,7 @@ async fn a_caller_that_is_cut_off_while_its_change_waits_makes_nothing() {
                     }
                     gate.set(Commits::Answered);
                 });
-            let others = usize::from(how != "expired");
+            let others = usize::from(!["expired", "ending"].contains(&how));
             let refused = match (how, created) {
                 ("renamed", created) => {
                     created.unwrap();

@@ -189,12 +189,19 @@ async fn refuses_what_it_cannot_explain() {
         client_ip: "10.0.0.0/8".into(),
         customer: "two words".into(),
         min_revision: -1,
+        view: 3,
         ..Default::default()
     };
     let status = explain(asked(named(&key.name), wrong)).await;
     let mut reported = fields(&status);
     reported.sort();
-    let expected = ["request.client_ip", "request.customer", "request.environment", "request.min_revision"];
+    let expected = [
+        "request.client_ip",
+        "request.customer",
+        "request.environment",
+        "request.min_revision",
+        "request.view",
+    ];
     assert_eq!(reported, expected);
 
     let unknown = format!("projects/acme/keys/{FREE_ID}");

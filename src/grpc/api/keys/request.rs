@@ -14,9 +14,9 @@ use domain::{
 
 use crate::{
     grpc::{
-        api::verify::question,
+        api::verify::{question, view},
         wire::{
-            faults::{Faults, not_yet, within},
+            faults::{Faults, both, not_yet, within},
             paging::PageRequest,
             role_refs::roles,
         },
@@ -167,6 +167,7 @@ pub(super) fn explain(request: proto::ExplainVerifyRequest) -> Result<ExplainVer
         faults.take::<()>("request.api_key", Err(Invalid::new("must be empty: it is the subject's")));
     }
     let (parent, subject) = faults.finish(parent.zip(subject))?;
-    let question = question(verify).map_err(|error| within("request.", error))?;
+    let view = view(verify.view);
+    let (question, _) = both(question(verify), view).map_err(|error| within("request.", error))?;
     Ok(ExplainVerify { project: parent.0, subject, question })
 }

@@ -26,7 +26,7 @@ pub(in crate::grpc) use encoded::EncodedDecision;
 pub use encoded::KeyPartEncoder;
 pub(in crate::grpc) use item::{EncodedBatch, EncodedItem};
 use proto::{BatchVerifyRequest, StreamVerifyRequest, VerifyRequest};
-pub(in crate::grpc) use question::question;
+pub(in crate::grpc) use question::{question, view};
 use stream::Answers;
 
 /// The caller's session.

@@ -9,7 +9,7 @@ use super::{encoded::View, expressions};
 use crate::{
     grpc::{
         transport::limits::timeout,
-        wire::faults::{Faults, not_yet},
+        wire::faults::{Faults, both, not_yet},
     },
     verbs::{Error, VerifyRequest},
 };
@@ -19,12 +19,12 @@ pub(super) fn read(
     patience: Duration,
 ) -> Result<(VerifyRequest, View), Error> {
     let api_key = ApiKey::new(std::mem::take(&mut request.api_key));
-    let (min_revision, view) = (request.min_revision, view(request.view)?);
-    let question = question(request)?;
+    let (min_revision, view) = (request.min_revision, view(request.view));
+    let (question, view) = both(question(request), view)?;
     Ok((VerifyRequest { api_key, question, min_revision, patience }, view))
 }
 
-fn view(view: i32) -> Result<View, Error> {
+pub(in crate::grpc) fn view(view: i32) -> Result<View, Error> {
     match proto::View::try_from(view) {
         Ok(proto::View::Basic) => Ok(View::Basic),
         Ok(proto::View::Full | proto::View::Unspecified) => Ok(View::Full),
