@@ -42,6 +42,8 @@ async fn a_project_gets_a_protected_system_key() {
 
     assert_eq!(project.system_key, key.name);
     assert!(key.protected);
+    assert_eq!(key.display_name, "System key");
+    assert_eq!(key.roles, ["projects/acme/roles/privileged"]);
     assert_eq!(key.state(), State::Active);
     assert_eq!(key.environment, "production");
     assert_eq!(key.service_account, "projects/acme/serviceAccounts/system");
