@@ -99,6 +99,15 @@ fn a_fault_has_a_place_and_says_what_to_write() {
     assert_eq!(fault.to_string(), "at character 3: expected AND or OR before this permission");
 }
 
+/// The depth is that around each permission, however many there are side by side.
+#[test]
+fn parts_side_by_side_are_not_deeper() {
+    for part in ["NOT a", "(a)", "(NOT a)"] {
+        let text = vec![part; 50].join(" AND ");
+        assert!(Expression::parse(&text).is_ok(), "{part}");
+    }
+}
+
 #[test]
 fn length_names_and_depth_are_bounded() {
     let fault = |text: &str| Expression::parse(text).unwrap_err();
