@@ -134,7 +134,7 @@ impl Service {
         }
     }
 
-    /// Enabling an account hands on what its keys hold; its name and metadata are those of whoever uses them.
+    /// The same for an account. Enabling it hands on what its keys hold, and its name is shown as the author of what they do.
     async fn check_grant_of_account(
         &self,
         caller: &Caller,

@@ -84,7 +84,7 @@ async fn roles_are_put_together_only_as_they_were_at_one_time() {
     }
 }
 
-/// Both changes come while the key is read, and the node knows of them.
+/// While the key is read, this node changes both the key and the role.
 #[tokio::test]
 async fn a_key_that_was_read_before_a_change_does_not_meet_a_role_that_is_read_after_it() {
     let (_database, node) = Node::on_fresh_database(LIMITS).await;

@@ -6,6 +6,7 @@ pub(super) mod entries;
 pub(super) mod error_info;
 pub(super) mod faults;
 pub(super) mod mask;
+mod network;
 pub(super) mod paging;
 pub(super) mod role_refs;
 pub(super) mod status;
